@@ -1,0 +1,65 @@
+/* Tokenizers: text ⇄ ids. Byte-level BPE (GPT-2, Qwen2, Llama-3 pre-tokenisers) and SentencePiece BPE
+ * (Llama-2 style scores with byte fallback). Immutable after loading; safe to share. */
+#ifndef QN_TEXT_TOKENIZER_H
+#define QN_TEXT_TOKENIZER_H
+
+#include "format/directory.h"
+
+struct qn_tokenizer;
+
+/* From whatever the model brings: GGUF metadata; else tokenizer.json; else vocab.json + merges.txt
+ * (with added_tokens_decoder of tokenizer_config.json). May answer QN_E_NEED_DATA; call again.
+ * Everything lives in `arena`. E_NOT_FOUND: the model has no tokenizer. Errors otherwise:
+ * E_TOKENIZER, E_JSON, E_UNSUPPORTED (a pre-tokeniser or model type by its name), E_NO_MEMORY. */
+enum qn_status qn_tokenizer_open(struct qn_tokenizer **out, struct qn_arena *arena,
+                                 const struct qn_directory *directory, const struct qn_files *files,
+                                 struct qn_error *err);
+enum qn_status qn_tokenizer_from_json(struct qn_tokenizer **out, struct qn_arena *arena,
+                                      struct qn_str tokenizer_json, struct qn_error *err);
+
+/* A span of text whose bytes came from a user or a tool: special tokens are never recognised where
+ * a match would touch such a byte. Spans are sorted and do not overlap. */
+struct qn_span {
+    size_t begin, end; // bytes
+};
+
+struct qn_ids {
+    const struct qn_allocator *allocator;
+    uint32_t *p;
+    size_t n, capacity;
+};
+void qn_ids_init(struct qn_ids *ids, const struct qn_allocator *allocator);
+void qn_ids_free(struct qn_ids *ids);
+enum qn_status qn_ids_push(struct qn_ids *ids, uint32_t id);
+
+enum {
+    QN_ENCODE_SPECIAL = 1,   // add what the post-processor adds (BOS, EOS, template of the model)
+    QN_ENCODE_NO_MATCH = 2,  // text is all plain: never match special/control tokens in it
+};
+
+/* Appends the ids of `text`. Text need not be valid UTF-8 (ill-formed bytes pass through byte-level
+ * models as they are). `plain` may be NULL (n_plain 0): then the whole text may hold special tokens. */
+enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *out,
+                                   struct qn_str text, uint32_t flags, const struct qn_span *plain,
+                                   size_t n_plain, struct qn_error *err);
+
+enum { QN_DECODE_SKIP_SPECIAL = 1 };
+
+/* Appends the text of all ids at once, as the tokenizers library decodes them (leading-space rule of
+ * SentencePiece included, ill-formed bytes to U+FFFD). Unknown ids: QN_E_ARGUMENT. */
+enum qn_status qn_tokenizer_decode(const struct qn_tokenizer *t, struct qn_buf *out,
+                                   const uint32_t *ids, size_t n, uint32_t flags,
+                                   struct qn_error *err);
+
+uint32_t qn_tokenizer_size(const struct qn_tokenizer *t);  // highest id + 1
+bool qn_tokenizer_is_special(const struct qn_tokenizer *t, uint32_t id);
+/* Vocabulary form of a token ("Ġthe", "<0x0A>", "<|im_end|>"); empty for a hole in the vocabulary. */
+struct qn_str qn_tokenizer_token(const struct qn_tokenizer *t, uint32_t id);
+/* The raw bytes a token stands for in a stream; appended. */
+enum qn_status qn_tokenizer_bytes(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id);
+bool qn_tokenizer_find(const struct qn_tokenizer *t, uint32_t *out, struct qn_str token);
+/* From metadata; UINT32_MAX when the tokenizer names none. */
+uint32_t qn_tokenizer_bos(const struct qn_tokenizer *t);
+uint32_t qn_tokenizer_eos(const struct qn_tokenizer *t);
+
+#endif
