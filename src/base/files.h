@@ -1,20 +1,9 @@
-/* The files of one model, by name, behind callbacks: a folder, a tab's downloads, a fuzzer's bytes.
- *
- * C never waits. A reader that does not have the bytes yet answers QN_E_NEED_DATA and remembers what
- * was asked; the embedder fetches that range and calls the interrupted function again. Everything
- * that reads is therefore written to be called again from its start. */
+/* Reading the files of a model (struct qn_files is public, in quern.h): whole files and an
+ * overflow-safe cursor. */
 #ifndef QN_BASE_FILES_H
 #define QN_BASE_FILES_H
 
 #include "base/str.h"
-
-struct qn_files {
-    void *ud;
-    /* Size in bytes. QN_E_NOT_FOUND when there is no such file. Names are relative, '/'-separated. */
-    enum qn_status (*size)(void *ud, uint64_t *out, struct qn_str name);
-    /* Copies bytes [offset, offset + n) to dst; the caller has checked them against size(). */
-    enum qn_status (*read)(void *ud, struct qn_str name, uint64_t offset, void *dst, size_t n);
-};
 
 /* Checks a file name from untrusted metadata: relative, no "..", no empty or hidden part, only
  * [A-Za-z0-9._-] and '/'. */

@@ -5,14 +5,6 @@
 
 #include "base/status.h"
 
-/* Supplied by the embedder. `alloc` returns memory aligned to 16 bytes, or NULL; `free` gets the
- * size that was asked for. Neither is ever called with size 0. */
-struct qn_allocator {
-    void *ud;
-    void *(*alloc)(void *ud, size_t size);
-    void (*free)(void *ud, void *p, size_t size);
-};
-
 /* malloc/free of the C library. */
 const struct qn_allocator *qn_allocator_default(void);
 

@@ -6,11 +6,6 @@
 
 #include "base/mem.h"
 
-struct qn_str {
-    const char *p;
-    size_t n; // bytes
-};
-
 #define QN_STR(literal) ((struct qn_str){"" literal, sizeof(literal) - 1})
 #define QN_STR_ARG(s) (int)((s).n > 200 ? 200 : (s).n), (s).p // for "%.*s" in messages
 
