@@ -1,0 +1,68 @@
+/* The small interface through which run/ drives a backend. The CPU computes within enqueue; the GPU
+ * writes a tape, and results come later. Both give the same tokens for the same steps. */
+#ifndef QN_PROGRAM_BACKEND_H
+#define QN_PROGRAM_BACKEND_H
+
+#include "program/program.h"
+#include "quern.h"
+
+struct qn_backend_session;
+
+/* One step over a session's timeline. Positions pos .. pos+n-1 of the KV cache are (re)written; what lies
+ * beyond is dead. With n == 0 the step takes one token: the one that the previous step sampled,
+ * wherever it is (decision 5: it need not have been read back). */
+struct qn_step {
+    const uint32_t *ids; // [n]
+    uint32_t n;
+    uint32_t pos;
+    bool sample;     // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
+    uint32_t want;   // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
+};
+
+/* Result of a step that sampled or wanted something, in the order of the steps. */
+struct qn_step_result {
+    bool sampled;
+    uint32_t token;
+    const float *logits;    // [vocab] of the last row before penalties, or NULL
+    const uint32_t *argmax; // [n], or NULL
+    uint32_t n;
+};
+
+struct qn_backend {
+    const struct qn_backend_ops *ops;
+    const struct qn_program *program;
+    uint32_t max_in_flight; // steps whose results may be outstanding
+};
+
+struct qn_backend_ops {
+    const char *name; // "cpu", "webgpu"
+    void (*destroy)(struct qn_backend *backend);
+    /* Bytes of `plane` of weight `weight` from byte `offset` on. Rows arrive whole and in canonical
+     * layout, in pieces of at most 16 MiB; the bytes are the caller's. */
+    enum qn_status (*write)(struct qn_backend *backend, uint32_t weight, enum qn_plane plane,
+                            uint64_t offset, const void *bytes, size_t n, struct qn_error *err);
+    /* After the last write. The backend may need events before ready() is true. */
+    enum qn_status (*finish)(struct qn_backend *backend, struct qn_error *err);
+    bool (*ready)(const struct qn_backend *backend);
+    enum qn_status (*event)(struct qn_backend *backend, const struct qn_gpu_event *event);
+    uint64_t (*memory)(const struct qn_backend *backend); // bytes held, sessions included
+
+    enum qn_status (*session_create)(struct qn_backend *backend, struct qn_backend_session **out,
+                                     struct qn_error *err);
+    void (*session_destroy)(struct qn_backend *backend, struct qn_backend_session *session);
+    /* Before the steps of a generation: sampling parameters and the whole prefix, for the
+     * penalties' counts. Waits for nothing; earlier steps must have been polled or dropped. */
+    enum qn_status (*begin)(struct qn_backend *backend, struct qn_backend_session *session,
+                            const struct qn_sampling *sampling, const uint32_t *prefix, size_t n,
+                            struct qn_error *err);
+    enum qn_status (*enqueue)(struct qn_backend *backend, struct qn_backend_session *session,
+                              const struct qn_step *step, struct qn_error *err);
+    /* *ready false: the result of the oldest step is not there yet. What `out` points to lives until
+     * the next call on the session. */
+    enum qn_status (*poll)(struct qn_backend *backend, struct qn_backend_session *session,
+                           struct qn_step_result *out, bool *ready, struct qn_error *err);
+    /* Forgets all outstanding results (cancel, overrun past EOS). The device may still finish them. */
+    void (*drop)(struct qn_backend *backend, struct qn_backend_session *session);
+};
+
+#endif

@@ -1,0 +1,26 @@
+/* Sampling as all backends do it, bit for bit where their logits agree.
+ *
+ *   l_i   logit of token i
+ *   c_i   times i was generated in this request; p_i whether i is in prefix or output
+ *   l_i ← l_i > 0 ? l_i / repetition : l_i × repetition, if p_i      (Keskar et al. 2019)
+ *   l_i ← l_i − frequency × c_i − presence × [c_i > 0]               (OpenAI)
+ *   l_i ← l_i + bias_i
+ * temperature 0: arg-max, lowest id on ties. Else
+ *   z_i = l_i / temperature
+ *   top-k: keep i with z_i ≥ the k-th largest z (ties of the k-th all stay)
+ *   top-p: with the softmax over what is left, keep the smallest set of largest z whose mass is at
+ *          least p (a token stays when the mass strictly above its z is < p; ties stay together)
+ *   min-p: keep i with z_i ≥ z_max + ln(min_p)
+ *   token = argmax_i (z_i + g_i), g_i = −ln(−ln u_i), u_i = qn_rng_unit(seed, position, i)
+ * NaN logits count as −infinity. Vocabulary padding (ids the tokenizer does not know) is masked by the caller's bias. */
+#ifndef QN_PROGRAM_SAMPLE_H
+#define QN_PROGRAM_SAMPLE_H
+
+#include "quern.h"
+
+/* Reference. `logits` [n] is overwritten. `seen` [n]: bit 31 = in the prefix, bits 0..30 = c_i; may
+ * be NULL. `scratch` [n] floats. Returns the token. */
+uint32_t qn_sample(float *logits, float *scratch, uint32_t n, const struct qn_sampling *sampling,
+                   const uint32_t *seen, uint32_t position);
+
+#endif
