@@ -1,0 +1,129 @@
+# Quern. `make` lists the targets. Everything is built under build/ and web/wasm/.
+
+config ?= release
+CC      = clang-19
+WASM_LD = wasm-ld-19
+NODE    = node
+
+B := build/$(config)
+SOURCES := $(sort $(wildcard src/*/*.c))
+LIB_SOURCES := $(filter-out src/wasm/%,$(SOURCES)) build/gen/wgsl.c
+WASM_SOURCES := $(SOURCES) build/gen/wgsl.c
+TESTS := $(patsubst tests/c/%.c,%,$(sort $(wildcard tests/c/test_*.c)))
+FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/fuzz_*.c)))
+
+WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wvla -Werror
+CFLAGS_common = -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -MMD -MP
+CFLAGS_release  = -O3 -g1
+CFLAGS_debug    = -O0 -g -DQN_DEBUG
+CFLAGS_sanitize = -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -DQN_DEBUG
+CFLAGS_coverage = -O0 -g -fprofile-instr-generate -fcoverage-mapping
+CFLAGS = $(CFLAGS_common) $(CFLAGS_$(config)) $(EXTRA)
+LDFLAGS_sanitize = -fsanitize=address,undefined
+LDFLAGS_coverage = -fprofile-instr-generate
+LDLIBS = -lm -lpthread
+
+# ---- wasm: plain clang and wasm-ld against wasi-libc, with an explicit list of exports.
+WASM_VARIANTS = scalar simd relaxed threads
+WASM_LIBS = -L/usr/lib/wasm32-wasi -lc $(firstword $(wildcard /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a /usr/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a))
+WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -O3 -ffunction-sections -fdata-sections \
+	-fvisibility=hidden -mbulk-memory -MMD -MP
+WASM_CFLAGS_scalar  =
+WASM_CFLAGS_simd    = -msimd128
+WASM_CFLAGS_relaxed = -msimd128 -mrelaxed-simd
+WASM_CFLAGS_threads = -msimd128 -matomics
+WASM_LDFLAGS = --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 --allow-undefined-file=src/wasm/imports.txt
+WASM_LDFLAGS_threads = --shared-memory --import-memory --max-memory=4294967296 --no-check-features --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align
+
+.PHONY: help deps build native wasm demo test check bench lint format fuzz dist size clean gen gen-check
+help:
+	@echo 'make demo     install what is missing, build, and serve the page on localhost'
+	@echo 'make test     install what is missing, build, and run all tests'
+	@echo 'make build    the native command build/quern and the wasm modules in web/wasm/'
+	@echo 'make bench    speed, beside other engines'
+	@echo 'make lint     static checks; make format rewrites the C sources in the house style'
+	@echo 'make fuzz     every fuzz target for SECONDS seconds (default 60)'
+	@echo 'make dist     the npm package as dist/quern-VERSION.tgz; make size says what it weighs'
+	@echo 'config=debug|release|sanitize|coverage chooses the native build'
+
+deps:
+	@sh tools/deps.sh
+
+build: deps native wasm
+native: build/quern
+wasm: $(WASM_VARIANTS:%=web/wasm/quern-%.wasm)
+
+# ---- generated sources
+build/gen/wgsl.c: tools/embed_wgsl.mjs $(wildcard src/webgpu/kernels/*.wgsl) $(wildcard src/webgpu/params.def)
+	@mkdir -p $(@D)
+	$(NODE) tools/embed_wgsl.mjs $@ $(sort $(wildcard src/webgpu/kernels/*.wgsl))
+
+GENERATORS = $(sort $(wildcard tools/gen_*.mjs))
+gen:
+	@for g in $(GENERATORS); do $(NODE) $$g || exit 1; done
+gen-check:
+	@for g in $(GENERATORS); do $(NODE) $$g --check || exit 1; done
+
+# ---- native
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -c -o $@ $<
+$(B)/libquern.a: $(LIB_SOURCES:%.c=$(B)/%.o)
+	@rm -f $@
+	llvm-ar-19 rcs $@ $^
+$(B)/quern: $(B)/cli/main.o $(filter-out $(B)/cli/main.o,$(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))) $(B)/libquern.a
+	$(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
+build/quern: $(B)/quern
+	cp $< $@
+$(B)/%: $(B)/tests/c/%.o $(B)/libquern.a
+	$(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
+test-programs: $(TESTS:%=$(B)/%)
+.PRECIOUS: $(B)/%.o
+
+# ---- wasm
+define WASM_VARIANT
+build/wasm-$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$(CC) $(WASM_CFLAGS) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt
+	@mkdir -p web/wasm
+	$(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) \
+	    -o $$@ $$(filter %.o,$$^) $(WASM_LIBS)
+endef
+$(foreach v,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(v))))
+
+# ---- what people run
+demo: build
+	@$(NODE) tools/serve.mjs
+
+test: deps
+	@$(MAKE) --no-print-directory build test-programs
+	@$(MAKE) --no-print-directory config=sanitize test-programs
+	@$(NODE) tools/test.mjs $(TEST)
+
+bench: build
+	@$(NODE) bench/run.mjs $(BENCH)
+
+lint: gen-check
+	@$(NODE) tools/lint.mjs
+	npx tsc -p tsconfig.json
+format:
+	clang-format -i $(wildcard include/*.h src/*/*.[ch] cli/*.[ch] tests/c/*.[ch] fuzz/*.c)
+
+SECONDS ?= 60
+build/fuzz/%: fuzz/%.c $(LIB_SOURCES)
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -Isrc -Iinclude -O1 -g -fsanitize=fuzzer,address,undefined -o $@ $^ $(LDLIBS)
+fuzz: $(FUZZERS:%=build/fuzz/%)
+	@for f in $(FUZZERS:fuzz_%=%); do mkdir -p build/corpus/$$f; echo "== $$f"; \
+	    build/fuzz/fuzz_$$f -max_total_time=$(SECONDS) -timeout=1 -rss_limit_mb=512 build/corpus/$$f fuzz/seeds/$$f || exit 1; done
+
+dist: build
+	@$(NODE) tools/dist.mjs
+size: build
+	@$(NODE) tools/size.mjs
+
+clean:
+	rm -rf build dist web/wasm
+
+-include $(shell find build -name '*.d' 2>/dev/null)

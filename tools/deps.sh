@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs what the build and the tests need, by package name, from Debian and npm. Where there is no
+# apt or no root it says exactly what to install. Quiet and quick when all is there.
+set -eu
+
+missing=''
+need() { # command, Debian package
+    command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need_file() { # file, Debian package
+    [ -e "$1" ] || missing="$missing $2"
+}
+need clang-19 clang-19
+need wasm-ld-19 lld-19
+need llvm-ar-19 llvm-19
+need node nodejs
+need npm npm
+need chromium chromium
+need_file /usr/include/wasm32-wasi/stdlib.h wasi-libc
+need_file /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-19-dev-wasm32
+need_file /usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.asan-x86_64.a libclang-rt-19-dev
+
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null 2>&1; then
+        echo "quern: these Debian packages (or your system's counterparts) are missing:$missing" >&2
+        exit 1
+    fi
+    if [ "$(id -u)" = 0 ]; then sudo=''
+    elif command -v sudo >/dev/null 2>&1; then sudo='sudo'
+    else
+        echo "quern: please run as root: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "installing:$missing"
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086 # a list of words
+    DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+case "$(node -p 'process.versions.node.split(".")[0]')" in
+    [0-9]|1[0-7]) echo "quern: Node 18 or newer is needed, found $(node --version)" >&2; exit 1 ;;
+esac
+
+if [ ! -d node_modules/webgpu ] || [ ! -d node_modules/playwright-core ] || [ package.json -nt node_modules/.package-lock.json ]; then
+    echo 'installing npm packages'
+    npm install --no-audit --no-fund --no-package-lock --loglevel=error
+    touch node_modules/.package-lock.json
+fi
