@@ -46,6 +46,7 @@ struct qn_pool {
 #endif
 };
 
+#if defined(THREADS) || defined(SHARED_MEMORY)
 static inline void relax(void) {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();
@@ -53,6 +54,7 @@ static inline void relax(void) {
     __asm__ volatile("yield");
 #endif
 }
+#endif
 
 #ifdef THREADS
 static bool bed_make(struct bed *bed) {
