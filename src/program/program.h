@@ -116,6 +116,8 @@ struct qn_program {
     uint32_t context;    // positions in a STATE tensor
     uint32_t ids;        // the IDS tensor
     uint32_t logits;     // the result: ACTIVATION f32 [R, vocab]
+    uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the vocabulary
+                           // is padding that the tokenizer does not know); 0: all
     uint64_t arena_bytes; // of all activations, set by the plan
     uint64_t state_bytes; // of one session's STATE tensors
 };
