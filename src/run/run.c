@@ -1,0 +1,343 @@
+#include "run/run.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+static size_t timeline_bytes(const struct qn_run *run) {
+    return ((size_t)run->context + 1) * sizeof *run->tokens;
+}
+
+enum qn_status qn_run_init(struct qn_run *run, const struct qn_allocator *allocator,
+                           struct qn_backend *backend, const struct qn_tokenizer *tokenizer,
+                           const uint32_t *eos, uint32_t n_eos, struct qn_error *err) {
+    const struct qn_program *program = backend->program;
+    const struct qn_program_tensor *logits = &program->tensors[program->logits];
+    run->allocator = allocator;
+    run->backend = backend;
+    run->tokenizer = tokenizer;
+    run->eos = eos;
+    run->n_eos = n_eos;
+    run->context = program->context;
+    run->chunk = program->max_tokens;
+    run->vocab = logits->dims[logits->n_dims - 1].n;
+    qn_buf_init(&run->text, allocator);
+    run->tokens = qn_mem_alloc(allocator, timeline_bytes(run));
+    run->argmax = qn_mem_alloc(allocator, timeline_bytes(run));
+    if (!run->tokens || !run->argmax)
+        return qn_fail(err, QN_E_NO_MEMORY, "a session's timeline of %u tokens", run->context);
+    return backend->ops->session_create(backend, &run->session, err);
+}
+
+/* Frees what a generation holds. */
+static void release_generation(struct qn_run *run) {
+    if (run->detok_live)
+        qn_detok_free(&run->detok);
+    run->detok_live = false;
+    for (size_t i = 0; i < run->n_stops; i++)
+        qn_mem_free(run->allocator, (void *)(uintptr_t)run->stops[i].p, run->stops[i].n);
+    qn_mem_free(run->allocator, run->stops, run->n_stops * sizeof *run->stops);
+    run->stops = NULL;
+    run->n_stops = 0;
+}
+
+void qn_run_free(struct qn_run *run) {
+    release_generation(run);
+    if (run->session)
+        run->backend->ops->session_destroy(run->backend, run->session);
+    qn_mem_free(run->allocator, run->tokens, timeline_bytes(run));
+    qn_mem_free(run->allocator, run->argmax, timeline_bytes(run));
+    qn_buf_free(&run->text);
+    memset(run, 0, sizeof *run);
+}
+
+static enum qn_status copy_stops(struct qn_run *run, const struct qn_str *stops, size_t n,
+                                 struct qn_error *err) {
+    if (n == 0)
+        return QN_OK;
+    run->stops = qn_mem_alloc(run->allocator, n * sizeof *run->stops);
+    if (!run->stops)
+        return qn_fail(err, QN_E_NO_MEMORY, "%zu stop strings", n);
+    memset(run->stops, 0, n * sizeof *run->stops);
+    run->n_stops = n;
+    for (size_t i = 0; i < n; i++) {
+        char *p = qn_mem_alloc(run->allocator, stops[i].n);
+        if (!p)
+            return qn_fail(err, QN_E_NO_MEMORY, "a stop string of %zu bytes", stops[i].n);
+        memcpy(p, stops[i].p, stops[i].n);
+        run->stops[i] = (struct qn_str){p, stops[i].n};
+    }
+    return QN_OK;
+}
+
+static enum qn_status check_request(const struct qn_run *run, const struct qn_request *request,
+                                    struct qn_error *err) {
+    const struct qn_sampling *s = &request->sampling;
+    if (run->state != QN_RUN_IDLE)
+        return qn_fail(err, QN_E_STATE, "this session is already generating");
+    if (request->n_ids == 0)
+        return qn_fail(err, QN_E_ARGUMENT, "the prompt has no tokens");
+    if (request->n_ids > run->context)
+        return qn_fail(err, QN_E_CONTEXT, "the prompt has %zu tokens, the context %u",
+                       request->n_ids, run->context);
+    for (size_t i = 0; i < request->n_ids; i++)
+        if (request->ids[i] >= run->vocab)
+            return qn_fail(err, QN_E_ARGUMENT, "token id %u at position %zu, the vocabulary has %u",
+                           request->ids[i], i, run->vocab);
+    if (request->n_stops > 0 && !run->tokenizer)
+        return qn_fail(err, QN_E_UNSUPPORTED, "stop strings with a model that has no tokenizer");
+    for (size_t i = 0; i < request->n_stops; i++)
+        if (request->stops[i].n == 0 || request->stops[i].n > 4096)
+            return qn_fail(err, QN_E_ARGUMENT, "stop string %zu has %zu bytes, allowed are 1 to 4096",
+                           i, request->stops[i].n);
+    /* Written so that NaN fails. */
+    if (!(s->temperature >= 0 && s->temperature <= 100))
+        return qn_fail(err, QN_E_ARGUMENT, "temperature %g, allowed is 0 to 100",
+                       (double)s->temperature);
+    if (!(s->top_p >= 0 && s->top_p <= 1))
+        return qn_fail(err, QN_E_ARGUMENT, "top_p %g, allowed is 0 to 1", (double)s->top_p);
+    if (!(s->min_p >= 0 && s->min_p <= 1))
+        return qn_fail(err, QN_E_ARGUMENT, "min_p %g, allowed is 0 to 1", (double)s->min_p);
+    if (!(s->repetition_penalty >= 0 && s->repetition_penalty <= 100))
+        return qn_fail(err, QN_E_ARGUMENT, "repetition_penalty %g, allowed is 0 to 100",
+                       (double)s->repetition_penalty);
+    if (!(s->frequency_penalty >= -100 && s->frequency_penalty <= 100))
+        return qn_fail(err, QN_E_ARGUMENT, "frequency_penalty %g, allowed is -100 to 100",
+                       (double)s->frequency_penalty);
+    if (!(s->presence_penalty >= -100 && s->presence_penalty <= 100))
+        return qn_fail(err, QN_E_ARGUMENT, "presence_penalty %g, allowed is -100 to 100",
+                       (double)s->presence_penalty);
+    for (uint32_t i = 0; i < s->n_bias; i++)
+        if (s->bias_ids[i] >= run->vocab || !(s->bias[i] >= -1e30f && s->bias[i] <= 1e30f))
+            return qn_fail(err, QN_E_ARGUMENT, "logit_bias for token %u", s->bias_ids[i]);
+    return QN_OK;
+}
+
+/* How much of the new prefix the cache holds. The last token is always computed again, since its
+ * logits are wanted; all of it is, when every position's arg-max is. */
+static uint32_t common_prefix(const struct qn_run *run, const struct qn_request *request) {
+    if (request->want & QN_WANT_ARGMAX_ALL)
+        return 0;
+    uint32_t n = 0, most = (uint32_t)qn_min_size(run->n_kv, request->n_ids - 1);
+    while (n < most && run->tokens[n] == request->ids[n])
+        n++;
+    return n;
+}
+
+enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
+                            struct qn_error *err) {
+    QN_TRY(check_request(run, request, err));
+    release_generation(run);
+    QN_TRY(copy_stops(run, request->stops, request->n_stops, err));
+    QN_TRY(run->backend->ops->begin(run->backend, run->session, &request->sampling, request->ids,
+                                    request->n_ids, err));
+    if (run->tokenizer) {
+        qn_detok_init(&run->detok, run->tokenizer, run->allocator, run->stops, run->n_stops, true);
+        run->detok_live = true;
+    }
+    run->n_reused = common_prefix(run, request);
+    run->n_prefix = (uint32_t)request->n_ids; // at most `context`, checked above
+    memcpy(run->tokens, request->ids, request->n_ids * sizeof *run->tokens);
+    run->n_kv = run->n_reused;
+    run->fed = run->n_reused;
+    /* The first token needs no room in the cache, each further one the room of the one before it. */
+    run->limit = qn_min_u32(request->max_tokens, run->context - run->n_prefix + 1);
+    run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;
+    run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
+    run->want = request->want;
+    run->stop_on_eos = request->stop_on_eos;
+    run->cancelled = run->token_due = false;
+    run->state = QN_RUN_PREFILL;
+    return QN_OK;
+}
+
+void qn_run_cancel(struct qn_run *run) {
+    if (run->state != QN_RUN_IDLE)
+        run->cancelled = true;
+}
+
+/* The generation is over: forgets what the backend still owes and keeps what the cache holds for
+ * sure – positions that were enqueued with ids that are known. */
+static void end_generation(struct qn_run *run, enum qn_finish finish) {
+    run->backend->ops->drop(run->backend, run->session);
+    run->in_flight = 0;
+    run->finish = finish;
+    uint32_t known = run->n_prefix + run->n_out;
+    run->n_kv = qn_min_u32(qn_min_u32(run->fed, known), run->context);
+    run->state = QN_RUN_ENDING;
+}
+
+/* After a failure nothing that was enqueued counts. */
+static enum qn_status abandon(struct qn_run *run, enum qn_status status) {
+    run->backend->ops->drop(run->backend, run->session);
+    run->in_flight = 0;
+    run->n_kv = 0;
+    run->state = QN_RUN_IDLE;
+    release_generation(run);
+    return status;
+}
+
+static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
+    uint32_t n = qn_min_u32(run->chunk, run->n_prefix - run->fed);
+    bool last = run->fed + n == run->n_prefix;
+    struct qn_step step = {
+        .ids = run->tokens + run->fed,
+        .n = n,
+        .pos = run->fed,
+        .sample = last && run->limit > 0,
+        .want = (run->want & QN_WANT_ARGMAX_ALL) | (last ? run->want & QN_WANT_LOGITS : 0),
+    };
+    QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
+    run->fed += n;
+    if (step.sample)
+        run->sampled++;
+    if (step.sample || step.want)
+        run->in_flight++;
+    return QN_OK;
+}
+
+static enum qn_status enqueue_decode(struct qn_run *run, struct qn_error *err) {
+    struct qn_step step = {
+        .n = 0,
+        .pos = run->fed,
+        .sample = true,
+        .want = run->want & QN_WANT_LOGITS,
+    };
+    QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
+    run->fed++;
+    run->sampled++;
+    run->in_flight++;
+    return QN_OK;
+}
+
+static bool is_eos(const struct qn_run *run, uint32_t id) {
+    for (uint32_t i = 0; i < run->n_eos; i++)
+        if (run->eos[i] == id)
+            return true;
+    return false;
+}
+
+/* Takes one sampled token into the timeline and tells of it. */
+static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uint32_t id,
+                                   struct qn_error *err) {
+    run->tokens[run->n_prefix + run->n_out] = id; // at most index `context`
+    run->n_out++;
+    if (run->stop_on_eos && is_eos(run, id)) {
+        end_generation(run, QN_FINISH_STOP);
+        return QN_OK; // no TOKEN event: the caller goes on to DONE
+    }
+    out->kind = QN_EVENT_TOKEN;
+    out->id = id;
+    qn_buf_clear(&run->text);
+    if (run->detok_live) {
+        QN_TRY(qn_detok_push(&run->detok, &run->text, id, err));
+        if (run->detok.stopped)
+            end_generation(run, QN_FINISH_STOP);
+    }
+    out->text = qn_buf_view(&run->text);
+    if (run->state == QN_RUN_DECODE && run->n_out == run->limit)
+        end_generation(run, run->finish);
+    return QN_OK;
+}
+
+static enum qn_status tell_done(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    qn_buf_clear(&run->text);
+    if (run->detok_live)
+        QN_TRY(qn_detok_finish(&run->detok, &run->text, err));
+    out->kind = QN_EVENT_DONE;
+    out->text = qn_buf_view(&run->text);
+    out->finish = run->finish;
+    out->prompt_tokens = run->n_prefix;
+    out->reused_tokens = run->n_reused;
+    out->completion_tokens = run->n_out;
+    run->state = QN_RUN_IDLE;
+    return QN_OK;
+}
+
+/* One result of the backend. *told says whether `out` holds an event. */
+static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool *told,
+                                  struct qn_error *err) {
+    struct qn_step_result result = {0};
+    bool ready = false;
+    QN_TRY(run->backend->ops->poll(run->backend, run->session, &result, &ready, err));
+    *told = true;
+    if (!ready) {
+        out->kind = QN_EVENT_WAIT;
+        return QN_OK;
+    }
+    run->in_flight--;
+    if (result.argmax) {
+        uint32_t n = qn_min_u32(result.n, run->n_prefix - run->n_argmax);
+        memcpy(run->argmax + run->n_argmax, result.argmax, n * sizeof *run->argmax);
+        run->n_argmax += n;
+        if (run->n_argmax == run->n_prefix) {
+            out->kind = QN_EVENT_ARGMAX;
+            out->ids = run->argmax;
+            out->n = run->n_argmax;
+            /* The logits of the last position come with the same result: give them next. */
+            if (!result.logits && !result.sampled)
+                return QN_OK;
+        }
+    }
+    if (result.logits) {
+        if (out->kind != QN_EVENT_ARGMAX)
+            out->kind = QN_EVENT_LOGITS;
+        out->logits = result.logits;
+        if (out->kind == QN_EVENT_LOGITS)
+            out->n = run->vocab;
+        run->token_due = result.sampled;
+        run->due = result.token;
+        return QN_OK;
+    }
+    if (result.sampled) {
+        QN_TRY(accept_token(run, out, result.token, err));
+        *told = out->kind == QN_EVENT_TOKEN;
+        return QN_OK;
+    }
+    *told = out->kind == QN_EVENT_ARGMAX;
+    return QN_OK;
+}
+
+static enum qn_status next_event(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    for (;;) {
+        memset(out, 0, sizeof *out);
+        out->kind = QN_EVENT_WAIT;
+        if (run->cancelled && run->state != QN_RUN_ENDING)
+            end_generation(run, QN_FINISH_CANCELLED);
+        if (run->state == QN_RUN_ENDING)
+            return tell_done(run, out, err);
+        if (run->token_due) {
+            run->token_due = false;
+            QN_TRY(accept_token(run, out, run->due, err));
+            if (out->kind == QN_EVENT_TOKEN)
+                return QN_OK;
+            continue;
+        }
+        if (run->state == QN_RUN_PREFILL && run->in_flight < run->backend->max_in_flight) {
+            QN_TRY(enqueue_prompt(run, err));
+            if (run->fed == run->n_prefix)
+                run->state = QN_RUN_DECODE;
+            out->kind = QN_EVENT_PREFILL;
+            out->n = run->fed;
+            return QN_OK;
+        }
+        while (run->state == QN_RUN_DECODE && run->sampled < run->limit && run->sampled > 0 &&
+               run->in_flight < run->backend->max_in_flight)
+            QN_TRY(enqueue_decode(run, err));
+        if (run->in_flight == 0) {
+            end_generation(run, run->limit == 0 ? QN_FINISH_STOP : run->finish);
+            continue;
+        }
+        bool told = false;
+        QN_TRY(take_result(run, out, &told, err));
+        if (told)
+            return QN_OK;
+    }
+}
+
+enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    if (run->state == QN_RUN_IDLE)
+        return qn_fail(err, QN_E_STATE, "no generation is running");
+    enum qn_status status = next_event(run, out, err);
+    return status == QN_OK ? QN_OK : abandon(run, status);
+}
