@@ -8,7 +8,9 @@
 
 /* Rows [row, row + n_rows) of a weight from one tensor of a file. A fused weight (q|k|v) has
  * several. `plane` VALUES with a block type fills both planes; MLC's q_weight and q_scale are two
- * sources, dtype U32 (eight nibbles; values only) and F16/BF16/F32 (scales only). */
+ * sources, dtype U32 (eight nibbles; values only) and F16/BF16/F32 (scales only). Sources of a plane
+ * stand in order of their rows and tile them. In a vector (rows 1) `row` and `n_rows` count
+ * elements: source i of a fused bias fills columns [row, row + n_rows) of the one row. */
 struct qn_weight_source {
     uint32_t file; // index into the directory's files
     uint64_t offset, nbytes;
