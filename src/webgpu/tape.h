@@ -9,7 +9,7 @@
 
 #include "base/str.h"
 
-/* X(NAME, code, "operands in order"): a trailing … means: repeated `n` times. Generated for
+/* X(NAME, code, "operands in order"): a trailing … means: all that follows `n` is repeated n times. Generated for
  * JavaScript by tools/gen_tape.mjs. Pointers take two words (low, high) so that native hosts work. */
 /* clang-format off */
 #define QN_TAPE_LIST(X) \
@@ -62,7 +62,17 @@ struct qn_tape {
 void qn_tape_init(struct qn_tape *tape, const struct qn_allocator *allocator);
 void qn_tape_free(struct qn_tape *tape);
 void qn_tape_clear(struct qn_tape *tape);
+/* Room for `words` more, so that appending them does not allocate. */
+void qn_tape_reserve(struct qn_tape *tape, size_t words);
 void qn_tape_word(struct qn_tape *tape, uint32_t word);
+void qn_tape_append(struct qn_tape *tape, const uint32_t *words, size_t n);
 void qn_tape_ptr(struct qn_tape *tape, const void *p); // two words
+const void *qn_tape_pointer(uint32_t low, uint32_t high); // the way back
+
+/* "DISPATCH"; NULL for a code that is not in the list. */
+const char *qn_tape_name(uint32_t code);
+/* Words of the command that begins at words[at], opcode included; 0 when the opcode is unknown or
+ * the command does not end within n words. */
+size_t qn_tape_length(const uint32_t *words, size_t n, size_t at);
 
 #endif
