@@ -16,7 +16,7 @@ struct qn_weight_source {
     uint64_t offset, nbytes;
     enum qn_dtype dtype;
     enum qn_plane plane;
-    uint32_t row, n_rows;
+    uint32_t row, n_rows; // of a vector (rows 1): its columns [row, row + n_rows)
 };
 
 #define QN_WEIGHT_SOURCES 6
