@@ -76,8 +76,7 @@ struct qn_gpu_host qn_null_host_interface(struct qn_null_host *host);
 /* The oldest event that has not been taken; false when there is none. Its bytes live until the next
  * call of this function. */
 bool qn_null_host_next_event(struct qn_null_host *host, struct qn_gpu_event *out);
-/* How many events next_event may hand out before the host plays again: for tests that want results
- * to arrive late. Default: all. */
+/* While held, next_event has nothing: for tests that want results to arrive late. */
 void qn_null_host_hold(struct qn_null_host *host, bool hold);
 void qn_null_host_fail(struct qn_null_host *host, const struct qn_null_fault *fault);
 void qn_null_host_stats(const struct qn_null_host *host, struct qn_null_stats *out);

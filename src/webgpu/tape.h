@@ -50,7 +50,13 @@ enum { QN_BIND_UNIFORM = 0, QN_BIND_READ = 1, QN_BIND_WRITE = 2 };
  * a pipeline and a group are set before a dispatch, and their layouts are the same; READ is
  * recorded after the pass that produces its bytes and before SUBMIT; the word override constants
  * travel as the bits of a float32 and are exact there (|integers| < 2^24). CREATE_* take effect at once;
- * their failure comes as an ERROR event, and FENCE answers when all before it are known to be good. */
+ * their failure comes as an ERROR event, and FENCE answers when all before it are known to be good.
+ *
+ * A queue's write overtakes commands that are recorded but not submitted: WRITE_BUFFER, DESTROY_BUFFER and
+ * DESTROY_GROUP stand before the first recorded command of a tape or after its SUBMIT. A tape that
+ * records ends its pass and submits. Modules, layouts and pipelines are small and have no
+ * destruction: creating one anew under an id that is taken replaces it, and the rest goes with the
+ * player. No writable binding of a dispatch shares its buffer with any other binding of it. */
 
 struct qn_tape {
     const struct qn_allocator *allocator;

@@ -1,0 +1,18 @@
+#include "webgpu/gpu.h"
+
+struct qn_gpu_caps qn_gpu_caps_resolve(const struct qn_gpu_caps *caps) {
+    struct qn_gpu_caps c = caps ? *caps : (struct qn_gpu_caps){0};
+    if (c.max_binding == 0)
+        c.max_binding = (uint64_t)128 << 20;
+    if (c.max_buffer == 0)
+        c.max_buffer = (uint64_t)256 << 20;
+    if (c.max_storage_buffers == 0)
+        c.max_storage_buffers = 8;
+    if (c.max_workgroup_memory == 0)
+        c.max_workgroup_memory = 16384;
+    if (c.max_invocations == 0)
+        c.max_invocations = 256;
+    if (c.max_workgroups == 0)
+        c.max_workgroups = 65535;
+    return c;
+}
