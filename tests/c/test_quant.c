@@ -1,0 +1,240 @@
+/* Codecs against the published vectors, bit for bit; repacking against decoding; encoders. */
+#include "tests/c/test.h"
+
+#include <math.h>
+
+#include "base/json.h"
+#include "base/num.h"
+#include "quant/codec.h"
+
+static char *read_file(const char *path, size_t *n) {
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return NULL;
+    fseek(f, 0, SEEK_END);
+    long size = ftell(f);
+    fseek(f, 0, SEEK_SET);
+    char *p = malloc((size_t)size + 1);
+    *n = p == NULL ? 0 : fread(p, 1, (size_t)size, f);
+    fclose(f);
+    return p;
+}
+
+static float *floats(struct qn_json_value array, size_t *n) {
+    float *out = malloc((qn_json_count(array) + 1u) * sizeof *out);
+    struct qn_json_iter it = qn_json_iterate(array);
+    for (*n = 0; qn_json_each(&it); (*n)++)
+        CHECK(qn_json_f32(&out[*n], it.value));
+    return out;
+}
+
+/* The first index where the bits differ, or n. */
+static size_t differs(const float *a, const float *b, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (qn_f32_bits(a[i]) != qn_f32_bits(b[i]))
+            return i;
+    }
+    return n;
+}
+
+static unsigned char unhex(char c) {
+    return (unsigned char)(c <= '9' ? c - '0' : c - 'a' + 10);
+}
+
+/* Repacks `blocks` as a matrix and decodes its canonical rows; zero and padding are checked too. */
+static void check_repack(enum qn_dtype dtype, const unsigned char *bytes, const float *expected,
+                         uint32_t rows, uint32_t cols) {
+    for (int vector = 0; vector < 2; vector++) {
+        struct qn_wformat format;
+        if (!CHECK(qn_codec_format(&format, dtype, vector != 0)))
+            return;
+        size_t value_row = qn_wformat_row(&format, cols, QN_PLANE_VALUES);
+        size_t scale_row = qn_wformat_row(&format, cols, QN_PLANE_SCALES);
+        char *values = malloc(rows * value_row), *scales = malloc(rows * scale_row + 1);
+        memset(values, 0x5a, rows * value_row);
+        enum qn_status status = qn_codec_repack(values, scale_row ? scales : NULL, &format, dtype,
+                                                bytes, rows, cols, NULL);
+        CHECK(status == QN_OK);
+        uint32_t padded = qn_wformat_cols(cols);
+        float *row = malloc(padded * sizeof *row);
+        for (uint32_t r = 0; status == QN_OK && r < rows; r++) {
+            qn_wformat_decode(row, &format, padded, values + r * value_row, scales + r * scale_row);
+            size_t bad = differs(row, expected + (size_t)r * cols, cols);
+            CHECK_MSG(bad == cols, "%s as %s: row %u column %zu", qn_dtype_name(dtype),
+                      qn_wformat_name(&format), r, bad);
+            for (uint32_t c = cols; c < padded; c++)
+                CHECK(row[c] == 0.0f);
+        }
+        free(row);
+        free(scales);
+        free(values);
+    }
+}
+
+static void test_vectors(struct qn_json_value vectors) {
+    uint32_t types = 0;
+    struct qn_json_iter it = qn_json_iterate(vectors);
+    while (qn_json_each(&it)) {
+        struct qn_str name = qn_json_raw(it.key);
+        enum qn_dtype dtype = qn_dtype_by_name(name.p, name.n);
+        if (dtype == QN_DTYPE_NONE)
+            continue;
+        types++;
+        struct qn_str hex = qn_json_raw(qn_json_get(it.value, "hex"));
+        unsigned char *bytes = malloc(hex.n / 2 + 1);
+        for (size_t i = 0; i < hex.n / 2; i++)
+            bytes[i] = (unsigned char)(unhex(hex.p[2 * i]) << 4 | unhex(hex.p[2 * i + 1]));
+        size_t n;
+        float *expected = floats(qn_json_get(it.value, "values"), &n);
+        float *got = malloc(n * sizeof *got);
+        uint64_t size;
+        CHECK(qn_dtype_size(&size, dtype, n) && size == hex.n / 2);
+        CHECK(qn_codec_decode(got, dtype, bytes, n, NULL) == QN_OK);
+        size_t bad = differs(got, expected, n);
+        CHECK_MSG(bad == n, "%.*s element %zu: %.9g, expected %.9g", (int)name.n, name.p, bad,
+                  (double)got[bad], (double)expected[bad]);
+        check_repack(dtype, bytes, expected, 1, (uint32_t)n);
+        uint32_t block = qn_dtype_block(dtype);
+        if (block == 1)
+            check_repack(dtype, bytes, expected, 3, 21);
+        else
+            check_repack(dtype, bytes, expected, (uint32_t)n / block, block);
+        if (block > 1) {
+            CHECK(qn_codec_decode(got, dtype, bytes, n - 1, NULL) == QN_E_ARGUMENT);
+        }
+        free(got);
+        free(expected);
+        free(bytes);
+    }
+    CHECK_MSG(types == 15, "%u types", types);
+}
+
+static void test_mlc(struct qn_json_value vector, enum qn_dtype scale_type) {
+    enum { ROWS = 3, COLS = 72, GROUPS = 3, WORDS = 12 };
+    uint32_t words[ROWS * WORDS];
+    size_t n = 0, n_scales, n_values;
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(vector, "q_weight_u32"));
+    while (qn_json_each(&it) && n < ROWS * WORDS)
+        CHECK(qn_json_u32(&words[n++], it.value));
+    float *scales = floats(qn_json_get(vector, "q_scale"), &n_scales);
+    float *expected = floats(qn_json_get(vector, "values"), &n_values);
+    CHECK(n == ROWS * WORDS && n_scales == ROWS * GROUPS && n_values == ROWS * COLS);
+
+    uint16_t stored[ROWS * GROUPS];
+    CHECK(qn_codec_encode(stored, scale_type, scales, n_scales, NULL) == QN_OK);
+    for (int wide = 0; wide < 2; wide++) {
+        struct qn_wformat format = {QN_W_Q4, wide ? QN_DTYPE_F32 : scale_type, 7};
+        uint32_t values[ROWS * WORDS];
+        float planes[ROWS * GROUPS];
+        CHECK(qn_codec_repack(values, NULL, &format, QN_DTYPE_U32, words, ROWS, COLS, NULL) == 0);
+        CHECK(qn_codec_repack(NULL, planes, &format, scale_type, stored, ROWS, COLS, NULL) == 0);
+        size_t scale_row = qn_wformat_row(&format, COLS, QN_PLANE_SCALES);
+        for (uint32_t r = 0; r < ROWS; r++) {
+            float row[96];
+            qn_wformat_decode(row, &format, 96, values + r * WORDS, (char *)planes + r * scale_row);
+            size_t bad = differs(row, expected + r * COLS, COLS);
+            CHECK_MSG(bad == COLS, "row %u column %zu", r, bad);
+            for (uint32_t c = COLS; c < 96; c++)
+                CHECK(row[c] == 0.0f);
+        }
+    }
+    // Odd row lengths: the padding starts within a byte.
+    struct qn_wformat format = {QN_W_Q4, QN_DTYPE_F32, 7};
+    uint32_t values[4];
+    CHECK(qn_codec_repack(values, NULL, &format, QN_DTYPE_U32, words, 1, 13, NULL) == QN_OK);
+    CHECK(values[0] == words[0] && values[1] == ((words[1] & 0xfffffu) | 0x77700000u));
+    CHECK(values[2] == 0x77777777u && values[3] == 0x77777777u);
+    CHECK(qn_codec_repack(NULL, values, &format, QN_DTYPE_I8, words, 1, 13, NULL) ==
+          QN_E_UNSUPPORTED);
+    free(scales);
+    free(expected);
+}
+
+static void test_encode(void) {
+    // Q8_0: peak 127 → scale 1, ties away from zero. Q4_0: the peak keeps its sign as -8.
+    float v[32] = {127.0f, -127.0f, 0.5f, -0.5f, 2.5f, 1.4f, -3.6f};
+    unsigned char block[34];
+    CHECK(qn_codec_encode(block, QN_DTYPE_Q8_0, v, 32, NULL) == QN_OK);
+    const int8_t expected8[] = {127, -127, 1, -1, 3, 1, -4, 0};
+    CHECK(qn_load_u16(block) == 0x3c00 && memcmp(block + 2, expected8, sizeof expected8) == 0);
+    for (int i = 0; i < 32; i++)
+        v[i] = (float)(i - 16) * 0.5f; // peak -8 → d = 1
+    CHECK(qn_codec_encode(block, QN_DTYPE_Q4_0, v, 32, NULL) == QN_OK);
+    float back[32];
+    CHECK(qn_load_u16(block) == 0x3c00);
+    CHECK(qn_codec_decode(back, QN_DTYPE_Q4_0, block, 32, NULL) == QN_OK);
+    for (int i = 0; i < 32; i++) {
+        float want = floorf(v[i] + 0.5f);
+        CHECK_MSG(back[i] == (want > 7.0f ? 7.0f : want), "%d: %g", i, (double)back[i]);
+    }
+    // Positive peak: d is negative, and the peak itself is exact.
+    for (int i = 0; i < 32; i++)
+        v[i] = (float)i / 31.0f;
+    CHECK(qn_codec_encode(block, QN_DTYPE_Q4_0, v, 32, NULL) == QN_OK);
+    CHECK(qn_codec_decode(back, QN_DTYPE_Q4_0, block, 32, NULL) == QN_OK);
+    CHECK(back[31] == 1.0f && fabsf(back[10] - v[10]) <= 0.0626f);
+    // Zeros, infinities and NaN must not trap; zeros come back as zeros.
+    memset(v, 0, sizeof v);
+    for (int round = 0; round < 4; round++) {
+        enum qn_dtype dtype = round % 2 ? QN_DTYPE_Q4_0 : QN_DTYPE_Q8_0;
+        CHECK(qn_codec_encode(block, dtype, v, 32, NULL) == QN_OK);
+        CHECK(qn_codec_decode(back, dtype, block, 32, NULL) == QN_OK);
+        CHECK(round > 1 || back[3] == 0.0f);
+        if (round == 1) {
+            v[0] = INFINITY;
+            v[1] = NAN;
+            v[2] = 0x1p-149f;
+        }
+    }
+    const float odd[5] = {1.0f, 0x1.01p0f, 0x1.03p0f, -INFINITY, NAN};
+    uint16_t bf16[5];
+    CHECK(qn_codec_encode(bf16, QN_DTYPE_BF16, odd, 5, NULL) == QN_OK);
+    CHECK(bf16[0] == 0x3f80 && bf16[1] == 0x3f80 && bf16[2] == 0x3f82 && bf16[3] == 0xff80);
+    CHECK((bf16[4] & 0x7fff) > 0x7f80);
+    CHECK(qn_codec_encode(bf16, QN_DTYPE_Q4_K, odd, 256, NULL) == QN_E_UNSUPPORTED);
+    CHECK(qn_codec_encode(bf16, QN_DTYPE_Q8_0, odd, 5, NULL) == QN_E_ARGUMENT);
+    CHECK(qn_codec_decode(back, QN_DTYPE_I32, odd, 5, NULL) == QN_E_UNSUPPORTED);
+    struct qn_wformat format;
+    CHECK(!qn_codec_format(&format, QN_DTYPE_I32, false));
+    CHECK(!qn_codec_format(&format, QN_DTYPE_NONE, true));
+}
+
+static void test_layout(void) {
+    struct qn_wformat q4 = {QN_W_Q4, QN_DTYPE_F16, 8}, q8 = {QN_W_Q8, QN_DTYPE_F32, 0};
+    struct qn_wformat f16 = {.type = QN_W_F16};
+    CHECK(qn_wformat_cols(1) == 32 && qn_wformat_cols(32) == 32 && qn_wformat_cols(33) == 64);
+    CHECK(qn_wformat_row(&q4, 33, QN_PLANE_VALUES) == 32);
+    CHECK(qn_wformat_row(&q4, 33, QN_PLANE_SCALES) == 4);
+    CHECK(qn_wformat_row(&q8, 64, QN_PLANE_VALUES) == 64);
+    CHECK(qn_wformat_row(&q8, 64, QN_PLANE_SCALES) == 8);
+    CHECK(qn_wformat_row(&f16, 64, QN_PLANE_VALUES) == 128);
+    CHECK(qn_wformat_row(&f16, 64, QN_PLANE_SCALES) == 0);
+    CHECK(strcmp(qn_wformat_name(&q4), "q4/f16") == 0 && strcmp(qn_wformat_name(&f16), "f16") == 0);
+    CHECK(strcmp(qn_wformat_name(&q8), "q8/f32") == 0);
+}
+
+int main(void) {
+    test_layout();
+    test_encode();
+    char path[1024];
+    snprintf(path, sizeof path, "%s/fixtures/codecs/codecs.json", test_shared());
+    struct qn_str text;
+    char *bytes = read_file(path, &text.n);
+    if (bytes == NULL) {
+        printf("quant: skipped: no ../shared\n");
+        return test_done("quant");
+    }
+    text.p = bytes;
+    struct qn_arena arena;
+    qn_arena_init(&arena, qn_allocator_default());
+    struct qn_json json;
+    if (CHECK(qn_json_parse(&json, &arena, text, NULL) == QN_OK)) {
+        struct qn_json_value vectors = qn_json_get(qn_json_root(&json), "vectors");
+        test_vectors(vectors);
+        test_mlc(qn_json_get(vectors, "MLC_q4_f16"), QN_DTYPE_F16);
+        test_mlc(qn_json_get(vectors, "MLC_q4_f32"), QN_DTYPE_BF16);
+    }
+    qn_arena_free(&arena);
+    free(bytes);
+    return test_done("quant");
+}
