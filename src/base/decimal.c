@@ -305,8 +305,8 @@ static void scale(struct scaled *out, const struct number *number) {
     for (size_t i = 0; i < d.n; i++)
         if (d.p[i] == '.')
             dot = i;
-    while (first < d.n && (d.p[first] == '0' || d.p[first] == '.'))
-        first++;
+    for (; first < d.n && (d.p[first] == '0' || d.p[first] == '.'); first++)
+        power -= first > dot; // 0.05: skipped zeros behind the point count
     *out = (struct scaled){.digits = {d.p + first, d.n - first}};
     int taken = 0;
     for (size_t i = first; i < d.n; i++) {
