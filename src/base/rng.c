@@ -12,5 +12,5 @@ uint32_t qn_rng_u32(uint64_t seed, uint32_t a, uint32_t b) {
 }
 
 float qn_rng_unit(uint64_t seed, uint32_t a, uint32_t b) {
-    return ((float)(qn_rng_u32(seed, a, b) >> 8) + 0.5f) * 0x1p-24f;
+    return ((float)(qn_rng_u32(seed, a, b) >> 9) + 0.5f) * 0x1p-23f;
 }

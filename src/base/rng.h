@@ -9,7 +9,8 @@
  * key = seed folded to 32 bits, counter = (a, b). Returns the first output word. */
 uint32_t qn_rng_u32(uint64_t seed, uint32_t a, uint32_t b);
 
-/* Uniform in (0, 1): ((word >> 8) + 0.5) × 2^-24, exact in float32. */
+/* Uniform in (0, 1), never 0 or 1: ((word >> 9) + 0.5) × 2^-23, exact in float32. (With 24 bits the
+ * last value would round to 1, and a Gumbel draw from it be infinite.) */
 float qn_rng_unit(uint64_t seed, uint32_t a, uint32_t b);
 
 #endif

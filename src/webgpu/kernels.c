@@ -1,0 +1,166 @@
+#include "webgpu/kernels.h"
+
+#include <string.h>
+
+#include "webgpu/wgsl.h"
+
+/* Tile sizes below are written in the kernels too (same names); tests compare. */
+#define THREADS 64
+#define TILE 64           // matmul: rows of x and columns of out per workgroup
+#define SPLIT 64          // attention_split: positions per workgroup
+#define SPLIT_HEADS 8     // query heads per workgroup
+#define ARGMAX_CHUNK 4096 // argmax_partial: values per workgroup
+#define PREPARE_CHUNK 256
+
+struct row {
+    const char *name, *bindings, *constants;
+    size_t params_bytes;
+};
+
+static const struct row ROWS[QN_KERNEL_COUNT] = {
+#define QN_KERNEL_ROW(NAME, text, params, bindings, constants)                                     \
+    {#text, bindings, constants, sizeof(struct qn_params_##params)},
+    QN_KERNEL_LIST(QN_KERNEL_ROW)
+#undef QN_KERNEL_ROW
+};
+
+/* Constants' names as C strings: the list above holds them as words of one text. */
+static const char *const CONSTANT_NAMES[] = {
+    "WTYPE", "STYPE", "ZERO", "BIAS", "RESIDUAL", "NORM", "GLU", "ACT", "LANES", "ROWS",
+    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL",
+};
+
+static struct qn_str text_of(const char *name, const char *suffix) {
+    size_t n = strlen(name), m = strlen(suffix);
+    for (size_t i = 0; i < qn_wgsl_count; i++) {
+        const struct qn_wgsl_text *t = &qn_wgsl_texts[i];
+        if (strlen(t->name) == n + m && !memcmp(t->name, name, n) && !memcmp(t->name + n, suffix, m))
+            return (struct qn_str){t->text, t->n};
+    }
+    return (struct qn_str){NULL, 0};
+}
+
+void qn_kernel_get(struct qn_kernel *out, enum qn_kernel_id id) {
+    const struct row *row = &ROWS[id];
+    memset(out, 0, sizeof *out);
+    out->name = row->name;
+    out->params_bytes = row->params_bytes;
+    out->text[QN_VARIANT_BASE] = text_of(row->name, "");
+    out->text[QN_VARIANT_SUBGROUPS] = text_of(row->name, "_subgroups");
+    out->text[QN_VARIANT_F16] = text_of(row->name, "_f16");
+    for (const char *b = row->bindings; *b; b++)
+        out->kinds[out->n_bindings++] = *b == 'U'   ? QN_BIND_UNIFORM
+                                        : *b == 'R' ? QN_BIND_READ
+                                                    : QN_BIND_WRITE;
+    for (const char *c = row->constants; *c;) {
+        size_t n = strcspn(c, " ");
+        for (size_t i = 0; i < sizeof CONSTANT_NAMES / sizeof *CONSTANT_NAMES; i++)
+            if (strlen(CONSTANT_NAMES[i]) == n && !memcmp(CONSTANT_NAMES[i], c, n))
+                out->constants[out->n_constants++] = CONSTANT_NAMES[i];
+        c += n + (c[n] == ' ');
+    }
+}
+
+enum qn_kernel_id qn_kernel_find(struct qn_str name) {
+    uint32_t id = 0;
+    while (id < QN_KERNEL_COUNT && !qn_str_is(name, ROWS[id].name))
+        id++;
+    return (enum qn_kernel_id)id;
+}
+
+enum qn_variant qn_kernel_variant(const struct qn_kernel *kernel, uint32_t features) {
+    if (features & QN_GPU_F16 && kernel->text[QN_VARIANT_F16].n)
+        return QN_VARIANT_F16;
+    if (features & QN_GPU_SUBGROUPS && kernel->text[QN_VARIANT_SUBGROUPS].n)
+        return QN_VARIANT_SUBGROUPS;
+    return QN_VARIANT_BASE;
+}
+
+/* ---- Grids -------------------------------------------------------------------------------- */
+
+static uint32_t parts(uint32_t n, uint32_t size) { return n / size + (n % size != 0); }
+
+static struct qn_grid fold(uint32_t n, uint32_t z) {
+    return (struct qn_grid){n < QN_GRID_FOLD ? n : QN_GRID_FOLD, parts(n, QN_GRID_FOLD), z};
+}
+
+struct qn_grid qn_grid_embed(const struct qn_params_embed *p, uint32_t t) {
+    return (struct qn_grid){parts(p->cols, QN_GROUP * THREADS), t, 1};
+}
+
+struct qn_grid qn_grid_rmsnorm(uint32_t rows) { return fold(rows, 1); }
+
+/* A row's groups of 32 columns are dealt to its lanes. Few lanes mean little reduction, many mean
+ * that narrow matrices still fill the machine; the last trip should not leave many lanes idle. */
+struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
+                                     bool glu) {
+    (void)type;
+    uint32_t groups = parts(p->cols, QN_GROUP), lanes = 4;
+    while (lanes < 32 && groups >= lanes * 4)
+        lanes *= 2;
+    return (struct qn_matvec_tune){lanes, !glu && p->n_rows >= 32768 ? 4 : 1};
+}
+
+struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                              uint32_t rows) {
+    return fold(parts(p->n_rows, THREADS / tune.lanes * tune.rows), rows);
+}
+
+struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
+    return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE), parts(rows, TILE), 1};
+}
+
+struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows) {
+    return (struct qn_grid){parts(cols, THREADS), rows, 1};
+}
+
+struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t) {
+    uint32_t words = (p->n_heads + 2 * p->n_kv_heads) * p->head_dim / 2;
+    return (struct qn_grid){parts(words, THREADS), t, 1};
+}
+
+uint32_t qn_attention_splits(uint32_t context, uint32_t window) {
+    uint32_t all = parts(context, SPLIT);
+    if (!window)
+        return all;
+    uint32_t seen = parts(window, SPLIT) + 1;
+    return seen < all ? seen : all;
+}
+
+struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
+                                       uint32_t t, uint32_t end) {
+    (void)head_dim;
+    uint32_t shared = p->n_heads / p->n_kv_heads;
+    return (struct qn_grid){qn_attention_splits(end, p->window),
+                            p->n_kv_heads * parts(shared, SPLIT_HEADS), t};
+}
+
+struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint32_t t) {
+    return (struct qn_grid){p->n_heads, t, 1};
+}
+
+struct qn_grid qn_grid_attention_prefill(const struct qn_params_attention *p, uint32_t head_dim,
+                                         uint32_t t) {
+    uint32_t rows = head_dim <= 64 ? 32 : head_dim <= 128 ? 16 : 8;
+    return (struct qn_grid){parts(t, rows), p->n_heads, 1};
+}
+
+uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head_dim, uint32_t t) {
+    return (uint64_t)t * p->n_heads * p->splits * (head_dim + 2) * sizeof(float);
+}
+
+uint32_t qn_argmax_chunks(uint32_t vocab) { return parts(vocab, ARGMAX_CHUNK); }
+
+struct qn_grid qn_grid_argmax_partial(const struct qn_params_vocab *p, uint32_t rows) {
+    return (struct qn_grid){qn_argmax_chunks(p->vocab), p->last_only || p->z_rows ? 1 : rows, 1};
+}
+
+struct qn_grid qn_grid_argmax_final(uint32_t rows) { return (struct qn_grid){parts(rows, THREADS), 1, 1}; }
+
+struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p) {
+    return fold(parts(p->vocab, PREPARE_CHUNK), 1);
+}
+
+struct qn_grid qn_grid_one(void) { return (struct qn_grid){1, 1, 1}; }
+
+struct qn_grid qn_grid_seen_mark(uint32_t n) { return fold(parts(n, THREADS), 1); }
