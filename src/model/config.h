@@ -1,0 +1,48 @@
+/* What a model's own documents say about it, whichever format they stand in. */
+#ifndef QN_MODEL_CONFIG_H
+#define QN_MODEL_CONFIG_H
+
+#include "format/directory.h"
+#include "model/traits.h"
+
+#define QN_MAX_EOS 16
+
+enum qn_rope_scaling { QN_ROPE_PLAIN, QN_ROPE_LINEAR, QN_ROPE_LLAMA3 };
+
+/* Sampling that the model's author recommends; `has` tells which were given. */
+struct qn_model_sampling {
+    float temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty;
+    uint32_t top_k;
+    struct {
+        bool temperature, top_p, min_p, repetition_penalty, frequency_penalty, presence_penalty,
+            top_k;
+    } has;
+};
+
+struct qn_model_config {
+    const struct qn_traits *traits; // the architecture's row
+    uint32_t hidden, n_layers, n_heads, n_kv_heads, head_dim, intermediate, vocab;
+    uint32_t n_rot;     // leading dimensions of a head that are rotated
+    uint32_t context;   // positions the model was made for
+    uint32_t window;    // sliding window in positions, 0: none
+    const bool *local;  // [n_layers] which layers have the window; NULL: all
+    float norm_eps;
+    float rope_theta;
+    enum qn_rope_scaling rope_scaling;
+    float rope_factor, rope_low_freq, rope_high_freq; // LINEAR: factor; LLAMA3: all
+    uint32_t rope_original_context;                   // LLAMA3
+    enum qn_act act;
+    bool tied;                           // the head is the embedding
+    bool qkv_bias, o_bias, mlp_bias;
+    uint32_t eos[QN_MAX_EOS]; // ids that end a generation
+    uint32_t n_eos;
+    uint32_t bos; // QN_NONE: none
+    struct qn_model_sampling sampling;
+    struct qn_str quantization; // "q4f16_1", "Q4_K_M", "bfloat16"; empty when the file does not say
+};
+
+/* Reads and validates. `arena` takes what has a length. The result points into the directory. */
+enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena *arena,
+                                    const struct qn_directory *d, struct qn_error *err);
+
+#endif
