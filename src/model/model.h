@@ -7,7 +7,7 @@
 #include "program/program.h"
 
 struct qn_model_options {
-    uint32_t context; // positions of KV cache per session; 0: the model's own, at most 4096
+    uint32_t context; // positions of KV cache per session; 0: 4096; never more than the model's
     uint32_t chunk;   // most tokens per step (program.max_tokens); 0: 256; cut to the context
     uint32_t rows;    // most rows through the head in one step (program.max_rows); 0: chunk
     enum qn_kv_type kv_type;

@@ -1,0 +1,47 @@
+/* From roles to weights of a program: names, dtypes and exact shapes are checked here. */
+#ifndef QN_MODEL_WEIGHTS_H
+#define QN_MODEL_WEIGHTS_H
+
+#include "model/config.h"
+
+/* How an MLC quantisation stores its parts. */
+struct qn_mlc_quant {
+    const char *name; // "q4f16_1"
+    bool linear;      // linear layers are q_weight and q_scale, else weight
+    bool table;       // embedding and head too
+};
+
+struct qn_weights {
+    struct qn_program *program;
+    const struct qn_directory *d;
+    const struct qn_model_config *config;
+    const struct qn_naming *naming;
+    const struct qn_mlc_quant *mlc; // NULL for other formats
+};
+
+/* A part of a weight: the rows [n_rows, cols] that `role` has in `layer` (ignored without '#'). */
+struct qn_weight_part {
+    enum qn_role role;
+    uint32_t n_rows;
+};
+
+enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
+                               const struct qn_directory *d, const struct qn_model_config *config,
+                               struct qn_error *err);
+/* Whether the file's naming has a tensor for this role at all. */
+bool qn_weights_has(const struct qn_weights *w, enum qn_role role);
+/* One matrix of the stacked rows of n_parts parts; *same is false, and nothing is added, when their
+ * canonical formats differ. *out is a tensor. E_TENSOR with name, expected and actual. */
+enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weights *w,
+                                 const struct qn_weight_part *parts, uint32_t n_parts,
+                                 uint32_t layer, uint32_t cols, struct qn_error *err);
+/* The vector of `suffix` (".weight", ".bias") of the parts, joined. *out is a tensor. */
+enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
+                                 const struct qn_weight_part *parts, uint32_t n_parts,
+                                 uint32_t layer, const char *suffix, struct qn_error *err);
+/* *out is QN_NONE without `expected`; then a bias in the file is refused: the configuration lies. */
+enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool expected,
+                               const struct qn_weight_part *parts, uint32_t n_parts, uint32_t layer,
+                               struct qn_error *err);
+
+#endif
