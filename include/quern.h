@@ -166,6 +166,7 @@ struct qn_engine_desc {
     uint32_t context;        // tokens of KV cache per session; 0: the model's, at most 4096
     uint32_t chunk;          // most tokens per prefill step; 0: 256
     enum qn_kv_type kv_type; // 0: float32
+    int64_t (*clock)(void);  // seconds since 1970, UTC, for templates that ask; NULL: always 0
 };
 
 enum qn_engine_state {
@@ -303,6 +304,13 @@ enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct
 /* The running generation ends with DONE and QN_FINISH_CANCELLED. */
 void qn_session_cancel(qn_session *session);
 
+/* Dequantises raw blocks of a stored type ("Q4_0", "F16", …). `out` may be NULL to ask for *n, the
+ * number of values. QN_E_UNSUPPORTED for an unknown type, QN_E_ARGUMENT when `bytes` is no whole
+ * number of blocks. */
+enum qn_status qn_dequant(float *out, size_t *n, struct qn_str type, struct qn_str bytes,
+                          struct qn_error *err);
+
 const char *qn_version(void); // "0.1.0"
+const char *qn_status_name(enum qn_status status); // "QN_E_FORMAT"
 
 #endif

@@ -8,8 +8,7 @@
 
 #include "quern.h"
 
-/* "QN_E_FORMAT", "the file is malformed", "download the file again…". Static strings. */
-const char *qn_status_name(enum qn_status status);
+/* "the file is malformed", "download the file again…". Static strings; the name is in quern.h. */
 const char *qn_status_what(enum qn_status status);
 const char *qn_status_remedy(enum qn_status status);
 

@@ -1,0 +1,178 @@
+#include "engine/loader.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "quant/codec.h"
+
+#define PIECE_BYTES (8u << 20)
+
+/* A vector's elements are its rows here: each is one element of the plane. */
+static bool is_vector(const struct qn_weight *w) {
+    return w->rows == 1;
+}
+
+static uint64_t stored_row(const struct qn_weight_source *s) {
+    return s->nbytes / s->n_rows;
+}
+
+/* Bytes that one row of the source fills in a plane of the device layout. */
+static size_t canonical_row(const struct qn_weight *w, enum qn_plane plane) {
+    if (is_vector(w))
+        return plane == QN_PLANE_VALUES ? sizeof(float) : 0;
+    return qn_wformat_row(&w->format, w->cols, plane);
+}
+
+/* Whether one stored block carries both planes (GGUF), or each plane is a tensor (MLC). */
+static bool fills_scales(const struct qn_weight *w, const struct qn_weight_source *s) {
+    return w->format.scale != QN_DTYPE_NONE && s->plane == QN_PLANE_VALUES &&
+           s->dtype != QN_DTYPE_U32;
+}
+
+static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight_source *s) {
+    uint64_t row = stored_row(s), canonical = canonical_row(w, s->plane);
+    if (canonical > row)
+        row = canonical;
+    uint64_t n = row ? PIECE_BYTES / row : 1;
+    return n == 0 ? 1 : n > s->n_rows ? s->n_rows : (uint32_t)n; // n is at most PIECE_BYTES
+}
+
+static int by_place(const void *a, const void *b) {
+    const struct qn_loader_piece *x = a, *y = b;
+    if (x->file != y->file)
+        return x->file < y->file ? -1 : 1;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    /* The same bytes for two weights: keep an order that does not depend on the sort. */
+    return x->weight < y->weight ? -1 : x->weight > y->weight;
+}
+
+enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
+                              const struct qn_directory *directory,
+                              const struct qn_program *program, struct qn_error *err) {
+    memset(l, 0, sizeof *l);
+    l->allocator = arena->allocator;
+    l->directory = directory;
+    l->program = program;
+    size_t n = 0;
+    for (uint32_t w = 0; w < program->n_weights; w++)
+        for (uint32_t s = 0; s < program->weights[w].n_sources; s++) {
+            const struct qn_weight_source *source = &program->weights[w].sources[s];
+            n += qn_ceil_div_u32(source->n_rows, rows_per_piece(&program->weights[w], source));
+        }
+    l->pieces = QN_ARENA_NEW(arena, struct qn_loader_piece, n);
+    if (!l->pieces || !qn_size_to_u32(&l->n_pieces, n))
+        return qn_fail(err, QN_E_NO_MEMORY, "a plan of %zu pieces", n);
+    struct qn_loader_piece *piece = l->pieces;
+    for (uint32_t w = 0; w < program->n_weights; w++)
+        for (uint32_t s = 0; s < program->weights[w].n_sources; s++) {
+            const struct qn_weight_source *source = &program->weights[w].sources[s];
+            uint32_t step = rows_per_piece(&program->weights[w], source);
+            for (uint32_t row = 0; row < source->n_rows; row += step) {
+                uint32_t rows = qn_min_u32(step, source->n_rows - row);
+                *piece++ = (struct qn_loader_piece){
+                    .weight = w,
+                    .source = s,
+                    .row = row,
+                    .n_rows = rows,
+                    .file = source->file,
+                    .offset = source->offset + row * stored_row(source),
+                    .n = rows * stored_row(source),
+                };
+            }
+        }
+    qsort(l->pieces, l->n_pieces, sizeof *l->pieces, by_place);
+    return QN_OK;
+}
+
+/* Makes a staging buffer at least `need` bytes large. */
+static enum qn_status stage(struct qn_loader *l, void **p, size_t *n, uint64_t need,
+                            struct qn_error *err) {
+    size_t size = 0;
+    if (*n >= need)
+        return QN_OK;
+    qn_mem_free(l->allocator, *p, *n);
+    *p = NULL;
+    *n = 0;
+    if (!qn_u64_to_size(&size, need) || !(*p = qn_mem_alloc(l->allocator, size)))
+        return qn_fail(err, QN_E_NO_MEMORY, "staging %llu bytes of weights",
+                       (unsigned long long)need);
+    *n = size;
+    return QN_OK;
+}
+
+void qn_loader_release(struct qn_loader *l) {
+    qn_mem_free(l->allocator, l->stored, l->stored_n);
+    qn_mem_free(l->allocator, l->values, l->values_n);
+    qn_mem_free(l->allocator, l->scales, l->scales_n);
+    l->stored = l->values = l->scales = NULL;
+    l->stored_n = l->values_n = l->scales_n = 0;
+}
+
+/* Checks that the file still holds the bytes that the directory promised. */
+static enum qn_status check_range(const struct qn_files *files, struct qn_str name,
+                                  const struct qn_loader_piece *piece, struct qn_error *err) {
+    uint64_t size = 0;
+    enum qn_status status = files->size(files->ud, &size, name);
+    if (status == QN_E_NEED_DATA)
+        return status;
+    if (status != QN_OK)
+        return qn_fail(err, status, "the weights in %.*s", QN_STR_ARG(name));
+    if (piece->offset > size || piece->n > size - piece->offset)
+        return qn_fail_at(err, QN_E_TRUNCATED, piece->offset,
+                          "%.*s has %llu bytes, weights need %llu", QN_STR_ARG(name),
+                          (unsigned long long)size, (unsigned long long)(piece->offset + piece->n));
+    return QN_OK;
+}
+
+/* Where the canonical bytes of one plane of a piece go, and off they go. */
+static enum qn_status hand_over(struct qn_loader *l, struct qn_backend *backend,
+                                const struct qn_loader_piece *piece, enum qn_plane plane,
+                                const void *bytes, struct qn_error *err) {
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    size_t row = canonical_row(w, plane);
+    uint64_t first = (uint64_t)w->sources[piece->source].row + piece->row;
+    return backend->ops->write(backend, piece->weight, plane, first * row, bytes,
+                               row * piece->n_rows, err);
+}
+
+static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
+                             const struct qn_loader_piece *piece, struct qn_error *err) {
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    const struct qn_weight_source *s = &w->sources[piece->source];
+    if (s->plane == QN_PLANE_SCALES)
+        return hand_over(l, backend, piece, QN_PLANE_SCALES, l->stored, err);
+    uint64_t rows = piece->n_rows;
+    bool both = fills_scales(w, s);
+    QN_TRY(stage(l, &l->values, &l->values_n, rows * canonical_row(w, QN_PLANE_VALUES), err));
+    if (both)
+        QN_TRY(stage(l, &l->scales, &l->scales_n, rows * canonical_row(w, QN_PLANE_SCALES), err));
+    if (is_vector(w)) {
+        QN_TRY(qn_codec_decode(l->values, s->dtype, l->stored, piece->n_rows, err));
+    } else {
+        QN_TRY(qn_codec_repack(l->values, both ? l->scales : NULL, &w->format, s->dtype, l->stored,
+                               piece->n_rows, w->cols, err));
+    }
+    QN_TRY(hand_over(l, backend, piece, QN_PLANE_VALUES, l->values, err));
+    return both ? hand_over(l, backend, piece, QN_PLANE_SCALES, l->scales, err) : QN_OK;
+}
+
+enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
+                              const struct qn_files *files, struct qn_error *err) {
+    const struct qn_loader_piece *piece = &l->pieces[l->done];
+    struct qn_str name = l->directory->files[piece->file];
+    QN_TRY(check_range(files, name, piece, err));
+    QN_TRY(stage(l, &l->stored, &l->stored_n, piece->n, err));
+    size_t n = 0;
+    if (!qn_u64_to_size(&n, piece->n))
+        return qn_fail(err, QN_E_LIMIT, "a piece of %llu bytes", (unsigned long long)piece->n);
+    enum qn_status status = files->read(files->ud, name, piece->offset, l->stored, n);
+    if (status == QN_E_NEED_DATA)
+        return status;
+    if (status != QN_OK)
+        return qn_fail_at(err, status, piece->offset, "reading weights from %.*s", QN_STR_ARG(name));
+    QN_TRY(repack(l, backend, piece, err));
+    l->done++;
+    return QN_OK;
+}

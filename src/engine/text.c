@@ -1,0 +1,203 @@
+/* Text through the engine: tokens, chat templates. */
+#include <string.h>
+
+#include "engine/engine.h"
+
+static enum qn_status need_tokenizer(const qn_engine *e, struct qn_error *err) {
+    return e->tokenizer ? QN_OK : qn_fail(err, QN_E_UNSUPPORTED, "this model has no tokenizer");
+}
+
+enum qn_status qn_engine_tokenize(qn_engine *e, const uint32_t **ids, size_t *n, struct qn_str text,
+                                  uint32_t flags, struct qn_error *err) {
+    QN_TRY(need_tokenizer(e, err));
+    uint32_t encode = (flags & QN_TEXT_ADD_SPECIAL ? QN_ENCODE_SPECIAL : 0) |
+                      (flags & QN_TEXT_PLAIN ? QN_ENCODE_NO_MATCH : 0);
+    e->ids.n = 0;
+    QN_TRY(qn_tokenizer_encode(e->tokenizer, &e->ids, text, encode, NULL, 0, err));
+    *ids = e->ids.p;
+    *n = e->ids.n;
+    return QN_OK;
+}
+
+/* The text buffer as an answer. */
+static enum qn_status answer(qn_engine *e, struct qn_str *out, struct qn_error *err) {
+    if (e->text.failed)
+        return qn_fail(err, QN_E_NO_MEMORY, "a text");
+    *out = qn_buf_view(&e->text);
+    return QN_OK;
+}
+
+enum qn_status qn_engine_detokenize(qn_engine *e, struct qn_str *out, const uint32_t *ids, size_t n,
+                                    uint32_t flags, struct qn_error *err) {
+    QN_TRY(need_tokenizer(e, err));
+    qn_buf_clear(&e->text);
+    QN_TRY(qn_tokenizer_decode(e->tokenizer, &e->text, ids, n,
+                               flags & QN_TEXT_SKIP_SPECIAL ? QN_DECODE_SKIP_SPECIAL : 0, err));
+    return answer(e, out, err);
+}
+
+struct qn_str qn_engine_token(const qn_engine *e, uint32_t id) {
+    return e->tokenizer && id < qn_tokenizer_size(e->tokenizer)
+               ? qn_tokenizer_token(e->tokenizer, id)
+               : (struct qn_str){"", 0};
+}
+
+bool qn_engine_is_eos(const qn_engine *e, uint32_t id) {
+    for (uint32_t i = 0; i < e->n_eos; i++)
+        if (e->eos[i] == id)
+            return true;
+    return false;
+}
+
+/* ---- where the chat template comes from -------------------------------------------------------- */
+
+static bool from_tokenizer_config(struct qn_str *out, struct qn_arena *arena,
+                                  const struct qn_directory *d) {
+    if (d->tokenizer_config.n_nodes == 0)
+        return false;
+    struct qn_json_value v = qn_json_get(qn_json_root(&d->tokenizer_config), "chat_template");
+    if (qn_json_type(v) == QN_JSON_STRING)
+        return qn_json_string(out, arena, v);
+    /* A list of named templates: {"name": "default", "template": "…"}. */
+    struct qn_json_iter it = qn_json_iterate(v);
+    while (!it.object && qn_json_each(&it))
+        if (qn_json_string_is(qn_json_get(it.value, "name"), "default"))
+            return qn_json_string(out, arena, qn_json_get(it.value, "template"));
+    return false;
+}
+
+static void append_literal(struct qn_buf *buf, struct qn_json_value string) {
+    /* JSON's escapes within double quotes mean the same in a template's string literal. */
+    qn_buf_cstr(buf, "{{ \"");
+    if (qn_json_type(string) == QN_JSON_STRING)
+        qn_buf_str(buf, qn_json_raw(string));
+    qn_buf_cstr(buf, "\" }}");
+}
+
+/* MLC describes a chat format by its parts (conversation_template in mlc-llm's protocol); repositories
+ * without tokenizer_config.json have only that. */
+static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *arena,
+                                         const struct qn_directory *d, struct qn_error *err) {
+    struct qn_json_value conv = qn_json_get(qn_json_root(&d->config), "conv_template");
+    struct qn_json_value roles = qn_json_get(conv, "roles");
+    if (qn_json_type(roles) != QN_JSON_OBJECT)
+        return QN_OK;
+    struct qn_json_value seps = qn_json_get(conv, "seps");
+    struct qn_json_value sep[2] = {{0}, {0}};
+    struct qn_json_iter it = qn_json_iterate(seps);
+    for (int i = 0; i < 2 && qn_json_each(&it); i++)
+        sep[i] = it.value;
+    if (!qn_json_exists(sep[1]))
+        sep[1] = sep[0];
+    struct qn_buf b;
+    qn_buf_init(&b, arena->allocator);
+    /* The system template holds "{system_message}" where the text goes. */
+    qn_buf_cstr(&b, "{% set system = ");
+    struct qn_json_value fallback = qn_json_get(conv, "system_message");
+    qn_buf_cstr(&b, "\"");
+    if (qn_json_type(fallback) == QN_JSON_STRING)
+        qn_buf_str(&b, qn_json_raw(fallback));
+    qn_buf_cstr(&b, "\" %}{% if messages[0].role == 'system' %}{% set system = messages[0].content %}"
+                    "{% endif %}{{ \"");
+    struct qn_json_value system = qn_json_get(conv, "system_template");
+    struct qn_str text = qn_json_type(system) == QN_JSON_STRING ? qn_json_raw(system) : QN_STR("");
+    size_t at = qn_str_find(text, QN_STR("{system_message}"), 0);
+    if (at == SIZE_MAX) {
+        qn_buf_str(&b, text);
+        qn_buf_cstr(&b, "\" }}");
+    } else {
+        qn_buf_str(&b, qn_str_slice(text, 0, at));
+        qn_buf_cstr(&b, "\" + system + \"");
+        qn_buf_str(&b, qn_str_slice(text, at + 16, text.n));
+        qn_buf_cstr(&b, "\" }}");
+    }
+    qn_buf_cstr(&b, "{% for m in messages %}{% if m.role == 'user' %}");
+    append_literal(&b, qn_json_get(roles, "user"));
+    append_literal(&b, qn_json_get(conv, "role_content_sep"));
+    qn_buf_cstr(&b, "{{ m.content }}");
+    append_literal(&b, sep[0]);
+    qn_buf_cstr(&b, "{% elif m.role == 'assistant' %}");
+    append_literal(&b, qn_json_get(roles, "assistant"));
+    append_literal(&b, qn_json_get(conv, "role_content_sep"));
+    qn_buf_cstr(&b, "{{ m.content }}");
+    append_literal(&b, sep[1]);
+    qn_buf_cstr(&b, "{% elif m.role != 'system' %}{{ raise_exception('role ' + m.role + "
+                    "' is not supported by this model') }}{% endif %}{% endfor %}"
+                    "{% if add_generation_prompt %}");
+    append_literal(&b, qn_json_get(roles, "assistant"));
+    append_literal(&b, qn_json_get(conv, "role_empty_sep"));
+    qn_buf_cstr(&b, "{% endif %}");
+    *out = b.failed ? (struct qn_str){0} : qn_str_copy(arena, qn_buf_view(&b));
+    qn_buf_free(&b);
+    return out->p ? QN_OK : qn_fail(err, QN_E_NO_MEMORY, "a chat template");
+}
+
+enum qn_status qn_engine_find_template(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
+    const struct qn_directory *d = &e->directory;
+    e->template_source = (struct qn_str){0};
+    if (d->format == QN_FORMAT_GGUF) {
+        qn_gguf_str(&e->template_source, d, "tokenizer.chat_template");
+        return QN_OK;
+    }
+    if (from_tokenizer_config(&e->template_source, arena, d))
+        return QN_OK;
+    enum qn_status status = qn_files_read_all(&e->template_source, arena, &e->files,
+                                              QN_STR("chat_template.jinja"), 1 << 20, err);
+    if (status != QN_E_NOT_FOUND)
+        return status;
+    return d->format == QN_FORMAT_MLC ? from_conv_template(&e->template_source, arena, d, err)
+                                      : QN_OK;
+}
+
+/* ---- rendering --------------------------------------------------------------------------------- */
+
+static struct qn_str token_or_empty(const qn_engine *e, uint32_t id) {
+    return id == UINT32_MAX ? (struct qn_str){"", 0} : qn_engine_token(e, id);
+}
+
+struct qn_str qn_engine_bos_token(const qn_engine *e) {
+    return token_or_empty(e, e->tokenizer ? qn_tokenizer_bos(e->tokenizer) : UINT32_MAX);
+}
+
+struct qn_str qn_engine_eos_token(const qn_engine *e) {
+    return token_or_empty(e, e->tokenizer ? qn_tokenizer_eos(e->tokenizer) : UINT32_MAX);
+}
+
+static enum qn_status parse_template(qn_engine *e, struct qn_error *err) {
+    if (e->template)
+        return QN_OK;
+    if (e->template_source.n == 0)
+        return qn_fail(err, QN_E_TEMPLATE, "this model has no chat template");
+    enum qn_status status =
+        qn_template_parse(&e->template, &e->template_arena, e->template_source, err);
+    if (status != QN_OK) {
+        e->template = NULL;
+        qn_arena_free(&e->template_arena);
+        qn_arena_init(&e->template_arena, e->allocator);
+    }
+    return status;
+}
+
+enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_arena *arena,
+                                struct qn_span **plain, size_t *n_plain, struct qn_str context,
+                                struct qn_error *err) {
+    static const char *const untrusted[] = {"messages", "tools", "documents", NULL};
+    QN_TRY(parse_template(e, err));
+    struct qn_json json;
+    QN_TRY(qn_json_parse(&json, arena, context, err));
+    QN_TRY(qn_template_render(e->template, out, arena, plain, n_plain, qn_json_root(&json),
+                              untrusted, NULL, e->desc.clock ? e->desc.clock() : 0, err));
+    return out->failed ? qn_fail(err, QN_E_NO_MEMORY, "a rendered prompt") : QN_OK;
+}
+
+enum qn_status qn_engine_template(qn_engine *e, struct qn_str *out, struct qn_str context,
+                                  struct qn_error *err) {
+    struct qn_arena arena;
+    struct qn_span *plain = NULL;
+    size_t n_plain = 0;
+    qn_arena_init(&arena, e->allocator);
+    qn_buf_clear(&e->text);
+    enum qn_status status = qn_engine_render(e, &e->text, &arena, &plain, &n_plain, context, err);
+    qn_arena_free(&arena);
+    return status == QN_OK ? answer(e, out, err) : status;
+}
