@@ -249,7 +249,7 @@ export class Core {
   /** @param {number} session @returns {CoreEvent} */
   next(session) {
     this.check(this.exports.qn_wasm_next(this.handle, session));
-    const w = this.#words();
+    const w = this.#words().slice();
     const kind = KINDS[w[0]];
     return {
       kind,
