@@ -1,0 +1,140 @@
+/* What all readers of tokenizers share: building the vocabulary and checking the steps. */
+#include "text/tokenizer_impl.h"
+
+#include "text/unicode.h"
+
+#define STEP_ADDER(name, type, list, count)                                                        \
+    enum qn_status name(struct qn_tokenizer *t, struct type step, struct qn_error *err) {          \
+        if (t->count == QN_MAX_STEPS)                                                              \
+            return qn_fail(err, QN_E_LIMIT, "more than %d steps in the tokenizer", QN_MAX_STEPS);  \
+        t->list[t->count++] = step;                                                                \
+        return QN_OK;                                                                              \
+    }
+
+STEP_ADDER(qn_tokenizer_add_pretok, qn_pretok, pretoks, n_pretoks)
+STEP_ADDER(qn_tokenizer_add_decoder, qn_decoder, decoders, n_decoders)
+STEP_ADDER(qn_tokenizer_add_normalizer, qn_normalizer, normalizers, n_normalizers)
+
+static enum qn_status set_entry(struct qn_tokenizer *t, const struct qn_token_entry *e,
+                                struct qn_added_token *tokens, uint32_t *n_tokens,
+                                struct qn_error *err) {
+    uint32_t id = e->id;
+    if (e->flags & QN_TOKEN_ADDED) {
+        uint32_t known = qn_vocab_find(&t->vocab, e->s.p, e->s.n);
+        if (known != QN_ID_NONE) {
+            id = known;
+            t->vocab.tokens[id].bytes |= e->flags << 24;
+        } else {
+            QN_TRY(qn_vocab_set(&t->vocab, id, e->s, e->flags, err));
+        }
+        tokens[*n_tokens] = (struct qn_added_token){
+            .content = qn_vocab_str(&t->vocab, id), .id = id, .flags = e->added};
+        ++*n_tokens;
+        return QN_OK;
+    }
+    return qn_vocab_set(&t->vocab, id, e->s, e->flags, err);
+}
+
+/* Splits the added tokens into those matched before and after normalisation. */
+static enum qn_status build_added(struct qn_tokenizer *t, struct qn_arena *arena,
+                                  struct qn_added_token *tokens, uint32_t n,
+                                  struct qn_error *err) {
+    uint32_t n_normalized = 0, n_raw = 0;
+    for (uint32_t i = 0; i < n; i++)
+        n_normalized += (tokens[i].flags & QN_ADDED_NORMALIZED) != 0;
+    struct qn_added_token *after = QN_ARENA_NEW(arena, struct qn_added_token, n_normalized);
+    if (!after)
+        return qn_fail(err, QN_E_NO_MEMORY, "%u added tokens", n);
+    n_normalized = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (tokens[i].flags & QN_ADDED_NORMALIZED)
+            after[n_normalized++] = tokens[i];
+        else
+            tokens[n_raw++] = tokens[i];
+    }
+    QN_TRY(qn_added_init(&t->added, tokens, n_raw, err));
+    return qn_added_init(&t->added_normalized, after, n_normalized, err);
+}
+
+enum qn_status qn_tokenizer_build_vocab(struct qn_tokenizer *t, struct qn_arena *arena,
+                                        const struct qn_token_entry *entries, uint32_t n,
+                                        uint64_t max_id, struct qn_error *err) {
+    uint32_t size = 0, n_added = 0, n_tokens = 0;
+    size_t n_bytes = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (entries[i].id > max_id || entries[i].id >= 1u << 28)
+            return qn_fail(err, QN_E_TOKENIZER, "token \"%.*s\" has id %u", QN_STR_ARG(entries[i].s),
+                           entries[i].id);
+        size = qn_max_u32(size, entries[i].id + 1);
+        n_added += (entries[i].flags & QN_TOKEN_ADDED) != 0;
+        if (!qn_add_size(&n_bytes, n_bytes, entries[i].s.n))
+            return qn_fail(err, QN_E_LIMIT, "vocabulary of %u tokens", n);
+    }
+    QN_TRY(qn_vocab_init(&t->vocab, arena, size, n, n_bytes, err));
+    struct qn_added_token *tokens = QN_ARENA_NEW(arena, struct qn_added_token, n_added);
+    if (!tokens)
+        return qn_fail(err, QN_E_NO_MEMORY, "%u added tokens", n_added);
+    for (uint32_t i = 0; i < n; i++)
+        QN_TRY(set_entry(t, &entries[i], tokens, &n_tokens, err));
+    t->bpe.vocab = &t->vocab;
+    return build_added(t, arena, tokens, n_tokens, err);
+}
+
+/* Added tokens that are matched after normalisation are themselves normalised. */
+static enum qn_status normalize_added(struct qn_tokenizer *t, struct qn_arena *arena,
+                                      struct qn_error *err) {
+    struct qn_added *added = &t->added_normalized;
+    struct qn_normalize_scratch scratch;
+    enum qn_status status = QN_OK;
+    if (t->n_normalizers == 0 || added->n == 0)
+        return QN_OK;
+    qn_normalize_scratch_init(&scratch, arena->allocator);
+    for (uint32_t i = 0; status == QN_OK && i < added->n; i++) {
+        struct qn_marked content = {.text = added->list[i].content};
+        status = qn_normalize(&content, &scratch, t->normalizers, t->n_normalizers, content, err);
+        if (status != QN_OK || content.text.p == added->list[i].content.p)
+            continue;
+        added->list[i].content = qn_str_copy(arena, content.text);
+        if (!added->list[i].content.p)
+            status = qn_fail(err, QN_E_NO_MEMORY, "added token %u", added->list[i].id);
+    }
+    qn_normalize_scratch_free(&scratch);
+    QN_TRY(status);
+    return qn_added_init(added, added->list, added->n, err);
+}
+
+static bool has_word_mark(struct qn_str s, size_t at) {
+    return s.n - at >= 3 && memcmp(s.p + at, "\xe2\x96\x81", 3) == 0;
+}
+
+/* Without a pre-tokenizer a whole text is one word. It may still be cut before every U+2581 that no
+ * token has behind the byte there: merges cannot cross, so the ids stay the same. */
+static enum qn_status add_word_cut(struct qn_tokenizer *t, struct qn_arena *arena,
+                                   struct qn_error *err) {
+    uint32_t mark = qn_vocab_find(&t->vocab, "\xe2\x96\x81", 3);
+    if (t->bpe.byte_level || t->bpe.ignore_merges || mark == QN_ID_NONE ||
+        t->n_pretoks == QN_MAX_STEPS)
+        return QN_OK;
+    t->cut = QN_ARENA_NEW(arena, unsigned char, 256);
+    if (!t->cut)
+        return qn_fail(err, QN_E_NO_MEMORY, "tokenizer");
+    for (uint32_t id = 0; id < t->vocab.size; id++) {
+        struct qn_str s = qn_vocab_str(&t->vocab, id);
+        for (size_t i = 1; i + 3 <= s.n; i++) {
+            if (has_word_mark(s, i) && !(i >= 3 && has_word_mark(s, i - 3)))
+                t->cut[(unsigned char)s.p[i - 1]] = 1;
+        }
+    }
+    return qn_tokenizer_add_pretok(
+        t, (struct qn_pretok){.kind = QN_SPLIT_WORD_MARK, .bad_before = t->cut}, err);
+}
+
+enum qn_status qn_tokenizer_build_finish(struct qn_tokenizer *t, struct qn_arena *arena,
+                                         struct qn_error *err) {
+    QN_TRY(normalize_added(t, arena, err));
+    t->bpe.longest = 0;
+    for (uint32_t id = 0; id < t->vocab.size; id++)
+        t->bpe.longest = qn_max_u32(t->bpe.longest,
+                                    t->vocab.tokens[id].bytes & QN_TOKEN_MAX_BYTES);
+    return add_word_cut(t, arena, err);
+}

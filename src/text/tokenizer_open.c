@@ -1,0 +1,206 @@
+/* Finds and reads a model's tokenizer: GGUF metadata, tokenizer.json, or vocab.json + merges.txt. */
+#include "text/tokenizer_impl.h"
+
+#define MAX_FILE ((uint64_t)1 << 28)
+
+/* Classes of tokenizer_config.json whose vocab.json + merges.txt are byte-level BPE. */
+static const struct {
+    const char *name;
+    struct qn_pretok step;
+    bool nfc;
+} classes[] = {
+    {"GPT2Tokenizer", {.kind = QN_SPLIT_GPT2}, false},
+    {"CodeGenTokenizer", {.kind = QN_SPLIT_GPT2}, false},
+    {"WhisperTokenizer", {.kind = QN_SPLIT_GPT2}, false},
+    {"Qwen2Tokenizer", {.kind = QN_SPLIT_CL100K, .max_digits = 1}, true},
+};
+
+static enum qn_status use_class(struct qn_tokenizer *t, struct qn_json_value config,
+                                struct qn_error *err) {
+    struct qn_str name = qn_json_raw(qn_json_get(config, "tokenizer_class"));
+    if (name.n == 0)
+        name = QN_STR("GPT2Tokenizer");
+    if (qn_str_ends(name, QN_STR("Fast")))
+        name.n -= 4;
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        if (!qn_str_is(name, classes[i].name))
+            continue;
+        if (classes[i].nfc)
+            QN_TRY(qn_tokenizer_add_normalizer(t, (struct qn_normalizer){.kind = QN_NORMALIZE_NFC},
+                                               err));
+        struct qn_pretok step = classes[i].step;
+        bool add_space = false;
+        qn_json_bool(&add_space, qn_json_get(config, "add_prefix_space"));
+        if (add_space)
+            step.rewrite = QN_REWRITE_ADD_SPACE;
+        return qn_tokenizer_add_pretok(t, step, err);
+    }
+    return qn_fail(err, QN_E_UNSUPPORTED, "tokenizer_class \"%.*s\"", QN_STR_ARG(name));
+}
+
+/* Tokens of vocab.json, then those of added_tokens_decoder: {"151643": {"content": …}, …}. */
+static enum qn_status read_tokens(struct qn_tokenizer *t, struct qn_arena *arena,
+                                  struct qn_arena *scratch, struct qn_json_value vocab,
+                                  struct qn_json_value added, uint64_t max_id,
+                                  struct qn_error *err) {
+    uint32_t n = 0;
+    struct qn_token_entry *entries = QN_ARENA_NEW(
+        scratch, struct qn_token_entry, (size_t)qn_json_count(vocab) + qn_json_count(added));
+    if (!entries)
+        return qn_fail(err, QN_E_NO_MEMORY, "vocab.json");
+    struct qn_json_iter it = qn_json_iterate(vocab);
+    while (qn_json_each(&it)) {
+        struct qn_token_entry *e = &entries[n++];
+        if (!qn_json_u32(&e->id, it.value))
+            return qn_fail(err, QN_E_TOKENIZER, "an id in vocab.json is no whole number");
+        if (!qn_json_string(&e->s, scratch, it.key))
+            return qn_fail(err, QN_E_NO_MEMORY, "vocab.json");
+    }
+    it = qn_json_iterate(added);
+    while (qn_json_each(&it)) {
+        struct qn_token_entry *e = &entries[n++];
+        uint64_t id;
+        if (!qn_str_to_u64(&id, qn_json_raw(it.key)) || !qn_u64_to_u32(&e->id, id) ||
+            !qn_json_string(&e->s, scratch, qn_json_get(it.value, "content")))
+            return qn_fail(err, QN_E_TOKENIZER, "added_tokens_decoder of tokenizer_config.json");
+        static const struct {
+            const char *key;
+            uint32_t flag;
+        } flags[] = {
+            {"special", QN_ADDED_SPECIAL},        {"lstrip", QN_ADDED_LSTRIP},
+            {"rstrip", QN_ADDED_RSTRIP},          {"single_word", QN_ADDED_SINGLE_WORD},
+            {"normalized", QN_ADDED_NORMALIZED},
+        };
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+            bool set = false;
+            qn_json_bool(&set, qn_json_get(it.value, flags[i].key));
+            e->added |= set ? flags[i].flag : 0;
+        }
+        e->flags = QN_TOKEN_ADDED | (e->added & QN_ADDED_SPECIAL ? QN_TOKEN_SPECIAL : 0u);
+    }
+    return qn_tokenizer_build_vocab(t, arena, entries, n, max_id, err);
+}
+
+/* Lines "a b"; a first line "#version…", empty lines and a last line without end are allowed. */
+static enum qn_status read_merges(struct qn_tokenizer *t, struct qn_arena *arena,
+                                  struct qn_str merges, struct qn_error *err) {
+    uint32_t n = 0, rank = 0;
+    for (size_t at = 0; (at = qn_str_find(merges, QN_STR("\n"), at)) != SIZE_MAX; at++)
+        n++;
+    QN_TRY(qn_bpe_merges_init(&t->bpe, arena, n + 1, err));
+    for (size_t at = 0; at < merges.n;) {
+        size_t end = qn_min_size(qn_str_find(merges, QN_STR("\n"), at), merges.n);
+        struct qn_str line = qn_str_slice(merges, at, end);
+        bool version = at == 0 && qn_str_starts(line, QN_STR("#version"));
+        at = end + 1;
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (line.n == 0 || version)
+            continue;
+        size_t space = qn_str_find(line, QN_STR(" "), 0);
+        if (space == SIZE_MAX)
+            return qn_fail(err, QN_E_TOKENIZER, "merges.txt: \"%.*s\" is no pair", QN_STR_ARG(line));
+        QN_TRY(qn_bpe_merges_add(&t->bpe, rank++, qn_str_slice(line, 0, space),
+                                 qn_str_slice(line, space + 1, line.n), err));
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_arena *arena,
+                                       struct qn_arena *scratch, struct qn_str vocab,
+                                       struct qn_str merges, struct qn_json_value config,
+                                       struct qn_error *err) {
+    struct qn_json json;
+    QN_TRY(qn_json_parse(&json, scratch, vocab, err));
+    if (qn_json_type(qn_json_root(&json)) != QN_JSON_OBJECT)
+        return qn_fail(err, QN_E_TOKENIZER, "vocab.json is no object");
+    struct qn_tokenizer *t = QN_ARENA_NEW(arena, struct qn_tokenizer, 1);
+    if (!t)
+        return qn_fail(err, QN_E_NO_MEMORY, "tokenizer");
+    t->bos = t->eos = UINT32_MAX;
+    t->bpe.byte_level = true;
+    t->bpe.unk = QN_ID_NONE;
+    QN_TRY(use_class(t, config, err));
+    QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_BYTE_LEVEL}, err));
+    QN_TRY(read_tokens(t, arena, scratch, qn_json_root(&json),
+                       qn_json_get(config, "added_tokens_decoder"), (uint64_t)vocab.n + 1024, err));
+    QN_TRY(qn_bpe_bytes_init(&t->bpe, err));
+    QN_TRY(read_merges(t, arena, merges, err));
+    QN_TRY(qn_tokenizer_build_finish(t, arena, err));
+    *out = t;
+    return QN_OK;
+}
+
+/* An id from tokenizer_config.json ("</s>" or {"content": "</s>"}), else from the configuration (a
+ * number, or the first of a list). */
+static uint32_t find_id(const struct qn_tokenizer *t, struct qn_arena *scratch,
+                        const struct qn_directory *d, const char *token_key, const char *id_key) {
+    struct qn_str s;
+    uint32_t id;
+    if (d->tokenizer_config.n_nodes > 0) {
+        struct qn_json_value v = qn_json_get(qn_json_root(&d->tokenizer_config), token_key);
+        if (qn_json_type(v) == QN_JSON_OBJECT)
+            v = qn_json_get(v, "content");
+        if (qn_json_type(v) == QN_JSON_STRING && qn_json_string(&s, scratch, v) &&
+            qn_tokenizer_find(t, &id, s))
+            return id;
+    }
+    const struct qn_json *const documents[] = {&d->generation_config, &d->config};
+    for (size_t i = 0; i < 2; i++) {
+        if (documents[i]->n_nodes == 0)
+            continue;
+        struct qn_json_value v = qn_json_get(qn_json_root(documents[i]), id_key);
+        struct qn_json_iter it = qn_json_iterate(v);
+        if (qn_json_type(v) == QN_JSON_ARRAY && qn_json_each(&it))
+            v = it.value;
+        if (qn_json_u32(&id, v) && qn_vocab_flags(&t->vocab, id) != 0)
+            return id;
+    }
+    return UINT32_MAX;
+}
+
+static enum qn_status open_folder(struct qn_tokenizer **out, struct qn_arena *arena,
+                                  struct qn_arena *scratch, const struct qn_directory *directory,
+                                  const struct qn_files *files, struct qn_error *err) {
+    struct qn_str text, merges;
+    struct qn_json_value config = {NULL, 0};
+    enum qn_status status =
+        qn_files_read_all(&text, scratch, files, QN_STR("tokenizer.json"), MAX_FILE, err);
+    if (status == QN_OK) {
+        QN_TRY(qn_tokenizer_read_json(out, arena, scratch, text, err));
+    } else if (status != QN_E_NOT_FOUND) {
+        return status;
+    } else {
+        if (directory->tokenizer_config.n_nodes > 0)
+            config = qn_json_root(&directory->tokenizer_config);
+        QN_TRY(qn_files_read_all(&text, scratch, files, QN_STR("vocab.json"), MAX_FILE, err));
+        QN_TRY(qn_files_read_all(&merges, scratch, files, QN_STR("merges.txt"), MAX_FILE, err));
+        QN_TRY(qn_tokenizer_read_vocab(out, arena, scratch, text, merges, config, err));
+    }
+    (*out)->bos = find_id(*out, scratch, directory, "bos_token", "bos_token_id");
+    (*out)->eos = find_id(*out, scratch, directory, "eos_token", "eos_token_id");
+    return QN_OK;
+}
+
+enum qn_status qn_tokenizer_open(struct qn_tokenizer **out, struct qn_arena *arena,
+                                 const struct qn_directory *directory, const struct qn_files *files,
+                                 struct qn_error *err) {
+    struct qn_arena scratch;
+    enum qn_status status;
+    qn_arena_init(&scratch, arena->allocator);
+    if (directory->format == QN_FORMAT_GGUF)
+        status = qn_tokenizer_read_gguf(out, arena, &scratch, directory, files, err);
+    else
+        status = open_folder(out, arena, &scratch, directory, files, err);
+    qn_arena_free(&scratch);
+    return status;
+}
+
+enum qn_status qn_tokenizer_from_json(struct qn_tokenizer **out, struct qn_arena *arena,
+                                      struct qn_str tokenizer_json, struct qn_error *err) {
+    struct qn_arena scratch;
+    qn_arena_init(&scratch, arena->allocator);
+    enum qn_status status = qn_tokenizer_read_json(out, arena, &scratch, tokenizer_json, err);
+    qn_arena_free(&scratch);
+    return status;
+}

@@ -1,0 +1,133 @@
+#include "text/unicode.h"
+
+#define HANGUL_S 0xac00u
+#define HANGUL_L 0x1100u
+#define HANGUL_V 0x1161u
+#define HANGUL_T 0x11a7u
+#define HANGUL_N_V 21u
+#define HANGUL_N_T 28u
+#define HANGUL_N_S 11172u
+
+uint8_t qn_unicode_prop_high(uint32_t code_point) {
+    if (code_point == 0xe0001 || (code_point >= 0xe0020 && code_point <= 0xe007f))
+        return QN_CAT_CF;
+    if (code_point >= 0xe0100 && code_point <= 0xe01ef)
+        return QN_CAT_MN | QN_PROP_WORD;
+    if (code_point >= 0xf0000 && code_point <= 0x10fffd && (code_point & 0xffff) < 0xfffe)
+        return QN_CAT_CO;
+    return QN_CAT_CN;
+}
+
+uint32_t qn_unicode_combining_class(uint32_t code_point) {
+    uint32_t low = 0, high = QN_UNICODE_N_CLASSES;
+    if (code_point < 0x300)
+        return 0;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (qn_unicode_classes[middle] >> 14 <= code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return 0;
+    uint32_t entry = qn_unicode_classes[low - 1];
+    return code_point - (entry >> 14) < (entry >> 8 & 63) ? entry & 255 : 0;
+}
+
+bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point) {
+    uint32_t syllable = code_point - HANGUL_S;
+    if (syllable < HANGUL_N_S) {
+        uint32_t t = syllable % HANGUL_N_T;
+        if (t != 0) {
+            *first = code_point - t;
+            *second = HANGUL_T + t;
+        } else {
+            *first = HANGUL_L + syllable / (HANGUL_N_V * HANGUL_N_T);
+            *second = HANGUL_V + syllable / HANGUL_N_T % HANGUL_N_V;
+        }
+        return true;
+    }
+    uint32_t low = 0, high = QN_UNICODE_N_DECOMPOSITIONS;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (qn_unicode_decompositions[middle] >> 36 < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == QN_UNICODE_N_DECOMPOSITIONS || qn_unicode_decompositions[low] >> 36 != code_point)
+        return false;
+    *first = (uint32_t)(qn_unicode_decompositions[low] >> 18 & 0x3ffff);
+    *second = (uint32_t)(qn_unicode_decompositions[low] & 0x3ffff);
+    return true;
+}
+
+uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
+    if (first - HANGUL_L < 19 && second - HANGUL_V < HANGUL_N_V)
+        return HANGUL_S + ((first - HANGUL_L) * HANGUL_N_V + second - HANGUL_V) * HANGUL_N_T;
+    if (first - HANGUL_S < HANGUL_N_S && (first - HANGUL_S) % HANGUL_N_T == 0 &&
+        second - HANGUL_T - 1 < HANGUL_N_T - 1)
+        return first + second - HANGUL_T;
+    if (first >= 0x40000 || second >= 0x40000)
+        return 0;
+    const uint64_t mask = ((uint64_t)1 << 36) - 1;
+    uint64_t pair = (uint64_t)first << 18 | second;
+    uint32_t low = 0, high = QN_UNICODE_N_COMPOSITIONS;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if ((qn_unicode_decompositions[qn_unicode_compositions[middle]] & mask) < pair)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == QN_UNICODE_N_COMPOSITIONS)
+        return 0;
+    uint64_t entry = qn_unicode_decompositions[qn_unicode_compositions[low]];
+    return (entry & mask) == pair ? (uint32_t)(entry >> 36) : 0;
+}
+
+/* Length of the maximal subpart of an ill-formed sequence at p: the longest prefix of a well-formed
+ * one, at least 1. */
+static size_t subpart(const unsigned char *p, size_t n) {
+    unsigned char lead = p[0], low = 0x80, high = 0xbf;
+    size_t more;
+    if (lead >= 0xc2 && lead <= 0xdf)
+        more = 1;
+    else if (lead >= 0xe0 && lead <= 0xef)
+        more = 2;
+    else if (lead >= 0xf0 && lead <= 0xf4)
+        more = 3;
+    else
+        return 1;
+    if (lead == 0xe0)
+        low = 0xa0;
+    else if (lead == 0xed)
+        high = 0x9f;
+    else if (lead == 0xf0)
+        low = 0x90;
+    else if (lead == 0xf4)
+        high = 0x8f;
+    size_t i = 1;
+    while (i <= more && i < n && p[i] >= low && p[i] <= high) {
+        low = 0x80;
+        high = 0xbf;
+        i++;
+    }
+    return i;
+}
+
+void qn_utf8_append_lossy(struct qn_buf *buf, struct qn_str s) {
+    while (s.n > 0) {
+        size_t good = qn_utf8_check(s);
+        if (good == SIZE_MAX) {
+            qn_buf_str(buf, s);
+            return;
+        }
+        qn_buf_append(buf, s.p, good);
+        qn_buf_append(buf, "\xef\xbf\xbd", 3);
+        good += subpart((const unsigned char *)s.p + good, s.n - good);
+        s.p += good;
+        s.n -= good;
+    }
+}
