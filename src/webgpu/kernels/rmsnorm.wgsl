@@ -1,0 +1,43 @@
+// Root-mean-square norm (Zhang & Sennrich 2019): out[r, c] = x[r', c] × rsqrt(mean_c x² + eps) × w[c].
+//
+//   params  RMSNORM    step  STEP
+//   x       f32, rows of x_stride from x_column on; r' = T - R + r with `tail`
+//   w       f32 [cols]
+//   out     f32 [rows, cols], rows = (T or R) × rows_mul
+// One workgroup of 256 threads per row; 1 KiB of workgroup memory.
+#include "common_step.wgsl"
+#params RMSNORM
+@group(0) @binding(0) var<uniform> params: Rmsnorm;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read> w: array<f32>;
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+const THREADS = 256u;
+var<workgroup> sums: array<f32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
+    let row = group.x + group.y * 32768u;
+    if (row >= row_count(step, params.rows_sym) * params.rows_mul) {
+        return;
+    }
+    let start = row_source(step, params.tail, row) * params.x_stride + params.x_column;
+    var sum = 0.0;
+    for (var c = tid; c < params.cols; c += THREADS) {
+        let v = x[start + c];
+        sum += v * v;
+    }
+    sums[tid] = sum;
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if (tid < half) {
+            sums[tid] += sums[tid + half];
+        }
+        workgroupBarrier();
+    }
+    let scale = inverseSqrt(sums[0] / f32(params.cols) + params.eps);
+    for (var c = tid; c < params.cols; c += THREADS) {
+        out[row * params.cols + c] = x[start + c] * scale * w[c];
+    }
+}

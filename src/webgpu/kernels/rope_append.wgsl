@@ -1,0 +1,122 @@
+// Rotary positions and KV append. With p = pos + t and a = p × freq[i], i < n_rot / 2:
+//   q'[lo] = q[lo] cos a − q[hi] sin a,  q'[hi] = q[hi] cos a + q[lo] sin a   (Su et al. 2021)
+// where (lo, hi) = (i, i + n_rot/2), or (2i, 2i + 1) if INTERLEAVED; dims from n_rot on are copied.
+// k likewise into k_state at position p, v unchanged into v_state.
+//
+//   params   ROPE      step  STEP
+//   q, k, v  f32 rows of *_stride from *_column on (views of one tensor or of three)
+//   freq     f32 [n_rot / 2], radians per position
+//   k_state, v_state  [n_kv_heads, context, head_dim]; f32, or f16 (KV_F16) two to a word
+//   out      f32 [T, n_heads × head_dim]
+// A thread makes two adjacent dims of one head of one token (so that an f16 word has one writer);
+// workgroup (x, t): words of q, then of k, then of v. 7 storage buffers.
+#include "common_step.wgsl"
+#params ROPE
+@group(0) @binding(0) var<uniform> params: Rope;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> q: array<f32>;
+@group(0) @binding(3) var<storage, read> k: array<f32>;
+@group(0) @binding(4) var<storage, read> v: array<f32>;
+@group(0) @binding(5) var<storage, read> freq: array<f32>;
+@group(0) @binding(6) var<storage, read_write> k_state: array<u32>;
+@group(0) @binding(7) var<storage, read_write> v_state: array<u32>;
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+override KV_F16: u32 = 0u;
+override INTERLEAVED: u32 = 0u;
+
+// (cos a, sin a) for a ≥ 0, to f32 accuracy: built-in sin and cos only promise 2^-11. Quarter turns are
+// taken off in three pieces of π/2 that sum to it within 2e-15, then Taylor on ±π/4.
+fn cos_sin(a: f32) -> vec2<f32> {
+    let n = floor(a * 0.6366197723675814 + 0.5);
+    let r = fma(n, -7.549790126404332e-8, fma(n, -0.0004837512969970703, fma(n, -1.5703125, a)));
+    let s = r * r;
+    let sine = r * (1.0 + s * (-1.0 / 6.0 + s * (1.0 / 120.0 + s * (-1.0 / 5040.0 + s * (1.0 / 362880.0)))));
+    let cosine = 1.0 + s * (-0.5 + s * (1.0 / 24.0 + s * (-1.0 / 720.0 + s * (1.0 / 40320.0))));
+    switch (u32(n) & 3u) {
+        case 0u: {
+            return vec2<f32>(cosine, sine);
+        }
+        case 1u: {
+            return vec2<f32>(-sine, cosine);
+        }
+        case 2u: {
+            return vec2<f32>(-cosine, -sine);
+        }
+        default: {
+            return vec2<f32>(sine, -cosine);
+        }
+    }
+}
+
+fn source(which: u32, at: u32) -> f32 {
+    if (which == 0u) {
+        return q[at];
+    }
+    return k[at];
+}
+
+// Dim d of the head that starts at `from`, rotated for position p.
+fn rotated(which: u32, start: u32, d: u32, p: u32) -> f32 {
+    let own = source(which, start + d);
+    if (d >= params.n_rot) {
+        return own;
+    }
+    let half = params.n_rot / 2u;
+    var i = d % half;
+    var high = d >= half;
+    var other = select(d + half, d - half, high);
+    if (INTERLEAVED != 0u) {
+        i = d / 2u;
+        high = (d & 1u) == 1u;
+        other = d ^ 1u;
+    }
+    let turn = cos_sin(f32(p) * freq[i]);
+    return own * turn.x + source(which, start + other) * select(-turn.y, turn.y, high);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    let t = id.y;
+    let words = params.head_dim / 2u; // per head
+    let head = id.x / words;
+    let d = id.x % words * 2u;
+    if (t >= step.n_tokens || head >= params.n_heads + 2u * params.n_kv_heads) {
+        return;
+    }
+    let p = step.pos + t;
+    if (head < params.n_heads) {
+        let start = t * params.q_stride + params.q_column + head * params.head_dim;
+        let to = (t * params.n_heads + head) * params.head_dim + d;
+        out[to] = rotated(0u, start, d, p);
+        out[to + 1u] = rotated(0u, start, d + 1u, p);
+        return;
+    }
+    if (p >= params.context) {
+        return;
+    }
+    let is_v = head >= params.n_heads + params.n_kv_heads;
+    let kv_head = head - params.n_heads - select(0u, params.n_kv_heads, is_v);
+    var pair: vec2<f32>;
+    if (is_v) {
+        let start = t * params.v_stride + params.v_column + kv_head * params.head_dim + d;
+        pair = vec2<f32>(v[start], v[start + 1u]);
+    } else {
+        let start = t * params.k_stride + params.k_column + kv_head * params.head_dim;
+        pair = vec2<f32>(rotated(1u, start, d, p), rotated(1u, start, d + 1u, p));
+    }
+    let to = (kv_head * params.context + p) * params.head_dim + d;
+    if (KV_F16 != 0u) {
+        let word = pack2x16float(clamp(pair, vec2<f32>(-65504.0), vec2<f32>(65504.0)));
+        if (is_v) {
+            v_state[to / 2u] = word;
+        } else {
+            k_state[to / 2u] = word;
+        }
+    } else if (is_v) {
+        v_state[to] = bitcast<u32>(pair.x);
+        v_state[to + 1u] = bitcast<u32>(pair.y);
+    } else {
+        k_state[to] = bitcast<u32>(pair.x);
+        k_state[to + 1u] = bitcast<u32>(pair.y);
+    }
+}
