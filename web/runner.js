@@ -1,0 +1,166 @@
+// Drives one Core: open and load with bytes that arrive over time, generate with a GPU that answers
+// later. Used by the worker and by the Node command.
+
+import { fail, STATUS } from './errors.js';
+import { planRanges } from './files.js';
+
+/** @typedef {import('./core.js').Core} Core */
+/** @typedef {import('./core.js').CoreEvent} CoreEvent */
+/** @typedef {import('./files.js').ModelFiles} ModelFiles */
+
+/**
+ * @typedef {object} Progress
+ * @property {'open'|'download'|'upload'|'compile'|'ready'} phase
+ * @property {number} loaded bytes of weights in place
+ * @property {number} total bytes of weights
+ */
+
+const FETCH_AHEAD = 3; // ranges on their way while one is being loaded
+const SLICE_MS = 12; // longest time without letting messages in
+
+/** Lets queued messages (an abort, say) come in. */
+export function breathe() {
+  return new Promise((resolve) => {
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
+      resolve(undefined);
+    };
+    channel.port2.postMessage(0);
+  });
+}
+
+/** @param {AbortSignal} [signal] */
+function throwIfAborted(signal) {
+  if (signal?.aborted) throw new DOMException('the operation was aborted', 'AbortError');
+}
+
+export class Runner {
+  /** @param {Core} core @param {ModelFiles} files */
+  constructor(core, files) {
+    this.core = core;
+    this.files = files;
+    /** @type {(() => void)[]} */
+    this.waiting = [];
+    this.breathed = 0;
+  }
+
+  /** The GPU player's callback: hands the event over and wakes whoever waits for one.
+   *  @param {import('./core.js').GpuEvent} event */
+  onGpuEvent(event) {
+    this.core.gpuEvent(event);
+    for (const wake of this.waiting.splice(0)) wake();
+  }
+
+  /** Until the next GPU event. @returns {Promise<void>} */
+  #gpuActivity() {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  async #breatheSometimes() {
+    const now = performance.now();
+    if (now - this.breathed < SLICE_MS) return;
+    await breathe();
+    this.breathed = performance.now();
+  }
+
+  /** @param {{ onProgress?: (p: Progress) => void, signal?: AbortSignal }} [options] */
+  async load({ onProgress = () => {}, signal } = {}) {
+    onProgress({ phase: 'open', loaded: 0, total: 0 });
+    while (!this.core.open()) {
+      throwIfAborted(signal);
+      await this.files.satisfy(signal);
+    }
+    await this.#loadWeights(onProgress, signal);
+    while (this.core.checkState() === 'loaded') {
+      onProgress({ phase: 'compile', loaded: 1, total: 1 });
+      await this.#gpuActivity();
+    }
+    onProgress({ phase: 'ready', loaded: 1, total: 1 });
+  }
+
+  /** @param {(p: Progress) => void} onProgress @param {AbortSignal} [signal] */
+  async #loadWeights(onProgress, signal) {
+    const pieces = this.core.pieces();
+    const ranges = planRanges(pieces);
+    const total = pieces.reduce((sum, p) => sum + p.size, 0);
+    let loaded = 0;
+    let next = 0;
+    /** @type {(Promise<Uint8Array> | null)[]} */
+    const coming = [];
+    const direct = this.files.backing.readSync !== undefined;
+    this.files.clear();
+    const controller = new AbortController();
+    const stop = () => controller.abort(signal?.reason);
+    signal?.addEventListener('abort', stop, { once: true });
+    try {
+      for (let i = 0, done = 0; i < ranges.length; i++) {
+        while (!direct && coming.length < ranges.length && coming.length <= i + FETCH_AHEAD) {
+          const r = ranges[coming.length];
+          const promise = this.files.backing.read(r.file, r.offset, r.size, controller.signal);
+          promise.catch(() => {}); // told when its turn comes
+          coming.push(promise);
+        }
+        const range = ranges[i];
+        if (!direct) this.files.put(range.file, range.offset, await /** @type {Promise<Uint8Array>} */ (coming[i]));
+        throwIfAborted(signal);
+        coming[i] = null;
+        while (done <= range.last) {
+          const n = this.core.load();
+          if (n < 0) await this.files.satisfy(signal);
+          else done = n;
+          for (; next < done; next++) loaded += pieces[next].size;
+          onProgress({ phase: 'upload', loaded, total });
+          await this.#breatheSometimes();
+          throwIfAborted(signal);
+        }
+        this.files.drop(range.file, range.offset);
+      }
+      if (ranges.length === 0) this.core.load();
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      controller.abort();
+    }
+  }
+
+  /**
+   * The events of a generation that was started, in order, without the 'wait' ones.
+   * @param {number} session
+   * @param {AbortSignal} [signal]
+   * @returns {AsyncGenerator<CoreEvent, void>}
+   */
+  async *events(session, signal) {
+    const cancel = () => this.core.cancel(session);
+    if (signal?.aborted) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    let finished = false;
+    try {
+      for (;;) {
+        const event = this.core.next(session);
+        if (event.kind === 'wait') {
+          await this.#gpuActivity();
+          continue;
+        }
+        finished = event.kind === 'done';
+        if (event.kind !== 'prefill') yield event;
+        if (finished) return;
+        await this.#breatheSometimes();
+      }
+    } catch (error) {
+      finished = true;
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      if (!finished) this.#abandon(session); // the consumer left early
+    }
+  }
+
+  /** Ends a generation that nobody listens to any more. @param {number} session */
+  #abandon(session) {
+    this.core.cancel(session);
+    for (let i = 0; i < 4; i++) {
+      if (this.core.next(session).kind === 'done') return;
+    }
+    throw fail(STATUS.E_INTERNAL, 'a cancelled generation did not end');
+  }
+}
