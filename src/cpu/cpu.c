@@ -1,0 +1,476 @@
+#include "cpu/cpu.h"
+
+#include "base/num.h"
+#include "cpu/exec.h"
+#include "program/sample.h"
+
+struct cpu_backend {
+    struct qn_backend base;
+    const struct qn_allocator *allocator;
+    struct qn_pool *pool;
+    qn_cpu_op *const *ops;
+    struct qn_cpu_weight *weights; // [n_weights]
+    unsigned char *arena;          // activations of the step under way
+    float *scratch;
+    size_t weights_size, arena_size, scratch_size;
+    uint64_t bytes; // held
+    uint32_t id_limit; // ids from here on have no embedding
+    uint32_t vocab;    // logits per row
+    uint32_t sampled;  // ids from here on are never sampled
+    bool finished;
+};
+
+struct qn_backend_session {
+    void **states; // [n_tensors]
+    unsigned char *cache;
+    uint32_t *seen;   // [vocab], see qn_sample
+    float *logits;    // [vocab] of the outstanding result
+    float *sorting;   // [vocab] scratch of the sampler
+    uint32_t *argmax; // [max_rows] of the outstanding result
+    size_t states_size, cache_size, vocab_size, argmax_size;
+    struct qn_sampling sampling; // bias points to the two arrays below
+    uint32_t *bias_ids;
+    float *bias;
+    size_t bias_size; // bytes of each
+    uint32_t end;     // positions of the cache that were written
+    bool has_token;
+    uint32_t token; // sampled last
+    bool pending;
+    struct qn_step_result result;
+};
+
+static struct cpu_backend *of(struct qn_backend *backend) {
+    return (struct cpu_backend *)(void *)backend;
+}
+
+static void *take(struct cpu_backend *b, size_t size) {
+    void *p = qn_mem_alloc(b->allocator, size);
+    if (p != NULL)
+        b->bytes += size;
+    return p;
+}
+
+static void give(struct cpu_backend *b, void *p, size_t size) {
+    if (p == NULL)
+        return;
+    qn_mem_free(b->allocator, p, size);
+    b->bytes -= size;
+}
+
+/* ---- Life ----------------------------------------------------------------------------------- */
+
+static void destroy(struct qn_backend *backend) {
+    if (backend == NULL)
+        return;
+    struct cpu_backend *b = of(backend);
+    qn_pool_destroy(b->pool);
+    for (uint32_t i = 0; b->weights != NULL && i < b->base.program->n_weights; i++) {
+        give(b, b->weights[i].values, b->weights[i].n_values);
+        give(b, b->weights[i].scales, b->weights[i].n_scales);
+    }
+    give(b, b->weights, b->weights_size);
+    give(b, b->arena, b->arena_size);
+    give(b, b->scratch, b->scratch_size);
+    qn_mem_free(b->allocator, b, sizeof *b);
+}
+
+static enum qn_status weight_create(struct cpu_backend *b, uint32_t index, struct qn_error *err) {
+    const struct qn_weight *from = &b->base.program->weights[index];
+    struct qn_cpu_weight *w = &b->weights[index];
+    w->format = from->format;
+    w->rows = from->rows;
+    w->cols = from->cols;
+    w->value_row = qn_wformat_row(&w->format, w->cols, QN_PLANE_VALUES);
+    w->scale_row = qn_wformat_row(&w->format, w->cols, QN_PLANE_SCALES);
+    if (!qn_mul_size(&w->n_values, w->value_row, w->rows) ||
+        !qn_mul_size(&w->n_scales, w->scale_row, w->rows))
+        return qn_fail(err, QN_E_NO_MEMORY, "weight %.*s", QN_STR_ARG(from->name));
+    w->values = take(b, w->n_values);
+    if (w->values == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "weight %.*s, %zu bytes", QN_STR_ARG(from->name),
+                       w->n_values);
+    if (w->n_scales != 0) {
+        w->scales = take(b, w->n_scales);
+        if (w->scales == NULL)
+            return qn_fail(err, QN_E_NO_MEMORY, "scales of %.*s", QN_STR_ARG(from->name));
+        memset(w->scales, 0, w->n_scales);
+    }
+    memset(w->values, 0, w->n_values);
+    if (from->computed != NULL)
+        memcpy(w->values, from->computed, w->cols * sizeof *from->computed);
+    return QN_OK;
+}
+
+/* Facts about the program that the steps need, checked once. */
+static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
+                            struct qn_error *err) {
+    if (p->logits >= p->n_tensors || p->tensors[p->logits].n_dims != 2 || p->max_tokens == 0)
+        return qn_fail(err, QN_E_INTERNAL, "a program without logits [R, vocab]");
+    b->vocab = p->tensors[p->logits].dims[1].n;
+    b->sampled = p->sample_vocab != 0 ? qn_min_u32(p->sample_vocab, b->vocab) : b->vocab;
+    b->id_limit = UINT32_MAX;
+    bool rows = false; // an op over R was seen
+    size_t scratch = 0;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (op->kind == QN_OP_EMBED)
+            b->id_limit = qn_min_u32(
+                b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
+        // Steps that want no logits leave out the ops over R: nothing else may follow from them.
+        bool over_r = p->tensors[op->out].dims[0].sym == QN_SYM_R;
+        if (rows && !over_r)
+            return qn_fail(err, QN_E_INTERNAL, "op %u follows the head", i);
+        rows = over_r;
+        size_t need = qn_cpu_scratch(p, op);
+        scratch = need > scratch ? need : scratch;
+    }
+    b->scratch_size = scratch;
+    if (!qn_u64_to_size(&b->arena_size, p->arena_bytes))
+        return qn_fail(err, QN_E_NO_MEMORY, "%llu bytes of activations",
+                       (unsigned long long)p->arena_bytes);
+    return QN_OK;
+}
+
+static const struct qn_backend_ops backend_ops;
+
+static enum qn_status create(struct cpu_backend *b, const struct qn_program *program,
+                             uint32_t threads, struct qn_error *err) {
+    b->ops = qn_cpu_simd_ops;
+    b->base.ops = &backend_ops;
+    b->base.program = program;
+    b->base.max_in_flight = 1;
+    QN_TRY(study(b, program, err));
+    if (threads > 1)
+        QN_TRY(qn_pool_create(&b->pool, b->allocator, threads, err));
+    if (qn_mul_size(&b->weights_size, program->n_weights, sizeof *b->weights))
+        b->weights = take(b, b->weights_size);
+    if (b->weights == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "a list of %u weights", program->n_weights);
+    memset(b->weights, 0, b->weights_size);
+    b->arena = take(b, b->arena_size);
+    b->scratch = take(b, b->scratch_size);
+    if (b->arena == NULL || b->scratch == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "activations of %u tokens, %zu bytes",
+                       program->max_tokens, b->arena_size);
+    for (uint32_t i = 0; i < program->n_weights; i++)
+        QN_TRY(weight_create(b, i, err));
+    return QN_OK;
+}
+
+enum qn_status qn_cpu_backend_create(struct qn_backend **out, const struct qn_allocator *allocator,
+                                     const struct qn_program *program, uint32_t threads,
+                                     struct qn_error *err) {
+    *out = NULL;
+    struct cpu_backend *b = qn_mem_alloc(allocator, sizeof *b);
+    if (b == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "the CPU backend");
+    *b = (struct cpu_backend){.allocator = allocator};
+    enum qn_status status = create(b, program, threads, err);
+    if (status != QN_OK) {
+        destroy(&b->base);
+        return status;
+    }
+    *out = &b->base;
+    return QN_OK;
+}
+
+void qn_cpu_backend_reference(struct qn_backend *backend, bool reference) {
+    of(backend)->ops = reference ? qn_cpu_ref_ops : qn_cpu_simd_ops;
+}
+
+/* ---- Weights -------------------------------------------------------------------------------- */
+
+static enum qn_status backend_write(struct qn_backend *backend, uint32_t weight,
+                                    enum qn_plane plane, uint64_t offset, const void *bytes,
+                                    size_t n, struct qn_error *err) {
+    struct cpu_backend *b = of(backend);
+    if (weight >= b->base.program->n_weights)
+        return qn_fail(err, QN_E_ARGUMENT, "there is no weight %u", weight);
+    struct qn_cpu_weight *w = &b->weights[weight];
+    unsigned char *to = plane == QN_PLANE_VALUES ? w->values : w->scales;
+    size_t size = plane == QN_PLANE_VALUES ? w->n_values : w->n_scales;
+    if (offset > size || n > size - offset)
+        return qn_fail(err, QN_E_ARGUMENT, "bytes %llu + %zu of weight %u, which has %zu",
+                       (unsigned long long)offset, n, weight, size);
+    if (n != 0)
+        memcpy(to + (size_t)offset, bytes, n);
+    return QN_OK;
+}
+
+static enum qn_status finish(struct qn_backend *backend, struct qn_error *err) {
+    (void)err;
+    of(backend)->finished = true;
+    return QN_OK;
+}
+
+static bool ready(const struct qn_backend *backend) {
+    return ((const struct cpu_backend *)(const void *)backend)->finished;
+}
+
+static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_event *gpu_event) {
+    (void)backend;
+    (void)gpu_event;
+    return QN_OK;
+}
+
+static uint64_t memory(const struct qn_backend *backend) {
+    return ((const struct cpu_backend *)(const void *)backend)->bytes;
+}
+
+/* ---- Sessions ------------------------------------------------------------------------------- */
+
+static void session_destroy(struct qn_backend *backend, struct qn_backend_session *s) {
+    if (s == NULL)
+        return;
+    struct cpu_backend *b = of(backend);
+    give(b, s->states, s->states_size);
+    give(b, s->cache, s->cache_size);
+    give(b, s->seen, s->vocab_size);
+    give(b, s->logits, s->vocab_size);
+    give(b, s->sorting, s->vocab_size);
+    give(b, s->argmax, s->argmax_size);
+    give(b, s->bias_ids, s->bias_size);
+    give(b, s->bias, s->bias_size);
+    give(b, s, sizeof *s);
+}
+
+#define STATE_ALIGN 64
+
+/* Room of all states, each aligned. The cache is not cleared: positions are written before read. */
+static bool cache_size(size_t *out, const struct qn_program *p) {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        uint64_t size;
+        if (p->tensors[i].kind != QN_TENSOR_STATE)
+            continue;
+        if (!qn_align_up_u64(&size, p->tensors[i].nbytes, STATE_ALIGN) ||
+            !qn_add_u64(&total, total, size))
+            return false;
+    }
+    return qn_u64_to_size(out, total);
+}
+
+static enum qn_status session_fill(struct cpu_backend *b, struct qn_backend_session *s,
+                                   struct qn_error *err) {
+    const struct qn_program *p = b->base.program;
+    if (!qn_mul_size(&s->states_size, p->n_tensors, sizeof *s->states) ||
+        !qn_mul_size(&s->vocab_size, b->vocab, sizeof(float)) ||
+        !qn_mul_size(&s->argmax_size, p->max_rows, sizeof(uint32_t)) ||
+        !cache_size(&s->cache_size, p))
+        return qn_fail(err, QN_E_NO_MEMORY, "a session of %u tokens", p->context);
+    s->states = take(b, s->states_size);
+    s->cache = take(b, s->cache_size);
+    s->seen = take(b, s->vocab_size);
+    s->logits = take(b, s->vocab_size);
+    s->sorting = take(b, s->vocab_size);
+    s->argmax = take(b, s->argmax_size);
+    if (s->states == NULL || s->cache == NULL || s->seen == NULL || s->logits == NULL ||
+        s->sorting == NULL || s->argmax == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "a session of %u tokens, %zu bytes", p->context,
+                       s->cache_size);
+    memset(s->seen, 0, s->vocab_size);
+    size_t at = 0;
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        s->states[i] = NULL;
+        if (p->tensors[i].kind != QN_TENSOR_STATE)
+            continue;
+        s->states[i] = s->cache + at;
+        at += ((size_t)p->tensors[i].nbytes + STATE_ALIGN - 1) & ~(size_t)(STATE_ALIGN - 1);
+    }
+    return QN_OK;
+}
+
+static enum qn_status session_create(struct qn_backend *backend, struct qn_backend_session **out,
+                                     struct qn_error *err) {
+    struct cpu_backend *b = of(backend);
+    *out = NULL;
+    struct qn_backend_session *s = take(b, sizeof *s);
+    if (s == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "a session");
+    *s = (struct qn_backend_session){0};
+    enum qn_status status = session_fill(b, s, err);
+    if (status != QN_OK) {
+        session_destroy(backend, s);
+        return status;
+    }
+    *out = s;
+    return QN_OK;
+}
+
+/* Room for n biases; what was there may be lost. */
+static enum qn_status bias_room(struct cpu_backend *b, struct qn_backend_session *s, uint32_t n,
+                                struct qn_error *err) {
+    size_t size;
+    if (!qn_mul_size(&size, n, sizeof(float)))
+        return qn_fail(err, QN_E_NO_MEMORY, "%u logit biases", n);
+    if (size <= s->bias_size)
+        return QN_OK;
+    give(b, s->bias_ids, s->bias_size);
+    give(b, s->bias, s->bias_size);
+    s->bias_ids = take(b, size);
+    s->bias = take(b, size);
+    s->bias_size = size;
+    if (s->bias_ids == NULL || s->bias == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "%u logit biases", n);
+    return QN_OK;
+}
+
+static enum qn_status session_begin(struct qn_backend *backend, struct qn_backend_session *s,
+                                    const struct qn_sampling *sampling, const uint32_t *prefix,
+                                    size_t n, struct qn_error *err) {
+    struct cpu_backend *b = of(backend);
+    if (s->pending)
+        return qn_fail(err, QN_E_STATE, "the last step's result was neither polled nor dropped");
+    for (size_t i = 0; i < n; i++) {
+        if (prefix[i] >= b->id_limit)
+            return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", prefix[i], b->id_limit);
+    }
+    for (uint32_t i = 0; i < sampling->n_bias; i++) {
+        if (sampling->bias_ids[i] >= b->vocab)
+            return qn_fail(err, QN_E_ARGUMENT, "bias of id %u of %u", sampling->bias_ids[i],
+                           b->vocab);
+    }
+    s->sampling.n_bias = 0; // the old arrays may go, even where the new ones cannot be had
+    QN_TRY(bias_room(b, s, sampling->n_bias, err));
+    s->sampling = *sampling;
+    s->sampling.bias_ids = s->bias_ids;
+    s->sampling.bias = s->bias;
+    if (sampling->n_bias != 0) {
+        memcpy(s->bias_ids, sampling->bias_ids, sampling->n_bias * sizeof *s->bias_ids);
+        memcpy(s->bias, sampling->bias, sampling->n_bias * sizeof *s->bias);
+    }
+    memset(s->seen, 0, s->vocab_size);
+    for (size_t i = 0; i < n; i++) {
+        if (prefix[i] < b->vocab)
+            s->seen[prefix[i]] = 0x80000000u;
+    }
+    return QN_OK;
+}
+
+/* ---- Steps ---------------------------------------------------------------------------------- */
+
+static uint32_t arg_max(const float *row, uint32_t n) {
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < n; i++) {
+        bool number = row[best] == row[best]; // NaN counts as −infinity
+        if (row[i] > row[best] || (!number && row[i] > -__builtin_inff()))
+            best = i;
+    }
+    return best;
+}
+
+static enum qn_status check_step(const struct cpu_backend *b, const struct qn_backend_session *s,
+                                 const struct qn_step *step, struct qn_error *err) {
+    const struct qn_program *p = b->base.program;
+    uint32_t t = qn_max_u32(step->n, 1);
+    if (s->pending && (step->sample || step->want != 0))
+        return qn_fail(err, QN_E_STATE, "the last step's result was neither polled nor dropped");
+    if (step->n == 0 && !s->has_token)
+        return qn_fail(err, QN_E_STATE, "no token was sampled yet");
+    if (t > p->max_tokens)
+        return qn_fail(err, QN_E_LIMIT, "%u tokens in a step of at most %u", t, p->max_tokens);
+    if ((step->want & QN_WANT_ARGMAX_ALL) != 0 && t > p->max_rows)
+        return qn_fail(err, QN_E_LIMIT, "%u rows wanted of at most %u", t, p->max_rows);
+    if (step->pos > p->context || t > p->context - step->pos)
+        return qn_fail(err, QN_E_CONTEXT, "positions %u + %u of %u", step->pos, t, p->context);
+    if (step->pos > s->end)
+        return qn_fail(err, QN_E_ARGUMENT, "position %u leaves a gap after %u", step->pos, s->end);
+    for (uint32_t i = 0; i < step->n; i++) {
+        if (step->ids[i] >= b->id_limit)
+            return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", step->ids[i], b->id_limit);
+    }
+    if (step->n == 0 && s->token >= b->id_limit)
+        return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", s->token, b->id_limit);
+    return QN_OK;
+}
+
+static void execute(struct cpu_backend *b, const struct qn_cpu_step *exec, bool head) {
+    const struct qn_program *p = b->base.program;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (!head && p->tensors[op->out].dims[0].sym == QN_SYM_R)
+            break; // nothing but the head follows
+        b->ops[op->kind](exec, op);
+    }
+}
+
+static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_backend_session *s,
+                                      const struct qn_step *step, struct qn_error *err) {
+    struct cpu_backend *b = of(backend);
+    if (!b->finished)
+        return qn_fail(err, QN_E_STATE, "the weights are not complete");
+    QN_TRY(check_step(b, s, step, err));
+    const struct qn_program *p = b->base.program;
+    bool all = (step->want & QN_WANT_ARGMAX_ALL) != 0, gives = step->sample || step->want != 0;
+    struct qn_cpu_step exec = {
+        .program = p,
+        .weights = b->weights,
+        .pool = b->pool,
+        .arena = b->arena,
+        .states = s->states,
+        .scratch = b->scratch,
+        .ids = step->n == 0 ? &s->token : step->ids,
+        .t = qn_max_u32(step->n, 1),
+        .pos = step->pos,
+    };
+    exec.r = all ? exec.t : 1;
+    execute(b, &exec, gives);
+    s->end = step->pos + exec.t;
+    if (!gives)
+        return QN_OK;
+
+    s->result = (struct qn_step_result){.sampled = step->sample, .n = exec.r};
+    float *logits = (float *)(void *)(b->arena + p->tensors[p->logits].offset);
+    float *last = logits + (size_t)(exec.r - 1) * b->vocab;
+    if (all) {
+        for (uint32_t r = 0; r < exec.r; r++)
+            s->argmax[r] = arg_max(logits + (size_t)r * b->vocab, b->sampled);
+        s->result.argmax = s->argmax;
+    }
+    if ((step->want & QN_WANT_LOGITS) != 0) {
+        memcpy(s->logits, last, s->vocab_size);
+        s->result.logits = s->logits;
+    }
+    if (step->sample) {
+        s->token = qn_sample(last, s->sorting, b->sampled, &s->sampling, s->seen, s->end);
+        s->has_token = true;
+        s->result.token = s->token;
+        if ((s->seen[s->token] & 0x7fffffffu) != 0x7fffffffu)
+            s->seen[s->token]++;
+    }
+    s->pending = true;
+    return QN_OK;
+}
+
+static enum qn_status session_poll(struct qn_backend *backend, struct qn_backend_session *s,
+                                   struct qn_step_result *out, bool *is_ready,
+                                   struct qn_error *err) {
+    (void)backend;
+    if (!s->pending)
+        return qn_fail(err, QN_E_STATE, "no step with a result is outstanding");
+    *out = s->result;
+    *is_ready = true;
+    s->pending = false;
+    return QN_OK;
+}
+
+static void session_drop(struct qn_backend *backend, struct qn_backend_session *s) {
+    (void)backend;
+    s->pending = false;
+}
+
+static const struct qn_backend_ops backend_ops = {
+    .name = "cpu",
+    .destroy = destroy,
+    .write = backend_write,
+    .finish = finish,
+    .ready = ready,
+    .event = event,
+    .memory = memory,
+    .session_create = session_create,
+    .session_destroy = session_destroy,
+    .begin = session_begin,
+    .enqueue = session_enqueue,
+    .poll = session_poll,
+    .drop = session_drop,
+};

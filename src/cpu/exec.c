@@ -1,0 +1,47 @@
+#include "cpu/exec.h"
+
+#include "base/num.h"
+
+static struct qn_cpu_rows rows_of(const struct qn_cpu_step *step, uint32_t tensor,
+                                  uint32_t column) {
+    const struct qn_program_tensor *t = &step->program->tensors[tensor];
+    uint32_t cols = 1;
+    for (uint32_t i = 1; i < t->n_dims; i++)
+        cols *= qn_dim_value(t->dims[i], step->t, step->r);
+    return (struct qn_cpu_rows){
+        .p = (float *)(void *)(step->arena + t->offset) + column,
+        .stride = cols,
+        .rows = qn_dim_value(t->dims[0], step->t, step->r),
+        .cols = cols,
+    };
+}
+
+struct qn_cpu_rows qn_cpu_input(const struct qn_cpu_step *step, const struct qn_program_op *op,
+                                uint32_t input) {
+    struct qn_operand in = op->in[input];
+    if (in.tensor == QN_NONE)
+        return (struct qn_cpu_rows){0};
+    return rows_of(step, in.tensor, in.column);
+}
+
+struct qn_cpu_rows qn_cpu_output(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    return rows_of(step, op->out, 0);
+}
+
+const struct qn_cpu_weight *qn_cpu_weight_of(const struct qn_cpu_step *step,
+                                             const struct qn_program_op *op, uint32_t input) {
+    uint32_t tensor = op->in[input].tensor;
+    return tensor == QN_NONE ? NULL : &step->weights[step->program->tensors[tensor].weight];
+}
+
+const float *qn_cpu_vector(const struct qn_cpu_step *step, const struct qn_program_op *op,
+                           uint32_t input) {
+    const struct qn_cpu_weight *weight = qn_cpu_weight_of(step, op, input);
+    return weight == NULL ? NULL : (const float *)(const void *)weight->values;
+}
+
+void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t row) {
+    const unsigned char *scales = weight->scales;
+    qn_wformat_decode(out, &weight->format, weight->cols, weight->values + row * weight->value_row,
+                      scales == NULL ? NULL : scales + row * weight->scale_row);
+}

@@ -1,0 +1,211 @@
+/* Dot products of weight rows with one input, and decoding of weight rows, for every value type.
+ * Four rows go together, so that each load of the input serves four products and four chains of
+ * additions run side by side. */
+#include "cpu/kernels.h"
+
+#include "cpu/vec.h"
+
+#define ROWS QN_DOT_ROWS
+#define PER_GROUP (QN_GROUP / QN_LANES) // vectors in a group of 32 columns
+#define HALF_GROUP (PER_GROUP / 2)      // vectors in 16 columns
+#define SCALES 64                       // scales decoded at a time
+
+static const unsigned char *row_values(const struct qn_cpu_weight *w, uint32_t row) {
+    return w->values + row * w->value_row;
+}
+
+/* ---- Plain values --------------------------------------------------------------------------- */
+
+static inline __attribute__((always_inline)) qn_vf load_plain(const unsigned char *values,
+                                                              size_t at, enum qn_wtype type) {
+    if (type == QN_W_F16)
+        return qn_v_load_f16(values + 2 * at);
+    if (type == QN_W_BF16)
+        return qn_v_load_bf16(values + 2 * at);
+    return qn_v_load((const float *)(const void *)(values + 4 * at));
+}
+
+static inline __attribute__((always_inline)) void dot_plain(float *out,
+                                                            const struct qn_cpu_weight *w,
+                                                            const uint32_t *rows, const float *x,
+                                                            enum qn_wtype type) {
+    const unsigned char *v[ROWS];
+    qn_vf even[ROWS], odd[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        v[r] = row_values(w, rows[r]);
+        even[r] = odd[r] = (qn_vf){0};
+    }
+    size_t padded = qn_wformat_cols(w->cols);
+    for (size_t k = 0; k < padded; k += 2 * QN_LANES) {
+        qn_vf x0 = qn_v_load(x + k), x1 = qn_v_load(x + k + QN_LANES);
+        for (int r = 0; r < ROWS; r++) {
+            even[r] += load_plain(v[r], k, type) * x0;
+            odd[r] += load_plain(v[r], k + QN_LANES, type) * x1;
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        out[r] = qn_v_sum(even[r] + odd[r]);
+}
+
+static inline __attribute__((always_inline)) void expand_plain(float *out,
+                                                               const struct qn_cpu_weight *w,
+                                                               uint32_t row, uint32_t col,
+                                                               uint32_t n, enum qn_wtype type) {
+    const unsigned char *v = row_values(w, row);
+    for (uint32_t k = 0; k < n; k += QN_LANES)
+        qn_v_store(out + k, load_plain(v, col + k, type));
+}
+
+#define PLAIN_KERNEL(name, type)                                                                   \
+    static void dot_##name(float out[ROWS], const struct qn_cpu_weight *w,                         \
+                           const uint32_t rows[ROWS], const float *x) {                            \
+        dot_plain(out, w, rows, x, type);                                                          \
+    }                                                                                              \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
+                              uint32_t col, uint32_t n) {                                          \
+        expand_plain(out, w, row, col, n, type);                                                   \
+    }
+PLAIN_KERNEL(f32, QN_W_F32)
+PLAIN_KERNEL(f16, QN_W_F16)
+PLAIN_KERNEL(bf16, QN_W_BF16)
+
+/* ---- Scaled groups -------------------------------------------------------------------------- */
+
+/* Decodes n scales of a row from group g on; `out` has room for whole vectors. The rest of the last
+ * vector is loaded one by one: the plane ends there. */
+static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row, size_t g,
+                        size_t n) {
+    size_t size = w->format.scale == QN_DTYPE_F32 ? 4 : 2, i = 0;
+    const unsigned char *p = w->scales + row * w->scale_row + g * size;
+    for (; i + QN_LANES <= n; i += QN_LANES) {
+        if (w->format.scale == QN_DTYPE_F16)
+            qn_v_store(out + i, qn_v_load_f16(p + 2 * i));
+        else if (w->format.scale == QN_DTYPE_BF16)
+            qn_v_store(out + i, qn_v_load_bf16(p + 2 * i));
+        else
+            qn_v_store(out + i, qn_v_load((const float *)(const void *)(p + 4 * i)));
+    }
+    for (; i < n; i++) {
+        if (w->format.scale == QN_DTYPE_F16)
+            out[i] = qn_f16_to_f32(qn_load_u16(p + 2 * i));
+        else if (w->format.scale == QN_DTYPE_BF16)
+            out[i] = qn_bf16_to_f32(qn_load_u16(p + 2 * i));
+        else
+            out[i] = qn_bits_f32(qn_load_u32(p + 4 * i));
+    }
+}
+
+/* The 32 integers of a group: Q8 in order; Q4 less `zero`, even columns first. */
+static inline __attribute__((always_inline)) void
+load_group(qn_vf out[PER_GROUP], const unsigned char *values, size_t g, enum qn_wtype type,
+           qn_vi8x16 zero) {
+    if (type == QN_W_Q8) {
+        qn_vi8x16 low, high;
+        memcpy(&low, values + 32 * g, 16);
+        memcpy(&high, values + 32 * g + 16, 16);
+        qn_v_widen(out, low);
+        qn_v_widen(out + HALF_GROUP, high);
+    } else {
+        qn_vu8x16 packed;
+        memcpy(&packed, values + 16 * g, 16);
+        qn_v_widen(out, (qn_vi8x16)(packed & 15) - zero);
+        qn_v_widen(out + HALF_GROUP, (qn_vi8x16)(packed >> 4) - zero);
+    }
+}
+
+static inline __attribute__((always_inline)) qn_vi8x16 zero_of(const struct qn_cpu_weight *w) {
+    return (qn_vi8x16){0} + (int8_t)w->format.zero;
+}
+
+static inline __attribute__((always_inline)) void dot_scaled(float *out,
+                                                             const struct qn_cpu_weight *w,
+                                                             const uint32_t *rows, const float *x,
+                                                             enum qn_wtype type) {
+    const unsigned char *v[ROWS];
+    qn_vf total[ROWS];
+    for (int r = 0; r < ROWS; r++) {
+        v[r] = row_values(w, rows[r]);
+        total[r] = (qn_vf){0};
+    }
+    qn_vi8x16 zero = zero_of(w);
+    size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP);
+    for (size_t begin = 0; begin < groups; begin += SCALES) {
+        float scales[ROWS][SCALES];
+        size_t n = qn_min_size(SCALES, groups - begin);
+        for (int r = 0; r < ROWS; r++)
+            load_scales(scales[r], w, rows[r], begin, n);
+        for (size_t i = 0; i < n; i++) {
+            size_t g = begin + i;
+            qn_vf in[PER_GROUP];
+            for (int j = 0; j < PER_GROUP; j++)
+                in[j] = qn_v_load(x + QN_GROUP * g + QN_LANES * j);
+            for (int r = 0; r < ROWS; r++) {
+                qn_vf q[PER_GROUP];
+                load_group(q, v[r], g, type, zero);
+                qn_vf a = q[0] * in[0], b = q[1] * in[1];
+                for (int j = 2; j < PER_GROUP; j += 2) {
+                    a += q[j] * in[j];
+                    b += q[j + 1] * in[j + 1];
+                }
+                total[r] += (a + b) * scales[r][i];
+            }
+        }
+    }
+    for (int r = 0; r < ROWS; r++)
+        out[r] = qn_v_sum(total[r]);
+}
+
+static inline __attribute__((always_inline)) void expand_scaled(float *out,
+                                                                const struct qn_cpu_weight *w,
+                                                                uint32_t row, uint32_t col,
+                                                                uint32_t n, enum qn_wtype type) {
+    const unsigned char *v = row_values(w, row);
+    qn_vi8x16 zero = zero_of(w);
+    float scales[SCALES];
+    size_t first = col / QN_GROUP, groups = n / QN_GROUP;
+    for (size_t g = 0; g < groups; g++, out += QN_GROUP) {
+        if (g % SCALES == 0)
+            load_scales(scales, w, row, first + g, qn_min_size(SCALES, groups - g));
+        qn_vf q[PER_GROUP];
+        load_group(q, v, first + g, type, zero);
+        for (int j = 0; j < PER_GROUP; j++)
+            q[j] *= scales[g % SCALES];
+        if (type == QN_W_Q8) {
+            for (int j = 0; j < PER_GROUP; j++)
+                qn_v_store(out + QN_LANES * j, q[j]);
+            continue;
+        }
+        for (int j = 0; j < HALF_GROUP; j++) { // back to natural order
+            qn_vf even = q[j], odd = q[HALF_GROUP + j];
+#if QN_LANES == 8
+            qn_vf a = __builtin_shufflevector(even, odd, 0, 8, 1, 9, 2, 10, 3, 11);
+            qn_vf b = __builtin_shufflevector(even, odd, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+            qn_vf a = __builtin_shufflevector(even, odd, 0, 4, 1, 5);
+            qn_vf b = __builtin_shufflevector(even, odd, 2, 6, 3, 7);
+#endif
+            qn_v_store(out + 2 * QN_LANES * j, a);
+            qn_v_store(out + 2 * QN_LANES * j + QN_LANES, b);
+        }
+    }
+}
+
+#define SCALED_KERNEL(name, type)                                                                  \
+    static void dot_##name(float out[ROWS], const struct qn_cpu_weight *w,                         \
+                           const uint32_t rows[ROWS], const float *x) {                            \
+        dot_scaled(out, w, rows, x, type);                                                         \
+    }                                                                                              \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
+                              uint32_t col, uint32_t n) {                                          \
+        expand_scaled(out, w, row, col, n, type);                                                  \
+    }
+SCALED_KERNEL(q8, QN_W_Q8)
+SCALED_KERNEL(q4, QN_W_Q4)
+
+const struct qn_cpu_kernel qn_cpu_kernels[QN_WTYPE_COUNT] = {
+    [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, expand_f32},
+    [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, expand_f16},
+    [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, expand_bf16},
+    [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, expand_q8},
+    [QN_W_Q4] = {QN_CPU_EVEN_ODD, dot_q4, expand_q4},
+};

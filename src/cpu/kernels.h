@@ -1,0 +1,28 @@
+/* Inside src/cpu: kernels over rows of a weight, one set per value type. */
+#ifndef QN_CPU_KERNELS_H
+#define QN_CPU_KERNELS_H
+
+#include "cpu/exec.h"
+
+#define QN_DOT_ROWS 4 // rows of a weight that one call of `dot` takes
+
+/* How the input of `dot` lies: cols padded to whole groups with zeros, and in this order. */
+enum qn_cpu_order {
+    QN_CPU_NATURAL,
+    QN_CPU_EVEN_ODD, // per group of 32: columns 0, 2, … 30, then 1, 3, … 31, as nibbles unpack
+};
+
+struct qn_cpu_kernel {
+    enum qn_cpu_order order;
+    /* out[i] = Σ_k w[rows[i], k] x[k]. The rows may repeat. */
+    void (*dot)(float out[QN_DOT_ROWS], const struct qn_cpu_weight *w,
+                const uint32_t rows[QN_DOT_ROWS], const float *x);
+    /* Decodes n columns of a row from `col` on, both multiples of 32, in natural order. */
+    void (*expand)(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
+                   uint32_t n);
+};
+
+/* Row per enum qn_wtype. A faster mode (integer activations) would be a second table. */
+extern const struct qn_cpu_kernel qn_cpu_kernels[QN_WTYPE_COUNT];
+
+#endif

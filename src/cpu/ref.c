@@ -1,0 +1,238 @@
+/* Every op as its formula says (program/program.h): float32 values, sums in double, one thread. */
+#include <math.h>
+
+#include "base/num.h"
+#include "cpu/exec.h"
+
+float qn_cpu_act(enum qn_act act, float x) {
+    switch (act) {
+    case QN_ACT_SILU:
+        return x / (1.0f + expf(-x));
+    case QN_ACT_GELU_TANH: // Hendrycks & Gimpel 2016; sqrt(2/π) = 0.79788…
+        return 0.5f * x * (1.0f + tanhf(0.797884583f * (x + 0.044715f * x * x * x)));
+    case QN_ACT_GELU_ERF:
+        return 0.5f * x * (1.0f + erff(x * 0.707106769f));
+    case QN_ACT_RELU:
+        return x > 0.0f ? x : 0.0f;
+    }
+    return x;
+}
+
+void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    const struct qn_cpu_weight *table = qn_cpu_weight_of(step, op, 1);
+    struct qn_cpu_rows out = qn_cpu_output(step, op); // [T, cols]
+    float scale = op->u.embed.scale;
+    for (uint32_t t = 0; t < out.rows; t++) {
+        float *row = out.p + t * out.stride;
+        qn_cpu_weight_row(row, table, step->ids[t]);
+        for (uint32_t i = 0; scale != 1.0f && i < out.cols; i++)
+            row[i] *= scale;
+    }
+}
+
+/* A weight shorter than the row is applied to each of its pieces (norms per head). */
+static void ref_rmsnorm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    const float *w = qn_cpu_vector(step, op, 1);
+    uint32_t n = qn_cpu_weight_of(step, op, 1)->cols;
+    for (uint32_t t = 0; t < out.rows; t++) {
+        for (uint32_t begin = 0; begin < out.cols; begin += n) {
+            const float *from = x.p + t * x.stride + begin;
+            float *to = out.p + t * out.stride + begin;
+            double sum = 0;
+            for (uint32_t i = 0; i < n; i++)
+                sum += (double)from[i] * (double)from[i];
+            float factor = (float)(1.0 / sqrt(sum / n + (double)op->u.norm.eps));
+            for (uint32_t i = 0; i < n; i++)
+                to[i] = from[i] * factor * w[i];
+        }
+    }
+}
+
+/* One element of x Wᵀ + bias. Decodes a row in groups, so that rows may have any length. */
+static float ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
+                     const float *bias) {
+    size_t value_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_VALUES);
+    size_t scale_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_SCALES);
+    const unsigned char *values = w->values + row * w->value_row;
+    const unsigned char *scales = w->scales == NULL ? values : w->scales + row * w->scale_row;
+    double sum = 0;
+    for (uint32_t k = 0; k < w->cols; k += QN_GROUP) {
+        float group[QN_GROUP];
+        uint32_t n = qn_min_u32(QN_GROUP, w->cols - k);
+        qn_wformat_decode(group, &w->format, n, values, scales);
+        for (uint32_t i = 0; i < n; i++)
+            sum += (double)x[k + i] * (double)group[i];
+        values += value_step;
+        scales += scale_step;
+    }
+    return (float)sum + (bias == NULL ? 0.0f : bias[row]);
+}
+
+static void ref_matmul(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    struct qn_cpu_rows residual = qn_cpu_input(step, op, 3);
+    const struct qn_cpu_weight *w = qn_cpu_weight_of(step, op, 1);
+    const float *bias = qn_cpu_vector(step, op, 2);
+    for (uint32_t t = 0; t < out.rows; t++) {
+        for (uint32_t n = 0; n < out.cols; n++) {
+            float y = ref_dot(x.p + t * x.stride, w, n, bias);
+            if (residual.p != NULL)
+                y += residual.p[t * residual.stride + n];
+            out.p[t * out.stride + n] = y;
+        }
+    }
+}
+
+static void ref_matmul_glu(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    const struct qn_cpu_weight *w = qn_cpu_weight_of(step, op, 1);
+    const float *bias = qn_cpu_vector(step, op, 2);
+    for (uint32_t t = 0; t < out.rows; t++) {
+        const float *row = x.p + t * x.stride;
+        for (uint32_t f = 0; f < out.cols; f++) {
+            float gate = ref_dot(row, w, f, bias), up = ref_dot(row, w, out.cols + f, bias);
+            out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate) * up;
+        }
+    }
+}
+
+static void ref_glu(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    for (uint32_t t = 0; t < out.rows; t++) {
+        const float *gate = x.p + t * x.stride, *up = gate + out.cols;
+        for (uint32_t f = 0; f < out.cols; f++)
+            out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate[f]) * up[f];
+    }
+}
+
+void qn_cpu_add(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows a = qn_cpu_input(step, op, 0), b = qn_cpu_input(step, op, 1);
+    struct qn_cpu_rows out = qn_cpu_output(step, op);
+    for (uint32_t t = 0; t < out.rows; t++) {
+        for (uint32_t i = 0; i < out.cols; i++)
+            out.p[t * out.stride + i] = a.p[t * a.stride + i] + b.p[t * b.stride + i];
+    }
+}
+
+void qn_cpu_last_rows(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    for (uint32_t r = 0; r < out.rows; r++)
+        memcpy(out.p + r * out.stride, x.p + (x.rows - out.rows + r) * x.stride,
+               out.cols * sizeof *out.p);
+}
+
+/* ---- Attention ------------------------------------------------------------------------------ */
+
+/* Rotates one head in place. cs [n_rot/2][2]: cosine and sine of each pair's angle. */
+static void rotate(float *head, const float (*cs)[2], uint32_t n_rot, bool interleaved) {
+    uint32_t half = n_rot / 2;
+    for (uint32_t i = 0; i < half; i++) {
+        float *a = &head[interleaved ? 2 * i : i], *b = &head[interleaved ? 2 * i + 1 : i + half];
+        float x = *a, y = *b;
+        *a = x * cs[i][0] - y * cs[i][1];
+        *b = y * cs[i][0] + x * cs[i][1];
+    }
+}
+
+/* Stores a row of head_dim floats at a place of a state. */
+static void store_state(void *state, enum qn_dtype dtype, size_t at, const float *row, uint32_t n) {
+    if (dtype == QN_DTYPE_F32) {
+        memcpy((float *)state + at, row, n * sizeof *row);
+        return;
+    }
+    uint16_t *to = (uint16_t *)state + at;
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = qn_f32_to_f16(row[i]);
+}
+
+void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows q = qn_cpu_input(step, op, 0), k = qn_cpu_input(step, op, 1);
+    struct qn_cpu_rows v = qn_cpu_input(step, op, 2), out = qn_cpu_output(step, op);
+    const struct qn_program_tensor *k_tensor = &step->program->tensors[op->in[3].tensor];
+    const struct qn_program_tensor *v_tensor = &step->program->tensors[op->in[4].tensor];
+    void *k_state = step->states[op->in[3].tensor], *v_state = step->states[op->in[4].tensor];
+    const float *freq = qn_cpu_vector(step, op, 5);
+    uint32_t dim = op->u.rope.head_dim, n_rot = op->u.rope.n_rot, half = n_rot / 2;
+    float(*cs)[2] = (float(*)[2])(void *)step->scratch; // [n_rot/2][2]
+    float *head = step->scratch + 2 * half;             // [head_dim]
+    for (uint32_t t = 0; t < out.rows; t++) {
+        uint32_t position = step->pos + t;
+        for (uint32_t i = 0; i < half; i++) {
+            float angle = (float)position * freq[i]; // rounded to float32, as the models were trained
+            cs[i][0] = cosf(angle);
+            cs[i][1] = sinf(angle);
+        }
+        for (uint32_t h = 0; h < op->u.rope.n_heads; h++) {
+            float *to = out.p + t * out.stride + (size_t)h * dim;
+            memcpy(to, q.p + t * q.stride + (size_t)h * dim, dim * sizeof *to);
+            rotate(to, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
+        }
+        for (uint32_t h = 0; h < op->u.rope.n_kv_heads; h++) {
+            size_t at = ((size_t)h * step->program->context + position) * dim;
+            memcpy(head, k.p + t * k.stride + (size_t)h * dim, dim * sizeof *head);
+            rotate(head, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
+            store_state(k_state, k_tensor->dtype, at, head, dim);
+            store_state(v_state, v_tensor->dtype, at, v.p + t * v.stride + (size_t)h * dim, dim);
+        }
+    }
+}
+
+static double state_at(const void *state, enum qn_dtype dtype, size_t at) {
+    if (dtype == QN_DTYPE_F32)
+        return (double)((const float *)state)[at];
+    return (double)qn_f16_to_f32(((const uint16_t *)state)[at]);
+}
+
+/* Three passes over the positions, scores computed anew in each: slow and without scratch. */
+static void ref_attention(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows q = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    enum qn_dtype k_type = step->program->tensors[op->in[1].tensor].dtype;
+    enum qn_dtype v_type = step->program->tensors[op->in[2].tensor].dtype;
+    const void *k = step->states[op->in[1].tensor], *v = step->states[op->in[2].tensor];
+    uint32_t dim = op->u.attention.head_dim, window = op->u.attention.window;
+    uint32_t group = op->u.attention.n_heads / op->u.attention.n_kv_heads;
+    double scale = (double)op->u.attention.scale;
+    for (uint32_t t = 0; t < out.rows; t++) {
+        uint32_t last = step->pos + t;
+        uint32_t first = window != 0 && last >= window ? last - window + 1 : 0;
+        for (uint32_t h = 0; h < op->u.attention.n_heads; h++) {
+            const float *query = q.p + t * q.stride + (size_t)h * dim;
+            float *to = out.p + t * out.stride + (size_t)h * dim;
+            size_t base = (size_t)(h / group) * step->program->context * dim;
+            double peak = -(double)INFINITY, total = 0;
+            for (uint32_t d = 0; d < dim; d++)
+                to[d] = 0.0f;
+            for (int pass = 0; pass < 3; pass++) {
+                for (uint32_t j = first; j <= last; j++) {
+                    double score = 0;
+                    for (uint32_t d = 0; d < dim; d++)
+                        score += (double)query[d] * state_at(k, k_type, base + (size_t)j * dim + d);
+                    score *= scale;
+                    if (pass == 0) {
+                        peak = score > peak ? score : peak;
+                        continue;
+                    }
+                    double p = exp(score - peak);
+                    if (pass == 1)
+                        total += p;
+                    for (uint32_t d = 0; pass == 2 && d < dim; d++)
+                        to[d] += (float)(p / total *
+                                         state_at(v, v_type, base + (size_t)j * dim + d));
+                }
+            }
+        }
+    }
+}
+
+qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT] = {
+    [QN_OP_EMBED] = qn_cpu_embed,
+    [QN_OP_RMSNORM] = ref_rmsnorm,
+    [QN_OP_MATMUL] = ref_matmul,
+    [QN_OP_MATMUL_GLU] = ref_matmul_glu,
+    [QN_OP_GLU] = ref_glu,
+    [QN_OP_ADD] = qn_cpu_add,
+    [QN_OP_ROPE_APPEND] = qn_cpu_rope_append,
+    [QN_OP_ATTENTION] = ref_attention,
+    [QN_OP_LAST_ROWS] = qn_cpu_last_rows,
+};

@@ -1,0 +1,125 @@
+/* Vectors of float32 through the compiler's vector extensions: one source for SSE, AVX, NEON and
+ * wasm SIMD128; without any of them the compiler lowers it to scalar code. Loads and stores take any
+ * alignment. */
+#ifndef QN_CPU_VEC_H
+#define QN_CPU_VEC_H
+
+#include "base/num.h"
+
+#ifdef __AVX__
+#define QN_LANES 8
+#else
+#define QN_LANES 4
+#endif
+
+typedef float qn_vf __attribute__((vector_size(4 * QN_LANES)));
+typedef int32_t qn_vi __attribute__((vector_size(4 * QN_LANES)));
+typedef uint32_t qn_vu __attribute__((vector_size(4 * QN_LANES)));
+typedef uint16_t qn_vh __attribute__((vector_size(2 * QN_LANES))); // halves of one qn_vf
+typedef uint8_t qn_vu8x16 __attribute__((vector_size(16)));
+typedef int8_t qn_vi8x16 __attribute__((vector_size(16)));
+typedef int8_t qn_vi8x8 __attribute__((vector_size(8)));
+typedef int16_t qn_vi16x8 __attribute__((vector_size(16)));
+typedef int16_t qn_vi16x4 __attribute__((vector_size(8)));
+
+static inline qn_vf qn_v_load(const float *p) {
+    qn_vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void qn_v_store(float *p, qn_vf v) {
+    memcpy(p, &v, sizeof v);
+}
+
+static inline qn_vf qn_v_splat(float x) {
+    return (qn_vf){0} + x;
+}
+
+/* Sum of the lanes, in a fixed order. */
+static inline float qn_v_sum(qn_vf v) {
+#if QN_LANES == 8
+    return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+#else
+    return (v[0] + v[2]) + (v[1] + v[3]);
+#endif
+}
+
+/* Where mask is −1 takes a, where it is 0 takes b. */
+static inline qn_vf qn_v_select(qn_vi mask, qn_vf a, qn_vf b) {
+    return (qn_vf)(((qn_vi)a & mask) | ((qn_vi)b & ~mask));
+}
+
+static inline qn_vf qn_v_max(qn_vf a, qn_vf b) {
+    return qn_v_select(a > b, a, b);
+}
+
+/* binary16 → binary32, all values. */
+static inline qn_vf qn_v_load_f16(const void *p) {
+#if defined(__F16C__) || defined(__aarch64__)
+    _Float16 __attribute__((vector_size(2 * QN_LANES))) half;
+    memcpy(&half, p, sizeof half);
+    return __builtin_convertvector(half, qn_vf);
+#else
+    qn_vh half;
+    memcpy(&half, p, sizeof half);
+    qn_vu bits = __builtin_convertvector(half, qn_vu);
+    qn_vu sign = (bits & 0x8000u) << 16, rest = bits & 0x7fffu;
+    // The exponent's bias is off by 112; multiplying puts that right, for subnormals too.
+    qn_vf value = (qn_vf)(rest << 13) * 0x1p112f;
+    qn_vu special = (qn_vu)(rest >= 0x7c00u) & 0x7f800000u;
+    return (qn_vf)((qn_vu)value | special | sign);
+#endif
+}
+
+static inline qn_vf qn_v_load_bf16(const void *p) {
+    qn_vh half;
+    memcpy(&half, p, sizeof half);
+    return (qn_vf)(__builtin_convertvector(half, qn_vu) << 16);
+}
+
+/* Sixteen int8 → float32, in order. Widened in steps of two, which is what SIMD128 and NEON have. */
+static inline void qn_v_widen(qn_vf out[16 / QN_LANES], qn_vi8x16 v) {
+#if QN_LANES == 8
+    out[0] = __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vf);
+    out[1] = __builtin_convertvector(
+        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), qn_vf);
+#else
+    qn_vi16x8 low = __builtin_convertvector(
+        __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vi16x8);
+    qn_vi16x8 high = __builtin_convertvector(
+        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), qn_vi16x8);
+    qn_vi w0 = __builtin_convertvector(__builtin_shufflevector(low, low, 0, 1, 2, 3), qn_vi);
+    qn_vi w1 = __builtin_convertvector(__builtin_shufflevector(low, low, 4, 5, 6, 7), qn_vi);
+    qn_vi w2 = __builtin_convertvector(__builtin_shufflevector(high, high, 0, 1, 2, 3), qn_vi);
+    qn_vi w3 = __builtin_convertvector(__builtin_shufflevector(high, high, 4, 5, 6, 7), qn_vi);
+    out[0] = __builtin_convertvector(w0, qn_vf);
+    out[1] = __builtin_convertvector(w1, qn_vf);
+    out[2] = __builtin_convertvector(w2, qn_vf);
+    out[3] = __builtin_convertvector(w3, qn_vf);
+#endif
+}
+
+/* e^x to about 1 ulp for x in [−87, 88], clamped outside. x = n ln 2 + r, |r| ≤ ln 2 / 2; the Taylor
+ * series of e^r to r^7 leaves 5e-9; ln 2 in two parts keeps r exact. */
+static inline qn_vf qn_v_exp(qn_vf x) {
+    qn_vf low = qn_v_splat(-87.0f), high = qn_v_splat(88.0f);
+    x = qn_v_select(x < low, low, x);
+    x = qn_v_select(x > high, high, x);
+    qn_vf magic = qn_v_splat(12582912.0f); // 1.5 × 2^23: adding it rounds to an integer
+    qn_vf shifted = x * 1.44269502f + magic;
+    qn_vf n = shifted - magic;
+    qn_vf r = x - n * 0.693359375f - n * -2.12194440e-4f;
+    qn_vf p = qn_v_splat(1.0f / 5040.0f);
+    p = p * r + 1.0f / 720.0f;
+    p = p * r + 1.0f / 120.0f;
+    p = p * r + 1.0f / 24.0f;
+    p = p * r + 1.0f / 6.0f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+    qn_vu power = (qn_vu)shifted - 0x4b400000u + 127u; // `magic` is 0x4b400000 as bits
+    return p * (qn_vf)(power << 23);
+}
+
+#endif

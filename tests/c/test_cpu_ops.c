@@ -1,0 +1,291 @@
+/* The SIMD ops against the reference, over formats, odd shapes, ways to cut a prompt and threads; the
+ * reference against values worked out by hand. */
+#include "tests/c/cpu_model.h"
+
+#define MAX_IDS 160
+
+/* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut` tokens. */
+static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads, bool reference,
+                const uint32_t *ids, uint32_t n, uint32_t cut) {
+    struct qn_backend *b;
+    struct qn_backend_session *s;
+    struct qn_error err = {0};
+    if (!CHECK_MSG(qn_cpu_backend_create(&b, qn_allocator_default(), &m->program, threads, &err) ==
+                       QN_OK,
+                   "%s", err.text))
+        return;
+    qn_cpu_backend_reference(b, reference);
+    model_fill(m, b);
+    CHECK(b->ops->session_create(b, &s, &err) == QN_OK);
+    struct qn_sampling sampling = {0};
+    CHECK(b->ops->begin(b, s, &sampling, ids, n, &err) == QN_OK);
+    for (uint32_t at = 0; at < n; at += cut) {
+        struct qn_step step = {.ids = ids + at, .n = qn_min_u32(cut, n - at), .pos = at};
+        step.want = QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS;
+        struct qn_step_result result;
+        bool ready = false;
+        CHECK_MSG(b->ops->enqueue(b, s, &step, &err) == QN_OK, "%s", err.text);
+        CHECK(b->ops->poll(b, s, &result, &ready, &err) == QN_OK && ready);
+        CHECK(result.n == step.n && !result.sampled);
+        memcpy(argmax + at, result.argmax, step.n * sizeof *argmax);
+        uint32_t vocab = m->program.tensors[m->program.logits].dims[1].n;
+        memcpy(logits, result.logits, vocab * sizeof *logits);
+    }
+    b->ops->session_destroy(b, s);
+    b->ops->destroy(b);
+}
+
+static void test_shape(const struct model_shape *shape, uint32_t n, const char *what) {
+    struct model m;
+    model_build(&m, shape, qn_allocator_default());
+    if (!CHECK_MSG(m.err.status == QN_OK, "%s: %s", what, m.err.text))
+        return;
+    uint32_t ids[MAX_IDS], want_argmax[MAX_IDS], argmax[MAX_IDS], vocab = shape->vocab;
+    for (uint32_t i = 0; i < n; i++)
+        ids[i] = qn_rng_u32(3, i, 5) % vocab;
+    float *want = malloc(vocab * sizeof *want), *got = malloc(vocab * sizeof *got);
+    float *first = malloc(vocab * sizeof *first);
+    run(want, want_argmax, &m, 1, true, ids, n, shape->max_tokens);
+    float peak = 0.0f;
+    for (uint32_t i = 0; i < vocab; i++)
+        peak = fmaxf(peak, fabsf(want[i]));
+    CHECK(peak > 0.01f && peak < 1e6f);
+    const uint32_t cuts[] = {shape->max_tokens, 1, 2, 3, 5};
+    for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+        if (cuts[c] > shape->max_tokens)
+            continue;
+        for (uint32_t threads = 1; threads <= 3; threads++) {
+            run(threads == 1 ? first : got, argmax, &m, threads, false, ids, n, cuts[c]);
+            if (threads != 1) {
+                CHECK_MSG(memcmp(got, first, vocab * sizeof *got) == 0, "%s: %u threads", what,
+                          threads);
+                continue;
+            }
+            float worst = 0.0f;
+            for (uint32_t i = 0; i < vocab; i++) {
+                float error = fabsf(first[i] - want[i]);
+                worst = error <= worst ? worst : error; // NaN sticks
+            }
+            CHECK_MSG(worst <= 1e-5f * peak, "%s, steps of %u: error %g of %g", what, cuts[c],
+                      (double)worst, (double)peak);
+            uint32_t wrong = 0;
+            for (uint32_t i = 0; i < n; i++)
+                wrong += argmax[i] != want_argmax[i];
+            CHECK_MSG(wrong == 0, "%s, steps of %u: %u arg-max", what, cuts[c], wrong);
+        }
+    }
+    free(want);
+    free(got);
+    free(first);
+    qn_arena_free(&m.arena);
+}
+
+static void test_formats(void) {
+    static const struct {
+        enum qn_wtype type;
+        enum qn_dtype scale;
+        const char *name;
+    } formats[] = {
+        {QN_W_F32, QN_DTYPE_NONE, "f32"},   {QN_W_F16, QN_DTYPE_NONE, "f16"},
+        {QN_W_BF16, QN_DTYPE_NONE, "bf16"}, {QN_W_Q8, QN_DTYPE_F16, "q8/f16"},
+        {QN_W_Q8, QN_DTYPE_F32, "q8/f32"},  {QN_W_Q4, QN_DTYPE_F16, "q4/f16"},
+        {QN_W_Q4, QN_DTYPE_BF16, "q4/bf16"}, {QN_W_Q4, QN_DTYPE_F32, "q4/f32"},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct model_shape s = {
+            .type = formats[i].type, .scale = formats[i].scale,
+            .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .n_rot = 16,
+            .mlp = 96, .vocab = 101, .kv = QN_DTYPE_F32, .context = 48, .max_tokens = 33,
+        };
+        test_shape(&s, 33, formats[i].name);
+        s.hidden = 45; // no multiple of anything: padded groups and rows
+        s.n_heads = 3;
+        s.n_kv_heads = 1;
+        s.head_dim = 10;
+        s.n_rot = 6;
+        s.interleaved = true;
+        s.mlp = 37;
+        s.act = QN_ACT_GELU_TANH;
+        s.kv = QN_DTYPE_F16;
+        s.no_fusion = true;
+        test_shape(&s, 17, formats[i].name);
+    }
+}
+
+static void test_long(void) {
+    // Longer than a block of positions, a strip of columns and a tile of tokens; with a window.
+    struct model_shape s = {
+        .type = QN_W_Q4, .scale = QN_DTYPE_F16,
+        .hidden = 1120, .n_heads = 2, .n_kv_heads = 2, .head_dim = 40, .n_rot = 40,
+        .mlp = 70, .vocab = 67, .kv = QN_DTYPE_F32, .context = MAX_IDS, .max_tokens = 130,
+    };
+    test_shape(&s, MAX_IDS, "long");
+    s.hidden = 2112; // more groups than scales decoded at a time
+    s.window = 45;
+    s.act = QN_ACT_GELU_ERF;
+    test_shape(&s, 70, "wide, window");
+    s.hidden = 32;
+    s.window = 1;
+    s.no_fusion = true;
+    s.act = QN_ACT_GELU_ERF;
+    test_shape(&s, 40, "window 1");
+    s.act = QN_ACT_RELU;
+    s.no_fusion = false;
+    test_shape(&s, 20, "relu");
+}
+
+/* ---- By hand -------------------------------------------------------------------------------- */
+
+/* A bare step over two activations and states that the test owns. */
+struct bench {
+    struct qn_program program;
+    struct qn_program_tensor tensors[8];
+    struct qn_weight weights[1];
+    struct qn_cpu_weight in_place[1];
+    float arena[512], scratch[256];
+    void *states[8];
+    struct qn_cpu_step step;
+};
+
+static void bench_init(struct bench *b, uint32_t t, uint32_t pos) {
+    memset(b, 0, sizeof *b);
+    b->program = (struct qn_program){.tensors = b->tensors, .n_tensors = 8, .weights = b->weights,
+                                     .n_weights = 1, .context = 8};
+    b->step = (struct qn_cpu_step){
+        .program = &b->program, .weights = b->in_place, .arena = (unsigned char *)b->arena,
+        .states = b->states, .scratch = b->scratch, .t = t, .r = 1, .pos = pos};
+}
+
+static void bench_activation(struct bench *b, uint32_t tensor, uint32_t cols, uint64_t place) {
+    b->tensors[tensor] = (struct qn_program_tensor){
+        .kind = QN_TENSOR_ACTIVATION, .dtype = QN_DTYPE_F32, .n_dims = 2,
+        .dims = {QN_DIM_T, QN_DIM(cols)}, .offset = 4 * place};
+}
+
+static void bench_vector(struct bench *b, uint32_t tensor, float *values, uint32_t n) {
+    b->tensors[tensor] = (struct qn_program_tensor){.kind = QN_TENSOR_WEIGHT};
+    b->in_place[0] = (struct qn_cpu_weight){
+        .rows = 1, .cols = n, .values = (unsigned char *)values};
+}
+
+static bool near(float a, float b) {
+    return fabsf(a - b) <= 2e-6f * (1.0f + fabsf(b));
+}
+
+static void test_norm_by_hand(qn_cpu_op *const *ops) {
+    struct bench b;
+    bench_init(&b, 1, 0);
+    bench_activation(&b, 0, 4, 0);
+    bench_activation(&b, 1, 4, 64);
+    float w[4] = {1, 2, 3, -1};
+    bench_vector(&b, 2, w, 4);
+    struct qn_program_op op = model_op(QN_OP_RMSNORM);
+    op.in[0].tensor = 0;
+    op.in[1].tensor = 2;
+    op.out = 1;
+    op.u.norm.eps = 0.25f; // mean of squares 6, + 0.25 = 2.5²
+    const float x[4] = {2, -4, 0, 2};
+    memcpy(b.arena, x, sizeof x);
+    ops[QN_OP_RMSNORM](&b.step, &op);
+    CHECK(near(b.arena[64], 0.8f) && near(b.arena[65], -3.2f));
+    CHECK(b.arena[66] == 0.0f && near(b.arena[67], -0.8f));
+}
+
+static void test_rope_by_hand(qn_cpu_op *const *ops) {
+    // Position 3, frequencies 0.5 and 0.1: angles 1.5 and 0.3. Column 4 of each head passes through.
+    float freq[2] = {0.5f, 0.1f}, k[8 * 5], v[8 * 5];
+    float c0 = cosf(1.5f), s0 = sinf(1.5f), c1 = cosf(0.3f), s1 = sinf(0.3f);
+    for (int interleaved = 0; interleaved < 2; interleaved++) {
+        struct bench b;
+        bench_init(&b, 1, 3);
+        bench_activation(&b, 0, 15, 0);
+        bench_activation(&b, 1, 5, 64);
+        bench_vector(&b, 2, freq, 2);
+        b.tensors[3] = b.tensors[4] = (struct qn_program_tensor){
+            .kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
+        b.states[3] = k;
+        b.states[4] = v;
+        struct qn_program_op op = model_op(QN_OP_ROPE_APPEND);
+        for (uint32_t i = 0; i < 3; i++)
+            op.in[i] = (struct qn_operand){0, 5 * i};
+        op.in[3].tensor = 3;
+        op.in[4].tensor = 4;
+        op.in[5].tensor = 2;
+        op.out = 1;
+        op.u.rope.n_heads = op.u.rope.n_kv_heads = 1;
+        op.u.rope.head_dim = 5;
+        op.u.rope.n_rot = 4;
+        op.u.rope.interleaved = interleaved != 0;
+        for (int i = 0; i < 15; i++)
+            b.arena[i] = (float)(i % 5 + 1);
+        ops[QN_OP_ROPE_APPEND](&b.step, &op);
+        const float half_split[5] = {1 * c0 - 3 * s0, 2 * c1 - 4 * s1, 3 * c0 + 1 * s0,
+                                     4 * c1 + 2 * s1, 5};
+        const float pairs[5] = {1 * c0 - 2 * s0, 2 * c0 + 1 * s0, 3 * c1 - 4 * s1,
+                                4 * c1 + 3 * s1, 5};
+        for (int i = 0; i < 5; i++) {
+            float want = interleaved ? pairs[i] : half_split[i];
+            CHECK(near(b.arena[64 + i], want) && near(k[3 * 5 + i], want));
+            CHECK(v[3 * 5 + i] == (float)(i + 1));
+        }
+    }
+}
+
+static void test_attention_by_hand(qn_cpu_op *const *ops) {
+    // Two query heads on one key head of two columns; scores are 0 but for ln 3 at position 1.
+    float k[8 * 2] = {0}, v[8 * 2] = {1, 10, 2, 20, 3, 30, 4, 40};
+    k[2] = logf(3.0f);
+    for (uint32_t window = 0; window < 4; window++) {
+        struct bench b;
+        bench_init(&b, 2, 1); // positions 1 and 2
+        bench_activation(&b, 0, 4, 0);
+        bench_activation(&b, 1, 4, 64);
+        b.tensors[3] = b.tensors[4] = (struct qn_program_tensor){
+            .kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
+        b.states[3] = k;
+        b.states[4] = v;
+        struct qn_program_op op = model_op(QN_OP_ATTENTION);
+        op.in[0].tensor = 0;
+        op.in[1].tensor = 3;
+        op.in[2].tensor = 4;
+        op.out = 1;
+        op.u.attention.n_heads = 2;
+        op.u.attention.n_kv_heads = 1;
+        op.u.attention.head_dim = 2;
+        op.u.attention.window = window;
+        op.u.attention.scale = 0.5f;
+        for (int t = 0; t < 2; t++)
+            b.arena[4 * t] = 2.0f; // head 0 looks along column 0, head 1 at nothing
+        ops[QN_OP_ATTENTION](&b.step, &op);
+        // Position 1 sees values 1, 2 with weights 1, 3; position 2 also 3 with weight 1.
+        const float first[4] = {7.0f / 4, 2, 7.0f / 4, 7.0f / 4};
+        const float second[4] = {2, 3, 9.0f / 4, 2};
+        const float flat_first[4] = {1.5f, 2, 1.5f, 1.5f}, flat_second[4] = {2, 3, 2.5f, 2};
+        CHECK(near(b.arena[64], first[window]) && near(b.arena[65], 10 * first[window]));
+        CHECK(near(b.arena[66], flat_first[window]));
+        CHECK(near(b.arena[68], second[window]) && near(b.arena[69], 10 * second[window]));
+        CHECK(near(b.arena[70], flat_second[window]));
+    }
+}
+
+static void test_acts(void) {
+    // Values from a table of the functions, to seven digits.
+    CHECK(near(qn_cpu_act(QN_ACT_SILU, 1.0f), 0.7310586f));
+    CHECK(near(qn_cpu_act(QN_ACT_GELU_ERF, 1.0f), 0.8413447f));
+    CHECK(near(qn_cpu_act(QN_ACT_GELU_TANH, 1.0f), 0.8411920f));
+    CHECK(qn_cpu_act(QN_ACT_RELU, -1.0f) == 0.0f && qn_cpu_act(QN_ACT_RELU, 2.0f) == 2.0f);
+    CHECK(qn_cpu_act(QN_ACT_SILU, -200.0f) == 0.0f && qn_cpu_act(QN_ACT_SILU, 200.0f) == 200.0f);
+}
+
+int main(void) {
+    test_acts();
+    for (int simd = 0; simd < 2; simd++) {
+        qn_cpu_op *const *ops = simd ? qn_cpu_simd_ops : qn_cpu_ref_ops;
+        test_norm_by_hand(ops);
+        test_rope_by_hand(ops);
+        test_attention_by_hand(ops);
+    }
+    test_formats();
+    test_long();
+    return test_done("cpu_ops");
+}
