@@ -5,7 +5,8 @@
 
 #include "base/num.h"
 
-/* ---- One way to look up a scalar -------------------------------------------------------------- */
+/* ---- One way to look up a scalar --------------------------------------------------------------
+ */
 
 struct source {
     const struct qn_directory *d;
@@ -46,11 +47,21 @@ static enum qn_status bad_json(const struct source *s, const char *key, struct q
                                const char *wanted) {
     struct qn_str text = {"", 0};
     switch (qn_json_type(value)) {
-    case QN_JSON_NULL: text = QN_STR("null"); break;
-    case QN_JSON_TRUE: text = QN_STR("true"); break;
-    case QN_JSON_FALSE: text = QN_STR("false"); break;
-    case QN_JSON_ARRAY: text = QN_STR("a list"); break;
-    case QN_JSON_OBJECT: text = QN_STR("an object"); break;
+    case QN_JSON_NULL:
+        text = QN_STR("null");
+        break;
+    case QN_JSON_TRUE:
+        text = QN_STR("true");
+        break;
+    case QN_JSON_FALSE:
+        text = QN_STR("false");
+        break;
+    case QN_JSON_ARRAY:
+        text = QN_STR("a list");
+        break;
+    case QN_JSON_OBJECT:
+        text = QN_STR("an object");
+        break;
     case QN_JSON_NUMBER:
     case QN_JSON_STRING: {
         const struct qn_json_node *node = &value.json->nodes[value.at];
@@ -72,12 +83,17 @@ static bool gguf_integer(uint64_t *out, const struct qn_gguf_kv *kv) {
     case QN_GGUF_U8:
     case QN_GGUF_U16:
     case QN_GGUF_U32:
-    case QN_GGUF_U64: *out = kv->value.u; return true;
+    case QN_GGUF_U64:
+        *out = kv->value.u;
+        return true;
     case QN_GGUF_I8:
     case QN_GGUF_I16:
     case QN_GGUF_I32:
-    case QN_GGUF_I64: *out = (uint64_t)kv->value.i; return kv->value.i >= 0;
-    default: return false;
+    case QN_GGUF_I64:
+        *out = (uint64_t)kv->value.i;
+        return kv->value.i >= 0;
+    default:
+        return false;
     }
 }
 
@@ -213,7 +229,8 @@ static enum qn_status read_bool(bool *out, const struct source *s, const char *k
     return QN_OK;
 }
 
-/* ---- Numbers ----------------------------------------------------------------------------------- */
+/* ---- Numbers -----------------------------------------------------------------------------------
+ */
 
 #define MAX_WIDTH (1u << 20)
 #define MAX_HEADS 1024u
@@ -226,11 +243,11 @@ static const struct names key_head_dim = {{"head_dim"}, {"attention.key_length"}
 static const struct names key_value_dim = {{NULL}, {"attention.value_length"}};
 static const struct names key_intermediate = {{"intermediate_size"}, {"feed_forward_length"}};
 static const struct names key_vocab = {{"vocab_size"}, {NULL}};
-static const struct names key_context = {
-    {"context_window_size", "max_position_embeddings"}, {"context_length"}};
+static const struct names key_context = {{"context_window_size", "max_position_embeddings"},
+                                         {"context_length"}};
 static const struct names key_eps = {{"rms_norm_eps"}, {"attention.layer_norm_rms_epsilon"}};
-static const struct names key_window = {
-    {"sliding_window_size", "sliding_window"}, {"attention.sliding_window"}};
+static const struct names key_window = {{"sliding_window_size", "sliding_window"},
+                                        {"attention.sliding_window"}};
 static const struct names key_window_layers = {{"max_window_layers"}, {NULL}};
 static const struct names key_rot = {{NULL}, {"rope.dimension_count"}};
 static const struct names key_theta = {{"rope_theta", "position_embedding_base"},
@@ -262,8 +279,7 @@ static enum qn_status read_numbers(struct qn_model_config *c, const struct sourc
                        c->n_heads, c->n_kv_heads);
     QN_TRY(read_u32(&c->head_dim, s, &key_head_dim, 1024, c->hidden / c->n_heads));
     if (c->head_dim % 2)
-        return qn_fail(s->err, QN_E_CONFIG, "head_dim is %u, expected an even number",
-                       c->head_dim);
+        return qn_fail(s->err, QN_E_CONFIG, "head_dim is %u, expected an even number", c->head_dim);
     uint32_t value_dim;
     QN_TRY(read_u32(&value_dim, s, &key_value_dim, 1024, c->head_dim));
     if (value_dim != c->head_dim)
@@ -276,7 +292,8 @@ static enum qn_status read_numbers(struct qn_model_config *c, const struct sourc
     return QN_OK;
 }
 
-/* ---- Sliding window ---------------------------------------------------------------------------- */
+/* ---- Sliding window ----------------------------------------------------------------------------
+ */
 
 static enum qn_status read_layer_types(struct qn_model_config *c, struct qn_arena *arena,
                                        const struct source *s, struct qn_json_value types) {
@@ -333,7 +350,8 @@ static enum qn_status read_window(struct qn_model_config *c, struct qn_arena *ar
     return QN_OK;
 }
 
-/* ---- Rotary positions -------------------------------------------------------------------------- */
+/* ---- Rotary positions --------------------------------------------------------------------------
+ */
 
 static enum qn_status scaling_f32(float *out, const struct source *s, struct qn_json_value scaling,
                                   const char *key, float min) {
@@ -378,8 +396,8 @@ static enum qn_status read_rope_json(struct qn_model_config *c, const struct sou
     QN_TRY(read_f32(&c->rope_theta, s, &key_theta, 1.0f, 1e12f, s->traits->rope_theta));
     c->n_rot = c->head_dim;
     struct qn_json_value parameters = json_find(s, "rope_parameters");
-    struct qn_json_value scaling = qn_json_exists(parameters) ? parameters
-                                                              : json_find(s, "rope_scaling");
+    struct qn_json_value scaling =
+        qn_json_exists(parameters) ? parameters : json_find(s, "rope_scaling");
     if (qn_json_exists(scaling) && qn_json_type(scaling) != QN_JSON_OBJECT)
         return bad_json(s, "rope_scaling", scaling, "an object");
     if (qn_json_exists(qn_json_get(parameters, "full_attention")))
@@ -426,7 +444,8 @@ static enum qn_status read_rope_gguf(struct qn_model_config *c, const struct sou
     return QN_OK; // llama3's scaling stands in rope_freqs.weight
 }
 
-/* ---- Token ids ---------------------------------------------------------------------------------- */
+/* ---- Token ids ----------------------------------------------------------------------------------
+ */
 
 /* Ids beyond the vocabulary, and MLC's -1, can never be produced: they are left out. */
 static enum qn_status add_eos(struct qn_model_config *c, const struct source *s, const char *key,
@@ -493,7 +512,8 @@ static enum qn_status read_ids(struct qn_model_config *c, const struct source *s
     return QN_OK;
 }
 
-/* ---- Sampling ----------------------------------------------------------------------------------- */
+/* ---- Sampling -----------------------------------------------------------------------------------
+ */
 
 static enum qn_status sampling_f32(float *out, bool *has, const struct source *s,
                                    struct qn_json_value object, const char *key, float min,
@@ -531,7 +551,8 @@ static enum qn_status read_sampling(struct qn_model_sampling *g, const struct so
     return QN_OK;
 }
 
-/* ---- Architecture, activation, head, biases ------------------------------------------------------ */
+/* ---- Architecture, activation, head, biases
+ * ------------------------------------------------------ */
 
 static enum qn_status find_traits(const struct qn_traits **out, const struct qn_directory *d,
                                   struct qn_json_value root, struct qn_error *err) {
@@ -566,9 +587,9 @@ static enum qn_status read_act(struct qn_model_config *c, const struct source *s
         const char *name;
         enum qn_act act;
     } acts[] = {
-        {"silu", QN_ACT_SILU},           {"swish", QN_ACT_SILU},
-        {"gelu", QN_ACT_GELU_ERF},       {"gelu_pytorch_tanh", QN_ACT_GELU_TANH},
-        {"gelu_new", QN_ACT_GELU_TANH},  {"relu", QN_ACT_RELU},
+        {"silu", QN_ACT_SILU},          {"swish", QN_ACT_SILU},
+        {"gelu", QN_ACT_GELU_ERF},      {"gelu_pytorch_tanh", QN_ACT_GELU_TANH},
+        {"gelu_new", QN_ACT_GELU_TANH}, {"relu", QN_ACT_RELU},
     };
     c->act = s->traits->act;
     struct qn_json_value value = json_find(s, "hidden_act");
@@ -620,7 +641,8 @@ static enum qn_status read_head_and_biases(struct qn_model_config *c, const stru
     return QN_OK;
 }
 
-/* ---- Quantisation's name ------------------------------------------------------------------------- */
+/* ---- Quantisation's name
+ * ------------------------------------------------------------------------- */
 
 /* general.file_type of GGUF (llama.cpp's numbering of quantisation mixes). */
 static const char *gguf_file_type(uint32_t type) {
@@ -637,13 +659,14 @@ static enum qn_status read_quantization(struct qn_model_config *c, const struct 
     uint32_t type;
     switch (s->d->format) {
     case QN_FORMAT_GGUF:
-        c->quantization = qn_str_from(
-            qn_gguf_u32(&type, s->d, "general.file_type") ? gguf_file_type(type) : "");
+        c->quantization =
+            qn_str_from(qn_gguf_u32(&type, s->d, "general.file_type") ? gguf_file_type(type) : "");
         return QN_OK;
     case QN_FORMAT_MLC:
         c->quantization = qn_json_raw(json_find(s, "quantization"));
         return c->quantization.n ? QN_OK : missing(s, "quantization");
-    case QN_FORMAT_SAFETENSORS: break;
+    case QN_FORMAT_SAFETENSORS:
+        break;
     }
     struct qn_json_value method = json_find(s, "quantization_config");
     if (qn_json_exists(method)) {
@@ -672,7 +695,8 @@ enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena
     out->traits = s.traits;
     QN_TRY(read_numbers(out, &s));
     QN_TRY(read_window(out, arena, &s));
-    /* MLC writes a context of -1 for models whose window slides: then the window bounds the cache. */
+    /* MLC writes a context of -1 for models whose window slides: then the window bounds the cache.
+     */
     QN_TRY(read_u32(&out->context, &s, &key_context, 1u << 28, out->window));
     if (d->format == QN_FORMAT_GGUF)
         QN_TRY(read_rope_gguf(out, &s));

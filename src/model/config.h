@@ -22,17 +22,17 @@ struct qn_model_sampling {
 struct qn_model_config {
     const struct qn_traits *traits; // the architecture's row
     uint32_t hidden, n_layers, n_heads, n_kv_heads, head_dim, intermediate, vocab;
-    uint32_t n_rot;     // leading dimensions of a head that are rotated
-    uint32_t context;   // positions the model was made for
-    uint32_t window;    // sliding window in positions, 0: none
-    const bool *local;  // [n_layers] which layers have the window; NULL: all
+    uint32_t n_rot;    // leading dimensions of a head that are rotated
+    uint32_t context;  // positions the model was made for
+    uint32_t window;   // sliding window in positions, 0: none
+    const bool *local; // [n_layers] which layers have the window; NULL: all
     float norm_eps;
     float rope_theta;
     enum qn_rope_scaling rope_scaling;
     float rope_factor, rope_low_freq, rope_high_freq; // LINEAR: factor; LLAMA3: all
     uint32_t rope_original_context;                   // LLAMA3
     enum qn_act act;
-    bool tied;                           // the head is the embedding
+    bool tied; // the head is the embedding
     bool qkv_bias, o_bias, mlp_bias;
     uint32_t eos[QN_MAX_EOS]; // ids that end a generation
     uint32_t n_eos;

@@ -54,8 +54,8 @@ static enum qn_status add_matmul(uint32_t *out, struct builder *b, uint32_t x, u
 
 /* x + y Wᵀ (+ bias) */
 static enum qn_status add_projection(uint32_t *out, struct builder *b, uint32_t x, uint32_t y,
-                                     enum qn_role role, uint32_t layer, uint32_t cols, bool has_bias,
-                                     const char *label) {
+                                     enum qn_role role, uint32_t layer, uint32_t cols,
+                                     bool has_bias, const char *label) {
     const struct qn_weight_part part = {role, b->c->hidden};
     uint32_t weight, bias, projected;
     bool same;
@@ -72,8 +72,7 @@ static enum qn_status add_qkv(struct qn_operand qkv[3], struct builder *b, uint3
     const struct qn_model_config *c = b->c;
     uint32_t n_q = c->n_heads * c->head_dim, n_kv = c->n_kv_heads * c->head_dim;
     const struct qn_weight_part whole = {QN_ROLE_QKV, n_q + 2 * n_kv};
-    const struct qn_weight_part split[3] = {
-        {QN_ROLE_Q, n_q}, {QN_ROLE_K, n_kv}, {QN_ROLE_V, n_kv}};
+    const struct qn_weight_part split[3] = {{QN_ROLE_Q, n_q}, {QN_ROLE_K, n_kv}, {QN_ROLE_V, n_kv}};
     bool stored_whole = qn_weights_has(b->w, QN_ROLE_QKV), same;
     const struct qn_weight_part *parts = stored_whole ? &whole : split;
     uint32_t n_parts = stored_whole ? 1 : 3, weight, bias, y;

@@ -4,8 +4,8 @@
 
 #include "model/weights.h"
 
-/* Adds tensors, ops and weights of the whole decoder, unfused; `frequencies` [n_rot / 2] lives in the
- * model's arena. Sets ids and logits. Errors: E_TENSOR, E_UNSUPPORTED, E_LIMIT, E_NO_MEMORY. */
+/* Adds tensors, ops and weights of the whole decoder, unfused; `frequencies` [n_rot / 2] lives in
+ * the model's arena. Sets ids and logits. Errors: E_TENSOR, E_UNSUPPORTED, E_LIMIT, E_NO_MEMORY. */
 enum qn_status qn_decoder_build(const struct qn_weights *weights, const float *frequencies,
                                 enum qn_kv_type kv_type, struct qn_error *err);
 

@@ -4,7 +4,8 @@
 
 #include "base/num.h"
 
-/* ---- Catalogue ----------------------------------------------------------------------------------- */
+/* ---- Catalogue
+ * ----------------------------------------------------------------------------------- */
 
 struct shape {
     const char *name, *model_type, *qkv; // qkv: name of the fused projection in MLC
@@ -39,13 +40,16 @@ struct lanes {
 struct quant {
     const char *name;
     bool q4;
-    const char *dtype;           // of everything that is not a word of nibbles; stored in 16 bits
-    struct lanes weight, scale;  // weights: |w| in [2^-7, 2^-5), either sign. Scales: [1, 1.5) × 2^-8
-    struct lanes norm, bias;     // norms: [1, 1.125). Biases: like weights
+    const char *dtype; // of everything that is not a word of nibbles; stored in 16 bits
+    struct lanes weight,
+        scale;               // weights: |w| in [2^-7, 2^-5), either sign. Scales: [1, 1.5) × 2^-8
+    struct lanes norm, bias; // norms: [1, 1.125). Biases: like weights
 };
 
-#define F16_WEIGHT {0x87ff, 0x2000}
-#define BF16_WEIGHT {0x80ff, 0x3c00}
+#define F16_WEIGHT \
+    { 0x87ff, 0x2000 }
+#define BF16_WEIGHT \
+    { 0x80ff, 0x3c00 }
 
 static const struct quant quants[] = {
     {"q4f16_1", true, "float16", {0xffff, 0}, {0x01ff, 0x1c00}, {0x007f, 0x3c00}, F16_WEIGHT},
@@ -60,7 +64,8 @@ const char *qn_synthetic_model(uint32_t i) {
     return i < N_MODELS ? catalogue[i].name : NULL;
 }
 
-/* ---- Layout -------------------------------------------------------------------------------------- */
+/* ---- Layout
+ * -------------------------------------------------------------------------------------- */
 
 struct tensor {
     uint32_t shard;
@@ -218,7 +223,8 @@ static bool place(struct synthetic *s, const struct list *l, struct qn_arena *ar
     return true;
 }
 
-/* ---- Documents ----------------------------------------------------------------------------------- */
+/* ---- Documents
+ * ----------------------------------------------------------------------------------- */
 
 static void write_config(struct qn_buf *b, const struct list *l) {
     const struct shape *s = l->shape;
@@ -266,7 +272,8 @@ static void write_cache(struct qn_buf *b, const struct list *l, const struct syn
     qn_buf_cstr(b, "]}");
 }
 
-/* ---- Bytes --------------------------------------------------------------------------------------- */
+/* ---- Bytes
+ * --------------------------------------------------------------------------------------- */
 
 /* Bytes [8 i, 8 i + 8) of tensor `key`: the output function of SplitMix64 (Steele, Lea and Flood,
  * "Fast splittable pseudorandom number generators", OOPSLA 2014) at that counter. */
@@ -351,7 +358,8 @@ static enum qn_status read_at(void *ud, struct qn_str name, uint64_t offset, voi
     return QN_OK;
 }
 
-/* ---- Creation ------------------------------------------------------------------------------------ */
+/* ---- Creation
+ * ------------------------------------------------------------------------------------ */
 
 static enum qn_status not_found(struct qn_str name, struct qn_arena *arena, struct qn_error *err) {
     struct qn_buf b;
@@ -362,9 +370,10 @@ static enum qn_status not_found(struct qn_str name, struct qn_arena *arena, stru
     for (uint32_t i = 0; i < N_QUANTS; i++)
         qn_buf_format(&b, "%s%s", i ? ", " : "", quants[i].name);
     struct qn_str list = qn_buf_view(&b);
-    enum qn_status status = b.failed ? qn_fail(err, QN_E_NO_MEMORY, "the catalogue's names")
-                                     : qn_fail(err, QN_E_NOT_FOUND, "synthetic model \"%.*s\"; there are %.*s",
-                                               QN_STR_ARG(name), QN_STR_ARG(list));
+    enum qn_status status =
+        b.failed ? qn_fail(err, QN_E_NO_MEMORY, "the catalogue's names")
+                 : qn_fail(err, QN_E_NOT_FOUND, "synthetic model \"%.*s\"; there are %.*s",
+                           QN_STR_ARG(name), QN_STR_ARG(list));
     qn_buf_free(&b);
     return status;
 }

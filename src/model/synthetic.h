@@ -1,7 +1,7 @@
-/* Random weights of real models' exact shapes, as the files of an MLC folder, for benchmarks without
- * a download: mlc-chat-config.json, tensor-cache.json and params_shard_*.bin. Nothing is stored:
- * every byte of a shard is a function of its address. There is no tokenizer, and no token ends a
- * generation. */
+/* Random weights of real models' exact shapes, as the files of an MLC folder, for benchmarks
+ * without a download: mlc-chat-config.json, tensor-cache.json and params_shard_*.bin. Nothing is
+ * stored: every byte of a shard is a function of its address. There is no tokenizer, and no token
+ * ends a generation. */
 #ifndef QN_MODEL_SYNTHETIC_H
 #define QN_MODEL_SYNTHETIC_H
 

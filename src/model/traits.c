@@ -107,7 +107,8 @@ static bool is(struct qn_str s, const char *name) {
 
 const struct qn_traits *qn_traits_find_hf(struct qn_str hf_class, struct qn_str model_type) {
     for (size_t i = 0; i < N_FAMILIES; i++)
-        if (hf_class.n ? is(hf_class, families[i].hf_class) : is(model_type, families[i].model_type))
+        if (hf_class.n ? is(hf_class, families[i].hf_class)
+                       : is(model_type, families[i].model_type))
             return &families[i];
     return NULL;
 }
@@ -128,9 +129,12 @@ const struct qn_traits *qn_traits_find_gguf(struct qn_str architecture) {
 
 const struct qn_naming *qn_traits_naming(const struct qn_traits *traits, enum qn_format format) {
     switch (format) {
-    case QN_FORMAT_GGUF: return traits->gguf_names;
-    case QN_FORMAT_MLC: return traits->mlc;
-    case QN_FORMAT_SAFETENSORS: break;
+    case QN_FORMAT_GGUF:
+        return traits->gguf_names;
+    case QN_FORMAT_MLC:
+        return traits->mlc;
+    case QN_FORMAT_SAFETENSORS:
+        break;
     }
     return traits->hf;
 }

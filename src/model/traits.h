@@ -41,15 +41,15 @@ struct qn_traits {
     const char *name;       // for messages: "qwen2"
     const char *hf_class;   // architectures[0] of config.json
     const char *model_type; // model_type of config.json and of mlc-chat-config.json
-    const char *gguf;       // general.architecture, also the prefix of its keys; NULL: none of its own
+    const char *gguf; // general.architecture, also the prefix of its keys; NULL: none of its own
     const struct qn_naming *hf, *mlc, *gguf_names;
-    enum qn_act act;            // where the file does not say
+    enum qn_act act; // where the file does not say
     enum qn_window_rule window;
-    bool qkv_bias;              // always there
-    bool bias_from_config;      // attention_bias and mlp_bias of config.json count
-    bool partial_rotary;        // partial_rotary_factor counts
-    bool gguf_interleaved;      // GGUF files hold q and k rows for rotation of pairs (2i, 2i+1)
-    float rope_theta;           // where the file does not say
+    bool qkv_bias;         // always there
+    bool bias_from_config; // attention_bias and mlp_bias of config.json count
+    bool partial_rotary;   // partial_rotary_factor counts
+    bool gguf_interleaved; // GGUF files hold q and k rows for rotation of pairs (2i, 2i+1)
+    float rope_theta;      // where the file does not say
 };
 
 /* NULL when there is none. `hf_class` may be empty (then model_type decides). */

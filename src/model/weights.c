@@ -6,9 +6,9 @@
 #define NAME_MAX_BYTES 128
 
 #define FLOATS ((1u << QN_DTYPE_F32) | (1u << QN_DTYPE_F16) | (1u << QN_DTYPE_BF16))
-#define INTEGERS                                                                                   \
-    ((1u << QN_DTYPE_I8) | (1u << QN_DTYPE_U8) | (1u << QN_DTYPE_I16) | (1u << QN_DTYPE_U16) |     \
-     (1u << QN_DTYPE_I32) | (1u << QN_DTYPE_U32) | (1u << QN_DTYPE_I64) | (1u << QN_DTYPE_U64) |   \
+#define INTEGERS                                                                                 \
+    ((1u << QN_DTYPE_I8) | (1u << QN_DTYPE_U8) | (1u << QN_DTYPE_I16) | (1u << QN_DTYPE_U16) |   \
+     (1u << QN_DTYPE_I32) | (1u << QN_DTYPE_U32) | (1u << QN_DTYPE_I64) | (1u << QN_DTYPE_U64) | \
      (1u << QN_DTYPE_BOOL) | (1u << QN_DTYPE_NONE))
 
 /* https://github.com/mlc-ai/mlc-llm/blob/main/python/mlc_llm/quantization/quantization.py.

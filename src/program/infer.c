@@ -28,7 +28,9 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
     uint64_t n = 1;
     for (uint32_t i = 0; i < tensor->n_dims; i++) {
         struct qn_dim dim = tensor->dims[i];
-        uint64_t times = dim.sym == QN_SYM_T ? p->max_tokens : dim.sym == QN_SYM_R ? p->max_rows : 1;
+        uint64_t times = dim.sym == QN_SYM_T   ? p->max_tokens
+                         : dim.sym == QN_SYM_R ? p->max_rows
+                                               : 1;
         if (!qn_mul_u64(&n, n, dim.n) || !qn_mul_u64(&n, n, times))
             return false;
     }
@@ -40,14 +42,20 @@ uint32_t qn_op_inputs(enum qn_op_kind kind) {
     switch (kind) {
     case QN_OP_EMBED:
     case QN_OP_RMSNORM:
-    case QN_OP_ADD: return 2;
-    case QN_OP_MATMUL: return 4;
+    case QN_OP_ADD:
+        return 2;
+    case QN_OP_MATMUL:
+        return 4;
     case QN_OP_MATMUL_GLU:
-    case QN_OP_ATTENTION: return 3;
+    case QN_OP_ATTENTION:
+        return 3;
     case QN_OP_GLU:
-    case QN_OP_LAST_ROWS: return 1;
-    case QN_OP_ROPE_APPEND: return 6;
-    case QN_OP_COUNT: break;
+    case QN_OP_LAST_ROWS:
+        return 1;
+    case QN_OP_ROPE_APPEND:
+        return 6;
+    case QN_OP_COUNT:
+        break;
     }
     return 0;
 }
@@ -89,10 +97,14 @@ static const char *shape_text(struct text *text, const struct qn_shape *shape) {
 
 static const char *kind_name(enum qn_tensor_kind kind) {
     switch (kind) {
-    case QN_TENSOR_IDS: return "ids";
-    case QN_TENSOR_WEIGHT: return "weight";
-    case QN_TENSOR_ACTIVATION: return "activation";
-    case QN_TENSOR_STATE: return "state";
+    case QN_TENSOR_IDS:
+        return "ids";
+    case QN_TENSOR_WEIGHT:
+        return "weight";
+    case QN_TENSOR_ACTIVATION:
+        return "activation";
+    case QN_TENSOR_STATE:
+        return "state";
     }
     return "unknown";
 }
@@ -110,9 +122,8 @@ static enum qn_status refuse(const struct site *s, uint32_t input, enum qn_tenso
                              const struct qn_program_tensor *found) {
     struct text want, have;
     struct qn_shape shape = qn_shape_of(found);
-    return qn_fail(s->err, QN_E_INTERNAL,
-                   "op %u %s, input %u (%s): expected %s %s, found %s %s", s->at,
-                   qn_op_name(s->op->kind), input, found->label ? found->label : "unnamed",
+    return qn_fail(s->err, QN_E_INTERNAL, "op %u %s, input %u (%s): expected %s %s, found %s %s",
+                   s->at, qn_op_name(s->op->kind), input, found->label ? found->label : "unnamed",
                    kind_name(kind), shape_text(&want, expected), kind_name(found->kind),
                    shape_text(&have, &shape));
 }
@@ -128,7 +139,8 @@ static struct qn_shape shape2(struct qn_dim rows, uint32_t cols) {
     return (struct qn_shape){2, {rows, QN_DIM(cols)}};
 }
 
-/* The tensor behind input `input`, which must exist and be of this kind. `expected` is for the message. */
+/* The tensor behind input `input`, which must exist and be of this kind. `expected` is for the
+ * message. */
 static enum qn_status tensor_of(const struct qn_program_tensor **out, const struct site *s,
                                 uint32_t input, enum qn_tensor_kind kind,
                                 const struct qn_shape *expected) {
@@ -193,8 +205,7 @@ static enum qn_status vector(const struct site *s, uint32_t input, uint32_t cols
 
 static enum qn_status state(const struct site *s, uint32_t input, uint32_t n_kv_heads,
                             uint32_t head_dim) {
-    struct qn_shape expected = {
-        3, {QN_DIM(n_kv_heads), QN_DIM(s->p->context), QN_DIM(head_dim)}};
+    struct qn_shape expected = {3, {QN_DIM(n_kv_heads), QN_DIM(s->p->context), QN_DIM(head_dim)}};
     const struct qn_program_tensor *tensor;
     QN_TRY(tensor_of(&tensor, s, input, QN_TENSOR_STATE, &expected));
     struct qn_shape found = qn_shape_of(tensor);
@@ -359,23 +370,33 @@ enum qn_status qn_op_result(struct qn_shape *out, const struct qn_program *p, ui
             return qn_fail(err, QN_E_INTERNAL, "op %u %s: input %u must be absent", at,
                            qn_op_name(kind), i);
     switch (kind) {
-    case QN_OP_EMBED: return infer_embed(out, &site);
-    case QN_OP_RMSNORM: return infer_norm(out, &site);
-    case QN_OP_MATMUL: return infer_matmul(out, &site, false);
-    case QN_OP_MATMUL_GLU: return infer_matmul(out, &site, true);
-    case QN_OP_GLU: return infer_glu(out, &site);
-    case QN_OP_ADD: return infer_add(out, &site);
-    case QN_OP_ROPE_APPEND: return infer_rope(out, &site);
-    case QN_OP_ATTENTION: return infer_attention(out, &site);
-    case QN_OP_LAST_ROWS: return infer_last_rows(out, &site);
-    case QN_OP_COUNT: break;
+    case QN_OP_EMBED:
+        return infer_embed(out, &site);
+    case QN_OP_RMSNORM:
+        return infer_norm(out, &site);
+    case QN_OP_MATMUL:
+        return infer_matmul(out, &site, false);
+    case QN_OP_MATMUL_GLU:
+        return infer_matmul(out, &site, true);
+    case QN_OP_GLU:
+        return infer_glu(out, &site);
+    case QN_OP_ADD:
+        return infer_add(out, &site);
+    case QN_OP_ROPE_APPEND:
+        return infer_rope(out, &site);
+    case QN_OP_ATTENTION:
+        return infer_attention(out, &site);
+    case QN_OP_LAST_ROWS:
+        return infer_last_rows(out, &site);
+    case QN_OP_COUNT:
+        break;
     }
     return qn_fail(err, QN_E_INTERNAL, "op %u: kind %u is not known", at, (uint32_t)kind);
 }
 
 enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err) {
-    /* A result has no shape until its op is reached, so a use before the definition is refused by the
-     * rule of the using op: it finds an activation without dimensions. */
+    /* A result has no shape until its op is reached, so a use before the definition is refused by
+     * the rule of the using op: it finds an activation without dimensions. */
     for (uint32_t i = 0; i < p->n_tensors; i++)
         if (p->tensors[i].kind == QN_TENSOR_ACTIVATION)
             p->tensors[i].n_dims = 0;
@@ -385,8 +406,8 @@ enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err) {
         uint32_t out = p->ops[i].out;
         if (out >= p->n_tensors || p->tensors[out].kind != QN_TENSOR_ACTIVATION ||
             p->tensors[out].n_dims)
-            return qn_fail(err, QN_E_INTERNAL, "op %u %s: its result (%u) is no fresh activation", i,
-                           qn_op_name(p->ops[i].kind), out);
+            return qn_fail(err, QN_E_INTERNAL, "op %u %s: its result (%u) is no fresh activation",
+                           i, qn_op_name(p->ops[i].kind), out);
         p->tensors[out].n_dims = shape.n_dims;
         for (uint32_t j = 0; j < shape.n_dims; j++)
             p->tensors[out].dims[j] = shape.dims[j];

@@ -16,8 +16,8 @@ static enum qn_status lives(struct qn_program *p, struct qn_error *err) {
                                op->in[j].tensor);
             struct qn_program_tensor *tensor = &p->tensors[op->in[j].tensor];
             if (tensor->kind == QN_TENSOR_ACTIVATION && tensor->first_op == QN_NONE)
-                return qn_fail(err, QN_E_INTERNAL, "op %u %s, input %u is used before it is made", i,
-                               qn_op_name(op->kind), j);
+                return qn_fail(err, QN_E_INTERNAL, "op %u %s, input %u is used before it is made",
+                               i, qn_op_name(op->kind), j);
             if (tensor->first_op == QN_NONE)
                 tensor->first_op = i;
             tensor->last_op = i;
@@ -41,7 +41,8 @@ static enum qn_status sizes(struct qn_program *p, struct qn_error *err) {
         if (!state && tensor->kind != QN_TENSOR_ACTIVATION)
             continue;
         uint64_t n;
-        if (!qn_shape_elements(&n, p, tensor) || !qn_dtype_size(&tensor->nbytes, tensor->dtype, n) ||
+        if (!qn_shape_elements(&n, p, tensor) ||
+            !qn_dtype_size(&tensor->nbytes, tensor->dtype, n) ||
             (state && !qn_add_u64(&p->state_bytes, p->state_bytes, tensor->nbytes)))
             return qn_fail(err, QN_E_LIMIT, "tensor %u (%s) is too large for %u tokens", i,
                            tensor->label ? tensor->label : "unnamed", p->max_tokens);

@@ -1,5 +1,5 @@
-/* Building a program: growable lists in the model's arena. Outgrown lists stay in the arena until it
- * is freed whole; doubling bounds that waste by the final size. */
+/* Building a program: growable lists in the model's arena. Outgrown lists stay in the arena until
+ * it is freed whole; doubling bounds that waste by the final size. */
 #include "program/program.h"
 
 #include <string.h>
@@ -41,7 +41,8 @@ static enum qn_status grow(void **list, uint32_t *cap, uint32_t n, size_t item,
 enum qn_status qn_program_add_weight(struct qn_program *p, uint32_t *out,
                                      const struct qn_weight *weight, struct qn_error *err) {
     void *list = p->weights;
-    QN_TRY(grow(&list, &p->cap_weights, p->n_weights, sizeof *p->weights, p->arena, "weights", err));
+    QN_TRY(
+        grow(&list, &p->cap_weights, p->n_weights, sizeof *p->weights, p->arena, "weights", err));
     p->weights = list;
     p->weights[p->n_weights] = *weight;
     *out = p->n_weights++;
@@ -51,15 +52,17 @@ enum qn_status qn_program_add_weight(struct qn_program *p, uint32_t *out,
 enum qn_status qn_program_add_tensor(struct qn_program *p, uint32_t *out,
                                      const struct qn_program_tensor *tensor, struct qn_error *err) {
     void *list = p->tensors;
-    QN_TRY(grow(&list, &p->cap_tensors, p->n_tensors, sizeof *p->tensors, p->arena, "tensors", err));
+    QN_TRY(
+        grow(&list, &p->cap_tensors, p->n_tensors, sizeof *p->tensors, p->arena, "tensors", err));
     p->tensors = list;
     p->tensors[p->n_tensors] = *tensor;
     *out = p->n_tensors++;
     return QN_OK;
 }
 
-enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out, const struct qn_program_op *op,
-                                 const char *label, struct qn_error *err) {
+enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out,
+                                 const struct qn_program_op *op, const char *label,
+                                 struct qn_error *err) {
     void *list = p->ops;
     QN_TRY(grow(&list, &p->cap_ops, p->n_ops, sizeof *p->ops, p->arena, "ops", err));
     p->ops = list;
@@ -80,16 +83,26 @@ enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out, const stru
 
 const char *qn_op_name(enum qn_op_kind kind) {
     switch (kind) {
-    case QN_OP_EMBED: return "embed";
-    case QN_OP_RMSNORM: return "rmsnorm";
-    case QN_OP_MATMUL: return "matmul";
-    case QN_OP_MATMUL_GLU: return "matmul_glu";
-    case QN_OP_GLU: return "glu";
-    case QN_OP_ADD: return "add";
-    case QN_OP_ROPE_APPEND: return "rope_append";
-    case QN_OP_ATTENTION: return "attention";
-    case QN_OP_LAST_ROWS: return "last_rows";
-    case QN_OP_COUNT: break;
+    case QN_OP_EMBED:
+        return "embed";
+    case QN_OP_RMSNORM:
+        return "rmsnorm";
+    case QN_OP_MATMUL:
+        return "matmul";
+    case QN_OP_MATMUL_GLU:
+        return "matmul_glu";
+    case QN_OP_GLU:
+        return "glu";
+    case QN_OP_ADD:
+        return "add";
+    case QN_OP_ROPE_APPEND:
+        return "rope_append";
+    case QN_OP_ATTENTION:
+        return "attention";
+    case QN_OP_LAST_ROWS:
+        return "last_rows";
+    case QN_OP_COUNT:
+        break;
     }
     return "unknown";
 }

@@ -18,8 +18,8 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
 /* How many operands an op of this kind looks at; the rest must be absent. */
 uint32_t qn_op_inputs(enum qn_op_kind kind);
 
-/* The shape of the result of ops[at], from its operands' shapes; checks every operand and parameter of
- * the op. QN_E_INTERNAL. */
+/* The shape of the result of ops[at], from its operands' shapes; checks every operand and parameter
+ * of the op. QN_E_INTERNAL. */
 enum qn_status qn_op_result(struct qn_shape *out, const struct qn_program *p, uint32_t at,
                             struct qn_error *err);
 

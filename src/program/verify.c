@@ -21,10 +21,12 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
     if (s->plane == QN_PLANE_SCALES) {
         if (w->format.scale == QN_DTYPE_NONE || s->dtype != w->format.scale)
             return false;
-        return qn_mul_u64(&n, groups, s->n_rows) && qn_dtype_size(&n, s->dtype, n) && n == s->nbytes;
+        return qn_mul_u64(&n, groups, s->n_rows) && qn_dtype_size(&n, s->dtype, n) &&
+               n == s->nbytes;
     }
     if (s->dtype == QN_DTYPE_U32) // eight nibbles to a word, whole groups
-        return w->format.type == QN_W_Q4 && qn_mul_u64(&n, groups * 16, s->n_rows) && n == s->nbytes;
+        return w->format.type == QN_W_Q4 && qn_mul_u64(&n, groups * 16, s->n_rows) &&
+               n == s->nbytes;
     struct qn_wformat matrix, vector;
     bool as_matrix = qn_codec_format(&matrix, s->dtype, false) && same_format(&matrix, &w->format);
     bool as_vector = w->rows == 1 && qn_codec_format(&vector, s->dtype, true) &&
@@ -55,15 +57,16 @@ static enum qn_status verify_weight(const struct qn_weight *w, uint32_t at, stru
             return broken(err, "a computed weight must be one float32 row", at);
         return QN_OK;
     }
-    /* Sources of a plane come in order of their rows and tile them without gap or overlap. For a vector
-     * (one row) the unit is the element. */
+    /* Sources of a plane come in order of their rows and tile them without gap or overlap. For a
+     * vector (one row) the unit is the element. */
     uint32_t units = w->rows == 1 ? w->cols : w->rows;
     uint64_t next[QN_PLANE_COUNT] = {0, 0};
     for (uint32_t i = 0; i < w->n_sources; i++) {
         const struct qn_weight_source *s = &w->sources[i];
         bool both;
         if ((uint32_t)s->plane >= QN_PLANE_COUNT || !source_fits(w, s, &both))
-            return qn_fail(err, QN_E_INTERNAL, "program: weight %u (%.*s): source %u does not fit %s", at,
+            return qn_fail(err, QN_E_INTERNAL,
+                           "program: weight %u (%.*s): source %u does not fit %s", at,
                            QN_STR_ARG(w->name), i, qn_wformat_name(&w->format));
         for (uint32_t plane = 0; plane < QN_PLANE_COUNT; plane++) {
             if (plane != (uint32_t)s->plane && !both)
@@ -104,7 +107,8 @@ static enum qn_status verify_tensors(const struct qn_program *p, struct qn_error
             if (!qn_shape_elements(&n, p, t) || !qn_dtype_size(&nbytes, t->dtype, n))
                 return broken(err, "a tensor is too large", i);
             break;
-        default: return broken(err, "a tensor is of no known kind", i);
+        default:
+            return broken(err, "a tensor is of no known kind", i);
         }
         if (t->nbytes != nbytes)
             return broken(err, "a tensor's size is wrong", i);
