@@ -229,11 +229,11 @@ size_t qn_decimal_shortest(char out[QN_DECIMAL_TEXT], double value) {
     expand(&all, mantissa, exponent);
     size_t n = 0;
     for (int keep = 15; keep <= 17; keep++) {
-        digits.n = all.n > 18 ? 18 : all.n;
+        digits.n = all.n > 19 ? 19 : all.n;
         digits.point = all.point;
         memcpy(digits.d, all.d, (size_t)digits.n);
-        if (all.n > 18 && digits.d[17] == '0')
-            digits.d[17] = '1'; // stands for the rest, which is not zero: only rounding looks here
+        if (all.n > 19 && digits.d[18] == '0')
+            digits.d[18] = '1'; // stands for the rest, which is not zero: only rounding looks here
         round_digits(&digits, keep);
         n = layout(out, &digits, bits >> 63);
         double back;
