@@ -1,0 +1,126 @@
+// What Node supplies to the engine: files from disk, the wasm module, a GPU through Dawn.
+
+import { closeSync, existsSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { Core } from '../web/core.js';
+import { fail, STATUS } from '../web/errors.js';
+import { ModelFiles } from '../web/files.js';
+import { Runner } from '../web/runner.js';
+import { bestVariant, wasmUrl } from '../web/variants.js';
+
+/** Files of a folder, read at once. @param {string} folder @returns {import('../web/files.js').Backing & { close(): void }} */
+export function diskBacking(folder) {
+  /** @type {Map<string, number>} */
+  const open = new Map();
+  const find = (/** @type {string} */ name) => {
+    const path = join(folder, name);
+    let fd = open.get(name);
+    if (fd === undefined) {
+      if (!existsSync(path) || !statSync(path).isFile()) return null;
+      fd = openSync(path, 'r');
+      open.set(name, fd);
+    }
+    return fd;
+  };
+  const sizeSync = (/** @type {string} */ name) => {
+    const fd = find(name);
+    return fd === null ? null : fstatSync(fd).size;
+  };
+  const read = (/** @type {string} */ name, /** @type {number} */ offset, /** @type {Uint8Array} */ target) => {
+    const fd = find(name);
+    for (let at = 0; fd !== null && at < target.length; ) {
+      const n = readSync(fd, target, at, target.length - at, offset + at);
+      if (n === 0) throw fail(STATUS.E_TRUNCATED, `${name} at byte ${offset + at}`);
+      at += n;
+    }
+    return fd !== null;
+  };
+  return {
+    sizeSync,
+    readSync: read,
+    size: async (name) => sizeSync(name),
+    read: async (name, offset, n) => {
+      const target = new Uint8Array(n);
+      read(name, offset, target);
+      return target;
+    },
+    close() {
+      for (const fd of open.values()) closeSync(fd);
+    },
+  };
+}
+
+/** Nothing: a synthetic model makes its own bytes. @type {import('../web/files.js').Backing} */
+const noBacking = { size: async () => null, read: async () => new Uint8Array(0), sizeSync: () => null, readSync: () => false };
+
+/** The folder and the main file that a MODEL argument names; none: the embedded default.
+ *  @param {string | undefined} model */
+export function locate(model) {
+  const path = !model || model === 'grist' ? fileURLToPath(new URL('../models/grist', import.meta.url)) : model;
+  if (/^(hf:|https?:)/.test(path)) throw fail(STATUS.E_UNSUPPORTED, `${path} from the command line; download it first`);
+  if (!existsSync(path)) throw fail(STATUS.E_NOT_FOUND, path);
+  return statSync(path).isDirectory() ? { folder: path, main: '' } : { folder: dirname(path), main: basename(path) };
+}
+
+/**
+ * An engine, opened and, unless `weights` is false, loaded.
+ * @param {object} options
+ * @param {string} [options.model]
+ * @param {string} [options.synthetic]
+ * @param {'cpu' | 'webgpu' | 'auto'} [options.backend]
+ * @param {string[] | undefined} [options.deviceFeatures] GPU features to use; undefined: all there are
+ * @param {import('../web/variants.js').Variant} [options.variant]
+ * @param {number} [options.context]
+ * @param {number} [options.chunk]
+ * @param {'f32' | 'f16'} [options.kv]
+ * @param {boolean} [options.weights]
+ */
+export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatures, variant, context, chunk, kv, weights = true }) {
+  const where = synthetic ? { folder: '', main: '' } : locate(model);
+  const backing = synthetic ? noBacking : diskBacking(where.folder);
+  const files = new ModelFiles(backing);
+  const started = performance.now();
+  /** @type {Runner | undefined} */
+  let runner;
+  const gpu = backend === 'cpu' || !weights ? null : await openGpu(deviceFeatures, (event) => runner?.onGpuEvent(event), backend === 'auto');
+  const module = new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(variant ?? bestVariant()))));
+  const core = new Core(module, { files, player: gpu?.player });
+  core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', gpu: gpu?.caps ?? null });
+  runner = new Runner(core, files);
+  if (weights) {
+    await runner.load();
+  } else {
+    while (!core.open()) await files.satisfy();
+  }
+  return {
+    core,
+    runner,
+    gpu,
+    loadMs: performance.now() - started,
+    close() {
+      core.destroy();
+      gpu?.close();
+      if ('close' in backing) /** @type {{ close(): void }} */ (backing).close();
+    },
+  };
+}
+
+/**
+ * @param {string[] | undefined} features
+ * @param {(event: import('../web/core.js').GpuEvent) => void} onEvent
+ * @param {boolean} optional without a GPU: null instead of an error
+ */
+async function openGpu(features, onEvent, optional) {
+  const { openNodeDevice } = await import('./dawn.mjs');
+  const { TapePlayer } = await import('../web/gpu/player.js');
+  try {
+    const opened = await openNodeDevice({ features });
+    const player = new TapePlayer(opened.device, onEvent);
+    return { ...opened, player, close: () => opened.device.destroy() };
+  } catch (error) {
+    if (optional) return null;
+    throw error;
+  }
+}
