@@ -1,0 +1,201 @@
+#include "format/directory.h"
+
+#include <string.h>
+
+#include "base/num.h"
+#include "format/internal.h"
+
+#define DOCUMENT_MAX ((uint64_t)64 << 20)
+#define PROBES_MAX 4096 // only names made to collide come near it
+
+static struct qn_str name_at(const struct qn_directory *d, uint32_t i) {
+    return d->tensors[i].name;
+}
+
+enum qn_status qn_directory_index(struct qn_directory *out, struct qn_error *err) {
+    if (out->n_tensors > UINT32_C(1) << 28)
+        return qn_fail(err, QN_E_LIMIT, "%u tensors", (unsigned)out->n_tensors);
+    uint32_t n = 4;
+    while (n < out->n_tensors * 2)
+        n *= 2;
+    out->buckets = QN_ARENA_NEW(out->arena, uint32_t, n);
+    if (out->buckets == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "no memory for the index of %u tensors",
+                       (unsigned)out->n_tensors);
+    out->n_buckets = n;
+    for (uint32_t i = 0; i < out->n_tensors; i++) {
+        uint32_t at = (uint32_t)qn_str_hash(name_at(out, i)) & (n - 1), probes = 0;
+        for (; out->buckets[at] != 0; at = (at + 1) & (n - 1)) {
+            struct qn_str other = name_at(out, out->buckets[at] - 1);
+            if (qn_str_eq(other, name_at(out, i)))
+                return qn_fail(err, QN_E_FORMAT, "two tensors are named \"%.*s\"",
+                               QN_STR_ARG(other));
+            if (++probes > PROBES_MAX)
+                return qn_fail(err, QN_E_FORMAT, "the names of tensors collide");
+        }
+        out->buckets[at] = i + 1;
+    }
+    return QN_OK;
+}
+
+const struct qn_tensor *qn_directory_find(const struct qn_directory *directory, struct qn_str name) {
+    uint32_t mask = directory->n_buckets - 1;
+    if (directory->n_buckets == 0)
+        return NULL;
+    for (uint32_t at = (uint32_t)qn_str_hash(name) & mask; directory->buckets[at] != 0;
+         at = (at + 1) & mask) {
+        const struct qn_tensor *tensor = &directory->tensors[directory->buckets[at] - 1];
+        if (qn_str_eq(tensor->name, name))
+            return tensor;
+    }
+    return NULL;
+}
+
+/* Text for messages, in a fixed buffer. */
+struct note {
+    char p[400];
+    size_t n;
+};
+
+static void note_str(struct note *note, const char *s) {
+    size_t n = qn_min_size(strlen(s), sizeof note->p - note->n);
+    memcpy(note->p + note->n, s, n);
+    note->n += n;
+}
+
+static void note_u64(struct note *note, uint64_t value) {
+    char digits[21];
+    size_t at = sizeof digits - 1;
+    digits[at] = '\0';
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    note_str(note, digits + at);
+}
+
+static void note_shape(struct note *note, uint32_t n_dims, const uint64_t *dims) {
+    note_str(note, " [");
+    for (uint32_t i = 0; i < n_dims; i++) {
+        if (i != 0)
+            note_str(note, ", ");
+        note_u64(note, dims[i]);
+    }
+    note_str(note, "]");
+}
+
+enum qn_status qn_directory_bind(const struct qn_tensor **out, const struct qn_directory *directory,
+                                 struct qn_str name, uint32_t dtypes, uint32_t n_dims,
+                                 const uint64_t *dims, struct qn_error *err) {
+    const struct qn_tensor *tensor = qn_directory_find(directory, name);
+    bool same = tensor != NULL && (dtypes >> tensor->dtype & 1) != 0 && tensor->n_dims == n_dims;
+    for (uint32_t i = 0; same && i < n_dims; i++)
+        same = tensor->dims[i] == dims[i];
+    if (same) {
+        *out = tensor;
+        return QN_OK;
+    }
+    struct note expected = {.n = 0}, found = {.n = 0};
+    for (unsigned i = QN_DTYPE_NONE + 1; i < QN_DTYPE_COUNT; i++) {
+        if ((dtypes >> i & 1) == 0)
+            continue;
+        if (expected.n != 0)
+            note_str(&expected, "|");
+        note_str(&expected, qn_dtype_name((enum qn_dtype)i));
+    }
+    note_shape(&expected, n_dims, dims);
+    if (tensor == NULL) {
+        note_str(&found, "none");
+    } else {
+        note_str(&found, qn_dtype_name(tensor->dtype));
+        note_shape(&found, tensor->n_dims, tensor->dims);
+    }
+    return qn_fail(err, QN_E_TENSOR, "tensor \"%.*s\": expected %.*s, found %.*s", QN_STR_ARG(name),
+                   (int)expected.n, expected.p, (int)found.n, found.p);
+}
+
+enum qn_status qn_directory_parse(struct qn_json *out, struct qn_arena *arena, struct qn_str text,
+                                  struct qn_str name, struct qn_error *err) {
+    struct qn_error inner;
+    enum qn_status status = qn_json_parse(out, arena, text, &inner);
+    if (status != QN_OK) {
+        // The reason without its position and remedy, which are added again.
+        struct qn_str reason = qn_str_from(inner.text);
+        size_t end = qn_str_find(reason, QN_STR(" at byte "), 0);
+        if (end == SIZE_MAX)
+            end = qn_str_find(reason, QN_STR("; "), 0);
+        reason = qn_str_slice(reason, 0, end);
+        if (inner.offset == UINT64_MAX)
+            return qn_fail(err, status, "\"%.*s\": %.*s", QN_STR_ARG(name), QN_STR_ARG(reason));
+        return qn_fail_at(err, status, inner.offset, "\"%.*s\": %.*s", QN_STR_ARG(name),
+                          QN_STR_ARG(reason));
+    }
+    if (qn_json_type(qn_json_root(out)) != QN_JSON_OBJECT) {
+        *out = (struct qn_json){.n_nodes = 0};
+        return qn_fail(err, QN_E_FORMAT, "\"%.*s\" is not a JSON object", QN_STR_ARG(name));
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_directory_document(struct qn_json *out, struct qn_arena *arena,
+                                     const struct qn_files *files, struct qn_str name,
+                                     bool required, struct qn_error *err) {
+    *out = (struct qn_json){.n_nodes = 0};
+    if (!required) {
+        uint64_t size;
+        if (files->size(files->ud, &size, name) == QN_E_NOT_FOUND)
+            return QN_OK;
+    }
+    struct qn_str text;
+    QN_TRY(qn_files_read_all(&text, arena, files, name, DOCUMENT_MAX, err));
+    return qn_directory_parse(out, arena, text, name, err);
+}
+
+enum qn_status qn_directory_side_documents(struct qn_directory *out, struct qn_arena *arena,
+                                           const struct qn_files *files, struct qn_error *err) {
+    QN_TRY(qn_directory_document(&out->generation_config, arena, files,
+                                 QN_STR("generation_config.json"), false, err));
+    return qn_directory_document(&out->tokenizer_config, arena, files,
+                                 QN_STR("tokenizer_config.json"), false, err);
+}
+
+bool qn_directory_json_u64(uint64_t *out, struct qn_json_value value) {
+    int64_t wide;
+    if (!qn_json_i64(&wide, value) || wide < 0)
+        return false;
+    *out = (uint64_t)wide;
+    return true;
+}
+
+bool qn_directory_json_shape(uint64_t *out, struct qn_tensor *tensor, struct qn_json_value value) {
+    uint64_t elements = 1;
+    uint32_t n = qn_json_count(value);
+    if (qn_json_type(value) != QN_JSON_ARRAY || n > QN_MAX_DIMS)
+        return false;
+    struct qn_json_iter it = qn_json_iterate(value);
+    for (tensor->n_dims = 0; qn_json_each(&it); tensor->n_dims++) {
+        uint64_t *dim = &tensor->dims[tensor->n_dims];
+        if (!qn_directory_json_u64(dim, it.value) || !qn_mul_u64(&elements, elements, *dim))
+            return false;
+    }
+    *out = elements;
+    return true;
+}
+
+enum qn_status qn_directory_open(struct qn_directory *out, struct qn_arena *arena,
+                                 const struct qn_files *files, struct qn_str main,
+                                 struct qn_error *err) {
+    if (main.n != 0)
+        return qn_gguf_read(out, arena, files, main, err);
+    uint64_t size;
+    enum qn_status status = files->size(files->ud, &size, QN_STR("mlc-chat-config.json"));
+    if (status == QN_OK)
+        return qn_mlc_read(out, arena, files, err);
+    if (status == QN_E_NOT_FOUND)
+        status = files->size(files->ud, &size, QN_STR("config.json"));
+    if (status == QN_OK)
+        return qn_safetensors_read(out, arena, files, err);
+    if (status == QN_E_NOT_FOUND)
+        return qn_fail(err, status, "the folder has neither config.json nor mlc-chat-config.json");
+    return qn_fail(err, status, "cannot look for config.json");
+}
