@@ -107,7 +107,8 @@ enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err) {
         char name[8] = {'<', '0', 'x', digits[b >> 4], digits[b & 15], '>'};
         size_t n = bpe->byte_level ? qn_utf8_put(name, qn_byte_to_char((unsigned char)b)) : 6;
         bpe->bytes[b] = qn_vocab_find(bpe->vocab, name, n);
-        if (bpe->byte_level && bpe->bytes[b] == QN_ID_NONE)
+        bool needed = b == '\n' || (b >= ' ' && b < 127);
+        if (bpe->byte_level && needed && bpe->bytes[b] == QN_ID_NONE)
             return qn_fail(err, QN_E_TOKENIZER, "byte 0x%x is no token of this byte-level vocabulary",
                            b);
     }

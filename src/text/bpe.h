@@ -33,7 +33,9 @@ enum qn_status qn_bpe_merges_init(struct qn_bpe *bpe, struct qn_arena *arena, ui
 /* Adds merge number `rank`. QN_E_TOKENIZER, naming it, when a part or the result is no token. */
 enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_str left,
                                  struct qn_str right, struct qn_error *err);
-/* Fills `bytes`: from GPT-2's characters (all must be there: QN_E_TOKENIZER) or from <0x00>…<0xFF>. */
+/* Fills `bytes`: from <0x00>…<0xFF>, or from GPT-2's characters. There printable ASCII and the line
+ * feed must be tokens (QN_E_TOKENIZER); published vocabularies (Falcon) do lack rare bytes, and these
+ * vanish from the text as they do in the tokenizers library. */
 enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err);
 /* Higher scores merge first: maps a float to an integer whose order is the reverse. */
 uint32_t qn_bpe_order(float score);

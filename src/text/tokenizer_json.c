@@ -350,6 +350,21 @@ static const struct row decoders[] = {
 
 /* Models. */
 
+/* "a b". Tokens that hold spaces themselves make it ambiguous: the first cut into two tokens counts. */
+static bool cut_merge(const struct qn_vocab *v, struct qn_str s, struct qn_str *left,
+                      struct qn_str *right) {
+    size_t at = qn_str_find(s, QN_STR(" "), 0);
+    bool single = at != SIZE_MAX && qn_str_find(s, QN_STR(" "), at + 1) == SIZE_MAX;
+    for (; at != SIZE_MAX; at = qn_str_find(s, QN_STR(" "), at + 1)) {
+        *left = qn_str_slice(s, 0, at);
+        *right = qn_str_slice(s, at + 1, s.n);
+        if (single || (qn_vocab_find(v, left->p, left->n) != QN_ID_NONE &&
+                       qn_vocab_find(v, right->p, right->n) != QN_ID_NONE))
+            return true;
+    }
+    return false;
+}
+
 /* One merge, "a b" or ["a", "b"]. */
 static enum qn_status read_merge(struct reader *r, uint32_t rank, struct qn_json_value value) {
     struct qn_str left, right;
@@ -357,12 +372,9 @@ static enum qn_status read_merge(struct reader *r, uint32_t rank, struct qn_json
         struct qn_str s;
         if (!qn_json_string(&s, r->scratch, value))
             return no_memory(r);
-        size_t space = qn_str_find(s, QN_STR(" "), 0);
-        if (space == SIZE_MAX || qn_str_find(s, QN_STR(" "), space + 1) != SIZE_MAX)
+        if (s.n > 1024 || !cut_merge(&r->t->vocab, s, &left, &right))
             return qn_fail(r->err, QN_E_TOKENIZER, "merge %u, \"%.*s\", is no pair", rank,
                            QN_STR_ARG(s));
-        left = qn_str_slice(s, 0, space);
-        right = qn_str_slice(s, space + 1, s.n);
     } else {
         struct qn_json_iter it = qn_json_iterate(value);
         if (qn_json_count(value) != 2 || !qn_json_each(&it) ||
