@@ -1,0 +1,477 @@
+#include "webgpu/ref_kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "webgpu/ref_call.h"
+
+enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t count, uint64_t size,
+                            struct qn_error *err) {
+    uint64_t need;
+    if (!qn_mul_u64(&need, count, size) || need > c->n[i])
+        return qn_fail(err, QN_E_INTERNAL, "binding %u: %llu × %llu bytes needed, %zu bound", i,
+                       (unsigned long long)count, (unsigned long long)size, c->n[i]);
+    return QN_OK;
+}
+
+enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid, struct qn_error *err) {
+    if (c->grid.x < grid.x || c->grid.y < grid.y || c->grid.z < grid.z)
+        return qn_fail(err, QN_E_INTERNAL, "grid %u,%u,%u does not cover %u,%u,%u", c->grid.x,
+                       c->grid.y, c->grid.z, grid.x, grid.y, grid.z);
+    return QN_OK;
+}
+
+static uint32_t row_count(const struct qn_params_step *step, uint32_t sym) {
+    return sym == QN_ROWS_R ? step->n_rows : step->n_tokens;
+}
+
+static uint32_t row_source(const struct qn_params_step *step, uint32_t tail) {
+    return tail ? step->n_tokens - step->n_rows : 0;
+}
+
+/* Elements up to the end of the last of `rows` rows of a strided view. */
+static uint64_t extent(uint32_t rows, uint32_t stride, uint32_t column, uint32_t cols) {
+    return rows ? (uint64_t)(rows - 1) * stride + column + cols : 0;
+}
+
+static double act(uint32_t kind, double x) {
+    switch (kind) {
+    case QN_ACT_SILU: return x / (1 + exp(-x));
+    case QN_ACT_GELU_TANH:
+        return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
+    case QN_ACT_GELU_ERF: return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+    default: return x > 0 ? x : 0;
+    }
+}
+
+/* ---- Weights -------------------------------------------------------------------------------- */
+
+struct weights {
+    struct qn_wformat format;
+    const unsigned char *values, *scales;
+    uint32_t groups;            // per row
+    size_t value_step, scale_step; // bytes per group
+};
+
+/* Bindings `at` and `at + 1` as `rows` rows of weights, formed as constants 0..2 say. */
+static enum qn_status weights_of(struct weights *out, const struct qn_ref_call *c, uint32_t at,
+                                 uint32_t cols, uint64_t rows, struct qn_error *err) {
+    static const enum qn_dtype scales[] = {QN_DTYPE_F16, QN_DTYPE_BF16, QN_DTYPE_F32};
+    uint32_t type = (uint32_t)c->constants[0], stype = (uint32_t)c->constants[1];
+    if (type >= QN_WTYPE_COUNT || stype > QN_STYPE_F32)
+        return qn_fail(err, QN_E_INTERNAL, "weight type %u, scale type %u", type, stype);
+    out->format = (struct qn_wformat){(enum qn_wtype)type, scales[stype], (uint32_t)c->constants[2]};
+    out->values = c->p[at];
+    out->scales = c->p[at + 1];
+    out->groups = qn_ceil_div_u32(cols, QN_GROUP);
+    out->value_step = qn_wformat_row(&out->format, QN_GROUP, QN_PLANE_VALUES);
+    out->scale_step = qn_wformat_row(&out->format, QN_GROUP, QN_PLANE_SCALES);
+    QN_TRY(qn_ref_holds(c, at, rows * out->groups, out->value_step, err));
+    return qn_ref_holds(c, at + 1, rows * out->groups, out->scale_step, err);
+}
+
+static void decode_group(float out[QN_GROUP], const struct weights *w, size_t row, uint32_t group) {
+    size_t at = row * w->groups + group;
+    qn_wformat_decode(out, &w->format, QN_GROUP, w->values + at * w->value_step,
+                      w->scales + at * w->scale_step);
+}
+
+static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_embed *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const uint32_t *ids = c->p[2];
+    float *out = c->p[5];
+    struct weights w;
+    QN_TRY(weights_of(&w, c, 3, p->cols, p->n_rows, err));
+    QN_TRY(qn_ref_covers(c, qn_grid_embed(p, step->n_tokens), err));
+    QN_TRY(qn_ref_holds(c, 2, step->n_tokens, 4, err));
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->cols, 4, err));
+    for (uint32_t t = 0; t < step->n_tokens; t++) {
+        uint32_t row = ids[t] - p->row_begin;
+        for (uint32_t g = 0; g < w.groups && row < p->n_rows; g++) {
+            float group[QN_GROUP];
+            decode_group(group, &w, row, g);
+            for (uint32_t i = 0; i < QN_GROUP && g * QN_GROUP + i < p->cols; i++)
+                out[(size_t)t * p->cols + g * QN_GROUP + i] = group[i] * p->scale;
+        }
+    }
+    return QN_OK;
+}
+
+/* ---- Dense ops ------------------------------------------------------------------------------ */
+
+static enum qn_status rmsnorm(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_rmsnorm *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const float *x = c->p[2], *w = c->p[3];
+    float *out = c->p[4];
+    uint32_t rows = row_count(step, p->rows_sym) * p->rows_mul, skip = row_source(step, p->tail);
+    QN_TRY(qn_ref_covers(c, qn_grid_rmsnorm(rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, p->cols, 4, err));
+    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + (r + skip) * p->x_stride + p->x_column;
+        double sum = 0;
+        for (uint32_t i = 0; i < p->cols; i++)
+            sum += (double)row[i] * row[i];
+        double scale = 1 / sqrt(sum / p->cols + p->eps);
+        for (uint32_t i = 0; i < p->cols; i++)
+            out[r * p->cols + i] = (float)(row[i] * scale * w[i]);
+    }
+    return QN_OK;
+}
+
+struct product {
+    const struct qn_params_matmul *p;
+    bool bias, residual, norm, glu;
+    uint32_t act;
+    struct weights w;
+};
+
+/* Σ_k x[k] W[row, k], of x times norm where that is on. */
+static double product_row(const struct product *m, const struct qn_ref_call *c, const float *x,
+                          size_t row) {
+    const float *norm = c->p[7];
+    double sum = 0;
+    for (uint32_t g = 0; g < m->w.groups; g++) {
+        float group[QN_GROUP];
+        decode_group(group, &m->w, row, g);
+        for (uint32_t i = 0; i < QN_GROUP && g * QN_GROUP + i < m->p->cols; i++) {
+            uint32_t k = g * QN_GROUP + i;
+            sum += (double)group[i] * x[k] * (m->norm ? norm[k] : 1.0f);
+        }
+    }
+    return sum;
+}
+
+static enum qn_status product(const struct product *m, const struct qn_ref_call *c, uint32_t rows,
+                              struct qn_error *err) {
+    const struct qn_params_matmul *p = m->p;
+    const struct qn_params_step *step = c->p[1];
+    const float *x = c->p[2], *bias = c->p[5], *residual = c->p[6];
+    float *out = c->p[8];
+    uint32_t skip = row_source(step, p->tail), end = p->row_begin + p->n_rows;
+    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
+    uint32_t column = m->residual ? p->residual_column : 0;
+    QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 7, m->norm ? p->cols : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
+    if (m->glu && p->row_begin)
+        return qn_fail(err, QN_E_INTERNAL, "a gated matrix must be one slab");
+    for (size_t z = 0; z < rows; z++) {
+        const float *row = x + (z + skip) * p->x_stride + p->x_column;
+        double scale = 1;
+        if (m->norm) {
+            double sum = 0;
+            for (uint32_t i = 0; i < p->cols; i++)
+                sum += (double)row[i] * row[i];
+            scale = 1 / sqrt(sum / p->cols + p->eps);
+        }
+        for (uint32_t n = 0; n < p->n_rows; n++) {
+            uint32_t at = p->row_begin + n;
+            double v = product_row(m, c, row, n) * scale + (m->bias ? bias[at] : 0);
+            if (m->glu) {
+                double up = product_row(m, c, row, n + p->up_row) * scale;
+                v = act(m->act, v) * (up + (m->bias ? bias[at + p->up_row] : 0));
+            }
+            if (m->residual)
+                v += residual[z * p->residual_stride + column + at];
+            out[z * p->out_stride + at] = (float)v;
+        }
+    }
+    return QN_OK;
+}
+
+static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) {
+    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, c->constants[5] != 0,
+                        c->constants[6] != 0, (uint32_t)c->constants[7], {0}};
+    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9]};
+    const struct qn_params_matmul *p = m.p;
+    if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
+        (tune.rows != 1 && tune.rows != 2 && tune.rows != 4))
+        return qn_fail(err, QN_E_INTERNAL, "matvec: LANES %u, ROWS %u", tune.lanes, tune.rows);
+    if ((p->cols | p->x_stride | p->x_column) % 4)
+        return qn_fail(err, QN_E_INTERNAL, "matvec: %u columns, stride %u, column %u", p->cols,
+                       p->x_stride, p->x_column);
+    QN_TRY(weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_matvec(p, tune, rows), err));
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
+    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, false,
+                        c->constants[5] != 0, (uint32_t)c->constants[6], {0}};
+    QN_TRY(weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    uint32_t rows = row_count(c->p[1], m.p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, rows), err));
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status glu(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_glu *p = c->p[0];
+    const float *x = c->p[2];
+    float *out = c->p[3];
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->x_stride, p->x_column, 2 * p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++) {
+        const float *row = x + r * p->x_stride + p->x_column;
+        for (uint32_t i = 0; i < p->cols; i++)
+            out[r * p->cols + i] = (float)(act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
+    }
+    return QN_OK;
+}
+
+static enum qn_status add(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_add *p = c->p[0];
+    const float *a = c->p[2], *b = c->p[3];
+    float *out = c->p[4];
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->a_stride, p->a_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, extent(rows, p->b_stride, p->b_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < p->cols; i++)
+            out[r * p->cols + i] = a[r * p->a_stride + p->a_column + i] + b[r * p->b_stride + p->b_column + i];
+    return QN_OK;
+}
+
+static enum qn_status last_rows(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_last_rows *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const float *x = c->p[2];
+    float *out = c->p[3];
+    QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, step->n_rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->x_stride, p->x_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)step->n_rows * p->cols, 4, err));
+    for (size_t r = 0; r < step->n_rows; r++)
+        memcpy(out + r * p->cols, x + (r + row_source(step, 1)) * p->x_stride + p->x_column,
+               p->cols * sizeof *out);
+    return QN_OK;
+}
+
+/* ---- Attention ------------------------------------------------------------------------------ */
+
+static float state_get(const void *state, bool f16, size_t i) {
+    return f16 ? qn_f16_to_f32(((const uint16_t *)state)[i]) : ((const float *)state)[i];
+}
+
+static void state_set(void *state, bool f16, size_t i, float v) {
+    if (f16)
+        ((uint16_t *)state)[i] = qn_f32_to_f16(fminf(fmaxf(v, -65504.0f), 65504.0f));
+    else
+        ((float *)state)[i] = v;
+}
+
+/* Dim d of a head, rotated for position p. The angle's product is float32, as on all backends. */
+static float rotated(const struct qn_params_rope *p, const float *head, const float *freq,
+                     uint32_t position, uint32_t d, bool interleaved) {
+    if (d >= p->n_rot)
+        return head[d];
+    uint32_t half = p->n_rot / 2, i = interleaved ? d / 2 : d % half;
+    bool high = interleaved ? d & 1 : d >= half;
+    uint32_t other = interleaved ? d ^ 1 : high ? d - half : d + half;
+    double a = (float)position * freq[i];
+    double turn = high ? sin(a) : -sin(a);
+    return (float)(head[d] * cos(a) + head[other] * turn);
+}
+
+static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_rope *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const float *q = c->p[2], *k = c->p[3], *v = c->p[4], *freq = c->p[5];
+    float *out = c->p[8];
+    bool f16 = c->constants[0] != 0, interleaved = c->constants[1] != 0;
+    uint32_t n = step->n_tokens, dim = p->head_dim, kv = p->n_kv_heads * dim;
+    uint64_t state = (uint64_t)kv * p->context;
+    QN_TRY(qn_ref_covers(c, qn_grid_rope(p, n), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, p->n_heads * dim), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, kv), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, extent(n, p->v_stride, p->v_column, kv), 4, err));
+    QN_TRY(qn_ref_holds(c, 5, p->n_rot / 2, 4, err));
+    QN_TRY(qn_ref_holds(c, 6, state, f16 ? 2 : 4, err));
+    QN_TRY(qn_ref_holds(c, 7, state, f16 ? 2 : 4, err));
+    QN_TRY(qn_ref_holds(c, 8, (uint64_t)n * p->n_heads * dim, 4, err));
+    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || (uint64_t)step->pos + n > p->context)
+        return qn_fail(err, QN_E_INTERNAL, "rope_append: head %u, rotated %u, positions %u + %u of %u",
+                       dim, p->n_rot, step->pos, n, p->context);
+    for (size_t t = 0; t < n; t++) {
+        uint32_t position = step->pos + (uint32_t)t;
+        for (uint32_t h = 0; h < p->n_heads; h++)
+            for (uint32_t d = 0; d < dim; d++)
+                out[(t * p->n_heads + h) * dim + d] =
+                    rotated(p, q + t * p->q_stride + p->q_column + h * dim, freq, position, d, interleaved);
+        for (uint32_t h = 0; h < p->n_kv_heads; h++)
+            for (uint32_t d = 0; d < dim; d++) {
+                size_t to = ((size_t)h * p->context + position) * dim + d;
+                const float *head = k + t * p->k_stride + p->k_column + h * dim;
+                state_set(c->p[6], f16, to, rotated(p, head, freq, position, d, interleaved));
+                state_set(c->p[7], f16, to, v[t * p->v_stride + p->v_column + h * dim + d]);
+            }
+    }
+    return QN_OK;
+}
+
+/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum, mass. */
+static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
+                   const struct qn_ref_call *c, uint32_t t, uint32_t head, uint32_t begin, uint32_t end) {
+    bool f16 = c->constants[0] != 0;
+    uint32_t dim = (uint32_t)c->constants[1];
+    const float *q = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)head * dim;
+    size_t start = (size_t)(head / (p->n_heads / p->n_kv_heads)) * p->context * dim;
+    *top = QN_REF_LOWEST;
+    *mass = 0;
+    memset(o, 0, dim * sizeof *o);
+    for (size_t j = begin; j < end; j++) { // running maximum, as in attention_prefill
+        double s = 0;
+        for (uint32_t d = 0; d < dim; d++)
+            s += (double)q[d] * state_get(c->p[3], f16, start + j * dim + d);
+        s *= p->scale;
+        double shrink = s > *top ? exp(*top - s) : 1, e = s > *top ? 1 : exp(s - *top);
+        *top = s > *top ? s : *top;
+        *mass = *mass * shrink + e;
+        for (uint32_t d = 0; d < dim; d++)
+            o[d] = o[d] * shrink + e * state_get(c->p[4], f16, start + j * dim + d);
+    }
+}
+
+static uint32_t first_seen(uint32_t p, uint32_t window) {
+    return window && window < p + 1 ? p + 1 - window : 0;
+}
+
+#define MAX_HEAD 256
+#define SPLIT 64u
+
+static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim, bool states,
+                                       struct qn_error *err) {
+    const struct qn_params_attention *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    if (!dim || dim % 4 || dim > MAX_HEAD || !p->n_kv_heads || p->n_heads % p->n_kv_heads)
+        return qn_fail(err, QN_E_INTERNAL, "attention: head %u, %u of %u heads", dim, p->n_kv_heads,
+                       p->n_heads);
+    if ((uint64_t)step->pos + step->n_tokens > p->context)
+        return qn_fail(err, QN_E_INTERNAL, "attention: positions %u + %u of %u", step->pos,
+                       step->n_tokens, p->context);
+    if (!states)
+        return QN_OK;
+    uint64_t state = (uint64_t)p->n_kv_heads * dim * p->context, size = c->constants[0] != 0 ? 2 : 4;
+    QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, state, size, err));
+    return qn_ref_holds(c, 4, state, size, err);
+}
+
+static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_attention *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    uint32_t dim = (uint32_t)c->constants[1], end = step->pos + step->n_tokens;
+    float *partial = c->p[5];
+    QN_TRY(attention_checks(c, dim, true, err));
+    QN_TRY(qn_ref_covers(c, qn_grid_attention_split(p, dim, step->n_tokens, end), err));
+    QN_TRY(qn_ref_holds(c, 5, qn_attention_partial(p, dim, step->n_tokens), 1, err));
+    if (qn_attention_splits(end, p->window) > p->splits)
+        return qn_fail(err, QN_E_INTERNAL, "attention_split: room for %u splits", p->splits);
+    for (uint32_t t = 0; t < step->n_tokens; t++)
+        for (uint32_t h = 0; h < p->n_heads; h++) {
+            uint32_t position = step->pos + t, first = first_seen(position, p->window);
+            for (uint32_t s = 0; (first / SPLIT + s) * SPLIT <= position; s++) {
+                uint32_t begin = (first / SPLIT + s) * SPLIT;
+                double o[MAX_HEAD], top, mass;
+                attend(o, &top, &mass, p, c, t, h, qn_max_u32(begin, first),
+                       qn_min_u32(begin + SPLIT, position + 1));
+                float *to = partial + (((size_t)t * p->n_heads + h) * p->splits + s) * (dim + 2);
+                for (uint32_t d = 0; d < dim; d++)
+                    to[d] = (float)o[d];
+                to[dim] = (float)top;
+                to[dim + 1] = (float)mass;
+            }
+        }
+    return QN_OK;
+}
+
+static enum qn_status attention_merge(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_attention *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const float *partial = c->p[2];
+    float *out = c->p[3];
+    uint32_t dim = (uint32_t)c->constants[0];
+    QN_TRY(attention_checks(c, dim, false, err));
+    QN_TRY(qn_ref_covers(c, qn_grid_attention_merge(p, step->n_tokens), err));
+    QN_TRY(qn_ref_holds(c, 2, qn_attention_partial(p, dim, step->n_tokens), 1, err));
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
+    for (uint32_t t = 0; t < step->n_tokens; t++)
+        for (uint32_t h = 0; h < p->n_heads; h++) {
+            uint32_t position = step->pos + t;
+            uint32_t n = position / SPLIT - first_seen(position, p->window) / SPLIT + 1;
+            const float *row = partial + ((size_t)t * p->n_heads + h) * p->splits * (dim + 2);
+            double top = QN_REF_LOWEST, mass = 0;
+            for (uint32_t s = 0; s < n; s++)
+                top = fmax(top, row[s * (dim + 2) + dim]);
+            for (uint32_t s = 0; s < n; s++)
+                mass += exp(row[s * (dim + 2) + dim] - top) * row[s * (dim + 2) + dim + 1];
+            for (uint32_t d = 0; d < dim; d++) {
+                double sum = 0;
+                for (uint32_t s = 0; s < n; s++)
+                    sum += exp(row[s * (dim + 2) + dim] - top) * row[s * (dim + 2) + d];
+                out[((size_t)t * p->n_heads + h) * dim + d] = (float)(sum / mass);
+            }
+        }
+    return QN_OK;
+}
+
+static enum qn_status attention_prefill(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_attention *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    uint32_t dim = (uint32_t)c->constants[1];
+    float *out = c->p[5];
+    QN_TRY(attention_checks(c, dim, true, err));
+    QN_TRY(qn_ref_covers(c, qn_grid_attention_prefill(p, dim, step->n_tokens), err));
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
+    for (uint32_t t = 0; t < step->n_tokens; t++)
+        for (uint32_t h = 0; h < p->n_heads; h++) {
+            double o[MAX_HEAD], top, mass;
+            uint32_t position = step->pos + t;
+            attend(o, &top, &mass, p, c, t, h, first_seen(position, p->window), position + 1);
+            for (uint32_t d = 0; d < dim; d++)
+                out[((size_t)t * p->n_heads + h) * dim + d] = (float)(o[d] / mass);
+        }
+    return QN_OK;
+}
+
+/* ---- The table ------------------------------------------------------------------------------ */
+
+enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call, struct qn_error *err) {
+    static qn_ref_fn *const functions[QN_KERNEL_COUNT] = {
+        [QN_KERNEL_EMBED] = embed,
+        [QN_KERNEL_RMSNORM] = rmsnorm,
+        [QN_KERNEL_MATVEC] = matvec,
+        [QN_KERNEL_MATMUL] = matmul,
+        [QN_KERNEL_GLU] = glu,
+        [QN_KERNEL_ADD] = add,
+        [QN_KERNEL_ROPE_APPEND] = rope_append,
+        [QN_KERNEL_ATTENTION_SPLIT] = attention_split,
+        [QN_KERNEL_ATTENTION_MERGE] = attention_merge,
+        [QN_KERNEL_ATTENTION_PREFILL] = attention_prefill,
+        [QN_KERNEL_LAST_ROWS] = last_rows,
+        [QN_KERNEL_ARGMAX_PARTIAL] = qn_ref_argmax_partial,
+        [QN_KERNEL_ARGMAX_FINAL] = qn_ref_argmax_final,
+        [QN_KERNEL_SAMPLE_PREPARE] = qn_ref_sample_prepare,
+        [QN_KERNEL_SAMPLE_THRESHOLD] = qn_ref_sample_threshold,
+        [QN_KERNEL_SAMPLE_FINISH] = qn_ref_sample_finish,
+        [QN_KERNEL_SEEN_MARK] = qn_ref_seen_mark,
+    };
+    if ((uint32_t)id >= QN_KERNEL_COUNT)
+        return qn_fail(err, QN_E_INTERNAL, "kernel %u is not known", (uint32_t)id);
+    struct qn_kernel kernel;
+    qn_kernel_get(&kernel, id);
+    QN_TRY(qn_ref_holds(call, 0, 1, kernel.params_bytes, err));
+    for (uint32_t i = 1; i < kernel.n_bindings; i++)
+        if (kernel.kinds[i] == QN_BIND_UNIFORM)
+            QN_TRY(qn_ref_holds(call, i, 1, sizeof(struct qn_params_step), err));
+    return functions[id](call, err);
+}

@@ -1,0 +1,200 @@
+#include <math.h>
+
+#include "base/num.h"
+#include "base/rng.h"
+#include "webgpu/ref_call.h"
+
+uint32_t qn_ref_key(uint32_t bits) {
+    if ((bits & 0x7fffffffu) > 0x7f800000u)
+        return 0;
+    if (bits == 0x80000000u)
+        bits = 0;
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+float qn_ref_value(uint32_t key) {
+    return qn_bits_f32(key >> 31 ? key & 0x7fffffffu : ~key);
+}
+
+static uint64_t bytes_of(const struct qn_params_vocab *p, uint64_t rows) { return rows * p->vocab; }
+
+enum qn_status qn_ref_argmax_partial(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_vocab *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const struct qn_params_sampling *s = c->p[2];
+    const uint32_t *values = c->p[3], *state = c->p[4];
+    uint32_t *partial = c->p[5];
+    bool gumbel = c->constants[0] != 0;
+    uint32_t rows = p->last_only || p->z_rows ? 1 : step->n_rows;
+    QN_TRY(qn_ref_covers(c, qn_grid_argmax_partial(p, rows), err));
+    QN_TRY(qn_ref_holds(c, 3, bytes_of(p, p->z_rows ? 1 : step->n_rows), 4, err));
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)rows * p->chunks, 8, err));
+    if (p->chunks != qn_argmax_chunks(p->vocab))
+        return qn_fail(err, QN_E_INTERNAL, "argmax_partial: %u chunks for %u ids", p->chunks, p->vocab);
+    uint32_t chunk = 4096, position = step->pos + step->n_tokens;
+    for (uint32_t r = 0; r < rows; r++) {
+        size_t row = p->z_rows ? 0 : p->last_only ? step->n_rows - 1 : r;
+        for (uint32_t k = 0; k < p->chunks; k++) {
+            uint32_t best = 0, best_id = k * chunk;
+            for (uint32_t id = k * chunk; id < p->vocab && id < (k + 1) * chunk; id++) {
+                uint32_t key = qn_ref_key(values[row * p->vocab + id]);
+                if (gumbel && s->has_threshold && key < state[0])
+                    continue;
+                if (gumbel && key) {
+                    float u = qn_rng_unit(s->key, position, id);
+                    float drawn = qn_ref_value(key) - logf(-logf(u));
+                    key = qn_ref_key(qn_f32_bits(fmaxf(drawn, QN_REF_LOWEST)));
+                }
+                if (key > best) {
+                    best = key;
+                    best_id = id;
+                }
+            }
+            partial[(r * (size_t)p->chunks + k) * 2] = best;
+            partial[(r * (size_t)p->chunks + k) * 2 + 1] = best_id;
+        }
+    }
+    return QN_OK;
+}
+
+static uint32_t best_of(const uint32_t *partial, uint32_t chunks) {
+    uint32_t best = 0;
+    for (uint32_t k = 1; k < chunks; k++)
+        if (partial[2 * k] > partial[2 * best])
+            best = k;
+    return partial[2 * best + 1];
+}
+
+enum qn_status qn_ref_argmax_final(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_vocab *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const uint32_t *partial = c->p[2];
+    uint32_t *out = c->p[3];
+    QN_TRY(qn_ref_covers(c, qn_grid_argmax_final(step->n_rows), err));
+    QN_TRY(qn_ref_holds(c, 2, (uint64_t)step->n_rows * p->chunks, 8, err));
+    QN_TRY(qn_ref_holds(c, 3, step->n_rows, 4, err));
+    for (uint32_t r = 0; r < step->n_rows; r++)
+        out[r] = best_of(partial + (size_t)r * p->chunks * 2, p->chunks);
+    return QN_OK;
+}
+
+static float clamp(float x) { return fminf(fmaxf(x, QN_REF_LOWEST), -QN_REF_LOWEST); }
+
+enum qn_status qn_ref_sample_prepare(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_vocab *p = c->p[0];
+    const struct qn_params_step *step = c->p[1];
+    const struct qn_params_sampling *s = c->p[2];
+    const float *logits = c->p[3], *bias = c->p[5];
+    const uint32_t *seen = c->p[4], *mask = c->p[6];
+    float *z = c->p[7];
+    QN_TRY(qn_ref_covers(c, qn_grid_sample_prepare(p), err));
+    QN_TRY(qn_ref_holds(c, 3, bytes_of(p, step->n_rows), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, s->has_seen ? p->vocab : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 5, s->has_bias ? p->vocab : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 6, s->has_mask ? qn_ceil_div_u32(p->vocab, 32) : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 7, p->vocab, 4, err));
+    logits += (size_t)(step->n_rows - 1) * p->vocab;
+    for (uint32_t i = 0; i < p->vocab; i++) {
+        float l = isnan(logits[i]) ? QN_REF_LOWEST : clamp(logits[i]);
+        uint32_t count = s->has_seen ? seen[i] & 0x7fffffffu : 0;
+        if (s->has_seen && seen[i])
+            l = l > 0 ? l / s->repetition : l * s->repetition;
+        if (count)
+            l = l - s->frequency * (float)count - s->presence;
+        if (s->has_bias)
+            l += bias[i];
+        l = clamp(l) / s->temperature;
+        if (s->has_mask && !(mask[i / 32] >> i % 32 & 1))
+            l = QN_REF_LOWEST;
+        z[i] = clamp(l);
+    }
+    return QN_OK;
+}
+
+/* Sum over ids with key ≥ floor: their number, or their mass in units of 2^-30. */
+static uint64_t sum_from(const uint32_t *z, uint32_t n, uint32_t floor, bool by_mass, float top) {
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t key = qn_ref_key(z[i]);
+        if (key < floor || (by_mass && !key))
+            continue;
+        float d = by_mass ? fmaxf(qn_ref_value(key) - top, -80.0f) : 0;
+        sum += by_mass ? (uint32_t)(expf(d) * 0x1p30f + 0.5f) : 1;
+    }
+    return sum;
+}
+
+/* The largest key, not below `floor`, from which on the sum is at least the target: bit by bit. */
+static uint32_t select_key(const uint32_t *z, uint32_t n, uint32_t floor, bool by_mass, float top,
+                           double target) {
+    uint32_t key = 0;
+    for (uint32_t bit = 0x80000000u; bit; bit >>= 1) {
+        uint32_t trial = key | bit;
+        if ((double)sum_from(z, n, trial > floor ? trial : floor, by_mass, top) >= target)
+            key = trial;
+    }
+    return key;
+}
+
+enum qn_status qn_ref_sample_threshold(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_vocab *p = c->p[0];
+    const struct qn_params_sampling *s = c->p[1];
+    const uint32_t *z = c->p[2];
+    uint32_t *state = c->p[3];
+    QN_TRY(qn_ref_covers(c, qn_grid_one(), err));
+    QN_TRY(qn_ref_holds(c, 2, p->vocab, 4, err));
+    QN_TRY(qn_ref_holds(c, 3, 8, 4, err));
+    uint32_t top_key = 0, threshold = 1;
+    for (uint32_t i = 0; i < p->vocab; i++)
+        top_key = qn_max_u32(top_key, qn_ref_key(z[i]));
+    float top = qn_ref_value(top_key ? top_key : 1);
+    if (s->top_k && s->top_k < p->vocab)
+        threshold = qn_max_u32(1, select_key(z, p->vocab, 0, false, top, s->top_k));
+    if (s->top_p < 1) {
+        double all = (double)sum_from(z, p->vocab, threshold, true, top);
+        uint32_t cut = select_key(z, p->vocab, threshold, true, top, s->top_p * all);
+        threshold = qn_max_u32(threshold, cut);
+    }
+    if (s->ln_min_p > -1e30f) {
+        float least = fmaxf(top + s->ln_min_p, QN_REF_LOWEST);
+        threshold = qn_max_u32(threshold, qn_ref_key(qn_f32_bits(least)));
+    }
+    state[0] = threshold;
+    state[1] = top_key;
+    return QN_OK;
+}
+
+enum qn_status qn_ref_sample_finish(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_vocab *p = c->p[0];
+    struct qn_params_step *step = c->p[2];
+    uint32_t *ids = c->p[3], *results = c->p[4], *seen = c->p[5];
+    QN_TRY(qn_ref_covers(c, qn_grid_one(), err));
+    QN_TRY(qn_ref_holds(c, 1, p->chunks, 8, err));
+    QN_TRY(qn_ref_holds(c, 2, 1, sizeof *step, err));
+    QN_TRY(qn_ref_holds(c, 3, 1, 4, err));
+    QN_TRY(qn_ref_holds(c, 4, p->ring, 4, err));
+    if (!p->ring || !p->max_pos)
+        return qn_fail(err, QN_E_INTERNAL, "sample_finish: ring %u, max_pos %u", p->ring, p->max_pos);
+    uint32_t token = best_of(c->p[1], p->chunks);
+    ids[0] = token;
+    results[step->result % p->ring] = token;
+    if (token < c->n[5] / 4)
+        seen[token]++;
+    step->pos = qn_min_u32(step->pos + step->n_tokens, p->max_pos - 1);
+    step->n_tokens = step->n_rows = 1;
+    step->result++;
+    return QN_OK;
+}
+
+enum qn_status qn_ref_seen_mark(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_seen_mark *p = c->p[0];
+    const uint32_t *ids = c->p[1];
+    uint32_t *seen = c->p[2];
+    QN_TRY(qn_ref_covers(c, qn_grid_seen_mark(p->n), err));
+    QN_TRY(qn_ref_holds(c, 1, p->n, 4, err));
+    QN_TRY(qn_ref_holds(c, 2, p->vocab, 4, err));
+    for (uint32_t i = 0; i < p->n; i++)
+        if (ids[i] < p->vocab)
+            seen[ids[i]] |= 0x80000000u;
+    return QN_OK;
+}
