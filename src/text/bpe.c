@@ -54,7 +54,7 @@ static const struct qn_merge *find_merge(const struct qn_bpe *bpe, uint32_t left
 
 enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_str left,
                                  struct qn_str right, struct qn_error *err) {
-    char joined[512];
+    char joined[4096];
     const struct qn_vocab *v = bpe->vocab;
     uint32_t a = qn_vocab_find(v, left.p, left.n), b = qn_vocab_find(v, right.p, right.n);
     uint32_t id = QN_ID_NONE;
