@@ -1,0 +1,321 @@
+/* Sessions of the GPU backend: their buffers and groups, the sampler's parameters, and the results
+ * that come back. */
+#include <math.h>
+#include <string.h>
+
+#include "base/num.h"
+#include "webgpu/gpu_internal.h"
+
+static struct qn_gpu *of(struct qn_backend *backend) {
+    return (struct qn_gpu *)(void *)backend;
+}
+
+/* ---- Creation ------------------------------------------------------------------------------ */
+
+static enum qn_status create_groups(struct qn_gpu *gpu, struct qn_backend_session *session,
+                                    struct qn_error *err) {
+    const struct qn_lower *l = &gpu->lower;
+    for (uint32_t i = 0; i < l->n_dispatches; i++) {
+        const struct qn_lower_dispatch *d = &l->dispatches[i];
+        struct qn_kernel kernel;
+        qn_kernel_get(&kernel, d->kernel);
+        qn_tape_word(&gpu->tape, QN_TAPE_CREATE_GROUP);
+        qn_tape_word(&gpu->tape, qn_gpu_group_id(gpu, session, i));
+        qn_tape_word(&gpu->tape, d->kernel);
+        qn_tape_word(&gpu->tape, kernel.n_bindings);
+        for (uint32_t j = 0; j < kernel.n_bindings; j++) {
+            const struct qn_lower_ref *ref = &d->bindings[j];
+            qn_tape_word(&gpu->tape, qn_gpu_buffer_id(gpu, session, ref->space, ref->buffer));
+            qn_tape_word(&gpu->tape, ref->offset);
+            qn_tape_word(&gpu->tape, ref->bytes);
+        }
+    }
+    enum qn_status status = qn_gpu_play(gpu, err);
+    // A host that failed may have made the groups before the word that failed: all are released.
+    session->n_groups = l->n_dispatches;
+    gpu->stats.groups += l->n_dispatches;
+    return status;
+}
+
+static size_t patches_size(const struct qn_lower *l) {
+    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_SMALL];
+    return (body->end - body->begin + 1) * sizeof(size_t);
+}
+
+static size_t argmax_size(const struct qn_lower *l) {
+    return (size_t)QN_GPU_IN_FLIGHT * l->program->max_rows * sizeof(uint32_t);
+}
+
+static size_t block_steps_size(const struct qn_lower *l) {
+    return (size_t)l->n_blocks * 256;
+}
+
+static enum qn_status create(struct qn_gpu *gpu, struct qn_backend_session *session,
+                             struct qn_error *err) {
+    const struct qn_lower *l = &gpu->lower;
+    const struct qn_allocator *allocator = gpu->allocator;
+    session->decode_patches = qn_mem_alloc(allocator, patches_size(l));
+    session->argmax = qn_mem_alloc(allocator, argmax_size(l));
+    session->block_steps = qn_mem_alloc(allocator, block_steps_size(l));
+    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_SMALL];
+    const struct qn_lower_range *head = &l->lists[QN_LIST_HEAD];
+    qn_tape_reserve(&session->decode,
+                    (size_t)(body->end - body->begin + head->end - head->begin) * 8 + 64);
+    if (session->decode_patches == NULL || session->argmax == NULL ||
+        session->block_steps == NULL || session->decode.failed)
+        return qn_fail(err, QN_E_NO_MEMORY, "a session");
+    memset(session->block_steps, 0, block_steps_size(l));
+    for (uint32_t i = 0; i < QN_GPU_IN_FLIGHT; i++)
+        session->pending[i].argmax = session->argmax + (size_t)i * l->program->max_rows;
+    uint32_t first = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, 0);
+    QN_TRY(qn_gpu_buffers_create(gpu, first, l->buffers[QN_SPACE_SESSION],
+                                 l->n_buffers[QN_SPACE_SESSION], &session->n_created, err));
+    return create_groups(gpu, session, err);
+}
+
+static void release(struct qn_gpu *gpu, struct qn_backend_session *session) {
+    const struct qn_lower *l = &gpu->lower;
+    qn_gpu_release(gpu, QN_TAPE_DESTROY_GROUP, qn_gpu_group_id(gpu, session, 0),
+                   session->n_groups);
+    gpu->stats.groups -= session->n_groups;
+    qn_gpu_buffers_destroy(gpu, qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, 0),
+                           l->buffers[QN_SPACE_SESSION], session->n_created);
+    for (uint32_t i = 0; i < QN_GPU_IN_FLIGHT; i++)
+        qn_mem_free(gpu->allocator, session->pending[i].logits,
+                    (size_t)l->vocab * sizeof(float));
+    qn_tape_free(&session->decode);
+    qn_mem_free(gpu->allocator, session->decode_patches, patches_size(l));
+    qn_mem_free(gpu->allocator, session->argmax, argmax_size(l));
+    qn_mem_free(gpu->allocator, session->block_steps, block_steps_size(l));
+    gpu->numbers &= ~((uint64_t)1 << session->number);
+    qn_mem_free(gpu->allocator, session, sizeof *session);
+}
+
+enum qn_status qn_gpu_session_create(struct qn_backend *backend, struct qn_backend_session **out,
+                                     struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    *out = NULL;
+    QN_TRY(qn_gpu_check(gpu, err));
+    uint32_t number = 0;
+    while (number < gpu->max_sessions && (gpu->numbers >> number & 1))
+        number++;
+    if (number == gpu->max_sessions)
+        return qn_fail(err, QN_E_LIMIT, "%u sessions at once", gpu->max_sessions);
+    struct qn_backend_session *session = qn_mem_alloc(gpu->allocator, sizeof *session);
+    if (session == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "a session");
+    *session = (struct qn_backend_session){
+        .number = number, .sampler = QN_LIST_GREEDY, .decode_sampler = QN_LIST_COUNT};
+    gpu->numbers |= (uint64_t)1 << number;
+    qn_tape_init(&session->decode, gpu->allocator);
+    enum qn_status status = create(gpu, session, err);
+    if (status != QN_OK) {
+        release(gpu, session);
+        return status;
+    }
+    session->next = gpu->sessions;
+    gpu->sessions = session;
+    *out = session;
+    return QN_OK;
+}
+
+void qn_gpu_session_destroy(struct qn_backend *backend, struct qn_backend_session *session) {
+    struct qn_gpu *gpu = of(backend);
+    if (session == NULL)
+        return;
+    struct qn_backend_session **at = &gpu->sessions;
+    while (*at && *at != session)
+        at = &(*at)->next;
+    if (*at)
+        *at = session->next;
+    release(gpu, session);
+}
+
+/* ---- Sampling ------------------------------------------------------------------------------ */
+
+static bool penalties(const struct qn_sampling *s) {
+    bool repetition = s->repetition_penalty > 0.0f && s->repetition_penalty != 1.0f;
+    return repetition || s->frequency_penalty != 0.0f || s->presence_penalty != 0.0f;
+}
+
+static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session *session,
+                            const struct qn_sampling *s) {
+    bool draw = s->temperature > 0.0f;
+    bool top_p = s->top_p > 0.0f && s->top_p < 1.0f;
+    bool limited = draw && ((s->top_k != 0 && s->top_k < gpu->lower.sample_vocab) || top_p ||
+                            s->min_p > 0.0f);
+    session->sampling = (struct qn_params_sampling){
+        .temperature = draw ? s->temperature : 1.0f,
+        .top_k = draw ? s->top_k : 0,
+        .top_p = draw && top_p ? s->top_p : 1.0f,
+        .ln_min_p = draw && s->min_p > 0.0f ? logf(s->min_p) : -1e30f,
+        .repetition = s->repetition_penalty > 0.0f ? s->repetition_penalty : 1.0f,
+        .frequency = s->frequency_penalty,
+        .presence = s->presence_penalty,
+        .key = (uint32_t)(s->seed & 0xffffffffu) ^ (uint32_t)(s->seed >> 32),
+        .has_seen = penalties(s),
+        .has_bias = s->n_bias != 0,
+        .has_threshold = limited};
+    session->sampler = limited                                       ? QN_LIST_DRAW_LIMITED
+                       : draw                                        ? QN_LIST_DRAW
+                       : session->sampling.has_seen || s->n_bias != 0 ? QN_LIST_PENALTY
+                                                                     : QN_LIST_GREEDY;
+}
+
+/* The bias as a whole vector, one write. */
+static enum qn_status write_bias(struct qn_gpu *gpu, const struct qn_backend_session *session,
+                                 const struct qn_sampling *s, struct qn_error *err) {
+    uint32_t vocab = gpu->lower.vocab;
+    size_t size = (size_t)vocab * sizeof(float);
+    float *dense = qn_mem_alloc(gpu->allocator, size);
+    if (dense == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "a logit bias");
+    memset(dense, 0, size);
+    for (uint32_t i = 0; i < s->n_bias; i++)
+        dense[s->bias_ids[i]] += s->bias[i];
+    uint32_t buffer = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, gpu->lower.b_bias);
+    qn_gpu_put_write(&gpu->tape, buffer, 0, vocab * 4, dense);
+    enum qn_status status = qn_gpu_play(gpu, err);
+    qn_mem_free(gpu->allocator, dense, size);
+    return status;
+}
+
+/* Clears the counts and marks the prefix, as much at once as its buffer holds. */
+static enum qn_status write_seen(struct qn_gpu *gpu, const struct qn_backend_session *session,
+                                 const uint32_t *prefix, size_t n, struct qn_error *err) {
+    const struct qn_lower *l = &gpu->lower;
+    struct qn_tape *tape = &gpu->tape;
+    uint32_t most = l->buffers[QN_SPACE_SHARED][l->b_prefix].bytes / 4;
+    uint32_t mark = l->lists[QN_LIST_SEEN].begin;
+    for (size_t at = 0; at == 0 || at < n;) {
+        struct qn_params_seen_mark params = {n - at < most ? (uint32_t)(n - at) : most, l->vocab};
+        if (params.n != 0) {
+            qn_gpu_put_write(tape, l->b_prefix, 0, params.n * 4, prefix + at);
+            qn_gpu_put_write(tape, l->b_prefix_n, 0, sizeof params, &params);
+        }
+        if (at == 0) {
+            qn_tape_word(tape, QN_TAPE_CLEAR);
+            qn_tape_word(tape, qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, l->b_seen));
+            qn_tape_word(tape, 0);
+            qn_tape_word(tape, l->vocab * 4);
+        }
+        if (params.n != 0) {
+            struct qn_grid grid = qn_lower_grid(l, &l->dispatches[mark], params.n, 1, 0);
+            qn_tape_append(tape,
+                           (uint32_t[]){QN_TAPE_BEGIN_PASS, QN_TAPE_SET_PIPELINE,
+                                        l->dispatches[mark].pipeline, QN_TAPE_SET_GROUP,
+                                        qn_gpu_group_id(gpu, session, mark), QN_TAPE_DISPATCH,
+                                        grid.x, grid.y, grid.z, QN_TAPE_END_PASS},
+                           10);
+        }
+        qn_tape_word(tape, QN_TAPE_SUBMIT);
+        QN_TRY(qn_gpu_play(gpu, err));
+        at += params.n;
+        if (params.n == 0)
+            break;
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_begin(struct qn_backend *backend, struct qn_backend_session *session,
+                                    const struct qn_sampling *sampling, const uint32_t *prefix,
+                                    size_t n, struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    QN_TRY(qn_gpu_check(gpu, err));
+    if (session->n_pending != 0)
+        return qn_fail(err, QN_E_STATE, "a step's result was neither polled nor dropped");
+    for (size_t i = 0; i < n; i++)
+        if (prefix[i] >= gpu->id_limit)
+            return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", prefix[i], gpu->id_limit);
+    for (uint32_t i = 0; i < sampling->n_bias; i++)
+        if (sampling->bias_ids[i] >= gpu->lower.vocab)
+            return qn_fail(err, QN_E_ARGUMENT, "bias of id %u of %u", sampling->bias_ids[i],
+                           gpu->lower.vocab);
+    sampling_params(gpu, session, sampling);
+    uint32_t buffer = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, gpu->lower.b_sampling);
+    qn_gpu_put_write(&gpu->tape, buffer, 0, sizeof session->sampling, &session->sampling);
+    QN_TRY(qn_gpu_play(gpu, err));
+    if (session->sampling.has_bias)
+        QN_TRY(write_bias(gpu, session, sampling, err));
+    if (session->sampling.has_seen)
+        QN_TRY(write_seen(gpu, session, prefix, n, err));
+    return QN_OK;
+}
+
+/* ---- Results ------------------------------------------------------------------------------- */
+
+/* The ids of each block of rows begin at block_stride bytes. */
+static void take_argmax(const struct qn_lower *l, struct qn_gpu_pending *p,
+                        const unsigned char *bytes) {
+    for (uint32_t at = 0, block = 0; at < p->n; at += l->block_rows, block++) {
+        uint32_t rows = qn_min_u32(l->block_rows, p->n - at);
+        memcpy(p->argmax + at, bytes + (size_t)block * l->block_stride, (size_t)rows * 4);
+    }
+}
+
+uint32_t qn_gpu_argmax_bytes(const struct qn_lower *l, uint32_t rows) {
+    uint32_t last = (rows - 1) / l->block_rows;
+    return last * l->block_stride + (rows - last * l->block_rows) * 4;
+}
+
+static enum qn_status take(struct qn_gpu *gpu, struct qn_gpu_pending *p, uint32_t tag,
+                           const void *bytes, size_t n) {
+    const struct qn_lower *l = &gpu->lower;
+    size_t want = tag == p->tag_token    ? 4
+                  : tag == p->tag_logits ? (size_t)l->vocab * 4
+                                         : qn_gpu_argmax_bytes(l, p->n);
+    if (n != want || bytes == NULL) {
+        qn_gpu_set_failed(gpu, QN_GPU_FAILED, QN_E_INTERNAL, QN_STR("a read-back of another size"));
+        return QN_E_INTERNAL;
+    }
+    if (tag == p->tag_token) {
+        memcpy(&p->token, bytes, 4);
+        p->tag_token = 0;
+    } else if (tag == p->tag_logits) {
+        memcpy(p->logits, bytes, n);
+        p->tag_logits = 0;
+    } else {
+        take_argmax(l, p, bytes);
+        p->tag_argmax = 0;
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, const void *bytes, size_t n) {
+    if (tag == 0)
+        return QN_OK;
+    for (struct qn_backend_session *s = gpu->sessions; s; s = s->next)
+        for (uint32_t i = 0; i < s->n_pending; i++) {
+            struct qn_gpu_pending *p = &s->pending[(s->first + i) % QN_GPU_IN_FLIGHT];
+            if (tag == p->tag_token || tag == p->tag_logits || tag == p->tag_argmax)
+                return take(gpu, p, tag, bytes, n);
+        }
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_poll(struct qn_backend *backend, struct qn_backend_session *session,
+                                   struct qn_step_result *out, bool *ready, struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    *ready = false;
+    if (session->n_pending == 0) {
+        QN_TRY(qn_gpu_check(gpu, err));
+        return qn_fail(err, QN_E_STATE, "no step with a result is outstanding");
+    }
+    struct qn_gpu_pending *p = &session->pending[session->first];
+    if (p->tag_token != 0 || p->tag_logits != 0 || p->tag_argmax != 0)
+        return qn_gpu_check(gpu, err); // what had arrived before a failure is still handed out
+    *out = (struct qn_step_result){.sampled = p->sampled,
+                                   .token = p->token,
+                                   .logits = p->wants_logits ? p->logits : NULL,
+                                   .argmax = p->wants_argmax ? p->argmax : NULL,
+                                   .n = p->wants_argmax ? p->n : 0};
+    *ready = true;
+    session->first = (session->first + 1) % QN_GPU_IN_FLIGHT;
+    session->n_pending--;
+    return QN_OK;
+}
+
+void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session) {
+    (void)backend;
+    session->n_pending = 0; // their tags are known to nobody now
+}

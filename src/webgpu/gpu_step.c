@@ -1,0 +1,262 @@
+/* One step as a tape: what must be written, one pass, the read-backs, one submit. A decode step
+ * replays prepared words and writes nothing at all: position and token lie on the device. */
+#include <string.h>
+
+#include "base/num.h"
+#include "webgpu/gpu_internal.h"
+
+static struct qn_gpu *of(struct qn_backend *backend) {
+    return (struct qn_gpu *)(void *)backend;
+}
+
+/* What a tape is being written for. */
+struct player {
+    const struct qn_gpu *gpu;
+    struct qn_backend_session *session;
+    struct qn_tape *tape;
+    uint32_t pipeline; // set last in this pass
+    uint32_t end;      // positions in the cache after the step
+    uint32_t dispatches;
+};
+
+static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, uint32_t r) {
+    const struct qn_lower *l = &p->gpu->lower;
+    for (uint32_t i = range.begin; i < range.end; i++) {
+        const struct qn_lower_dispatch *d = &l->dispatches[i];
+        struct qn_grid grid = qn_lower_grid(l, d, t, r, p->end);
+        if (d->pipeline != p->pipeline) {
+            p->pipeline = d->pipeline;
+            qn_tape_word(p->tape, QN_TAPE_SET_PIPELINE);
+            qn_tape_word(p->tape, d->pipeline);
+        }
+        qn_tape_word(p->tape, QN_TAPE_SET_GROUP);
+        qn_tape_word(p->tape, qn_gpu_group_id(p->gpu, p->session, i));
+        qn_tape_word(p->tape, QN_TAPE_DISPATCH);
+        qn_tape_word(p->tape, grid.x);
+        qn_tape_word(p->tape, grid.y);
+        qn_tape_word(p->tape, grid.z);
+    }
+    p->dispatches += range.end - range.begin;
+}
+
+static void put_read(struct qn_tape *tape, uint32_t tag, uint32_t buffer, uint32_t offset,
+                     uint32_t bytes) {
+    qn_tape_append(tape, (uint32_t[]){QN_TAPE_READ, tag, buffer, offset, bytes}, 5);
+}
+
+static uint32_t own(const struct player *p, uint32_t buffer) {
+    return qn_gpu_buffer_id(p->gpu, p->session, QN_SPACE_SESSION, buffer);
+}
+
+static uint32_t result_offset(const struct qn_backend_session *session) {
+    return session->step.result % QN_RESULT_RING * 4;
+}
+
+/* ---- Decode, prepared ---------------------------------------------------------------------- */
+
+/* The words of a decode step, once per sampler; then only the READ's tag and place and the grids of
+ * attention change. */
+static void prepare_decode(struct player *p) {
+    struct qn_backend_session *s = p->session;
+    const struct qn_lower *l = &p->gpu->lower;
+    struct player decode = *p;
+    decode.tape = &s->decode;
+    decode.pipeline = UINT32_MAX;
+    qn_tape_clear(&s->decode);
+    qn_tape_word(&s->decode, QN_TAPE_BEGIN_PASS);
+    s->n_patches = 0;
+    struct qn_lower_range body = l->lists[QN_LIST_BODY_SMALL];
+    for (uint32_t i = body.begin; i < body.end; i++) {
+        put_list(&decode, (struct qn_lower_range){i, i + 1}, 1, 1);
+        if (l->dispatches[i].kernel == QN_KERNEL_ATTENTION_SPLIT)
+            s->decode_patches[s->n_patches++] = s->decode.n - 3;
+    }
+    put_list(&decode, l->lists[QN_LIST_HEAD], 1, 1);
+    put_list(&decode, l->lists[s->sampler], 1, 1);
+    qn_tape_word(&s->decode, QN_TAPE_END_PASS);
+    s->decode_read = s->decode.n;
+    put_read(&s->decode, 0, own(p, l->b_results), 0, 4);
+    qn_tape_word(&s->decode, QN_TAPE_SUBMIT);
+    s->decode_sampler = s->decode.failed ? QN_LIST_COUNT : s->sampler;
+}
+
+static void patch_decode(struct player *p, uint32_t tag) {
+    struct qn_backend_session *s = p->session;
+    const struct qn_lower *l = &p->gpu->lower;
+    struct qn_lower_range body = l->lists[QN_LIST_BODY_SMALL];
+    uint32_t patch = 0;
+    for (uint32_t i = body.begin; i < body.end && patch < s->n_patches; i++) {
+        if (l->dispatches[i].kernel != QN_KERNEL_ATTENTION_SPLIT)
+            continue;
+        struct qn_grid grid = qn_lower_grid(l, &l->dispatches[i], 1, 1, p->end);
+        uint32_t *words = s->decode.words + s->decode_patches[patch++];
+        words[0] = grid.x;
+        words[1] = grid.y;
+        words[2] = grid.z;
+    }
+    s->decode.words[s->decode_read + 1] = tag;
+    s->decode.words[s->decode_read + 3] = result_offset(s);
+}
+
+/* ---- Any step ------------------------------------------------------------------------------ */
+
+static enum qn_status check(const struct qn_gpu *gpu, const struct qn_backend_session *s,
+                            const struct qn_step *step, struct qn_error *err) {
+    const struct qn_program *p = gpu->lower.program;
+    uint32_t t = step->n ? step->n : 1;
+    QN_TRY(qn_gpu_check(gpu, err));
+    if (gpu->state != QN_GPU_READY)
+        return qn_fail(err, QN_E_STATE, "the backend is not ready");
+    if (s->n_pending == QN_GPU_IN_FLIGHT)
+        return qn_fail(err, QN_E_STATE, "%u steps are in flight", QN_GPU_IN_FLIGHT);
+    if (step->n == 0 && !s->has_token)
+        return qn_fail(err, QN_E_STATE, "the step before sampled no token");
+    if (t > p->max_tokens)
+        return qn_fail(err, QN_E_LIMIT, "%u tokens in a step of at most %u", t, p->max_tokens);
+    if ((step->want & QN_WANT_ARGMAX_ALL) && t > p->max_rows)
+        return qn_fail(err, QN_E_LIMIT, "%u rows wanted of at most %u", t, p->max_rows);
+    if (step->pos > p->context || t > p->context - step->pos)
+        return qn_fail(err, QN_E_CONTEXT, "positions %u + %u of %u", step->pos, t, p->context);
+    if (step->pos > s->end)
+        return qn_fail(err, QN_E_ARGUMENT, "position %u leaves a gap after %u", step->pos, s->end);
+    for (uint32_t i = 0; i < step->n; i++)
+        if (step->ids[i] >= gpu->id_limit)
+            return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", step->ids[i], gpu->id_limit);
+    return QN_OK;
+}
+
+/* Every row's arg-max: the head and the arg-max over one block of rows after the other. */
+static void put_blocks(struct player *p, uint32_t t) {
+    const struct qn_lower *l = &p->gpu->lower;
+    for (uint32_t i = 0, at = 0; at < t; i++, at += l->block_rows) {
+        uint32_t rows = qn_min_u32(l->block_rows, t - at);
+        put_list(p, l->blocks[i], t, rows);
+        put_list(p, l->block_ids[i], t, rows);
+    }
+}
+
+static void write_blocks(struct player *p, const struct qn_step *step, uint32_t t) {
+    const struct qn_lower *l = &p->gpu->lower;
+    unsigned char *slots = (unsigned char *)p->session->block_steps;
+    uint32_t n = 0;
+    for (uint32_t at = 0; at < t; at += l->block_rows, n++) {
+        uint32_t rows = qn_min_u32(l->block_rows, t - at);
+        struct qn_params_step block = {step->pos, at + rows, rows, 0};
+        memcpy(slots + (size_t)n * 256, &block, sizeof block);
+    }
+    qn_gpu_put_write(p->tape, l->b_block_steps, 0, n * 256, slots);
+}
+
+static void put_step(struct player *p, const struct qn_step *step,
+                     const struct qn_gpu_pending *results, const struct qn_params_step *now) {
+    const struct qn_gpu *gpu = p->gpu;
+    const struct qn_lower *l = &gpu->lower;
+    struct qn_backend_session *s = p->session;
+    uint32_t t = now->n_tokens;
+    bool head = results->sampled || results->wants_logits;
+    if (!s->step_known || memcmp(&s->step, now, sizeof *now) != 0) {
+        s->step = *now;
+        qn_gpu_put_write(p->tape, own(p, l->b_step), 0, sizeof s->step, &s->step);
+    }
+    if (step->n)
+        qn_gpu_put_write(p->tape, own(p, l->b_ids), 0, t * 4, step->ids);
+    if (results->wants_argmax)
+        write_blocks(p, step, t);
+    qn_tape_word(p->tape, QN_TAPE_BEGIN_PASS);
+    put_list(p, l->lists[t <= QN_SMALL_TOKENS ? QN_LIST_BODY_SMALL : QN_LIST_BODY_LARGE], t, 1);
+    if (results->wants_argmax)
+        put_blocks(p, t);
+    if (head)
+        put_list(p, l->lists[QN_LIST_HEAD], t, 1);
+    if (results->sampled)
+        put_list(p, l->lists[s->sampler], t, 1);
+    qn_tape_word(p->tape, QN_TAPE_END_PASS);
+    if (results->sampled)
+        put_read(p->tape, results->tag_token, own(p, l->b_results), result_offset(s), 4);
+    if (results->wants_logits)
+        put_read(p->tape, results->tag_logits, l->b_logits, 0, l->vocab * 4);
+    if (results->wants_argmax)
+        put_read(p->tape, results->tag_argmax, l->b_all_ids, 0, qn_gpu_argmax_bytes(l, t));
+    qn_tape_word(p->tape, QN_TAPE_SUBMIT);
+}
+
+/* The slot behind the pending ones, made ready for what the step wants. */
+static enum qn_status results_open(struct qn_gpu *gpu, struct qn_backend_session *s,
+                                   struct qn_gpu_pending **out, const struct qn_step *step,
+                                   uint32_t t, struct qn_error *err) {
+    struct qn_gpu_pending *p = &s->pending[(s->first + s->n_pending) % QN_GPU_IN_FLIGHT];
+    p->sampled = step->sample;
+    p->wants_logits = (step->want & QN_WANT_LOGITS) != 0;
+    p->wants_argmax = (step->want & QN_WANT_ARGMAX_ALL) != 0;
+    p->tag_token = p->tag_logits = p->tag_argmax = 0;
+    p->token = 0;
+    p->n = t;
+    if (p->wants_logits && p->logits == NULL) { // once per slot, and only if ever wanted
+        p->logits = qn_mem_alloc(gpu->allocator, (size_t)gpu->lower.vocab * sizeof(float));
+        if (p->logits == NULL)
+            return qn_fail(err, QN_E_NO_MEMORY, "logits");
+    }
+    if (p->sampled)
+        p->tag_token = qn_gpu_tag(gpu);
+    if (p->wants_logits)
+        p->tag_logits = qn_gpu_tag(gpu);
+    if (p->wants_argmax)
+        p->tag_argmax = qn_gpu_tag(gpu);
+    *out = p;
+    return QN_OK;
+}
+
+/* What sample_finish leaves in the step buffer. */
+static void advance(const struct qn_gpu *gpu, struct qn_backend_session *s) {
+    s->step.pos = qn_min_u32(s->step.pos + s->step.n_tokens, gpu->lower.program->context);
+    s->step.n_tokens = s->step.n_rows = 1;
+    s->step.result++;
+}
+
+enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend,
+                                      struct qn_backend_session *session,
+                                      const struct qn_step *step, struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    QN_TRY(check(gpu, session, step, err));
+    uint32_t t = step->n ? step->n : 1;
+    struct qn_gpu_pending *results;
+    QN_TRY(results_open(gpu, session, &results, step, t, err));
+    struct qn_params_step now = {step->pos, t, 1, session->step.result};
+    struct player p = {.gpu = gpu,
+                       .session = session,
+                       .tape = &gpu->tape,
+                       .pipeline = UINT32_MAX,
+                       .end = step->pos + t};
+    bool waits = results->sampled || results->wants_logits || results->wants_argmax;
+    bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
+                  memcmp(&session->step, &now, sizeof now) == 0;
+    if (decode && session->decode_sampler != session->sampler)
+        prepare_decode(&p);
+    // Pending before it is played: the host may answer within play().
+    session->n_pending += waits;
+    enum qn_status status;
+    if (decode && session->decode_sampler == session->sampler) {
+        patch_decode(&p, results->tag_token);
+        qn_tape_append(&gpu->tape, session->decode.words, session->decode.n);
+        const struct qn_lower *l = &gpu->lower;
+        p.dispatches = l->lists[QN_LIST_BODY_SMALL].end - l->lists[QN_LIST_BODY_SMALL].begin +
+                       l->lists[QN_LIST_HEAD].end - l->lists[QN_LIST_HEAD].begin +
+                       l->lists[session->sampler].end - l->lists[session->sampler].begin;
+    } else {
+        put_step(&p, step, results, &now);
+    }
+    status = qn_gpu_play(gpu, err);
+    if (status != QN_OK) {
+        // Part of it may have been done: the device's step and token are unknown.
+        session->n_pending -= waits && session->n_pending > 0;
+        session->step_known = session->has_token = false;
+        return status;
+    }
+    gpu->stats.dispatches = p.dispatches;
+    session->step_known = true;
+    session->has_token = step->sample;
+    session->end = step->pos + t;
+    if (step->sample)
+        advance(gpu, session);
+    return QN_OK;
+}

@@ -1,0 +1,591 @@
+#include "webgpu/lower.h"
+
+#include <string.h>
+
+#include "base/num.h"
+
+#define SLOT 256u // uniform bindings begin at multiples of this
+
+/* ---- Growing arrays, buffers, parameters, pipelines ---------------------------------------- */
+
+void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capacity, size_t size) {
+    if (n < *capacity)
+        return array;
+    uint32_t wanted = *capacity ? *capacity * 2 : 32;
+    void *grown = qn_arena_alloc(l->arena, wanted, size);
+    if (grown == NULL)
+        return NULL;
+    if (n != 0)
+        memcpy(grown, array, n * size);
+    *capacity = wanted;
+    return grown;
+}
+
+enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_space space,
+                                   uint64_t bytes, uint32_t usage, const char *what,
+                                   struct qn_error *err) {
+    uint64_t limit = l->caps.max_buffer;
+    if ((usage & QN_USE_STORAGE) && l->caps.max_binding < limit)
+        limit = l->caps.max_binding;
+    if (limit > UINT32_MAX - 255)
+        limit = UINT32_MAX - 255;
+    if (bytes > limit)
+        return qn_fail(err, QN_E_GPU_MEMORY, "%s: %llu bytes, the device's limit is %llu", what,
+                       (unsigned long long)bytes, (unsigned long long)limit);
+    struct qn_lower_buffer *buffers =
+        qn_lower_grow(l, l->buffers[space], l->n_buffers[space], &l->cap_buffers[space],
+                      sizeof *buffers);
+    if (buffers == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering: buffers");
+    l->buffers[space] = buffers;
+    *out = l->n_buffers[space]++;
+    // Kernels may load whole 16-byte words.
+    buffers[*out] = (struct qn_lower_buffer){((uint32_t)bytes + 15) & ~15u, usage};
+    return QN_OK;
+}
+
+struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer) {
+    return (struct qn_lower_ref){space, buffer, 0, l->buffers[space][buffer].bytes};
+}
+
+/* A slot of the parameter buffer with these contents, new or the one that has them already. */
+static enum qn_status params_add(struct qn_lower *l, uint32_t *out, const void *params, size_t n,
+                                 struct qn_error *err) {
+    unsigned char slot[SLOT] = {0};
+    memcpy(slot, params, n);
+    for (uint32_t i = 0; i < l->n_params; i++)
+        if (memcmp(l->params + (size_t)i * SLOT, slot, SLOT) == 0) {
+            *out = i * SLOT;
+            return QN_OK;
+        }
+    unsigned char *grown = qn_lower_grow(l, l->params, l->n_params, &l->cap_params, SLOT);
+    if (grown == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering: parameters");
+    l->params = grown;
+    memcpy(l->params + (size_t)l->n_params * SLOT, slot, SLOT);
+    *out = l->n_params++ * SLOT;
+    return QN_OK;
+}
+
+static enum qn_status pipeline_add(struct qn_lower *l, uint32_t *out, const struct qn_kernel *kernel,
+                                   enum qn_kernel_id id, const float *constants,
+                                   struct qn_error *err) {
+    for (uint32_t i = 0; i < l->n_pipelines; i++)
+        if (l->pipelines[i].kernel == id &&
+            memcmp(l->pipelines[i].values, constants, kernel->n_constants * sizeof *constants) == 0) {
+            *out = i;
+            return QN_OK;
+        }
+    struct qn_lower_pipeline *pipelines = qn_lower_grow(l, l->pipelines, l->n_pipelines,
+                                                        &l->cap_pipelines, sizeof *pipelines);
+    if (pipelines == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering: pipelines");
+    l->pipelines = pipelines;
+    struct qn_lower_pipeline *pipeline = &pipelines[l->n_pipelines];
+    *pipeline = (struct qn_lower_pipeline){.kernel = id, .n = kernel->n_constants};
+    for (uint32_t i = 0; i < kernel->n_constants; i++) {
+        pipeline->names[i] = kernel->constants[i];
+        pipeline->values[i] = constants[i];
+    }
+    *out = l->n_pipelines++;
+    return QN_OK;
+}
+
+enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_draft *draft,
+                                     struct qn_error *err) {
+    struct qn_kernel kernel;
+    qn_kernel_get(&kernel, draft->kernel);
+    struct qn_lower_dispatch *dispatches = qn_lower_grow(l, l->dispatches, l->n_dispatches,
+                                                         &l->cap_dispatches, sizeof *dispatches);
+    if (dispatches == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering: dispatches");
+    l->dispatches = dispatches;
+    struct qn_lower_dispatch d = draft->rest;
+    d.kernel = draft->kernel;
+    QN_TRY(pipeline_add(l, &d.pipeline, &kernel, draft->kernel, draft->constants, err));
+    memcpy(d.bindings, draft->bindings, sizeof d.bindings);
+    if (draft->params) {
+        QN_TRY(params_add(l, &d.params, draft->params, kernel.params_bytes, err));
+        uint32_t bytes = ((uint32_t)kernel.params_bytes + 15) & ~15u;
+        d.bindings[0] = (struct qn_lower_ref){QN_SPACE_SHARED, l->b_params, d.params, bytes};
+    }
+    for (uint32_t i = 0; i < kernel.n_bindings; i++)
+        if (d.bindings[i].bytes == 0)
+            d.bindings[i] = qn_lower_whole(l, QN_SPACE_SHARED, l->b_dummy);
+    l->dispatches[l->n_dispatches++] = d;
+    return QN_OK;
+}
+
+/* ---- Operations ---------------------------------------------------------------------------- */
+
+/* How a list is lowered. `small`: few rows, so that every row of x takes its own pass over the weights
+ * and norms are fused. */
+struct mode {
+    bool small, all_rows;
+    struct qn_lower_ref step;
+    const bool *fused;
+    const uint32_t *producer; // op of each tensor, or QN_NONE
+};
+
+struct source {
+    uint32_t tensor, stride, column;
+    bool tail;                        // rows of x are the last R of T
+    const struct qn_program_op *norm; // fused norm, or NULL
+};
+
+static uint32_t columns(const struct qn_program *p, uint32_t tensor) {
+    const struct qn_program_tensor *t = &p->tensors[tensor];
+    return t->n_dims == 0 ? 0 : t->dims[t->n_dims - 1].n;
+}
+
+static bool by_rows(const struct qn_program *p, uint32_t tensor) {
+    return p->tensors[tensor].n_dims > 0 && p->tensors[tensor].dims[0].sym == QN_SYM_R;
+}
+
+/* The tensor that an operand's bytes come from: through a LAST_ROWS that was left out, and, for a matvec,
+ * through the norm in front of it. */
+static struct source source_of(const struct qn_lower *l, const struct mode *mode,
+                               struct qn_operand in, bool norms) {
+    const struct qn_program *p = l->program;
+    struct source s = {.tensor = in.tensor, .column = in.column};
+    uint32_t op = mode->producer[s.tensor];
+    if (norms && op != QN_NONE && mode->fused[op] && p->ops[op].kind == QN_OP_RMSNORM) {
+        s.norm = &p->ops[op];
+        s.tensor = s.norm->in[0].tensor;
+        s.column = s.norm->in[0].column;
+        op = mode->producer[s.tensor];
+    }
+    if (op != QN_NONE && mode->fused[op] && p->ops[op].kind == QN_OP_LAST_ROWS) {
+        s.tail = true;
+        s.tensor = p->ops[op].in[0].tensor;
+        s.column = p->ops[op].in[0].column;
+    }
+    s.stride = columns(p, s.tensor);
+    return s;
+}
+
+static struct qn_lower_ref vector_of(const struct qn_lower *l, struct qn_operand in) {
+    if (in.tensor == QN_NONE)
+        return (struct qn_lower_ref){0};
+    const struct qn_lower_weight *w = &l->weights[l->program->tensors[in.tensor].weight];
+    return (struct qn_lower_ref){QN_SPACE_SHARED, l->b_vectors, w->offset,
+                                 (uint32_t)w->row_bytes[QN_PLANE_VALUES]};
+}
+
+static struct qn_lower_ref plane_of(const struct qn_lower *l, const struct qn_lower_slab *slab,
+                                    enum qn_plane plane) {
+    if (slab->buffer[plane] == QN_NONE)
+        return (struct qn_lower_ref){0};
+    return qn_lower_whole(l, QN_SPACE_SHARED, slab->buffer[plane]);
+}
+
+static float scale_constant(const struct qn_wformat *format) {
+    return format->scale == QN_DTYPE_BF16  ? (float)QN_STYPE_BF16
+           : format->scale == QN_DTYPE_F32 ? (float)QN_STYPE_F32
+                                           : (float)QN_STYPE_F16;
+}
+
+static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,
+                                  const struct qn_program_op *op, struct qn_error *err) {
+    uint32_t index = l->program->tensors[op->in[1].tensor].weight;
+    const struct qn_weight *weight = &l->program->weights[index];
+    const struct qn_lower_weight *w = &l->weights[index];
+    for (uint32_t i = 0; i < w->n_slabs; i++) {
+        const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
+        struct qn_params_embed params = {weight->cols, slab->row_begin, slab->n_rows,
+                                         op->u.embed.scale};
+        struct qn_lower_draft draft = {
+            .kernel = QN_KERNEL_EMBED,
+            .params = &params,
+            .bindings = {{0}, mode->step, l->places[op->in[0].tensor],
+                         plane_of(l, slab, QN_PLANE_VALUES), plane_of(l, slab, QN_PLANE_SCALES),
+                         l->places[op->out]},
+            .constants = {(float)weight->format.type, scale_constant(&weight->format),
+                          (float)weight->format.zero}};
+        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    }
+    return QN_OK;
+}
+
+static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
+                                 const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    struct source x = source_of(l, mode, op->in[0], false);
+    bool rows = by_rows(p, op->out);
+    uint32_t mul = p->tensors[op->out].dims[0].n;
+    struct qn_params_rmsnorm params = {.cols = columns(p, op->out),
+                                       .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
+                                       .rows_mul = mul,
+                                       .tail = x.tail,
+                                       .x_stride = x.stride,
+                                       .x_column = x.column,
+                                       .eps = op->u.norm.eps};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_RMSNORM,
+                                   .params = &params,
+                                   .bindings = {{0}, mode->step, l->places[x.tensor],
+                                                vector_of(l, op->in[1]), l->places[op->out]},
+                                   .rest = {.by_rows = rows, .rows_mul = mul}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+static bool matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
+    return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
+}
+
+static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
+                                   const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool glu = op->kind == QN_OP_MATMUL_GLU, rows = by_rows(p, op->out);
+    uint32_t index = p->tensors[op->in[1].tensor].weight;
+    const struct qn_weight *weight = &p->weights[index];
+    const struct qn_lower_weight *w = &l->weights[index];
+    struct qn_operand bias = op->in[2];
+    struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
+    struct source x = source_of(l, mode, op->in[0], mode->small);
+    bool matvec = mode->small && matvec_takes(weight->cols, x.stride, x.column);
+    bool logits = op->out == p->logits;
+    if (glu && w->n_slabs > 1 && bias.tensor != QN_NONE)
+        return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
+                       QN_STR_ARG(weight->name));
+    // The arg-max of all rows leaves out what no token can be, so that its rows are dense.
+    uint32_t limit = logits && mode->all_rows ? l->sample_vocab : w->half ? w->half : weight->rows;
+    for (uint32_t i = 0; i < w->n_slabs; i++) {
+        const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
+        if (slab->row_begin >= limit)
+            break;
+        struct qn_params_matmul params = {
+            .cols = weight->cols,
+            .n_rows = qn_min_u32(slab->n_rows, limit - slab->row_begin),
+            .row_begin = slab->row_begin,
+            .up_row = glu ? slab->n_rows : 0,
+            .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
+            .tail = x.tail,
+            .x_stride = x.stride,
+            .x_column = x.column,
+            .out_stride = logits && mode->all_rows ? limit : columns(p, op->out),
+            .eps = x.norm ? x.norm->u.norm.eps : 0};
+        if (residual.tensor != QN_NONE) {
+            params.residual_stride = columns(p, residual.tensor);
+            params.residual_column = residual.column;
+        }
+        struct qn_lower_draft draft = {
+            .kernel = matvec ? QN_KERNEL_MATVEC : QN_KERNEL_MATMUL,
+            .params = &params,
+            .bindings = {{0}, mode->step, l->places[x.tensor],
+                         plane_of(l, slab, QN_PLANE_VALUES), plane_of(l, slab, QN_PLANE_SCALES),
+                         vector_of(l, bias),
+                         residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
+                                                    : l->places[residual.tensor],
+                         x.norm ? vector_of(l, x.norm->in[1]) : (struct qn_lower_ref){0},
+                         l->places[op->out]},
+            .rest = {.by_rows = rows, .glu = glu}};
+        float format[3] = {(float)weight->format.type, scale_constant(&weight->format),
+                           (float)weight->format.zero};
+        float act = glu ? (float)op->u.glu.act : 0.0f;
+        float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
+        if (matvec) {
+            draft.rest.tune = qn_matvec_tune(&params, weight->format.type, glu);
+            float constants[] = {format[0],    format[1],  format[2], has_bias,
+                                 has_residual, x.norm != NULL, glu,       act,
+                                 (float)draft.rest.tune.lanes, (float)draft.rest.tune.rows};
+            memcpy(draft.constants, constants, sizeof constants);
+        } else {
+            float constants[] = {format[0], format[1],    format[2], has_bias,
+                                 has_residual, glu, act};
+            memcpy(draft.constants, constants, sizeof constants);
+        }
+        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    }
+    return QN_OK;
+}
+
+static enum qn_status lower_glu(struct qn_lower *l, const struct mode *mode,
+                                const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool rows = by_rows(p, op->out);
+    struct qn_params_glu params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
+                                   columns(p, op->in[0].tensor), op->in[0].column};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_GLU,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
+        .constants = {(float)op->u.glu.act},
+        .rest = {.by_rows = rows}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
+                                const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool rows = by_rows(p, op->out);
+    struct qn_params_add params = {columns(p, op->out),          rows ? QN_ROWS_R : QN_ROWS_T,
+                                   columns(p, op->in[0].tensor), op->in[0].column,
+                                   columns(p, op->in[1].tensor), op->in[1].column};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ADD,
+                                   .params = &params,
+                                   .bindings = {{0}, mode->step, l->places[op->in[0].tensor],
+                                                l->places[op->in[1].tensor], l->places[op->out]},
+                                   .rest = {.by_rows = rows}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint32_t head_dim,
+                                  struct qn_error *err) {
+    bool f16 = l->program->tensors[state].dtype == QN_DTYPE_F16;
+    if (head_dim == 0 || head_dim > 256 || head_dim % (f16 ? 8 : 4) != 0)
+        return qn_fail(err, QN_E_UNSUPPORTED, "a head dimension of %u", head_dim);
+    return QN_OK;
+}
+
+static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
+                                 const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t q = op->in[0].tensor, k = op->in[1].tensor, v = op->in[2].tensor;
+    QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
+    struct qn_params_rope params = {.n_heads = op->u.rope.n_heads,
+                                    .n_kv_heads = op->u.rope.n_kv_heads,
+                                    .head_dim = op->u.rope.head_dim,
+                                    .n_rot = op->u.rope.n_rot,
+                                    .context = p->context,
+                                    .q_stride = columns(p, q),
+                                    .q_column = op->in[0].column,
+                                    .k_stride = columns(p, k),
+                                    .k_column = op->in[1].column,
+                                    .v_stride = columns(p, v),
+                                    .v_column = op->in[2].column};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ROPE_APPEND,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[q], l->places[k], l->places[v],
+                     vector_of(l, op->in[5]), l->places[op->in[3].tensor],
+                     l->places[op->in[4].tensor], l->places[op->out]},
+        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16,
+                      op->u.rope.interleaved}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+static struct qn_params_attention attention_params(const struct qn_program *p,
+                                                   const struct qn_program_op *op) {
+    return (struct qn_params_attention){
+        .n_heads = op->u.attention.n_heads,
+        .n_kv_heads = op->u.attention.n_kv_heads,
+        .context = p->context,
+        .window = op->u.attention.window,
+        .q_stride = columns(p, op->in[0].tensor),
+        .q_column = op->in[0].column,
+        .splits = qn_attention_splits(p->context, op->u.attention.window),
+        .scale = op->u.attention.scale};
+}
+
+static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mode,
+                                      const struct qn_program_op *op, struct qn_lower_ref partial,
+                                      struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t head_dim = op->u.attention.head_dim;
+    QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
+    struct qn_params_attention params = attention_params(p, op);
+    struct qn_lower_draft draft = {
+        .kernel = mode->small ? QN_KERNEL_ATTENTION_SPLIT : QN_KERNEL_ATTENTION_PREFILL,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor], mode->small ? partial : l->places[op->out]},
+        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
+        .rest = {.head_dim = head_dim}};
+    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    if (!mode->small)
+        return QN_OK;
+    struct qn_lower_draft merge = {
+        .kernel = QN_KERNEL_ATTENTION_MERGE,
+        .params = &params,
+        .bindings = {{0}, mode->step, partial, l->places[op->out]},
+        .constants = {(float)head_dim},
+        .rest = {.head_dim = head_dim}};
+    return qn_lower_dispatch_add(l, &merge, err);
+}
+
+static enum qn_status lower_last_rows(struct qn_lower *l, const struct mode *mode,
+                                      const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    struct qn_params_last_rows params = {columns(p, op->out), columns(p, op->in[0].tensor),
+                                         op->in[0].column};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_LAST_ROWS,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
+        .rest = {.by_rows = true}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+/* ---- Lists --------------------------------------------------------------------------------- */
+
+/* What `fused` means depends on the list: a norm is left out only where matvecs follow it. */
+static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out, bool head,
+                                 const struct mode *mode, struct qn_lower_ref partial,
+                                 struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    out->begin = l->n_dispatches;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (by_rows(p, op->out) != head)
+            continue;
+        if (mode->fused[i] && (op->kind == QN_OP_LAST_ROWS || mode->small))
+            continue;
+        if (p->tensors[op->out].dims[0].n != 1 && op->kind != QN_OP_RMSNORM)
+            return qn_fail(err, QN_E_UNSUPPORTED, "op %u %s with several rows per token", i,
+                           qn_op_name(op->kind));
+        switch (op->kind) {
+        case QN_OP_EMBED: QN_TRY(lower_embed(l, mode, op, err)); break;
+        case QN_OP_RMSNORM: QN_TRY(lower_norm(l, mode, op, err)); break;
+        case QN_OP_MATMUL:
+        case QN_OP_MATMUL_GLU: QN_TRY(lower_matmul(l, mode, op, err)); break;
+        case QN_OP_GLU: QN_TRY(lower_glu(l, mode, op, err)); break;
+        case QN_OP_ADD: QN_TRY(lower_add(l, mode, op, err)); break;
+        case QN_OP_ROPE_APPEND: QN_TRY(lower_rope(l, mode, op, err)); break;
+        case QN_OP_ATTENTION: QN_TRY(lower_attention(l, mode, op, partial, err)); break;
+        case QN_OP_LAST_ROWS: QN_TRY(lower_last_rows(l, mode, op, err)); break;
+        case QN_OP_COUNT: return qn_fail(err, QN_E_INTERNAL, "op %u has no kind", i);
+        }
+    }
+    out->end = l->n_dispatches;
+    return QN_OK;
+}
+
+/* Ops whose work their consumers do: norms before matvecs, LAST_ROWS before anything that can begin
+ * at a later row. */
+static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_tensors; i++)
+        producer[i] = QN_NONE;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        producer[p->ops[i].out] = i;
+        fused[i] = p->ops[i].out != p->logits && (p->ops[i].kind == QN_OP_LAST_ROWS ||
+                                                  (p->ops[i].kind == QN_OP_RMSNORM &&
+                                                   p->tensors[p->ops[i].out].dims[0].n == 1));
+    }
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        bool matmul = op->kind == QN_OP_MATMUL || op->kind == QN_OP_MATMUL_GLU;
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
+            uint32_t made = op->in[j].tensor == QN_NONE ? QN_NONE : producer[op->in[j].tensor];
+            if (made == QN_NONE || !fused[made])
+                continue;
+            const struct qn_program_op *by = &p->ops[made];
+            bool x = j == 0 && (matmul || op->kind == QN_OP_RMSNORM);
+            if (by->kind == QN_OP_LAST_ROWS)
+                fused[made] = x;
+            else // a norm: its operand must suit the matvec that takes its place
+                fused[made] = x && matmul && op->in[j].column == 0 &&
+                              matvec_takes(columns(p, by->out), columns(p, by->in[0].tensor),
+                                           by->in[0].column);
+        }
+    }
+}
+
+/* The head's ops make R rows and the body's T; a body op may not need what the head makes. */
+static enum qn_status check_order(const struct qn_program *p, struct qn_error *err) {
+    for (uint32_t i = 0; i < p->n_ops; i++)
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
+            uint32_t in = p->ops[i].in[j].tensor;
+            if (in != QN_NONE && p->tensors[in].kind == QN_TENSOR_ACTIVATION && by_rows(p, in) &&
+                !by_rows(p, p->ops[i].out))
+                return qn_fail(err, QN_E_UNSUPPORTED, "op %u %s needs rows of the head", i,
+                               qn_op_name(p->ops[i].kind));
+        }
+    return QN_OK;
+}
+
+static enum qn_status scratch(struct qn_lower *l, struct qn_lower_ref *out, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint64_t most = 16;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        if (p->ops[i].kind != QN_OP_ATTENTION)
+            continue;
+        struct qn_params_attention params = attention_params(p, &p->ops[i]);
+        uint64_t bytes =
+            qn_attention_partial(&params, p->ops[i].u.attention.head_dim, QN_SMALL_TOKENS);
+        most = bytes > most ? bytes : most;
+    }
+    uint32_t id;
+    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, most, QN_USE_STORAGE | QN_USE_COPY_SRC,
+                               "the scratch of attention", err));
+    *out = qn_lower_whole(l, QN_SPACE_SHARED, id);
+    return QN_OK;
+}
+
+enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
+                                const struct qn_program *program, const struct qn_gpu_caps *caps,
+                                struct qn_error *err) {
+    *l = (struct qn_lower){.program = program, .caps = *caps, .arena = arena};
+    bool *fused = QN_ARENA_NEW(arena, bool, program->n_ops);
+    uint32_t *producer = QN_ARENA_NEW(arena, uint32_t, program->n_tensors);
+    if (fused == NULL || producer == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
+    QN_TRY(check_order(program, err));
+    QN_TRY(qn_lower_weights(l, err));
+    find_fused(l, fused, producer);
+    QN_TRY(qn_lower_buffers(l, fused, err));
+    struct qn_lower_ref partial;
+    QN_TRY(scratch(l, &partial, err));
+    l->b_params = l->n_buffers[QN_SPACE_SHARED]; // its size is known at the end
+
+    // Its place is taken now, so that bindings can name it.
+    uint32_t id;
+    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, SLOT, QN_USE_UNIFORM | QN_USE_COPY_DST,
+                               "parameters", err));
+    struct qn_lower_ref step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
+    step.bytes = sizeof(struct qn_params_step);
+    struct mode small = {true, false, step, fused, producer};
+    struct mode large = {false, false, step, fused, producer};
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_SMALL], false, &small, partial, err));
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, partial, err));
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, partial, err));
+
+    l->blocks = QN_ARENA_NEW(arena, struct qn_lower_range, l->n_blocks);
+    if (l->blocks == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "lowering %u blocks of rows", l->n_blocks);
+    for (uint32_t i = 0; i < l->n_blocks; i++) {
+        struct mode block = {l->block_rows <= QN_SMALL_TOKENS, true, step, fused, producer};
+        block.step.space = QN_SPACE_SHARED;
+        block.step.buffer = l->b_block_steps;
+        block.step.offset = i * SLOT;
+        QN_TRY(lower_list(l, &l->blocks[i], true, &block, partial, err));
+    }
+    QN_TRY(qn_lower_samplers(l, err));
+    uint64_t bytes = (uint64_t)l->n_params * SLOT;
+    if (bytes > l->caps.max_buffer || bytes > UINT32_MAX)
+        return qn_fail(err, QN_E_LIMIT, "lowering: %u parameter sets", l->n_params);
+    l->buffers[QN_SPACE_SHARED][l->b_params].bytes = (uint32_t)bytes;
+    return QN_OK;
+}
+
+/* ---- Grids --------------------------------------------------------------------------------- */
+
+struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
+                             uint32_t r, uint32_t end) {
+    const void *params = l->params + d->params;
+    uint32_t rows = d->by_rows ? r : t;
+    switch (d->kernel) {
+    case QN_KERNEL_EMBED: return qn_grid_embed(params, t);
+    case QN_KERNEL_RMSNORM: return qn_grid_rmsnorm(rows * d->rows_mul);
+    case QN_KERNEL_MATVEC: return qn_grid_matvec(params, d->tune, rows);
+    case QN_KERNEL_MATMUL: return qn_grid_matmul(params, d->glu, rows);
+    case QN_KERNEL_GLU:
+        return qn_grid_elements(((const struct qn_params_glu *)params)->cols, rows);
+    case QN_KERNEL_ADD:
+        return qn_grid_elements(((const struct qn_params_add *)params)->cols, rows);
+    case QN_KERNEL_LAST_ROWS:
+        return qn_grid_elements(((const struct qn_params_last_rows *)params)->cols, rows);
+    case QN_KERNEL_ROPE_APPEND: return qn_grid_rope(params, t);
+    case QN_KERNEL_ATTENTION_SPLIT: return qn_grid_attention_split(params, d->head_dim, t, end);
+    case QN_KERNEL_ATTENTION_MERGE: return qn_grid_attention_merge(params, t);
+    case QN_KERNEL_ATTENTION_PREFILL: return qn_grid_attention_prefill(params, d->head_dim, t);
+    case QN_KERNEL_ARGMAX_PARTIAL: return qn_grid_argmax_partial(params, r);
+    case QN_KERNEL_ARGMAX_FINAL: return qn_grid_argmax_final(r);
+    case QN_KERNEL_SAMPLE_PREPARE: return qn_grid_sample_prepare(params);
+    case QN_KERNEL_SEEN_MARK: return qn_grid_seen_mark(t);
+    case QN_KERNEL_SAMPLE_THRESHOLD:
+    case QN_KERNEL_SAMPLE_FINISH:
+    case QN_KERNEL_COUNT: break;
+    }
+    return qn_grid_one();
+}

@@ -1,0 +1,155 @@
+/* A program as dispatches: which buffers there are, which kernels run over them with which parameters,
+ * and in which lists. Pure: nothing here talks to a host. */
+#ifndef QN_WEBGPU_LOWER_H
+#define QN_WEBGPU_LOWER_H
+
+#include "webgpu/kernels.h"
+
+/* Buffers and groups are numbered from 0 within a space. Shared ones exist once per backend: weights,
+ * activations, scratch (steps run one after the other, so sessions may share them). The others
+ * exist once per session. */
+enum qn_space { QN_SPACE_SHARED, QN_SPACE_SESSION, QN_SPACE_COUNT };
+
+struct qn_lower_buffer {
+    uint32_t bytes, usage;
+};
+
+struct qn_lower_ref {
+    enum qn_space space;
+    uint32_t buffer;
+    uint32_t offset, bytes;
+};
+
+struct qn_lower_pipeline {
+    enum qn_kernel_id kernel;
+    uint32_t n;
+    const char *names[QN_KERNEL_CONSTANTS];
+    float values[QN_KERNEL_CONSTANTS];
+};
+
+struct qn_lower_dispatch {
+    enum qn_kernel_id kernel;
+    uint32_t pipeline;
+    uint32_t params;    // byte offset in qn_lower.params
+    uint32_t rows_mul;  // rmsnorm: rows per token
+    bool by_rows;       // works on R rows, not on T tokens
+    bool glu;           // matvec, matmul
+    uint32_t head_dim;  // attention
+    struct qn_matvec_tune tune;
+    struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
+};
+
+/* Lists of dispatches, in their order. */
+enum qn_list {
+    QN_LIST_BODY_SMALL, // everything up to the head, for T ≤ QN_SMALL_TOKENS
+    QN_LIST_BODY_LARGE, // the same for any T
+    QN_LIST_HEAD,       // the last row to logits, R = 1
+    QN_LIST_GREEDY,     // samplers, on logits row 0
+    QN_LIST_PENALTY,    // greedy after penalties or bias
+    QN_LIST_DRAW,
+    QN_LIST_DRAW_LIMITED, // with top-k, top-p or min-p
+    QN_LIST_SEEN,       // marks the prefix for the penalties
+    QN_LIST_COUNT
+};
+
+#define QN_SMALL_TOKENS 4u
+#define QN_RESULT_RING 16u
+#define QN_LOGITS_BYTES ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
+
+struct qn_lower_range {
+    uint32_t begin, end; // dispatches
+};
+
+/* Rows [row_begin, row_begin + n_rows) of a weight in buffers of their own (shared space), because a
+ * plane may be larger than a binding. For the weight of a MATMUL_GLU, rows count pairs, and the
+ * buffers hold n_rows gate rows and then n_rows up rows. */
+struct qn_lower_slab {
+    uint32_t row_begin, n_rows;
+    uint32_t buffer[QN_PLANE_COUNT]; // QN_NONE: the format lacks the plane
+};
+
+enum qn_weight_place { QN_PLACE_UNUSED, QN_PLACE_POOL, QN_PLACE_SLABS };
+
+struct qn_lower_weight {
+    enum qn_weight_place place;
+    uint32_t offset; // POOL: bytes into the pool of vectors
+    uint32_t half;   // F for the weight of a MATMUL_GLU, else 0
+    uint32_t first_slab, n_slabs;
+    size_t row_bytes[QN_PLANE_COUNT];
+};
+
+struct qn_lower {
+    const struct qn_program *program;
+    struct qn_gpu_caps caps; // resolved
+    struct qn_arena *arena;
+
+    struct qn_lower_buffer *buffers[QN_SPACE_COUNT];
+    uint32_t n_buffers[QN_SPACE_COUNT], cap_buffers[QN_SPACE_COUNT];
+    struct qn_lower_pipeline *pipelines;
+    uint32_t n_pipelines, cap_pipelines;
+    struct qn_lower_dispatch *dispatches; // their index is their group's number in a session
+    uint32_t n_dispatches, cap_dispatches;
+    unsigned char *params; // contents of the parameter buffer, 256-byte slots
+    uint32_t n_params, cap_params;
+    struct qn_lower_weight *weights; // [program.n_weights]
+    struct qn_lower_slab *slabs;
+    uint32_t n_slabs, cap_slabs;
+    struct qn_lower_ref *places; // [program.n_tensors] activations, states and ids
+
+    struct qn_lower_range lists[QN_LIST_COUNT];
+    /* Arg-max of every row goes through the head in blocks of `block_rows`, so that the logits stay
+     * within QN_LOGITS_BYTES: block b covers rows [b × block_rows, …) of the step and has a
+     * step of its own, in slot b of `block_steps`, which shows the kernels just these rows. Its ids
+     * land at b × block_stride bytes of `all_ids`. */
+    struct qn_lower_range *blocks;    // [n_blocks] head
+    struct qn_lower_range *block_ids; // [n_blocks] logits to ids
+    uint32_t n_blocks, block_rows, block_stride;
+
+    uint32_t vocab, sample_vocab;
+    /* Shared buffers. */
+    uint32_t b_params, b_dummy, b_vectors, b_logits, b_all_ids, b_block_steps, b_prefix, b_prefix_n;
+    /* Session buffers. */
+    uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias;
+};
+
+/* Lowers a planned program. Everything lies in `arena`. QN_E_GPU_MEMORY: an activation, a KV cache or one
+ * row of a weight exceeds the device's limits (named). QN_E_UNSUPPORTED: a shape no kernel takes. */
+enum qn_status qn_lower_program(struct qn_lower *out, struct qn_arena *arena,
+                                const struct qn_program *program, const struct qn_gpu_caps *caps,
+                                struct qn_error *err);
+
+/* ---- Inside the room: the parts of lowering ---- */
+
+enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_space space,
+                                   uint64_t bytes, uint32_t usage, const char *what,
+                                   struct qn_error *err);
+/* Appends to an array in the arena that grows by doubling. */
+void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capacity, size_t size);
+/* lower_weights.c: a place for every weight. */
+enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err);
+/* lower_buffers.c: places of activations, states, ids, and the fixed buffers. `fused` [n_ops]: ops whose
+ * work others do, so that their operand must live as long as their result. */
+enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn_error *err);
+/* lower_sample.c: the sampler lists. */
+enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err);
+
+/* What a dispatch is made of, before it has a pipeline and a slot for its parameters. Bindings from
+ * 1 on; a ref of 0 bytes becomes the dummy. Constants in the order of the kernel's list. */
+struct qn_lower_draft {
+    enum qn_kernel_id kernel;
+    const void *params;
+    struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
+    float constants[QN_KERNEL_CONSTANTS];
+    struct qn_lower_dispatch rest; // rows_mul, by_rows, glu, head_dim, tune
+};
+enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_draft *draft,
+                                     struct qn_error *err);
+struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer);
+
+/* ---- Playing ---- */
+
+/* Workgroups of a dispatch for T tokens and R rows; `end` is pos + T. */
+struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
+                             uint32_t r, uint32_t end);
+
+#endif
