@@ -64,13 +64,15 @@ export class Runner {
     this.breathed = performance.now();
   }
 
-  /** @param {{ onProgress?: (p: Progress) => void, signal?: AbortSignal }} [options] */
-  async load({ onProgress = () => {}, signal } = {}) {
+  /** @param {{ onProgress?: (p: Progress) => void, onOpen?: () => void, signal?: AbortSignal }} [options] onOpen: the
+   *  engine knows its model, weights come next */
+  async load({ onProgress = () => {}, onOpen, signal } = {}) {
     onProgress({ phase: 'open', loaded: 0, total: 0 });
     while (!this.core.open()) {
       throwIfAborted(signal);
       await this.files.satisfy(signal);
     }
+    onOpen?.();
     await this.#loadWeights(onProgress, signal);
     while (this.core.checkState() === 'loaded') {
       onProgress({ phase: 'compile', loaded: 1, total: 1 });

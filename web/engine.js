@@ -1,0 +1,111 @@
+// The engine as an application sees it: a worker behind promises and async iterators.
+
+import { ChatCompletions } from './chat.js';
+import { Channel } from './channel.js';
+import { fail, STATUS } from './errors.js';
+
+/** @typedef {import('./runner.js').Progress['phase'] | 'verify'} Phase */
+
+/**
+ * @typedef {object} LoadProgress
+ * @property {Phase} phase 'open', 'download', 'verify', 'upload', 'compile', 'ready'
+ * @property {number} loaded bytes
+ * @property {number} total bytes; 0 while not known
+ * @property {boolean} cached the bytes come from this browser's storage
+ */
+
+/**
+ * @typedef {object} EngineOptions
+ * @property {string | File | File[]} [model] a catalogue name, "hf:org/repo[@revision][/file.gguf]", the URL of a .gguf file
+ *   or of a folder, or files that the user picked; without it the embedded default
+ * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is one, else the CPU
+ * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
+ * @property {'f32' | 'f16'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
+ * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated
+ * @property {'auto' | 'opfs' | 'cache' | 'memory'} [store] where weights are kept
+ * @property {(progress: LoadProgress) => void} [onProgress]
+ * @property {AbortSignal} [signal] aborts loading
+ * @property {Worker} [worker] a worker that runs quern/worker; default: one is started
+ */
+
+/**
+ * @typedef {object} EngineInfo
+ * @property {string} model
+ * @property {'webgpu' | 'cpu'} backend
+ * @property {string} [reason] why the CPU runs although 'auto' was asked for
+ * @property {Record<string, unknown>} device
+ * @property {number} context tokens
+ * @property {string} architecture
+ * @property {string} quantization
+ * @property {number} parameters
+ * @property {Record<string, number>} memory bytes, by kind
+ * @property {string} variant of the wasm module
+ */
+
+/**
+ * Starts an engine in a worker and loads a model.
+ * @param {EngineOptions} [options]
+ * @returns {Promise<Engine>} rejects with a QuernError, or an AbortError when `signal` fires
+ */
+export async function createEngine(options = {}) {
+  const { worker = startWorker(), onProgress, signal, ...rest } = options;
+  const channel = new Channel(worker);
+  try {
+    const info = await channel.call('load', [rest], { signal, onEvent: onProgress });
+    return new Engine(channel, worker, /** @type {EngineInfo} */ (info));
+  } catch (error) {
+    worker.terminate();
+    throw error;
+  }
+}
+
+function startWorker() {
+  // Written out in full so that bundlers find the worker.
+  return new Worker(new URL('./worker.js', import.meta.url), { type: 'module', name: 'quern' });
+}
+
+export class Engine {
+  /** @type {Channel} */
+  #channel;
+  #worker;
+  #disposed = false;
+
+  /** @param {Channel} channel @param {Worker} worker @param {EngineInfo} info */
+  constructor(channel, worker, info) {
+    this.#channel = channel;
+    this.#worker = worker;
+    /** What was loaded, and where it runs. */
+    this.info = info;
+    /** As in OpenAI's SDK. */
+    this.chat = { completions: new ChatCompletions((method, args, options) => this.#call(method, args, options), info.model) };
+  }
+
+  /** @param {string} method @param {unknown[]} args @param {import('./channel.js').CallOptions} [options] */
+  #call(method, args, options) {
+    if (this.#disposed) return Promise.reject(fail(STATUS.E_STATE, 'this engine was disposed of'));
+    return this.#channel.call(method, args, options);
+  }
+
+  /** @param {string} text @returns {Promise<number[]>} ids, with what the tokenizer adds by itself */
+  async tokenize(text) {
+    return /** @type {number[]} */ (await this.#call('tokenize', [text]));
+  }
+
+  /** @param {number[]} ids @returns {Promise<string>} */
+  async detokenize(ids) {
+    return /** @type {string} */ (await this.#call('detokenize', [ids]));
+  }
+
+  /** Memory in bytes now: of the wasm heap, and of GPU buffers. @returns {Promise<{ wasm: number, device: number }>} */
+  async memory() {
+    return /** @type {{ wasm: number, device: number }} */ (await this.#call('memory', []));
+  }
+
+  /** Ends the worker; running requests are rejected. */
+  dispose() {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#channel.close();
+    this.#worker.terminate();
+  }
+}

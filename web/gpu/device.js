@@ -1,0 +1,83 @@
+// Opens a GPU device with what the adapter offers, and says to the engine what it may use.
+
+import { fail, STATUS } from '../errors.js';
+
+/** Features that the engine has variants for (enum qn_gpu_feature). */
+export const FEATURES = /** @type {const} */ (['shader-f16', 'subgroups', 'timestamp-query', 'subgroup-size-control']);
+
+/** Limits that are raised from the specification's defaults to what the adapter has, and the engine's names. */
+const LIMITS = /** @type {const} */ ({
+  maxBinding: 'maxStorageBufferBindingSize',
+  maxBuffer: 'maxBufferSize',
+  maxStorageBuffers: 'maxStorageBuffersPerShaderStage',
+  maxWorkgroupMemory: 'maxComputeWorkgroupStorageSize',
+  maxInvocations: 'maxComputeInvocationsPerWorkgroup',
+  maxWorkgroups: 'maxComputeWorkgroupsPerDimension',
+});
+
+/**
+ * @typedef {object} GpuCaps struct qn_gpu_caps, as the engine's options have it
+ * @property {string[]} features
+ * @property {number} maxBinding bytes
+ * @property {number} maxBuffer bytes
+ * @property {number} maxStorageBuffers
+ * @property {number} maxWorkgroupMemory bytes
+ * @property {number} maxInvocations
+ * @property {number} maxWorkgroups
+ * @property {number} subgroupMin 0: unknown
+ * @property {number} subgroupMax
+ */
+
+/**
+ * @typedef {object} OpenDevice
+ * @property {GPUDevice} device the caller's to destroy
+ * @property {GpuCaps} caps
+ * @property {{ vendor: string, architecture: string, device: string, description: string, fallback: boolean }} info
+ */
+
+/**
+ * @param {GPU | undefined} gpu navigator.gpu, or Dawn's
+ * @param {object} [options]
+ * @param {readonly string[]} [options.features] use these at most; without it all that there are. With an empty
+ *   list the limits stay the specification's defaults too: the device of the smallest conforming machine
+ * @returns {Promise<OpenDevice>}
+ */
+export async function openDevice(gpu, { features } = {}) {
+  if (!gpu) throw fail(STATUS.E_NO_WEBGPU, 'this environment has no navigator.gpu');
+  const adapter = (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? (await gpu.requestAdapter());
+  if (!adapter) throw fail(STATUS.E_NO_WEBGPU, 'no adapter was found');
+  const wanted = FEATURES.filter((f) => adapter.features.has(f) && (features === undefined || features.includes(f)));
+  const minimal = features !== undefined && features.length === 0;
+  /** @type {Record<string, number>} */
+  const requiredLimits = {};
+  if (!minimal) for (const name of Object.values(LIMITS)) requiredLimits[name] = adapter.limits[name];
+  let device;
+  try {
+    // A feature of this list may be unknown to the type definitions of the day.
+    device = await adapter.requestDevice({ requiredFeatures: /** @type {GPUFeatureName[]} */ (/** @type {unknown} */ (wanted)), requiredLimits, label: 'quern' });
+  } catch (error) {
+    throw fail(STATUS.E_NO_WEBGPU, `the adapter gives no device: ${error instanceof Error ? error.message : error}`, error);
+  }
+  const { info } = adapter;
+  return {
+    device,
+    caps: {
+      features: wanted,
+      maxBinding: device.limits.maxStorageBufferBindingSize,
+      maxBuffer: device.limits.maxBufferSize,
+      maxStorageBuffers: device.limits.maxStorageBuffersPerShaderStage,
+      maxWorkgroupMemory: device.limits.maxComputeWorkgroupStorageSize,
+      maxInvocations: device.limits.maxComputeInvocationsPerWorkgroup,
+      maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
+      subgroupMin: info?.subgroupMinSize ?? 0,
+      subgroupMax: info?.subgroupMaxSize ?? 0,
+    },
+    info: {
+      vendor: info?.vendor ?? '',
+      architecture: info?.architecture ?? '',
+      device: info?.device ?? '',
+      description: info?.description ?? '',
+      fallback: /swiftshader|llvmpipe|basic render/i.test(`${info?.architecture} ${info?.description}`),
+    },
+  };
+}

@@ -1,0 +1,167 @@
+// One loaded model and its requests, inside the worker: chooses the backend, opens the source, runs
+// chats one after another on a session whose KV cache is kept between them.
+
+import { Core } from './core.js';
+import { fail, STATUS } from './errors.js';
+import { ModelFiles } from './files.js';
+import { openDevice } from './gpu/device.js';
+import { TapePlayer } from './gpu/player.js';
+import { Runner } from './runner.js';
+import { openSource } from './sources.js';
+import { startThreads } from './threads.js';
+import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
+
+const DELTA_MS = 16; // text is told at most this often
+
+export class Host {
+  /** @type {{ core: Core, runner: Runner, player: TapePlayer | null, session: number } | null} */
+  #loaded = null;
+  /** @type {Promise<unknown>} the end of the line of requests */
+  #line = Promise.resolve();
+
+  core() {
+    if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
+    return this.#loaded.core;
+  }
+
+  /**
+   * @param {import('./engine.js').EngineOptions} options
+   * @param {(progress: import('./engine.js').LoadProgress) => void} tell
+   * @param {AbortSignal} signal
+   * @returns {Promise<import('./engine.js').EngineInfo>}
+   */
+  async load(options, tell, signal) {
+    if (this.#loaded) throw fail(STATUS.E_STATE, 'this worker has loaded a model already');
+    const source = await openSource(options.model, { store: options.store ?? 'auto', tell, signal });
+    const { gpu, reason } = await this.#chooseGpu(options.backend ?? 'auto');
+    const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
+    const variant = bestVariant({ threads });
+    const module = await compile(wasmUrl(variant));
+    const files = new ModelFiles(source.backing);
+    const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
+    /** @type {Runner | undefined} */
+    let runner;
+    const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : null;
+    const core = new Core(module, { files, player: player ?? undefined, memory });
+    const create = { main: source.main, context: options.context ?? 0, kv: options.kv ?? (gpu ? 'f16' : 'f32'), threads, gpu: gpu?.caps ?? null };
+    core.create(create);
+    runner = new Runner(core, files);
+    try {
+      await runner.load({
+        signal,
+        onProgress: (p) => tell({ ...p, cached: source.cached() }),
+        onOpen: () => memory && startThreads(core, module, threads),
+      });
+      await source.done();
+      this.#loaded = { core, runner, player, session: core.createSession() };
+    } catch (error) {
+      core.destroy();
+      gpu?.device.destroy();
+      throw error;
+    }
+    const info = core.info();
+    return {
+      model: source.name,
+      backend: gpu ? 'webgpu' : 'cpu',
+      reason,
+      device: gpu?.description ?? { threads },
+      context: core.sizes().context,
+      architecture: info.architecture,
+      quantization: info.quantization,
+      parameters: info.parameters,
+      memory: info.memory,
+      variant,
+    };
+  }
+
+  /** @param {'auto' | 'webgpu' | 'cpu'} backend */
+  async #chooseGpu(backend) {
+    if (backend === 'cpu') return { gpu: null, reason: undefined };
+    try {
+      return { gpu: await openDevice({}), reason: undefined };
+    } catch (error) {
+      if (backend === 'webgpu') throw error;
+      return { gpu: null, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }
+
+  memory() {
+    const { core, player } = this.#loaded ?? {};
+    return { wasm: core?.memory.buffer.byteLength ?? 0, device: player?.bytes ?? 0 };
+  }
+
+  /**
+   * One chat request; requests wait for each other, in order.
+   * @param {Record<string, unknown>} request
+   * @param {(delta: import('./chat.js').Delta) => void} tell
+   * @param {AbortSignal} signal
+   * @returns {Promise<import('./chat.js').Outcome>}
+   */
+  chat(request, tell, signal) {
+    const turn = this.#line.then(() => this.#chat(request, tell, signal));
+    this.#line = turn.catch(() => {});
+    return turn;
+  }
+
+  /** @param {Record<string, unknown>} request @param {(delta: import('./chat.js').Delta) => void} tell @param {AbortSignal} signal */
+  async #chat(request, tell, signal) {
+    if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
+    if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
+    const { core, runner, session } = this.#loaded;
+    const begun = performance.now();
+    core.startChat(session, { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) });
+    let first = 0;
+    let last = 0;
+    let text = '';
+    let tokens = 0;
+    let told = 0;
+    for await (const event of runner.events(session, signal)) {
+      text += event.text;
+      if (event.kind === 'token') {
+        last = performance.now();
+        first ||= last;
+        tokens++;
+      }
+      if (text && (event.kind === 'done' || performance.now() - told >= DELTA_MS)) {
+        tell({ text, tokens });
+        told = performance.now();
+        text = '';
+      }
+      if (event.kind === 'done') {
+        if (event.finish === 'cancelled') throw new DOMException('the request was aborted', 'AbortError');
+        return { finish: event.finish === 'stop' ? 'stop' : 'length', usage: usageOf(event, begun, first, last) };
+      }
+    }
+    throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
+  }
+}
+
+/**
+ * @param {import('./core.js').CoreEvent} done @param {number} begun @param {number} first @param {number} last
+ * @returns {import('./chat.js').Usage}
+ */
+function usageOf(done, begun, first, last) {
+  const computed = done.promptTokens - done.reusedTokens;
+  const ttft = first ? first - begun : 0;
+  return {
+    prompt_tokens: done.promptTokens,
+    completion_tokens: done.completionTokens,
+    total_tokens: done.promptTokens + done.completionTokens,
+    prompt_tokens_details: { cached_tokens: done.reusedTokens },
+    timings: {
+      time_to_first_token_ms: ttft,
+      prefill_tokens_per_s: ttft ? (1000 * computed) / ttft : 0,
+      decode_tokens_per_s: last > first ? (1000 * (done.completionTokens - 1)) / (last - first) : 0,
+      total_ms: performance.now() - begun,
+    },
+  };
+}
+
+/** @param {URL} url */
+async function compile(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw fail(STATUS.E_NETWORK, `${url}: HTTP ${response.status}`);
+  // Servers that do not know .wasm send another type, which compileStreaming refuses.
+  if (response.headers.get('content-type')?.startsWith('application/wasm')) return WebAssembly.compileStreaming(response);
+  return WebAssembly.compile(await response.arrayBuffer());
+}

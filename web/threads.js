@@ -1,0 +1,19 @@
+// Workers of the CPU backend: each is another instance of the module on the same shared memory, with
+// a stack of its own, and works for the engine's pool until the engine goes.
+
+const STACK = 1 << 17; // bytes
+
+/**
+ * @param {import('./core.js').Core} core an engine that is open
+ * @param {WebAssembly.Module} module
+ * @param {number} threads the engine's own thread counted
+ */
+export function startThreads(core, module, threads) {
+  const pool = core.exports.qn_wasm_pool(core.handle) >>> 0;
+  for (let index = 1; pool && index < threads; index++) {
+    const stack = core.exports.qn_wasm_alloc(STACK) >>> 0;
+    if (!stack) return; // fewer workers only make it slower
+    const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: `quern thread ${index}` });
+    worker.postMessage({ module, memory: core.memory, pool, index, stackTop: stack + STACK });
+  }
+}
