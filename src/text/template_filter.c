@@ -1,0 +1,371 @@
+/* Filters on single values. The parameters' names and defaults are Jinja's. */
+#include "text/template_internal.h"
+
+#define FILTER(name)                                                                               \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+                               const struct qn_tval *a, const struct qn_targs *args)
+#define UNUSED(...) (void)(0, ##__VA_ARGS__)
+
+static bool flag(struct qn_tval v, bool otherwise) {
+    bool truth = otherwise;
+    if (qn_tval_given(v))
+        (void)qn_tval_truth(NULL, &truth, v);
+    return truth;
+}
+
+static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tval v,
+                              int64_t otherwise) {
+    *out = otherwise;
+    if (!qn_tval_given(v) || v.kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
+        return QN_OK;
+    return QN_TFAIL(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
+}
+
+FILTER(do_abs) {
+    UNUSED(a, args);
+    if (self.kind == QN_TVAL_FLOAT) {
+        *out = qn_tval_float(__builtin_fabs(self.as.f));
+        return QN_OK;
+    }
+    int64_t i;
+    if (!qn_tval_as_int(&i, self) || i == INT64_MIN)
+        return QN_TFAIL(&ctx->site, "abs of %s is not possible", qn_tval_type(self));
+    *out = qn_tval_int(i < 0 ? -i : i);
+    return QN_OK;
+}
+
+static enum qn_status change_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
+                                  enum qn_tcase how) {
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    return qn_tstr_case(ctx, out, self, how);
+}
+
+FILTER(do_capitalize) {
+    UNUSED(a, args);
+    return change_case(ctx, out, self, QN_TCASE_CAPITALIZE);
+}
+FILTER(do_lower) {
+    UNUSED(a, args);
+    return change_case(ctx, out, self, QN_TCASE_LOWER);
+}
+FILTER(do_upper) {
+    UNUSED(a, args);
+    return change_case(ctx, out, self, QN_TCASE_UPPER);
+}
+FILTER(do_title) {
+    UNUSED(a, args);
+    return change_case(ctx, out, self, QN_TCASE_WORDS);
+}
+
+FILTER(do_string) {
+    UNUSED(a, args);
+    uint8_t markup = self.kind == QN_TVAL_STR ? self.flags : 0;
+    QN_TRY(qn_tval_to_str(ctx, out, self));
+    out->flags = markup;
+    return QN_OK;
+}
+
+FILTER(do_safe) {
+    UNUSED(a, args);
+    QN_TRY(qn_tval_to_str(ctx, out, self));
+    out->flags = QN_TVAL_MARKUP;
+    return QN_OK;
+}
+
+FILTER(do_escape) {
+    UNUSED(a, args);
+    if (self.kind == QN_TVAL_STR && (self.flags & QN_TVAL_MARKUP)) {
+        *out = self;
+        return QN_OK;
+    }
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    return qn_tstr_escape(ctx, out, self);
+}
+
+FILTER(do_forceescape) {
+    UNUSED(a, args);
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    return qn_tstr_escape(ctx, out, self);
+}
+
+FILTER(do_default) {
+    UNUSED(args);
+    bool truth = true;
+    if (flag(a[1], false))
+        QN_TRY(qn_tval_truth(ctx, &truth, self));
+    if (self.kind == QN_TVAL_UNDEFINED || !truth)
+        *out = qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(""));
+    else
+        *out = self;
+    return QN_OK;
+}
+
+FILTER(do_length) {
+    UNUSED(a, args);
+    int64_t n;
+    QN_TRY(qn_tval_length(ctx, &n, self));
+    *out = qn_tval_int(n);
+    return QN_OK;
+}
+
+FILTER(do_trim) {
+    UNUSED(args);
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    *out = qn_tstr_strip(self, QN_TSTR_LEFT | QN_TSTR_RIGHT, a[0]);
+    return QN_OK;
+}
+
+FILTER(do_replace) {
+    UNUSED(args);
+    int64_t count;
+    struct qn_tval from, to;
+    QN_TRY(int_arg(ctx, &count, a[2], -1));
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    QN_TRY(qn_tval_to_str(ctx, &from, a[0]));
+    QN_TRY(qn_tval_to_str(ctx, &to, a[1]));
+    return qn_tstr_replace(ctx, out, self, from, to, count);
+}
+
+FILTER(do_int) {
+    UNUSED(args);
+    int64_t base, i;
+    double f;
+    QN_TRY(int_arg(ctx, &base, a[1], 10));
+    *out = qn_tval_given(a[0]) ? a[0] : qn_tval_int(0);
+    if (self.kind == QN_TVAL_BIGINT) {
+        *out = self;
+        return QN_OK;
+    }
+    if (self.kind == QN_TVAL_STR && base >= 0 && base <= 36 &&
+        qn_tnum_parse_i64(&i, qn_tval_text(self), (int)base)) {
+        *out = qn_tval_int(i);
+        return QN_OK;
+    }
+    if (qn_tval_as_int(&i, self)) {
+        *out = qn_tval_int(i);
+    } else if (self.kind == QN_TVAL_FLOAT ||
+               (self.kind == QN_TVAL_STR && qn_tnum_parse_f64(&f, qn_tval_text(self)))) {
+        if (self.kind == QN_TVAL_FLOAT)
+            f = self.as.f;
+        if (f > -9.2e18 && f < 9.2e18)
+            *out = qn_tval_int((int64_t)f);
+        else if (f - f == 0)
+            return QN_TFAIL(&ctx->site, "integer overflow");
+    }
+    return QN_OK;
+}
+
+FILTER(do_float) {
+    UNUSED(ctx, args);
+    double f;
+    if (self.kind == QN_TVAL_STR ? qn_tnum_parse_f64(&f, qn_tval_text(self))
+                                 : qn_tval_as_float(&f, self))
+        *out = qn_tval_float(f);
+    else
+        *out = qn_tval_given(a[0]) ? a[0] : qn_tval_float(0);
+    return QN_OK;
+}
+
+FILTER(do_round) {
+    UNUSED(args);
+    int64_t precision;
+    double f, scale = 1;
+    char text[QN_TNUM_TEXT];
+    QN_TRY(int_arg(ctx, &precision, a[0], 0));
+    bool common = !qn_tval_given(a[1]) || (a[1].kind == QN_TVAL_STR &&
+                                           qn_str_is(qn_tval_text(a[1]), "common"));
+    if (precision < -18 || precision > 60 || !qn_tval_as_float(&f, self))
+        return QN_TFAIL(&ctx->site, "this cannot be rounded");
+    if (common && self.kind != QN_TVAL_FLOAT && precision >= 0) {
+        *out = self.kind == QN_TVAL_BOOL ? qn_tval_int(self.as.b) : self;
+        return QN_OK;
+    }
+    for (int64_t i = precision < 0 ? -precision : precision; i > 0; i--)
+        scale *= 10;
+    if (precision < 0)
+        scale = 1 / scale;
+    if (common && precision >= 0) {
+        size_t n = qn_tnum_fixed(text, f, (uint32_t)precision);
+        (void)qn_tnum_parse_f64(&f, (struct qn_str){text, n});
+    } else if (common) {
+        f = __builtin_rint(f * scale) / scale;
+    } else if (a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "ceil")) {
+        f = __builtin_ceil(f * scale) / scale;
+    } else if (a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "floor")) {
+        f = __builtin_floor(f * scale) / scale;
+    } else {
+        return QN_TFAIL(&ctx->site, "method must be common, ceil or floor");
+    }
+    *out = common && self.kind != QN_TVAL_FLOAT ? qn_tval_int((int64_t)f) : qn_tval_float(f);
+    return QN_OK;
+}
+
+static enum qn_status indent_lines(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
+                                   struct qn_tval by, bool first, bool blank) {
+    for (size_t at = 0; at <= s.n;) {
+        const char *p = at < s.n ? memchr(s.as.p + at, '\n', s.n - at) : NULL;
+        size_t end = p ? (size_t)(p - s.as.p) : s.n;
+        QN_TRY(qn_tctx_spend(ctx, 1));
+        if (at == 0 ? first : (end > at || blank))
+            QN_TRY(qn_tsink_str(ctx, sink, by));
+        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, p ? end + 1 : end)));
+        if (!p)
+            break;
+        at = end + 1;
+    }
+    return QN_OK;
+}
+
+FILTER(do_indent) {
+    UNUSED(args);
+    struct qn_tval by = a[0];
+    int64_t width;
+    if (!qn_tval_is_str(by)) {
+        QN_TRY(int_arg(ctx, &width, by, 4));
+        QN_TRY(qn_tstr_repeat(ctx, &by, qn_tval_str(QN_STR(" ")), width));
+    }
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    struct qn_tsink sink;
+    qn_tsink_init(ctx, &sink);
+    enum qn_status status =
+        indent_lines(ctx, &sink, self, by, flag(a[1], false), flag(a[2], false));
+    if (status != QN_OK) {
+        qn_tsink_free(&sink);
+        return status;
+    }
+    return qn_tsink_take(ctx, out, &sink);
+}
+
+FILTER(do_center) {
+    UNUSED(args);
+    int64_t width, n;
+    struct qn_tval left, right;
+    QN_TRY(int_arg(ctx, &width, a[0], 80));
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    QN_TRY(qn_tstr_length(ctx, &n, self));
+    int64_t pad = width > n ? width - n : 0, first = pad / 2 + (pad & width & 1);
+    QN_TRY(qn_tstr_repeat(ctx, &left, qn_tval_str(QN_STR(" ")), first));
+    QN_TRY(qn_tstr_repeat(ctx, &right, qn_tval_str(QN_STR(" ")), pad - first));
+    QN_TRY(qn_tstr_concat(ctx, out, left, self));
+    return qn_tstr_concat(ctx, out, *out, right);
+}
+
+/* truncate(length=255, killwords=False, end='...', leeway=5) */
+FILTER(do_truncate) {
+    UNUSED(args);
+    int64_t length, leeway, n, n_end;
+    struct qn_tval end = qn_tval_given(a[2]) ? a[2] : qn_tval_str(QN_STR("..."));
+    QN_TRY(int_arg(ctx, &length, a[0], 255));
+    QN_TRY(int_arg(ctx, &leeway, a[3], 5));
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    QN_TRY(qn_tval_to_str(ctx, &end, end));
+    QN_TRY(qn_tstr_length(ctx, &n, self));
+    QN_TRY(qn_tstr_length(ctx, &n_end, end));
+    if (length < n_end || leeway < 0)
+        return QN_TFAIL(&ctx->site, "truncate: the length is below that of the end");
+    *out = self;
+    if (n <= length || n - leeway <= length)
+        return QN_OK;
+    size_t at = 0;
+    uint32_t cp;
+    for (int64_t i = 0; i < length - n_end; i++)
+        at += qn_tstr_char(qn_tval_text(self), at, &cp);
+    if (!flag(a[1], false)) {
+        size_t space = at;
+        while (space > 0 && self.as.p[space - 1] != ' ')
+            space--;
+        if (space > 0)
+            at = space - 1;
+    }
+    return qn_tstr_concat(ctx, out, qn_tstr_slice(self, 0, at), end);
+}
+
+FILTER(do_wordcount) {
+    UNUSED(a, args);
+    int64_t n = 0;
+    bool word = false;
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
+    for (size_t at = 0; at < self.n;) {
+        uint32_t cp;
+        at += qn_tstr_char(qn_tval_text(self), at, &cp);
+        bool is_word = cp == '_' || cp >= 0x80 || (cp >= '0' && cp <= '9') ||
+                       ((cp | 0x20) >= 'a' && (cp | 0x20) <= 'z');
+        n += is_word && !word && !qn_tstr_is_space(cp);
+        word = is_word && !qn_tstr_is_space(cp);
+    }
+    *out = qn_tval_int(n);
+    return QN_OK;
+}
+
+FILTER(do_attr) {
+    UNUSED(args);
+    if (!qn_tval_is_str(a[0]))
+        return QN_TFAIL(&ctx->site, "attr needs a name");
+    return qn_tval_attr(ctx, out, self, qn_tval_text(a[0]));
+}
+
+FILTER(do_pprint) {
+    UNUSED(a, args);
+    struct qn_tsink sink;
+    qn_tsink_init(ctx, &sink);
+    enum qn_status status = qn_tval_print(ctx, &sink, self, true);
+    if (status != QN_OK) {
+        qn_tsink_free(&sink);
+        return status;
+    }
+    return qn_tsink_take(ctx, out, &sink);
+}
+
+/* "%s"|format(x) */
+FILTER(do_format) {
+    UNUSED(a);
+    struct qn_tlist list = {.items = (struct qn_tval *)(uintptr_t)args->pos, .n = args->n_pos};
+    if (args->n_named)
+        return QN_TFAIL(&ctx->site, "format takes no named arguments");
+    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    return qn_tformat_percent(ctx, out, self, qn_tlist_value(&list, QN_TVAL_TUPLE));
+}
+
+const struct qn_tfunc *qn_tfunc_find(const struct qn_tfunc *table, size_t n, struct qn_str name) {
+    for (size_t i = 0; i < n; i++)
+        if (qn_str_is(name, table[i].name))
+            return &table[i];
+    return NULL;
+}
+
+const struct qn_tfunc *qn_tfilter_by_name(struct qn_str name) {
+    static const struct qn_tfunc table[] = {
+        {"abs", "", 0, do_abs},
+        {"attr", "name", 1, do_attr},
+        {"capitalize", "", 0, do_capitalize},
+        {"center", "width", 0, do_center},
+        {"count", "", 0, do_length},
+        {"d", "default_value boolean", 0, do_default},
+        {"default", "default_value boolean", 0, do_default},
+        {"e", "", 0, do_escape},
+        {"escape", "", 0, do_escape},
+        {"float", "default", 0, do_float},
+        {"forceescape", "", 0, do_forceescape},
+        {"format", NULL, 0, do_format},
+        {"from_json", "", 0, qn_tfilter_from_json},
+        {"fromjson", "", 0, qn_tfilter_from_json},
+        {"indent", "width first blank", 0, do_indent},
+        {"int", "default base", 0, do_int},
+        {"length", "", 0, do_length},
+        {"lower", "", 0, do_lower},
+        {"pprint", "", 0, do_pprint},
+        {"replace", "old new count", 2, do_replace},
+        {"round", "precision method", 0, do_round},
+        {"safe", "", 0, do_safe},
+        {"string", "", 0, do_string},
+        {"title", "", 0, do_title},
+        {"tojson", "ensure_ascii indent separators sort_keys", 0, qn_tfilter_tojson},
+        {"trim", "chars", 0, do_trim},
+        {"truncate", "length killwords end leeway", 0, do_truncate},
+        {"upper", "", 0, do_upper},
+        {"wordcount", "", 0, do_wordcount},
+    };
+    const struct qn_tfunc *found = qn_tfunc_find(table, sizeof table / sizeof *table, name);
+    return found ? found : qn_tfilter_list_by_name(name);
+}
