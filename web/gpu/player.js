@@ -44,6 +44,7 @@ export class TapePlayer {
     this.told = Promise.resolve();
     /** @type {Promise<unknown>[]} creations since the last fence */
     this.creating = [];
+    this.scoped = false;
     this.closed = false;
     device.addEventListener?.('uncapturederror', this.#uncaptured);
     device.lost.then((info) => this.#lost(info.message || info.reason || 'no reason given'));
@@ -83,25 +84,31 @@ export class TapePlayer {
   play(memory, pointer, n) {
     if (this.closed) return STATUS.E_GPU_LOST;
     const words = new Uint32Array(memory.buffer, pointer, n);
-    let scoped = false;
     try {
-      scoped = this.#creates(words);
-      if (scoped) {
-        this.device.pushErrorScope('validation');
-        this.device.pushErrorScope('out-of-memory');
-      }
+      if (this.#creates(words)) this.#openScopes();
       this.#play(words, memory.buffer);
       return STATUS.OK;
     } catch (error) {
       // Dawn and browsers throw a TypeError or RangeError where a value cannot even be converted.
-      this.#inOrder(() => this.#error(error instanceof TapeError ? STATUS.E_INTERNAL : STATUS.E_GPU, String(error)));
-      return error instanceof TapeError ? STATUS.E_INTERNAL : STATUS.E_GPU;
+      const status = error instanceof TapeError ? STATUS.E_INTERNAL : STATUS.E_GPU;
+      this.#inOrder(() => this.#error(status, String(error)));
+      return status;
     } finally {
-      if (scoped) {
-        this.#closeScope(STATUS.E_GPU_MEMORY);
-        this.#closeScope(STATUS.E_GPU);
-      }
+      this.#closeScopes();
     }
+  }
+
+  #openScopes() {
+    this.device.pushErrorScope('validation');
+    this.device.pushErrorScope('out-of-memory');
+    this.scoped = true;
+  }
+
+  #closeScopes() {
+    if (!this.scoped) return;
+    this.scoped = false;
+    this.#closeScope(STATUS.E_GPU_MEMORY);
+    this.#closeScope(STATUS.E_GPU);
   }
 
   /** @param {number} status of an error in the innermost scope */
@@ -282,17 +289,14 @@ export class TapePlayer {
 
   /** @param {number} tag */
   #fence(tag) {
+    const scoped = this.scoped;
+    this.#closeScopes(); // what they caught is told before the fence
+    if (scoped) this.#openScopes();
     const pending = Promise.all(this.creating);
     this.creating = [];
-    // Errors of the very tape that the fence stands in are told when its scopes close, after play():
-    // take the place in the queue one turn later.
-    queueMicrotask(() => {
-      const own = Promise.all(this.creating);
-      this.#inOrder(async () => {
-        await pending;
-        await own;
-        this.#emit({ kind: EVENT.FENCE, tag, status: STATUS.OK });
-      });
+    this.#inOrder(async () => {
+      await pending;
+      this.#emit({ kind: EVENT.FENCE, tag, status: STATUS.OK });
     });
   }
 
