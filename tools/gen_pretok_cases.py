@@ -1,0 +1,78 @@
+#!/usr/bin/env python3
+"""Writes tests/data/text/pretok.json: random texts cut by the regular expressions themselves.
+
+    pip install regex; python3 tools/gen_pretok_cases.py > tests/data/text/pretok.json
+
+Only characters assigned in the Unicode version of the generated tables are used. The last numbers are
+checksums (FNV-1a, 64 bits) of NFC over all code points, by Python's unicodedata.
+"""
+import json
+import random
+import unicodedata as ud
+
+import regex
+
+C = "'s|'t|'re|'ve|'m|'ll|'d"
+TAIL = r"|\s*[\r\n]+|\s+(?!\S)|\s+"
+UP, LOW = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+PRE = r"[^\r\n\p{L}\p{N}]?"
+PATTERNS = {
+    "gpt2": C + r"| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
+    "llama3": f"(?i:{C})|{PRE}" + r"\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*" + TAIL,
+    "qwen2": f"(?i:{C})|{PRE}" + r"\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*" + TAIL,
+    "qwen35": f"(?i:{C})|{PRE}" + r"[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*" + TAIL,
+    "o200k": f"{PRE}{UP}*{LOW}+(?i:{C})?|{PRE}{UP}+{LOW}*(?i:{C})?" + r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*" + TAIL,
+}
+PARTS = (
+    [" ", "  ", "   ", "\n", "\r\n", "\t", "\n\n", " \n", "\u00a0", "\u3000", "\u2028", "\x85", "\x1c", "\u200b"]
+    + ["'s", "'S", "'\u017f", "'t", "'re", "'RE", "'rE", "'ve", "'m", "'LL", "'ll", "'d", "'", "''", "'x", "\u2019s"]
+    + ["a", "word", "Word", "WORD", "camelCase", "XMLHttp", "\u00e9", "e\u0301", "\u01c5", "\u02b0", "\u4e2d\u6587", "\u0e01\u0e34", "\u0928\u092e\u0938\u094d\u0924\u0947", "\u0301", "\u0903"]
+    + ["1", "12", "123", "1234", "\u0663", "\u00b2", "\u00bd", "\u2167", "3.14"]
+    + ["!", "...", "//", "/", "-", "_", "+=", "$", "\u20ac", "\u2026", "\U0001f600", "\U0001f468\u200d\U0001f469", "\ufe0f", "\x00", "\x7f", "<|x|>"]
+)
+
+
+def text(rng):
+    out = []
+    for _ in range(rng.randrange(1, 12)):
+        if rng.random() < 0.15:
+            c = chr(rng.randrange(0x20, 0x3000 if rng.random() < 0.7 else 0x20000))
+            if ud.category(c) not in ("Cn", "Cs", "Co"):
+                out.append(c)
+        else:
+            out.append(rng.choice(PARTS))
+    return "".join(out)
+
+
+def fnv(h, data):
+    for b in data:
+        h = (h ^ b) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return h
+
+
+def nfc_checksum(before, after):
+    h = 0xCBF29CE484222325
+    for c in range(0x32000):
+        if not 0xD800 <= c < 0xE000:
+            h = fnv(h, ud.normalize("NFC", before + chr(c) + after).encode() + b"\n")
+    return "%016x" % h
+
+
+rng = random.Random(20)
+cases = []
+for name, pattern in PATTERNS.items():
+    compiled = regex.compile(pattern)
+    seen = set()
+    while len(seen) < 250:
+        s = text(rng)
+        if s and s not in seen:
+            seen.add(s)
+            cut = [m.group() for m in compiled.finditer(s)]
+            assert "".join(cut) == s
+            cases.append({"pattern": name, "words": cut})
+print('{"regexes":' + json.dumps(PATTERNS) + ',"cases":[')
+print(",\n".join(json.dumps(c) for c in cases))
+print("],\"nfc\":[")
+AROUND = [("", ""), ("A", "\u0301"), ("\u0044\u0307", "\u0323\u0301"), ("\u1100", "\u11a8"), ("\u0915\u0301\u0327", "\u093c")]
+print(",\n".join(json.dumps({"before": b, "after": a, "fnv": nfc_checksum(b, a)}) for b, a in AROUND))
+print("]}")
