@@ -32,7 +32,15 @@ export class Host {
    */
   async load(options, tell, signal) {
     if (this.#loaded) throw fail(STATUS.E_STATE, 'this worker has loaded a model already');
-    const source = await openSource(options.model, { store: options.store ?? 'auto', tell, signal });
+    /** @type {import('./runner.js').Progress} */
+    let progress = { phase: 'open', loaded: 0, total: 0 };
+    const report = () => {
+      const { received, cached } = source.traffic();
+      // Downloading and uploading overlap; the one that is behind is what people wait for.
+      const downloading = !cached && progress.phase === 'upload' && received < progress.total;
+      tell(downloading ? { phase: 'download', loaded: received, total: progress.total, cached } : { ...progress, cached });
+    };
+    const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
     const { gpu, reason } = await this.#chooseGpu(options.backend ?? 'auto');
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ threads });
@@ -49,7 +57,10 @@ export class Host {
     try {
       await runner.load({
         signal,
-        onProgress: (p) => tell({ ...p, cached: source.cached() }),
+        onProgress: (p) => {
+          progress = p;
+          report();
+        },
         onOpen: () => memory && startThreads(core, module, threads),
       });
       await source.done();

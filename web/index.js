@@ -8,4 +8,4 @@
 export { createEngine, Engine } from './engine.js';
 export { QuernError } from './errors.js';
 export { catalog, findModel } from './catalog.js';
-export { deleteModel, deviceReport, storedModels } from './manage.js';
+export { deleteModel, deviceReport, storedModel, storedModels } from './manage.js';

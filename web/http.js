@@ -1,0 +1,141 @@
+// Files behind URLs: sizes and ranges, with retries, a count of the bytes as they arrive, and clear
+// errors. Servers that ignore Range are borne.
+
+import { fail, STATUS } from './errors.js';
+
+const TRIES = 4;
+const FIRST_WAIT_MS = 400;
+
+/** @typedef {(bytes: number) => void} OnBytes told of every piece that arrives, in bytes */
+
+/** @param {number} ms @param {AbortSignal} [signal] */
+function wait(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => resolve(undefined), ms);
+    signal?.addEventListener('abort', () => {
+      clearTimeout(timer);
+      reject(new DOMException('the operation was aborted', 'AbortError'));
+    }, { once: true });
+  });
+}
+
+/** @param {unknown} error */
+const aborted = (error) => error instanceof DOMException && error.name === 'AbortError';
+
+/**
+ * Tries again what a bad moment broke: network failures, 429 and 5xx.
+ * @template T @param {string} url @param {AbortSignal | undefined} signal @param {() => Promise<T>} attempt @returns {Promise<T>}
+ */
+async function persist(url, signal, attempt) {
+  for (let i = 1; ; i++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (aborted(error) || signal?.aborted) throw new DOMException('the operation was aborted', 'AbortError');
+      const retry = error instanceof TypeError || /** @type {any} */ (error)?.retry === true;
+      if (!retry || i === TRIES) {
+        if (error instanceof TypeError) throw fail(STATUS.E_NETWORK, `${url}: ${error.message}`, error);
+        throw error;
+      }
+      await wait(FIRST_WAIT_MS * 2 ** (i - 1), signal);
+    }
+  }
+}
+
+/** @param {string} url @param {Response} response */
+function refused(url, response) {
+  const error = fail(STATUS.E_NETWORK, `${url}: HTTP ${response.status}`);
+  return Object.assign(error, { retry: response.status === 429 || response.status >= 500 });
+}
+
+/** @implements {Pick<import('./files.js').Backing, 'size' | 'read'>} */
+export class HttpFiles {
+  /** @param {string} base URL that ends in '/' @param {OnBytes} [onBytes] */
+  constructor(base, onBytes = () => {}) {
+    this.base = base;
+    this.onBytes = onBytes;
+  }
+
+  /** @param {string} name */
+  url(name) {
+    return new URL(name.split('/').map(encodeURIComponent).join('/'), this.base).href;
+  }
+
+  /** @param {string} name @param {AbortSignal} [signal] @returns {Promise<number | null>} */
+  size(name, signal) {
+    const url = this.url(name);
+    return persist(url, signal, async () => {
+      const head = await fetch(url, { method: 'HEAD', signal });
+      if (head.status === 404 || head.status === 410) return null;
+      const length = head.headers.get('content-length');
+      // A compressed transfer tells the length of the compressed body.
+      if (head.ok && length !== null && !head.headers.get('content-encoding')) return Number(length);
+      return this.#sizeFromRange(url, signal);
+    });
+  }
+
+  /** @param {string} url @param {AbortSignal} [signal] */
+  async #sizeFromRange(url, signal) {
+    const response = await fetch(url, { headers: { range: 'bytes=0-0' }, signal });
+    if (response.status === 404 || response.status === 410) return null;
+    if (!response.ok) throw refused(url, response);
+    const total = /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1];
+    if (total) {
+      await response.body?.cancel();
+      return Number(total);
+    }
+    return (await response.arrayBuffer()).byteLength;
+  }
+
+  /** @param {string} name @param {number} offset @param {number} n @param {AbortSignal} [signal] @returns {Promise<Uint8Array>} */
+  read(name, offset, n, signal) {
+    const url = this.url(name);
+    if (n === 0) return Promise.resolve(new Uint8Array(0));
+    let counted = 0; // a retry does not count twice
+    return persist(url, signal, async () => {
+      const response = await fetch(url, { headers: { range: `bytes=${offset}-${offset + n - 1}` }, signal });
+      if (!response.ok || !response.body) throw refused(url, response);
+      const skip = response.status === 206 ? 0 : offset; // 200: the whole file comes
+      const out = new Uint8Array(n);
+      let at = -skip;
+      const reader = response.body.getReader();
+      while (at < n) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        const from = Math.max(0, -at);
+        if (from < value.length) {
+          const part = value.subarray(from, from + n - Math.max(at, 0));
+          out.set(part, Math.max(at, 0));
+        }
+        at += value.length;
+        if (at > counted) {
+          this.onBytes(Math.min(at, n) - counted);
+          counted = Math.min(at, n);
+        }
+      }
+      await reader.cancel();
+      if (at < n) throw Object.assign(fail(STATUS.E_TRUNCATED, `${url}: ${Math.max(at, 0)} of ${n} bytes from ${offset}`), { retry: true });
+      return out;
+    });
+  }
+}
+
+/** Files that the user picked. @implements {Pick<import('./files.js').Backing, 'size' | 'read'>} */
+export class BlobFiles {
+  /** @param {File[]} files */
+  constructor(files) {
+    this.files = new Map(files.map((f) => [f.name, f]));
+  }
+
+  /** @param {string} name */
+  async size(name) {
+    return this.files.get(name)?.size ?? null;
+  }
+
+  /** @param {string} name @param {number} offset @param {number} n */
+  async read(name, offset, n) {
+    const file = this.files.get(name);
+    if (!file) throw fail(STATUS.E_NOT_FOUND, name);
+    return new Uint8Array(await file.slice(offset, offset + n).arrayBuffer());
+  }
+}

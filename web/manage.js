@@ -1,0 +1,57 @@
+// What this browser keeps and what this device can do: for model pickers and settings pages.
+
+import { openDevice } from './gpu/device.js';
+import { resolveModel } from './sources.js';
+import { CACHE_PREFIX, opfsRoot, openStore, storeKey } from './store.js';
+
+/**
+ * Bytes of a model that are kept in this browser.
+ * @param {string} model as for createEngine
+ * @returns {Promise<{ bytes: number, files: number, store: 'opfs' | 'cache' | 'memory' }>}
+ */
+export async function storedModel(model) {
+  const { base } = resolveModel(model);
+  for (const kind of /** @type {const} */ (['opfs', 'cache'])) {
+    try {
+      const store = await openStore(base, kind);
+      const meta = JSON.parse((await store.readMeta()) ?? 'null');
+      if (!meta) continue;
+      let bytes = 0;
+      const files = Object.values(/** @type {import('./store.js').Meta['files']} */ (meta.files)).filter((f) => f.size !== null);
+      for (const f of files) bytes += Math.min(Object.keys(f.blocks).length * (8 << 20), f.size ?? 0);
+      return { bytes, files: files.length, store: kind };
+    } catch {
+      // Not available here: nothing is kept in it.
+    }
+  }
+  return { bytes: 0, files: 0, store: 'memory' };
+}
+
+/** @param {string[]} models @returns {Promise<Record<string, number>>} bytes kept, by model */
+export async function storedModels(models) {
+  const entries = await Promise.all(models.map(async (m) => [m, (await storedModel(m)).bytes]));
+  return Object.fromEntries(entries);
+}
+
+/** Deletes what is kept of a model. @param {string} model as for createEngine */
+export async function deleteModel(model) {
+  const key = await storeKey(resolveModel(model).base);
+  await Promise.allSettled([opfsRoot().then((root) => root.removeEntry(key, { recursive: true })), caches.delete(CACHE_PREFIX + key)]);
+}
+
+/**
+ * What runs here, and how much may be kept.
+ * @returns {Promise<{ webgpu: boolean, reason?: string, device: Record<string, unknown>, maxBuffer: number, quota: number, usage: number, memory: number }>}
+ *   sizes in bytes; 0: not known
+ */
+export async function deviceReport() {
+  const { quota = 0, usage = 0 } = await navigator.storage?.estimate().catch(() => ({})) ?? {};
+  const memory = ((/** @type {{ deviceMemory?: number }} */ (navigator)).deviceMemory ?? 0) * 2 ** 30;
+  try {
+    const { device, description, caps } = await openDevice({});
+    device.destroy();
+    return { webgpu: true, device: description, maxBuffer: caps.maxBuffer, quota, usage, memory };
+  } catch (error) {
+    return { webgpu: false, reason: error instanceof Error ? error.message : String(error), device: {}, maxBuffer: 0, quota, usage, memory };
+  }
+}
