@@ -1,0 +1,417 @@
+/* The GPU backend on the reference host gives what the CPU backend gives: for every weight format,
+ * chunking, sampler and number of steps in flight. */
+#include "tests/c/webgpu_bench.h"
+
+#define PROMPT 33
+#define VOCAB 307
+
+static const struct model_shape base = {
+    .type = QN_W_Q4,
+    .scale = QN_DTYPE_F16,
+    .hidden = 64,
+    .n_heads = 4,
+    .n_kv_heads = 2,
+    .head_dim = 16,
+    .n_rot = 16,
+    .mlp = 96,
+    .vocab = VOCAB,
+    .act = QN_ACT_SILU,
+    .kv = QN_DTYPE_F32,
+    .context = 160,
+    .max_tokens = 40,
+};
+
+static uint32_t prompt[PROMPT];
+
+static void open_model(struct model *m, struct pair *p, const struct model_shape *shape,
+                       const struct qn_gpu_caps *caps) {
+    model_build(m, shape, qn_allocator_default());
+    CHECK_MSG(m->err.status == QN_OK, "%s", m->err.text);
+    if (!pair_open(p, &m->program, caps))
+        exit(test_done("webgpu_backend"));
+    m->seed = 1;
+    for (uint32_t i = 0; i < m->program.n_weights; i++)
+        model_fill_weight(m, p->cpu, i);
+    m->seed = 1;
+    for (uint32_t i = 0; i < m->program.n_weights; i++)
+        model_fill_weight(m, p->gpu, i);
+    pair_finish(p);
+}
+
+static void close_model(struct model *m, struct pair *p) {
+    pair_close(p);
+    qn_arena_free(&m->arena);
+}
+
+/* Logits after the prompt, in chunks of 1, 2, 7, 16 and 33, and after eight greedy tokens more. */
+static void check_model(const char *name, const struct model_shape *shape,
+                        const struct qn_gpu_caps *caps) {
+    static const uint32_t chunks[] = {1, 2, 7, 16, 33};
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, shape, caps);
+    struct qn_step_result want, have;
+    for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
+        struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
+        bool ok = prefill(p.cpu, NULL, c, prompt, PROMPT, 33, true, QN_WANT_LOGITS, &want) &&
+                  prefill(p.gpu, p.host, g, prompt, PROMPT, chunks[i], true, QN_WANT_LOGITS, &have);
+        for (uint32_t k = 0; ok && k < 8; k++) {
+            double error = relative_error(have.logits, want.logits, shape->vocab);
+            CHECK_MSG(error < 1e-5, "%s: chunk %u, token %u: error %g", name, chunks[i], k, error);
+            CHECK_MSG(have.token == want.token, "%s: chunk %u, token %u: %u instead of %u", name,
+                      chunks[i], k, have.token, want.token);
+            struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS};
+            ok = step_once(p.cpu, NULL, c, &next, &want) &&
+                 step_once(p.gpu, p.host, g, &next, &have);
+        }
+        p.cpu->ops->session_destroy(p.cpu, c);
+        p.gpu->ops->session_destroy(p.gpu, g);
+    }
+    close_model(&m, &p);
+}
+
+static void test_formats(void) {
+    static const struct {
+        const char *name;
+        enum qn_wtype type;
+        enum qn_dtype scale;
+    } formats[] = {
+        {"f32", QN_W_F32, QN_DTYPE_NONE},   {"f16", QN_W_F16, QN_DTYPE_NONE},
+        {"bf16", QN_W_BF16, QN_DTYPE_NONE}, {"q8/f16", QN_W_Q8, QN_DTYPE_F16},
+        {"q8/f32", QN_W_Q8, QN_DTYPE_F32},  {"q4/f16", QN_W_Q4, QN_DTYPE_F16},
+        {"q4/bf16", QN_W_Q4, QN_DTYPE_BF16}, {"q4/f32", QN_W_Q4, QN_DTYPE_F32},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        struct model_shape shape = base;
+        shape.type = formats[i].type;
+        shape.scale = formats[i].scale;
+        check_model(formats[i].name, &shape, NULL);
+    }
+}
+
+static void test_shapes(void) {
+    struct model_shape shape = base;
+    shape.hidden = 96; // three groups: rows of 6 bytes of scales, in pieces of odd rows
+    shape.vocab = 305;
+    shape.interleaved = true;
+    shape.window = 9;
+    shape.act = QN_ACT_GELU_TANH;
+    check_model("odd rows, window", &shape, NULL);
+    shape = base;
+    shape.no_fusion = true;
+    shape.kv = QN_DTYPE_F16;
+    shape.n_rot = 8;
+    check_model("no fusion, f16 cache", &shape, NULL);
+    shape = base;
+    shape.type = QN_W_F16;
+    shape.hidden = 50; // no multiple of 4: no matvec
+    shape.mlp = 33;
+    shape.n_heads = shape.n_kv_heads = 3;
+    check_model("odd columns", &shape, NULL);
+    shape.act = QN_ACT_RELU;
+    shape.type = QN_W_Q8;
+    shape.n_heads = 16;
+    shape.n_kv_heads = 1;
+    check_model("many heads to one", &shape, NULL);
+}
+
+/* Small limits: weights in several slabs, the arg-max of all rows in several blocks. */
+static void test_limits(void) {
+    struct qn_gpu_caps caps = {.max_binding = 28 << 10};
+    struct model_shape shape = base;
+    shape.type = QN_W_F16;
+    check_model("slabs", &shape, &caps);
+    caps.max_binding = 1024;
+    struct model m;
+    struct qn_ref_host *host;
+    struct qn_backend *gpu;
+    struct qn_error err = {0};
+    model_build(&m, &base, qn_allocator_default());
+    CHECK(qn_ref_host_create(&host, qn_allocator_default(), &caps) == QN_OK);
+    struct qn_gpu_host interface = qn_ref_host_interface(host);
+    CHECK(qn_gpu_backend_create(&gpu, qn_allocator_default(), &m.program, &interface, &err) ==
+          QN_E_GPU_MEMORY);
+    CHECK(gpu == NULL && strstr(err.text, "1024"));
+    qn_ref_host_destroy(host);
+    qn_arena_free(&m.arena);
+}
+
+static void test_argmax_all(void) {
+    static const uint64_t bindings[] = {0, 24 << 10, 4096};
+    for (size_t i = 0; i < 3; i++) {
+        struct model_shape shape = base;
+        struct qn_gpu_caps caps = {.max_binding = bindings[i]};
+        struct model m;
+        struct pair p;
+        if (i == 2) { // blocks of three rows, which go through the head as matvecs
+            shape.hidden = 32;
+            shape.max_tokens = 7;
+            shape.mlp = 32;
+            shape.n_heads = shape.n_kv_heads = 1;
+            shape.context = 40;
+        }
+        open_model(&m, &p, &shape, &caps);
+        m.program.sample_vocab = 0;
+        uint32_t chunk = i == 2 ? 7 : PROMPT;
+        struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
+        for (uint32_t at = 0; at < PROMPT; at += chunk) {
+            struct qn_step_result want, have;
+            uint32_t t = qn_min_u32(chunk, PROMPT - at);
+            struct qn_step step = {prompt + at, t, at, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+            if (!step_once(p.cpu, NULL, c, &step, &want) ||
+                !step_once(p.gpu, p.host, g, &step, &have))
+                break;
+            CHECK(have.n == t && want.n == t && have.sampled && have.token == want.token);
+            for (uint32_t r = 0; r < t; r++)
+                CHECK_MSG(have.argmax[r] == want.argmax[r], "row %u: %u instead of %u", at + r,
+                          have.argmax[r], want.argmax[r]);
+            CHECK(relative_error(have.logits, want.logits, shape.vocab) < 1e-5);
+            CHECK(have.argmax[t - 1] == have.token);
+        }
+        p.cpu->ops->session_destroy(p.cpu, c);
+        p.gpu->ops->session_destroy(p.gpu, g);
+        close_model(&m, &p);
+    }
+}
+
+/* Padding of the vocabulary is never sampled, but its logits are handed out. */
+static void test_sample_vocab(void) {
+    struct model m;
+    struct pair p;
+    model_build(&m, &base, qn_allocator_default());
+    m.program.sample_vocab = 40;
+    CHECK(pair_open(&p, &m.program, NULL));
+    for (int b = 0; b < 2; b++) {
+        m.seed = 1;
+        for (uint32_t i = 0; i < m.program.n_weights; i++)
+            model_fill_weight(&m, b ? p.cpu : p.gpu, i);
+    }
+    pair_finish(&p);
+    struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
+    struct qn_step_result want, have;
+    struct qn_step step = {prompt, PROMPT, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+    CHECK(step_once(p.cpu, NULL, c, &step, &want) && step_once(p.gpu, p.host, g, &step, &have));
+    CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5);
+    CHECK(have.token == want.token && have.token < 40);
+    for (uint32_t r = 0; r < PROMPT; r++)
+        CHECK(have.argmax[r] == want.argmax[r] && have.argmax[r] < 40);
+    p.cpu->ops->session_destroy(p.cpu, c);
+    p.gpu->ops->session_destroy(p.gpu, g);
+    close_model(&m, &p);
+}
+
+/* Twenty tokens from each sampler, up to four steps in flight, results arriving late. */
+static void check_sampling(struct pair *p, const char *name, const struct qn_sampling *sampling) {
+    struct qn_error err = {0};
+    struct qn_backend_session *c = session_open(p->cpu), *g = session_open(p->gpu);
+    uint32_t want[20], have[20], n = 0;
+    struct qn_step_result r;
+    CHECK(p->cpu->ops->begin(p->cpu, c, sampling, prompt, PROMPT, &err) == QN_OK);
+    CHECK_MSG(p->gpu->ops->begin(p->gpu, g, sampling, prompt, PROMPT, &err) == QN_OK, "%s",
+              err.text);
+    for (uint32_t k = 0; k < 20; k++) {
+        struct qn_step step = {k ? NULL : prompt, k ? 0 : PROMPT, k ? PROMPT + k - 1 : 0, true, 0};
+        if (!step_once(p->cpu, NULL, c, &step, &r))
+            return;
+        want[k] = r.token;
+    }
+    qn_null_host_hold(qn_ref_host_checks(p->host), true);
+    for (uint32_t sent = 0; n < 20;) {
+        bool ready = false;
+        while (sent < 20 && sent - n < p->gpu->max_in_flight) {
+            struct qn_step step = {sent ? NULL : prompt, sent ? 0 : PROMPT,
+                                   sent ? PROMPT + sent - 1 : 0, true, 0};
+            if (!CHECK_MSG(p->gpu->ops->enqueue(p->gpu, g, &step, &err) == QN_OK, "%s", err.text))
+                return;
+            sent++;
+        }
+        CHECK(p->gpu->ops->poll(p->gpu, g, &r, &ready, &err) == QN_OK && !ready);
+        qn_null_host_hold(qn_ref_host_checks(p->host), false);
+        CHECK(pump(p->host, p->gpu) == QN_OK);
+        qn_null_host_hold(qn_ref_host_checks(p->host), true);
+        for (; n < sent; n++) {
+            CHECK(p->gpu->ops->poll(p->gpu, g, &r, &ready, &err) == QN_OK && ready && r.sampled);
+            have[n] = r.token;
+        }
+    }
+    qn_null_host_hold(qn_ref_host_checks(p->host), false);
+    for (uint32_t k = 0; k < 20; k++)
+        CHECK_MSG(have[k] == want[k], "%s: token %u is %u instead of %u", name, k, have[k],
+                  want[k]);
+    p->cpu->ops->session_destroy(p->cpu, c);
+    p->gpu->ops->session_destroy(p->gpu, g);
+}
+
+static void test_sampling(void) {
+    static const uint32_t ids[] = {5, 9, 5, 300};
+    static const float bias[] = {3.0f, 50.0f, -1.0f, -100.0f};
+    static const struct {
+        const char *name;
+        struct qn_sampling s;
+    } cases[] = {
+        {"greedy", {.temperature = 0}},
+        {"draw", {.temperature = 1.0f, .seed = 1}},
+        {"hot", {.temperature = 1.7f, .seed = 0x123456789abcdefull}},
+        {"top-k", {.temperature = 1.0f, .top_k = 5, .seed = 2}},
+        {"top-p", {.temperature = 1.0f, .top_p = 0.7f, .seed = 3}},
+        {"min-p", {.temperature = 1.2f, .min_p = 0.1f, .seed = 4}},
+        {"all", {.temperature = 0.8f, .top_k = 40, .top_p = 0.9f, .min_p = 0.02f, .seed = 5}},
+        {"repetition", {.repetition_penalty = 1.3f}},
+        {"frequency", {.frequency_penalty = 0.6f, .presence_penalty = 0.4f}},
+        {"drawn with penalties",
+         {.temperature = 0.9f, .repetition_penalty = 1.1f, .frequency_penalty = 0.3f, .seed = 6}},
+        {"bias", {.bias_ids = ids, .bias = bias, .n_bias = 4}},
+        {"drawn with bias",
+         {.temperature = 1.0f, .top_k = 3, .seed = 7, .bias_ids = ids, .bias = bias, .n_bias = 4}},
+    };
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, &base, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_sampling(&p, cases[i].name, &cases[i].s);
+    close_model(&m, &p);
+}
+
+/* Two sessions taking turns are what each would be alone; a cache is rewound and written again. */
+static void test_sessions(void) {
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, &base, NULL);
+    struct qn_backend_session *c[2], *g[2];
+    struct qn_step_result want, have;
+    for (int i = 0; i < 2; i++) {
+        c[i] = session_open(p.cpu);
+        g[i] = session_open(p.gpu);
+        CHECK(prefill(p.cpu, NULL, c[i], prompt + i, 20, 20, true, 0, &want));
+        CHECK(prefill(p.gpu, p.host, g[i], prompt + i, 20, 9, true, 0, &have));
+        CHECK(want.token == have.token);
+    }
+    for (uint32_t k = 0; k < 12; k++) {
+        uint32_t i = k & 1;
+        struct qn_step step = {NULL, 0, 20 + k / 2, true, 0};
+        CHECK(step_once(p.cpu, NULL, c[i], &step, &want) &&
+              step_once(p.gpu, p.host, g[i], &step, &have));
+        CHECK(want.token == have.token);
+    }
+    // Rewind the first to position 10 and go on with other ids.
+    struct qn_step again = {prompt + 3, 7, 10, true, QN_WANT_LOGITS};
+    CHECK(step_once(p.cpu, NULL, c[0], &again, &want) &&
+          step_once(p.gpu, p.host, g[0], &again, &have));
+    CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5 && have.token == want.token);
+    // A step that samples nothing, then one that would need its token.
+    struct qn_step silent = {prompt, 3, 17, false, 0}, blind = {NULL, 0, 20, true, 0};
+    CHECK(step_once(p.gpu, p.host, g[0], &silent, &have));
+    CHECK(p.gpu->ops->enqueue(p.gpu, g[0], &blind, NULL) == QN_E_STATE);
+    for (int i = 0; i < 2; i++) {
+        p.cpu->ops->session_destroy(p.cpu, c[i]);
+        p.gpu->ops->session_destroy(p.gpu, g[i]);
+    }
+    close_model(&m, &p);
+}
+
+static void test_refusals(void) {
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, &base, NULL);
+    const struct qn_backend_ops *ops = p.gpu->ops;
+    struct qn_backend_session *g = session_open(p.gpu);
+    struct qn_step_result r;
+    bool ready;
+    struct qn_step step = {NULL, 0, 0, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_STATE); // nothing sampled yet
+    CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);
+    uint32_t bad[1] = {VOCAB};
+    step = (struct qn_step){bad, 1, 0, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT);
+    step = (struct qn_step){prompt, 41, 0, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_LIMIT);
+    step = (struct qn_step){prompt, 2, 1, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT); // a gap
+    step = (struct qn_step){prompt, 2, 159, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_CONTEXT);
+    CHECK(ops->finish(p.gpu, NULL) == QN_E_STATE);
+    step = (struct qn_step){prompt, 2, 0, true, 0};
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
+    CHECK(ops->begin(p.gpu, g, &greedy, prompt, 2, NULL) == QN_E_STATE);
+    for (uint32_t k = 0; k < 3; k++) {
+        step = (struct qn_step){NULL, 0, 2 + k, true, 0};
+        CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
+    }
+    step.pos = 5;
+    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_STATE); // four in flight
+    ops->drop(p.gpu, g);
+    CHECK(pump(p.host, p.gpu) == QN_OK); // late results of nobody
+    CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);
+    step = (struct qn_step){prompt, 5, 0, true, 0};
+    CHECK(step_once(p.gpu, p.host, g, &step, &r) && r.sampled);
+    struct qn_sampling biased = {.bias_ids = bad, .bias = (float[]){1}, .n_bias = 1};
+    CHECK(ops->begin(p.gpu, g, &biased, prompt, 5, NULL) == QN_E_ARGUMENT);
+    // Sessions are limited, and a freed place is taken again.
+    struct qn_backend_session *more[80];
+    uint32_t n = 0;
+    while (n < 80 && ops->session_create(p.gpu, &more[n], NULL) == QN_OK)
+        n++;
+    CHECK_MSG(n == 63, "%u", n);
+    ops->session_destroy(p.gpu, more[7]);
+    CHECK(ops->session_create(p.gpu, &more[7], NULL) == QN_OK);
+    close_model(&m, &p); // sessions and all
+}
+
+/* A decode step is one pass and one submit, writes nothing and allocates nothing. */
+static void test_decode_is_lean(void) {
+    struct faults faults;
+    faults_init(&faults);
+    struct qn_allocator allocator = faults_allocator(&faults);
+    struct model m;
+    struct qn_ref_host *host;
+    struct qn_backend *gpu;
+    model_build(&m, &base, qn_allocator_default());
+    CHECK(qn_ref_host_create(&host, qn_allocator_default(), NULL) == QN_OK);
+    struct qn_gpu_host interface = qn_ref_host_interface(host);
+    if (CHECK(qn_gpu_backend_create(&gpu, &allocator, &m.program, &interface, NULL) == QN_OK)) {
+        m.seed = 1;
+        for (uint32_t i = 0; i < m.program.n_weights; i++)
+            model_fill_weight(&m, gpu, i);
+        CHECK(gpu->ops->finish(gpu, NULL) == QN_OK && pump(host, gpu) == QN_OK);
+        struct qn_backend_session *s = session_open(gpu);
+        struct qn_null_stats before, after;
+        struct qn_gpu_stats stats;
+        struct qn_step_result r;
+        uint64_t allocs = faults.allocs;
+        CHECK(prefill(gpu, host, s, prompt, PROMPT, 16, true, 0, &r));
+        for (uint32_t k = 0; k < 100; k++) {
+            qn_null_host_stats(qn_ref_host_checks(host), &before);
+            struct qn_step step = {NULL, 0, PROMPT + k, true, 0};
+            CHECK(step_once(gpu, host, s, &step, &r));
+            qn_null_host_stats(qn_ref_host_checks(host), &after);
+            CHECK(after.plays == before.plays + 1 && after.passes == before.passes + 1 &&
+                  after.submits == before.submits + 1 && after.writes == before.writes &&
+                  after.reads == before.reads + 1 && after.creates == before.creates);
+        }
+        CHECK(faults.allocs == allocs);
+        qn_gpu_backend_stats(gpu, &stats);
+        // embed, [qkv, rope, split, merge, o, gate-up, down], head, arg-max, finish
+        CHECK_MSG(stats.dispatches == 11, "%u dispatches", stats.dispatches);
+        gpu->ops->session_destroy(gpu, s);
+        CHECK(gpu->ops->memory(gpu) > 0);
+        gpu->ops->destroy(gpu);
+    }
+    CHECK(faults.live == 0);
+    qn_ref_host_destroy(host);
+    qn_arena_free(&m.arena);
+}
+
+int main(void) {
+    for (uint32_t i = 0; i < PROMPT; i++)
+        prompt[i] = qn_rng_u32(3, i, 0) % 280;
+    test_formats();
+    test_shapes();
+    test_limits();
+    test_argmax_all();
+    test_sample_vocab();
+    test_sampling();
+    test_sessions();
+    test_refusals();
+    test_decode_is_lean();
+    return test_done("webgpu_backend");
+}
