@@ -55,14 +55,14 @@ struct machine {
     struct qn_error err;
 };
 
-static enum qn_status machine_open(struct machine *m, const char *folder, uint32_t chunk) {
+/* m->files is set. */
+static enum qn_status machine_open(struct machine *m, struct qn_str main_file, uint32_t chunk) {
     struct qn_model_options options = {.chunk = chunk};
     struct qn_loader loader;
     m->err.text[0] = 0;
     m->backend = NULL;
     qn_arena_init(&m->arena, qn_allocator_default());
-    m->files = overlay_open(&m->overlay, folder);
-    QN_TRY(qn_directory_open(&m->directory, &m->arena, &m->files, fixture_main(folder), &m->err));
+    QN_TRY(qn_directory_open(&m->directory, &m->arena, &m->files, main_file, &m->err));
     QN_TRY(qn_model_build(&m->model, &m->arena, &m->directory, &m->files, &options, &m->err));
     QN_TRY(
         qn_cpu_backend_create(&m->backend, qn_allocator_default(), &m->model.program, 1, &m->err));
@@ -179,7 +179,9 @@ static void check_sequence(struct machine *m, const char *folder, uint32_t chunk
 static void check_fixture(const char *folder, uint32_t chunk) {
     struct machine m;
     char path[1400];
-    if (!CHECK_MSG(machine_open(&m, folder, chunk) == QN_OK, "%s: %s", folder, m.err.text)) {
+    m.files = overlay_open(&m.overlay, folder);
+    if (!CHECK_MSG(machine_open(&m, fixture_main(folder), chunk) == QN_OK, "%s: %s", folder,
+                   m.err.text)) {
         machine_close(&m);
         return;
     }
@@ -197,6 +199,50 @@ static void check_fixture(const char *folder, uint32_t chunk) {
     machine_close(&m);
 }
 
+/* A trained model: the text that llama2.c's reference program gives greedily from BOS alone. */
+static void check_story(void) {
+    enum { N = 256 };
+    struct machine m;
+    char folder[1024], path[1200];
+    static char text[N * 32];
+    size_t length = 0;
+    snprintf(folder, sizeof folder, "%s/assets/lm/stories260K", test_shared());
+    snprintf(path, sizeof path, "%s/expected-greedy.txt", folder);
+    struct qn_str expected = slurp(path);
+    if (!expected.p)
+        return;
+    m.files = folder_files(folder);
+    const uint32_t bos = 1;
+    uint32_t ids[N];
+    float *logits = calloc(512, sizeof *logits);
+    struct qn_str *tokens = NULL;
+    enum qn_status status = machine_open(&m, QN_STR("stories260K.gguf"), 16);
+    if (status == QN_OK)
+        status = run(&m, &bos, 1, logits, NULL, ids, N);
+    if (status == QN_OK)
+        status = qn_gguf_strings(&tokens, &m.arena, &m.directory, &m.files,
+                                 qn_gguf_find(&m.directory, "tokenizer.ggml.tokens"), &m.err);
+    CHECK_MSG(status == QN_OK, "%s", m.err.text);
+    for (uint32_t i = 0; status == QN_OK && i < N && ids[i] != bos; i++) {
+        struct qn_str token = tokens[ids[i]];
+        if (qn_str_is(token, "<0x0A>"))
+            token = QN_STR("\n");
+        for (size_t j = 0; j < token.n && j < 32; j++) {
+            bool space = token.n - j >= 3 && memcmp(token.p + j, "\xe2\x96\x81", 3) == 0;
+            if (!space || length) // the first space is dropped
+                text[length++] = space ? ' ' : token.p[j];
+            j += space ? 2 : 0;
+        }
+    }
+    while (expected.n && expected.p[expected.n - 1] == '\n')
+        expected.n--;
+    CHECK_MSG(length == expected.n && memcmp(text, expected.p, length) == 0, "%.*s", (int)length,
+              text);
+    free(logits);
+    free((void *)(uintptr_t)expected.p);
+    machine_close(&m);
+}
+
 int main(void) {
     if (!fixtures_there()) {
         printf("skipped: no %s\n", test_shared());
@@ -209,6 +255,7 @@ int main(void) {
     check_fixture("lm/mistral", 11);
     check_fixture("gguf/llama_Q4_0", 1);
     check_fixture("mlc/llama_q4f16_1", 32);
+    check_story();
     CHECK(n_positions > 1000);
     CHECK(worst > 0);
     if (getenv("VERBOSE"))
