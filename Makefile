@@ -67,16 +67,16 @@ gen-check:
 # ---- native
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c -o $@ $<
+	@$(CC) $(CFLAGS) -c -o $@ $<
 $(B)/libquern.a: $(LIB_SOURCES:%.c=$(B)/%.o)
 	@rm -f $@
-	llvm-ar-19 rcs $@ $^
+	@echo '  AR $@'; llvm-ar-19 rcs $@ $^
 $(B)/quern: $(B)/cli/main.o $(filter-out $(B)/cli/main.o,$(patsubst %.c,$(B)/%.o,$(wildcard cli/*.c))) $(B)/libquern.a
-	$(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
+	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
 build/quern: $(B)/quern
 	cp $< $@
 $(B)/%: $(B)/tests/c/%.o $(B)/libquern.a
-	$(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
+	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
 test-programs: $(TESTS:%=$(B)/%)
 .PRECIOUS: $(B)/%.o
 
@@ -84,10 +84,10 @@ test-programs: $(TESTS:%=$(B)/%)
 define WASM_VARIANT
 build/wasm-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	$(CC) $(WASM_CFLAGS) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+	@$(CC) $(WASM_CFLAGS) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
 web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt
 	@mkdir -p web/wasm
-	$(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) \
+	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) \
 	    -o $$@ $$(filter %.o,$$^) $(WASM_LIBS)
 endef
 $(foreach v,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(v))))

@@ -208,6 +208,11 @@ enum qn_status qn_engine_gpu_event(qn_engine *engine, const struct qn_gpu_event 
  * memory for the context on the backend. *out lives until the next call. */
 enum qn_status qn_engine_info(qn_engine *engine, struct qn_str *out, struct qn_error *err);
 
+/* Where threads are the embedder's (wasm with shared memory): the pool of an open engine, or NULL, and
+ * the body of its worker `index` in 1..threads-1, which returns when the engine is destroyed. */
+void *qn_engine_workers(const qn_engine *engine);
+void qn_worker_run(void *workers, uint32_t index);
+
 uint32_t qn_engine_context(const qn_engine *engine); // tokens
 uint32_t qn_engine_vocab(const qn_engine *engine);   // logits per position
 

@@ -474,3 +474,7 @@ static const struct qn_backend_ops backend_ops = {
     .poll = session_poll,
     .drop = session_drop,
 };
+
+struct qn_pool *qn_cpu_backend_pool(const struct qn_backend *backend) {
+    return ((const struct cpu_backend *)(const void *)backend)->pool;
+}

@@ -14,4 +14,7 @@ enum qn_status qn_cpu_backend_create(struct qn_backend **out, const struct qn_al
                                      const struct qn_program *program, uint32_t threads,
                                      struct qn_error *err);
 
+/* The pool that steps run on, or NULL; see qn_engine_workers in quern.h. */
+struct qn_pool *qn_cpu_backend_pool(const struct qn_backend *backend);
+
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "base/pool.h"
 #include "cpu/cpu.h"
 #include "model/synthetic.h"
 #include "webgpu/gpu.h"
@@ -272,6 +273,14 @@ enum qn_status qn_engine_gpu_event(qn_engine *e, const struct qn_gpu_event *even
     if (e->state == QN_ENGINE_LOADED && e->backend->ops->ready(e->backend))
         e->state = QN_ENGINE_READY;
     return status;
+}
+
+void *qn_engine_workers(const qn_engine *e) {
+    return e->backend && !e->desc.gpu ? qn_cpu_backend_pool(e->backend) : NULL;
+}
+
+void qn_worker_run(void *workers, uint32_t index) {
+    qn_pool_worker(workers, index);
 }
 
 uint32_t qn_engine_context(const qn_engine *e) {

@@ -59,6 +59,7 @@ EXPORT uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t 
 EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n);
 EXPORT uint32_t qn_wasm_next(struct instance *w, qn_session *s);
 EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
+EXPORT void *qn_wasm_pool(struct instance *w);
 EXPORT void qn_wasm_worker(void *pool, uint32_t index);
 
 /* ---- memory ------------------------------------------------------------------------------------ */
@@ -287,4 +288,14 @@ uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
 void qn_wasm_cancel(struct instance *w, qn_session *s) {
     (void)w;
     qn_session_cancel(s);
+}
+
+/* ---- threads -------------------------------------------------------------------------------------- */
+
+void *qn_wasm_pool(struct instance *w) {
+    return qn_engine_workers(w->engine);
+}
+
+void qn_wasm_worker(void *pool, uint32_t index) {
+    qn_worker_run(pool, index);
 }
