@@ -1,11 +1,10 @@
-/* Dot products of weight rows with one input, and decoding of weight rows, for every value type.
- * Four rows go together, so that each load of the input serves four products and four chains of
- * additions run side by side. */
+/* Dot products of a weight row with an input, and decoding of weight rows, for every value type. One
+ * row at a time: four rows together save loads of the input, which the first-level cache serves for
+ * nothing, and cost twice the time in wasm where rows are long (four streams from memory). */
 #include "cpu/kernels.h"
 
 #include "cpu/vec.h"
 
-#define ROWS QN_DOT_ROWS
 #define PER_GROUP (QN_GROUP / QN_LANES) // vectors in a group of 32 columns
 #define HALF_GROUP (PER_GROUP / 2)      // vectors in 16 columns
 #define SCALES 64                       // scales decoded at a time
@@ -25,26 +24,17 @@ static inline __attribute__((always_inline)) qn_vf load_plain(const unsigned cha
     return qn_v_load((const float *)(const void *)(values + 4 * at));
 }
 
-static inline __attribute__((always_inline)) void dot_plain(float *out,
-                                                            const struct qn_cpu_weight *w,
-                                                            const uint32_t *rows, const float *x,
-                                                            enum qn_wtype type) {
-    const unsigned char *v[ROWS];
-    qn_vf even[ROWS], odd[ROWS];
-    for (int r = 0; r < ROWS; r++) {
-        v[r] = row_values(w, rows[r]);
-        even[r] = odd[r] = (qn_vf){0};
-    }
+static inline __attribute__((always_inline)) float dot_plain(const struct qn_cpu_weight *w,
+                                                             uint32_t row, const float *x,
+                                                             enum qn_wtype type) {
+    const unsigned char *v = row_values(w, row);
+    qn_vf sums[4] = {{0}};
     size_t padded = qn_wformat_cols(w->cols);
-    for (size_t k = 0; k < padded; k += 2 * QN_LANES) {
-        qn_vf x0 = qn_v_load(x + k), x1 = qn_v_load(x + k + QN_LANES);
-        for (int r = 0; r < ROWS; r++) {
-            even[r] += load_plain(v[r], k, type) * x0;
-            odd[r] += load_plain(v[r], k + QN_LANES, type) * x1;
-        }
+    for (size_t k = 0; k < padded; k += QN_GROUP) {
+        for (size_t j = 0; j < QN_GROUP; j += QN_LANES)
+            sums[j / QN_LANES % 4] += load_plain(v, k + j, type) * qn_v_load(x + k + j);
     }
-    for (int r = 0; r < ROWS; r++)
-        out[r] = qn_v_sum(even[r] + odd[r]);
+    return qn_v_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
 static inline __attribute__((always_inline)) void expand_plain(float *out,
@@ -57,9 +47,8 @@ static inline __attribute__((always_inline)) void expand_plain(float *out,
 }
 
 #define PLAIN_KERNEL(name, type)                                                                   \
-    static void dot_##name(float out[ROWS], const struct qn_cpu_weight *w,                         \
-                           const uint32_t rows[ROWS], const float *x) {                            \
-        dot_plain(out, w, rows, x, type);                                                          \
+    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) {         \
+        return dot_plain(w, row, x, type);                                                         \
     }                                                                                              \
     static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
                               uint32_t col, uint32_t n) {                                          \
@@ -95,10 +84,10 @@ static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row,
     }
 }
 
-/* The 32 integers of a group: Q8 in order; Q4 less `zero`, even columns first. */
+/* The 32 integers of a group of Q8 in order; of Q4, less `zero`, the even columns first. */
 static inline __attribute__((always_inline)) void
 load_group(qn_vf out[PER_GROUP], const unsigned char *values, size_t g, enum qn_wtype type,
-           qn_vi8x16 zero) {
+            qn_vi8x16 zero) {
     if (type == QN_W_Q8) {
         qn_vi8x16 low, high;
         memcpy(&low, values + 32 * g, 16);
@@ -117,42 +106,30 @@ static inline __attribute__((always_inline)) qn_vi8x16 zero_of(const struct qn_c
     return (qn_vi8x16){0} + (int8_t)w->format.zero;
 }
 
-static inline __attribute__((always_inline)) void dot_scaled(float *out,
-                                                             const struct qn_cpu_weight *w,
-                                                             const uint32_t *rows, const float *x,
-                                                             enum qn_wtype type) {
-    const unsigned char *v[ROWS];
-    qn_vf total[ROWS];
-    for (int r = 0; r < ROWS; r++) {
-        v[r] = row_values(w, rows[r]);
-        total[r] = (qn_vf){0};
-    }
+static inline __attribute__((always_inline)) float dot_scaled(const struct qn_cpu_weight *w,
+                                                              uint32_t row, const float *x,
+                                                              enum qn_wtype type) {
+    const unsigned char *v = row_values(w, row);
     qn_vi8x16 zero = zero_of(w);
+    qn_vf total = {0};
     size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP);
     for (size_t begin = 0; begin < groups; begin += SCALES) {
-        float scales[ROWS][SCALES];
+        float scales[SCALES];
         size_t n = qn_min_size(SCALES, groups - begin);
-        for (int r = 0; r < ROWS; r++)
-            load_scales(scales[r], w, rows[r], begin, n);
+        load_scales(scales, w, row, begin, n);
         for (size_t i = 0; i < n; i++) {
-            size_t g = begin + i;
-            qn_vf in[PER_GROUP];
-            for (int j = 0; j < PER_GROUP; j++)
-                in[j] = qn_v_load(x + QN_GROUP * g + QN_LANES * j);
-            for (int r = 0; r < ROWS; r++) {
-                qn_vf q[PER_GROUP];
-                load_group(q, v[r], g, type, zero);
-                qn_vf a = q[0] * in[0], b = q[1] * in[1];
-                for (int j = 2; j < PER_GROUP; j += 2) {
-                    a += q[j] * in[j];
-                    b += q[j + 1] * in[j + 1];
-                }
-                total[r] += (a + b) * scales[r][i];
+            const float *in = x + QN_GROUP * (begin + i);
+            qn_vf q[PER_GROUP];
+            load_group(q, v, begin + i, type, zero);
+            qn_vf a = q[0] * qn_v_load(in), b = q[1] * qn_v_load(in + QN_LANES);
+            for (int j = 2; j < PER_GROUP; j += 2) {
+                a += q[j] * qn_v_load(in + QN_LANES * j);
+                b += q[j + 1] * qn_v_load(in + QN_LANES * (j + 1));
             }
+            total += (a + b) * scales[i];
         }
     }
-    for (int r = 0; r < ROWS; r++)
-        out[r] = qn_v_sum(total[r]);
+    return qn_v_sum(total);
 }
 
 static inline __attribute__((always_inline)) void expand_scaled(float *out,
@@ -191,9 +168,8 @@ static inline __attribute__((always_inline)) void expand_scaled(float *out,
 }
 
 #define SCALED_KERNEL(name, type)                                                                  \
-    static void dot_##name(float out[ROWS], const struct qn_cpu_weight *w,                         \
-                           const uint32_t rows[ROWS], const float *x) {                            \
-        dot_scaled(out, w, rows, x, type);                                                         \
+    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) {         \
+        return dot_scaled(w, row, x, type);                                                        \
     }                                                                                              \
     static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
                               uint32_t col, uint32_t n) {                                          \

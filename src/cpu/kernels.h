@@ -4,8 +4,6 @@
 
 #include "cpu/exec.h"
 
-#define QN_DOT_ROWS 4 // rows of a weight that one call of `dot` takes
-
 /* How the input of `dot` lies: cols padded to whole groups with zeros, and in this order. */
 enum qn_cpu_order {
     QN_CPU_NATURAL,
@@ -14,9 +12,8 @@ enum qn_cpu_order {
 
 struct qn_cpu_kernel {
     enum qn_cpu_order order;
-    /* out[i] = Σ_k w[rows[i], k] x[k]. The rows may repeat. */
-    void (*dot)(float out[QN_DOT_ROWS], const struct qn_cpu_weight *w,
-                const uint32_t rows[QN_DOT_ROWS], const float *x);
+    /* Σ_k w[row, k] x[k] */
+    float (*dot)(const struct qn_cpu_weight *w, uint32_t row, const float *x);
     /* Decodes n columns of a row from `col` on, both multiples of 32, in natural order. */
     void (*expand)(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
                    uint32_t n);

@@ -10,7 +10,7 @@
 #include "cpu/vec.h"
 
 #define BLOCK 8    // rows of W per block
-#define FEW 3      // tokens up to which W is decoded anew for each
+#define FEW 2      // tokens up to which W is decoded anew for each
 #define TOKENS 64  // tokens whose sums are kept at a time
 #define STRIP 512  // columns decoded at a time: 16 KiB of stack
 #define TILE 4     // tokens × 2 rows in registers
@@ -108,8 +108,8 @@ static void block_few(const struct matmul *m, uint32_t b) {
     float sums[FEW][BLOCK];
     block_rows(rows, m, b);
     for (uint32_t t = 0; t < m->out.rows; t++) {
-        for (uint32_t i = 0; i < BLOCK; i += QN_DOT_ROWS)
-            m->kernel->dot(&sums[t][i], m->w, rows + i, m->x.p + t * m->x.stride);
+        for (uint32_t i = 0; i < BLOCK; i++)
+            sums[t][i] = m->kernel->dot(m->w, rows[i], m->x.p + t * m->x.stride);
     }
     write_block(m, b, rows, (const float(*)[BLOCK])sums, 0, m->out.rows);
 }
@@ -144,9 +144,8 @@ static struct qn_cpu_rows prepare(float *scratch, const struct qn_cpu_rows *x, u
             continue;
         }
         for (uint32_t k = 0; k < padded; k++) {
-            uint32_t in_group = k % QN_GROUP;
-            float value = k < cols ? from[k] : 0.0f;
-            to[k - in_group + in_group / 2 + (in_group % 2) * (QN_GROUP / 2)] = value;
+            uint32_t i = k % QN_GROUP, column = k - i + i % 16 * 2 + i / 16;
+            to[k] = column < cols ? from[column] : 0.0f;
         }
     }
     return (struct qn_cpu_rows){scratch, padded, x->rows, padded};

@@ -54,7 +54,7 @@ static inline qn_vf qn_v_max(qn_vf a, qn_vf b) {
     return qn_v_select(a > b, a, b);
 }
 
-/* binary16 → binary32, all values. */
+/* binary16 → binary32 for finite values; infinities and NaN may come out as 65536 and more. */
 static inline qn_vf qn_v_load_f16(const void *p) {
 #if defined(__F16C__) || defined(__aarch64__)
     _Float16 __attribute__((vector_size(2 * QN_LANES))) half;
@@ -63,12 +63,10 @@ static inline qn_vf qn_v_load_f16(const void *p) {
 #else
     qn_vh half;
     memcpy(&half, p, sizeof half);
-    qn_vu bits = __builtin_convertvector(half, qn_vu);
-    qn_vu sign = (bits & 0x8000u) << 16, rest = bits & 0x7fffu;
-    // The exponent's bias is off by 112; multiplying puts that right, for subnormals too.
-    qn_vf value = (qn_vf)(rest << 13) * 0x1p112f;
-    qn_vu special = (qn_vu)(rest >= 0x7c00u) & 0x7f800000u;
-    return (qn_vf)((qn_vu)value | special | sign);
+    qn_vu bits = __builtin_convertvector(half, qn_vu) << 16;
+    // Sign, exponent and mantissa to their places; the exponent's bias is then off by 112, which a
+    // product puts right, for subnormals too.
+    return (qn_vf)((qn_vu)((qn_vi)bits >> 3) & 0x8fffffffu) * 0x1p112f;
 #endif
 }
 
