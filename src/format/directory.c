@@ -143,8 +143,11 @@ enum qn_status qn_directory_document(struct qn_json *out, struct qn_arena *arena
     *out = (struct qn_json){.n_nodes = 0};
     if (!required) {
         uint64_t size;
-        if (files->size(files->ud, &size, name) == QN_E_NOT_FOUND)
+        enum qn_status status = files->size(files->ud, &size, name);
+        if (status == QN_E_NOT_FOUND)
             return QN_OK;
+        if (status != QN_OK)
+            return qn_fail(err, status, "cannot open \"%.*s\"", QN_STR_ARG(name));
     }
     struct qn_str text;
     QN_TRY(qn_files_read_all(&text, arena, files, name, DOCUMENT_MAX, err));

@@ -139,8 +139,11 @@ static enum qn_status read_manifest(struct reader *r) {
     struct qn_directory *out = r->out;
     uint64_t size;
     r->manifest = QN_STR("tensor-cache.json");
-    if (r->files->size(r->files->ud, &size, r->manifest) == QN_E_NOT_FOUND)
+    enum qn_status status = r->files->size(r->files->ud, &size, r->manifest);
+    if (status == QN_E_NOT_FOUND)
         r->manifest = QN_STR("ndarray-cache.json");
+    else if (status != QN_OK)
+        return qn_fail(r->err, status, "cannot open \"%.*s\"", QN_STR_ARG(r->manifest));
     QN_TRY(qn_directory_document(&r->json, &r->temp, r->files, r->manifest, true, r->err));
     struct qn_json_value shards = qn_json_get(qn_json_root(&r->json), "records");
     if (qn_json_type(shards) != QN_JSON_ARRAY)
