@@ -159,8 +159,8 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4, err));
     QN_TRY(qn_ref_holds(c, 7, m->norm ? p->cols : 0, 4, err));
     QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
-    if (m->glu && p->row_begin)
-        return qn_fail(err, QN_E_INTERNAL, "a gated matrix must be one slab");
+    if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
+        return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (size_t z = 0; z < rows; z++) {
         const float *row = x + (z + skip) * p->x_stride + p->x_column;
         double scale = 1;
