@@ -26,8 +26,10 @@ LDLIBS = -lm -lpthread
 # ---- wasm: plain clang and wasm-ld against wasi-libc, with an explicit list of exports.
 WASM_VARIANTS = scalar simd relaxed threads
 WASM_LIBS = -L/usr/lib/wasm32-wasi -lc $(firstword $(wildcard /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a /usr/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a))
-WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -O3 -ffunction-sections -fdata-sections \
+WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fvisibility=hidden -mbulk-memory -MMD -MP
+# Speed where arithmetic is, size everywhere else.
+WASM_OPT = $(if $(filter src/cpu/% src/quant/% src/base/sha256.c src/text/bpe.c,$(1)),-O3,-Oz)
 WASM_CFLAGS_scalar  =
 WASM_CFLAGS_simd    = -msimd128
 WASM_CFLAGS_relaxed = -msimd128 -mrelaxed-simd
@@ -84,7 +86,7 @@ test-programs: $(TESTS:%=$(B)/%)
 define WASM_VARIANT
 build/wasm-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(CC) $(WASM_CFLAGS) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+	@$(CC) $(WASM_CFLAGS) $$(call WASM_OPT,$$<) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
 web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt
 	@mkdir -p web/wasm
 	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) \

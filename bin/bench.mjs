@@ -61,7 +61,7 @@ export async function bench(o, open, print) {
       load_ms: Math.round(m.loadMs),
       bytes_per_token: memory.weight_bytes,
       wasm_memory_bytes: m.core.memory.buffer.byteLength,
-      device: m.gpu ? { backend: 'webgpu', ...m.gpu.description } : { backend: 'cpu', threads: 1 },
+      device: m.gpu ? { backend: 'webgpu', ...m.gpu.info } : { backend: 'cpu', threads: 1 },
     });
   } finally {
     m.close();

@@ -75,7 +75,7 @@ export class Host {
       model: source.name,
       backend: gpu ? 'webgpu' : 'cpu',
       reason,
-      device: gpu?.description ?? { threads },
+      device: gpu?.info ?? { threads },
       context: core.sizes().context,
       architecture: info.architecture,
       quantization: info.quantization,
@@ -89,7 +89,7 @@ export class Host {
   async #chooseGpu(backend) {
     if (backend === 'cpu') return { gpu: null, reason: undefined };
     try {
-      return { gpu: await openDevice({}), reason: undefined };
+      return { gpu: await openDevice(navigator.gpu), reason: undefined };
     } catch (error) {
       if (backend === 'webgpu') throw error;
       return { gpu: null, reason: error instanceof Error ? error.message : String(error) };

@@ -48,9 +48,9 @@ export async function deviceReport() {
   const { quota = 0, usage = 0 } = await navigator.storage?.estimate().catch(() => ({})) ?? {};
   const memory = ((/** @type {{ deviceMemory?: number }} */ (navigator)).deviceMemory ?? 0) * 2 ** 30;
   try {
-    const { device, description, caps } = await openDevice({});
+    const { device, info, caps } = await openDevice(navigator.gpu);
     device.destroy();
-    return { webgpu: true, device: description, maxBuffer: caps.maxBuffer, quota, usage, memory };
+    return { webgpu: true, device: info, maxBuffer: caps.maxBuffer, quota, usage, memory };
   } catch (error) {
     return { webgpu: false, reason: error instanceof Error ? error.message : String(error), device: {}, maxBuffer: 0, quota, usage, memory };
   }
