@@ -215,8 +215,8 @@ static enum qn_status create(struct qn_gpu *gpu, const struct qn_program *progra
     find_limits(gpu);
     gpu->edges = QN_ARENA_NEW(&gpu->arena, struct qn_gpu_edge,
                               (size_t)program->n_weights * QN_PLANE_COUNT);
-    // SET_PIPELINE, SET_GROUP and DISPATCH take 8 words; blocks add nothing but dispatches.
-    qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * 8 + 512);
+    // The longest tapes: all groups of a session, and a step with all its dispatches, 8 words each.
+    qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * (4 + 3 * QN_KERNEL_BINDINGS) + 512);
     if (gpu->edges == NULL || gpu->tape.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
     QN_TRY(create_pipelines(gpu, err));

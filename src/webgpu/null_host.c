@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "webgpu/gpu.h"
+#include "webgpu/null_wgsl.h"
 
 #define MAX_IDS 65536u
 #define MAX_UNIFORM 65536u // maxUniformBufferBindingSize
@@ -286,61 +287,6 @@ static enum qn_status create_layout(struct qn_null_host *host, const uint32_t *w
     return QN_OK;
 }
 
-static bool is_word(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-static size_t skip_space(struct qn_str text, size_t at) {
-    while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\n' || text.p[at] == '\t'))
-        at++;
-    return at;
-}
-
-/* The text declares `override name`, with a word's end after it. */
-static bool declares_override(struct qn_str text, struct qn_str name) {
-    static const struct qn_str key = {"override", 8};
-    for (size_t at = qn_str_find(text, key, 0); at != SIZE_MAX;
-         at = qn_str_find(text, key, at + key.n)) {
-        size_t begin = skip_space(text, at + key.n);
-        if (begin > at + key.n && begin + name.n < text.n &&
-            memcmp(text.p + begin, name.p, name.n) == 0 && !is_word(text.p[begin + name.n]))
-            return true;
-    }
-    return false;
-}
-
-/* Each "@binding(i) var<…>" of the text has its kind in the layout. */
-static enum qn_status match_bindings(struct qn_str text, const struct layout *layout,
-                                     struct qn_str label, struct qn_error *err) {
-    static const struct qn_str key = {"@binding(", 9};
-    for (size_t at = qn_str_find(text, key, 0); at != SIZE_MAX;
-         at = qn_str_find(text, key, at + key.n)) {
-        size_t line = at;
-        while (line > 0 && text.p[line - 1] != '\n')
-            line--;
-        if (qn_str_find(qn_str_slice(text, line, at), QN_STR("//"), 0) != SIZE_MAX)
-            continue; // in a comment
-        uint32_t index = 0;
-        size_t p = at + key.n;
-        for (; p < text.n && text.p[p] >= '0' && text.p[p] <= '9' && index < 1000; p++)
-            index = index * 10 + (uint32_t)(text.p[p] - '0');
-        size_t var = qn_str_find(text, QN_STR("var<"), p);
-        size_t end = var == SIZE_MAX ? SIZE_MAX : qn_str_find(text, QN_STR(">"), var);
-        if (end == SIZE_MAX)
-            return qn_fail(err, QN_E_GPU, "%.*s: @binding(%u) without var<…>", QN_STR_ARG(label),
-                           index);
-        struct qn_str kind = qn_str_slice(text, var + 4, end);
-        uint32_t expected = qn_str_starts(kind, QN_STR("uniform")) ? QN_BIND_UNIFORM
-                            : qn_str_find(kind, QN_STR("read_write"), 0) != SIZE_MAX
-                                ? QN_BIND_WRITE
-                                : QN_BIND_READ;
-        if (index >= layout->n || layout->kinds[index] != expected)
-            return qn_fail(err, QN_E_GPU, "%.*s: binding %u is %.*s, the layout differs",
-                           QN_STR_ARG(label), index, QN_STR_ARG(kind));
-    }
-    return QN_OK;
-}
-
 static enum qn_status create_pipeline(struct qn_null_host *host, const uint32_t *w,
                                       struct qn_error *err) {
     uint32_t id = w[0], n = w[3];
@@ -354,14 +300,14 @@ static enum qn_status create_pipeline(struct qn_null_host *host, const uint32_t 
     struct qn_str text = {module->text, module->text_n}, label = {module->label, module->label_n};
     if (n > QN_NULL_CONSTANTS)
         return qn_fail(err, QN_E_GPU, "%.*s: %u constants", QN_STR_ARG(label), n);
-    QN_TRY(match_bindings(text, layout, label, err));
+    QN_TRY(qn_wgsl_bindings_match(text, layout->kinds, layout->n, label, err));
     size_t names_n = 0;
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t *c = w + 4 + i * 4;
         struct qn_str name = {qn_tape_pointer(c[1], c[2]), c[0]};
         if (name.n == 0 || name.n > 64 || name.p == NULL)
             return qn_fail(err, QN_E_GPU, "%.*s: constant %u has no name", QN_STR_ARG(label), i);
-        if (!declares_override(text, name))
+        if (!qn_wgsl_has_override(text, name))
             return qn_fail(err, QN_E_GPU, "%.*s: no override %.*s", QN_STR_ARG(label),
                            QN_STR_ARG(name));
         float value = qn_bits_f32(c[3]);
@@ -669,8 +615,19 @@ static void abandon(struct qn_null_host *host) {
     host->in_pass = host->recording = false;
 }
 
+/* Destruction cannot fail on a device: a tape that fails late still carries it out. */
+static void play_destructions(struct qn_null_host *host, const uint32_t *words, size_t n) {
+    for (size_t at = 0, length; (length = qn_tape_length(words, n, at)) != 0; at += length) {
+        if (words[at] == QN_TAPE_DESTROY_BUFFER)
+            (void)destroy_buffer(host, words + at + 1, NULL);
+        else if (words[at] == QN_TAPE_DESTROY_GROUP)
+            (void)destroy_group(host, words + at + 1, NULL);
+    }
+}
+
 /* The injected failure, if it is due now: *failed, and the status of play(). */
-static enum qn_status inject(struct qn_null_host *host, bool *failed, struct qn_error *err) {
+static enum qn_status inject(struct qn_null_host *host, bool *failed, const uint32_t *words,
+                             size_t n, struct qn_error *err) {
     struct qn_null_fault *fault = &host->fault;
     *failed = true;
     if (host->lost)
@@ -690,6 +647,7 @@ static enum qn_status inject(struct qn_null_host *host, bool *failed, struct qn_
         host->lost = true;
     if (!fault->late)
         return qn_fail(err, status, "injected");
+    play_destructions(host, words, n);
     static const char message[] = "injected late";
     struct qn_gpu_event event = {
         .kind = status == QN_E_GPU_LOST ? QN_GPU_EVENT_LOST : QN_GPU_EVENT_ERROR,
@@ -704,7 +662,7 @@ static enum qn_status play(void *ud, const uint32_t *words, size_t n, struct qn_
     struct qn_error inner = {0};
     bool failed;
     host->stats.plays++;
-    enum qn_status status = inject(host, &failed, err);
+    enum qn_status status = inject(host, &failed, words, n, err);
     if (failed || status != QN_OK)
         return status;
     size_t at = 0;
@@ -732,8 +690,11 @@ static enum qn_status play(void *ud, const uint32_t *words, size_t n, struct qn_
     if (status == QN_OK)
         return QN_OK;
     abandon(host);
+    // The message has the status's remedy at its end, which is appended anew.
+    size_t text_n = strlen(inner.text), remedy_n = strlen(qn_status_remedy(status)) + 2;
+    struct qn_str text = {inner.text, text_n > remedy_n ? text_n - remedy_n : text_n};
     struct qn_error local;
-    qn_fail(&local, status, "word %zu, %s: %s", at, host->command, inner.text);
+    qn_fail(&local, status, "word %zu, %s: %.*s", at, host->command, QN_STR_ARG(text));
     if (host->refusal.status == QN_OK)
         host->refusal = local;
     if (err)

@@ -58,7 +58,7 @@ struct qn_null_stats {
 
 /* A failure to inject: the `at`-th call of play() from now on (0: the next) fails with `status`, and
  * with `forever` all later ones as well. In `late` mode play() succeeds, and the failure arrives as
- * an ERROR (or LOST, for QN_E_GPU_LOST) event instead; nothing of that tape is done. */
+ * an ERROR (or LOST, for QN_E_GPU_LOST) event instead; of that tape only destructions are done. */
 struct qn_null_fault {
     uint64_t at;
     enum qn_status status; // QN_OK: none
