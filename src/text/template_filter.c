@@ -200,18 +200,26 @@ FILTER(do_round) {
     return QN_OK;
 }
 
+/* The lines of str.splitlines(), joined by \n again. */
 static enum qn_status indent_lines(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
                                    struct qn_tval by, bool first, bool blank) {
-    for (size_t at = 0; at <= s.n;) {
-        const char *p = at < s.n ? memchr(s.as.p + at, '\n', s.n - at) : NULL;
-        size_t end = p ? (size_t)(p - s.as.p) : s.n;
-        QN_TRY(qn_tctx_spend(ctx, 1));
+    for (size_t at = 0, end = 0, next; at <= s.n; at = next) {
+        uint32_t cp = 0;
+        for (end = at, next = s.n + 1; end < s.n; end = next) {
+            next = end + qn_tstr_char(qn_tval_text(s), end, &cp);
+            if (qn_tstr_is_newline(cp))
+                break;
+        }
+        if (end == s.n)
+            next = s.n + 1;
+        else if (cp == '\r' && next < s.n && s.as.p[next] == '\n')
+            next++;
+        QN_TRY(qn_tctx_spend(ctx, 1 + (end - at) / 64));
         if (at == 0 ? first : (end > at || blank))
             QN_TRY(qn_tsink_str(ctx, sink, by));
-        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, p ? end + 1 : end)));
-        if (!p)
-            break;
-        at = end + 1;
+        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, end)));
+        if (next <= s.n)
+            QN_TRY(qn_tsink_put(ctx, sink, "\n", 1, qn_tstr_marked(s, end)));
     }
     return QN_OK;
 }

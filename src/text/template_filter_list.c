@@ -332,6 +332,18 @@ static struct qn_targs rest(const struct qn_targs *args, uint32_t n) {
     return r;
 }
 
+/* The items that map and select run over: none for whatever is false, none included. Generators are
+ * lazy in Python: one over a value that cannot be iterated over fails only when it is consumed. */
+static enum qn_status lazy_items(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval self,
+                                 struct qn_tlist *made) {
+    bool truth;
+    QN_TRY(qn_tval_truth(ctx, &truth, self));
+    made->broken = truth && (self.kind == QN_TVAL_BOOL || self.kind == QN_TVAL_INT ||
+                             self.kind == QN_TVAL_FLOAT ||
+                             (self.kind == QN_TVAL_GENERATOR && self.as.list->broken));
+    return made->broken || !truth ? qn_tlist_new(ctx, out, 0) : qn_tval_iterate(ctx, out, self);
+}
+
 /* map(filter, …) or map(attribute='x', default=…) */
 FILTER(do_map) {
     UNUSED(a);
@@ -355,8 +367,8 @@ FILTER(do_map) {
             return QN_TFAIL(&ctx->site, "map: no such filter");
     }
     QN_TRY(qn_tctx_enter(ctx));
-    QN_TRY(qn_tval_iterate(ctx, &list, self));
-    QN_TRY(qn_tlist_new(ctx, &made, list->n));
+    QN_TRY(qn_tlist_new(ctx, &made, 0));
+    QN_TRY(lazy_items(ctx, &list, self, made));
     for (uint32_t i = 0; i < list->n; i++) {
         if (filter)
             QN_TRY(qn_tcall_func(ctx, &v, filter, list->items[i], &others));
@@ -391,8 +403,8 @@ static enum qn_status choose(struct qn_tctx *ctx, struct qn_tval *out, struct qn
             return QN_TFAIL(&ctx->site, "select: no such test");
     }
     QN_TRY(qn_tctx_enter(ctx));
-    QN_TRY(qn_tval_iterate(ctx, &list, self));
     QN_TRY(qn_tlist_new(ctx, &made, 0));
+    QN_TRY(lazy_items(ctx, &list, self, made));
     for (uint32_t i = 0; i < list->n; i++) {
         QN_TRY(qn_tctx_spend(ctx, 1));
         QN_TRY(get_attribute(ctx, &v, list->items[i], attribute));

@@ -84,6 +84,7 @@ enum qn_status qn_tstr_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval 
 enum qn_status qn_tstr_chars(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval s);
 size_t qn_tstr_char(struct qn_str s, size_t at, uint32_t *code_point); // bytes of one character
 bool qn_tstr_is_space(uint32_t code_point);
+bool qn_tstr_is_newline(uint32_t code_point);
 enum { QN_TSTR_LEFT = 1, QN_TSTR_RIGHT = 2 };
 struct qn_tval qn_tstr_strip(struct qn_tval s, int sides, struct qn_tval chars);
 enum qn_tcase { QN_TCASE_UPPER, QN_TCASE_LOWER, QN_TCASE_TITLE, QN_TCASE_CAPITALIZE,

@@ -192,8 +192,7 @@ METHOD(str_splitlines) {
     for (size_t at = 0; at < self.n;) {
         uint32_t cp;
         size_t end = at + qn_tstr_char(qn_tval_text(self), at, &cp);
-        bool line = (cp >= 10 && cp <= 13) || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 ||
-                    cp == 0x2028 || cp == 0x2029;
+        bool line = qn_tstr_is_newline(cp);
         if (cp == '\r' && end < self.n && self.as.p[end] == '\n')
             end++;
         if (line) {

@@ -66,7 +66,15 @@ size_t qn_tnum_repr(char text[QN_TNUM_TEXT], double value) {
         return special_text(text, value);
     struct decimal d;
     char raw[QN_DECIMAL_TEXT];
-    decimal_split(&d, raw, qn_decimal_shortest(raw, value));
+    double back = 0;
+    size_t n = qn_decimal_shortest(raw, value);
+    for (int i = 1; i < 15 && value < 0x1p-1022 && value > -0x1p-1022; i++) {
+        // subnormals have fewer digits than the 15 that the function above begins with
+        n = qn_decimal_digits(raw, value, i);
+        if (qn_decimal_parse(&back, (struct qn_str){raw, n}) && back == value)
+            break;
+    }
+    decimal_split(&d, raw, n);
     size_t at = 0;
     if (__builtin_signbit(value))
         text[at++] = '-';

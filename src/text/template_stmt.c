@@ -176,6 +176,16 @@ static enum qn_status parse_one_word(struct qn_tparser *p, struct qn_tnode **out
     return qn_tparse_advance(p);
 }
 
+static enum qn_status parse_print(struct qn_tparser *p, struct qn_tnode **out) {
+    do {
+        QN_TRY(qn_tparse_advance(p)); // the word, then commas
+        QN_TRY(qn_tparse_node(p, out, QN_TNODE_OUTPUT));
+        QN_TRY(qn_tparse_expression(p, &(*out)->a, true));
+        out = &(*out)->next;
+    } while (p->now.kind == QN_TTOK_COMMA);
+    return QN_OK;
+}
+
 static enum qn_status parse_statement(struct qn_tparser *p, struct qn_tnode **out) {
     static const char *const refused[] = {"include", "import", "from",       "extends",
                                           "block",   "trans",  "autoescape", NULL};
@@ -206,9 +216,10 @@ static enum qn_status parse_statement(struct qn_tparser *p, struct qn_tnode **ou
         p->loops = loops;
         return QN_OK;
     }
-    bool print = qn_tparse_at_name(p, "print");
-    if (print || qn_tparse_at_name(p, "do")) {
-        QN_TRY(qn_tparse_node(p, out, print ? QN_TNODE_OUTPUT : QN_TNODE_DO));
+    if (qn_tparse_at_name(p, "print"))
+        return parse_print(p, out);
+    if (qn_tparse_at_name(p, "do")) {
+        QN_TRY(qn_tparse_node(p, out, QN_TNODE_DO));
         QN_TRY(qn_tparse_advance(p));
         return qn_tparse_tuple(p, &(*out)->a, 0);
     }

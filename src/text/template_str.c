@@ -162,6 +162,12 @@ bool qn_tstr_is_space(uint32_t cp) {
            cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
+/* Where str.splitlines() breaks. */
+bool qn_tstr_is_newline(uint32_t cp) {
+    return (cp >= 10 && cp <= 13) || (cp >= 0x1c && cp <= 0x1e) || cp == 0x85 || cp == 0x2028 ||
+           cp == 0x2029;
+}
+
 static bool strips(struct qn_str chars, bool given, uint32_t cp, struct qn_str one) {
     if (!given)
         return qn_tstr_is_space(cp);

@@ -263,6 +263,8 @@ enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struc
     case QN_TVAL_LIST: // a copy, as the body may change the list
     case QN_TVAL_GENERATOR:
         list = v.as.list;
+        if (list->broken)
+            return QN_TFAIL(&ctx->site, "the source of a generator cannot be iterated over");
         QN_TRY(qn_tctx_spend(ctx, list->n / 16));
         QN_TRY(qn_tlist_new(ctx, out, list->n - list->at));
         (*out)->n = list->n - list->at;
@@ -295,7 +297,8 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
     case QN_JSON_NUMBER: {
         int64_t i;
         double f;
-        text = qn_json_raw(json);
+        const struct qn_json_node *node = &json.json->nodes[json.at];
+        text = qn_str_slice(json.json->text, node->begin, (size_t)node->begin + node->count);
         bool integer = true;
         for (size_t at = 0; at < text.n; at++)
             if (text.p[at] == '.' || text.p[at] == 'e' || text.p[at] == 'E')

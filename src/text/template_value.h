@@ -59,6 +59,7 @@ struct qn_tlist {
     uint32_t n, capacity;
     uint32_t at;        // generator: consumed; cycler: current
     struct qn_str text; // joiner: separator
+    bool broken;        // generator over what cannot be iterated over: fails once it is consumed
 };
 
 struct qn_tentry {
@@ -125,8 +126,8 @@ static inline struct qn_tval qn_tval_int(int64_t i) {
 static inline struct qn_tval qn_tval_float(double f) {
     return (struct qn_tval){.kind = QN_TVAL_FLOAT, .as.f = f};
 }
-static inline struct qn_tval qn_tval_str(struct qn_str s) { // at most 4 GiB: limits see to it
-    return (struct qn_tval){.kind = QN_TVAL_STR, .n = (uint32_t)s.n, .as.p = s.p};
+static inline struct qn_tval qn_tval_str(struct qn_str s) { // below 4 GiB: limits see to it
+    return (struct qn_tval){.kind = QN_TVAL_STR, .n = (uint32_t)s.n, .as.p = s.p ? s.p : ""};
 }
 static inline struct qn_str qn_tval_text(struct qn_tval v) {
     return (struct qn_str){v.as.p, v.n};
