@@ -44,7 +44,8 @@ enum qn_status qn_added_init(struct qn_added *added, struct qn_added_token *list
     }
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (list[i].content.n == 0 || (kept > 0 && qn_str_eq(list[kept - 1].content, list[i].content)))
+        if (list[i].content.n == 0 ||
+            (kept > 0 && qn_str_eq(list[kept - 1].content, list[i].content)))
             continue;
         if (list[i].content.n > QN_ADDED_MAX_BYTES)
             return qn_fail(err, QN_E_TOKENIZER, "added token %u is %zu bytes long", list[i].id,

@@ -109,8 +109,8 @@ enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err) {
         bpe->bytes[b] = qn_vocab_find(bpe->vocab, name, n);
         bool needed = b == '\n' || (b >= ' ' && b < 127);
         if (bpe->byte_level && needed && bpe->bytes[b] == QN_ID_NONE)
-            return qn_fail(err, QN_E_TOKENIZER, "byte 0x%x is no token of this byte-level vocabulary",
-                           b);
+            return qn_fail(err, QN_E_TOKENIZER,
+                           "byte 0x%x is no token of this byte-level vocabulary", b);
     }
     return QN_OK;
 }
@@ -215,8 +215,8 @@ static bool heap_push(struct qn_bpe_scratch *s, uint64_t key) {
         size_t capacity = s->heap_capacity ? s->heap_capacity * 2 : 256;
         if (capacity > SIZE_MAX / sizeof *s->heap)
             return false;
-        uint64_t *p = qn_mem_grow(s->allocator, s->heap, s->heap_capacity * sizeof *p,
-                                  capacity * sizeof *p);
+        uint64_t *p =
+            qn_mem_grow(s->allocator, s->heap, s->heap_capacity * sizeof *p, capacity * sizeof *p);
         if (!p)
             return false;
         s->heap = p;
@@ -328,8 +328,8 @@ static uint32_t split_characters(const struct qn_bpe *bpe, struct qn_bpe_symbol 
             all = all && bpe->bytes[(unsigned char)word.p[i]] != QN_ID_NONE;
         if (all) {
             for (size_t i = begin; i < at; i++)
-                symbols[n++] = (struct qn_bpe_symbol){bpe->bytes[(unsigned char)word.p[i]],
-                                                      (uint32_t)i, (uint32_t)i + 1, 0, 0, 0, 0};
+                symbols[n++] = (struct qn_bpe_symbol){
+                    bpe->bytes[(unsigned char)word.p[i]], (uint32_t)i, (uint32_t)i + 1, 0, 0, 0, 0};
             continue;
         }
         if (bpe->unk == QN_ID_NONE)

@@ -34,8 +34,8 @@ enum qn_status qn_bpe_merges_init(struct qn_bpe *bpe, struct qn_arena *arena, ui
 enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_str left,
                                  struct qn_str right, struct qn_error *err);
 /* Fills `bytes`: from <0x00>…<0xFF>, or from GPT-2's characters. There printable ASCII and the line
- * feed must be tokens (QN_E_TOKENIZER); published vocabularies (Falcon) do lack rare bytes, and these
- * vanish from the text as they do in the tokenizers library. */
+ * feed must be tokens (QN_E_TOKENIZER); published vocabularies (Falcon) do lack rare bytes, and
+ * these vanish from the text as they do in the tokenizers library. */
 enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err);
 /* Higher scores merge first: maps a float to an integer whose order is the reverse. */
 uint32_t qn_bpe_order(float score);

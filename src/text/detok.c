@@ -77,9 +77,8 @@ enum qn_status qn_detok_push(struct qn_detok *d, struct qn_buf *out, uint32_t id
         size_t whole = qn_utf8_complete(qn_buf_view(&d->pending));
         give(d, out, qn_min_size(whole, held_from(d)));
     }
-    return d->pending.failed || out->failed
-               ? qn_fail(err, QN_E_NO_MEMORY, "text of token %u", id)
-               : QN_OK;
+    return d->pending.failed || out->failed ? qn_fail(err, QN_E_NO_MEMORY, "text of token %u", id)
+                                            : QN_OK;
 }
 
 enum qn_status qn_detok_finish(struct qn_detok *d, struct qn_buf *out, struct qn_error *err) {

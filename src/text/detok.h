@@ -7,8 +7,8 @@
 
 struct qn_detok {
     const struct qn_tokenizer *tokenizer;
-    struct qn_buf pending;       // bytes not yet given out
-    const struct qn_str *stops;  // owned by the caller
+    struct qn_buf pending;      // bytes not yet given out
+    const struct qn_str *stops; // owned by the caller
     size_t n_stops;
     bool skip_special;
     bool first;   // nothing decoded yet: SentencePiece drops one leading space

@@ -94,7 +94,8 @@ static bool code_points_push(struct qn_code_points *c, uint32_t code_point) {
     return true;
 }
 
-/* Full canonical decomposition: the first half may decompose again, the second at most once more. */
+/* Full canonical decomposition: the first half may decompose again, the second at most once more.
+ */
 static bool push_decomposed(struct qn_code_points *c, uint32_t code_point) {
     uint32_t tail[8], first, second;
     size_t n_tail = 0;
@@ -179,7 +180,8 @@ static bool is_stable(uint32_t code_point) {
            (qn_unicode_prop(code_point) & QN_PROP_NFC) == 0;
 }
 
-/* First byte of text that NFC may change, or SIZE_MAX; *boundary: start of the code point before. */
+/* First byte of text that NFC may change, or SIZE_MAX; *boundary: start of the code point before.
+ */
 static size_t find_unstable(struct qn_str s, size_t from, size_t *boundary) {
     for (size_t at = from; at < s.n;) {
         if ((unsigned char)s.p[at] < 0xcc) { // below U+0300, or ill-formed: nothing to do

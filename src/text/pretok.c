@@ -85,7 +85,8 @@ static inline uint32_t read(const struct text *t, size_t *at) {
 }
 
 /* Class of the character at `at`, whose end is *next; 0 with *next == at at the end of the text. An
- * ill-formed byte has no class, which the patterns take for a symbol; *next tells it from the end. */
+ * ill-formed byte has no class, which the patterns take for a symbol; *next tells it from the end.
+ */
 static inline unsigned class_at(const struct text *t, size_t at, size_t *next) {
     *next = at;
     if (at >= t->s.n)
@@ -229,8 +230,8 @@ static size_t match_o200k(const struct qn_pretok *step, const struct text *t, si
         class = class_at(t, next, &symbols);
     if (!(class & (S | N | L)) && (symbols > next || t->s.p[at] != ' ')) {
         end = run_not(t, symbols, S | L | N);
-        while (end < t->s.n && (t->s.p[end] == '\r' || t->s.p[end] == '\n' ||
-                                (step->slash && t->s.p[end] == '/')))
+        while (end < t->s.n &&
+               (t->s.p[end] == '\r' || t->s.p[end] == '\n' || (step->slash && t->s.p[end] == '/')))
             end++;
         return end;
     }
@@ -431,8 +432,8 @@ bool qn_pretok_next(struct qn_pretok_iter *it, struct qn_str *out) {
 
 #define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
 #define GPT2_REGEX CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define CL100K_REGEX(contractions, digits)                                                         \
-    contractions "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits                                          \
+#define CL100K_REGEX(contractions, digits)                \
+    contractions "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
                  "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 #define O200K_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
 #define O200K_UP "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
@@ -470,11 +471,16 @@ bool qn_pretok_by_regex(struct qn_pretok *out, struct qn_str regex) {
     return false;
 }
 
-#define GPT2 {.kind = QN_SPLIT_GPT2}
-#define NUMBER {.kind = QN_SPLIT_NUMBER}
-#define NUMBERS {.kind = QN_SPLIT_NUMBER, .behavior = QN_BEHAVIOR_CONTIGUOUS}
-#define DIGITS3 {.kind = QN_SPLIT_DIGITS3}
-#define CL100K(digits) {.kind = QN_SPLIT_CL100K, .max_digits = (digits)}
+#define GPT2 \
+    { .kind = QN_SPLIT_GPT2 }
+#define NUMBER \
+    { .kind = QN_SPLIT_NUMBER }
+#define NUMBERS \
+    { .kind = QN_SPLIT_NUMBER, .behavior = QN_BEHAVIOR_CONTIGUOUS }
+#define DIGITS3 \
+    { .kind = QN_SPLIT_DIGITS3 }
+#define CL100K(digits) \
+    { .kind = QN_SPLIT_CL100K, .max_digits = (digits) }
 
 /* Names that llama.cpp's converter writes, a space around each, and the steps they stand for. */
 static const struct {
@@ -499,13 +505,16 @@ static const struct {
     {" default ",
      {.n_steps = 4,
       .steps = {{.kind = QN_SPLIT_PUNCTUATION_MATH, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-                GPT2, NUMBERS, DIGITS3}}},
+                GPT2,
+                NUMBERS,
+                DIGITS3}}},
     {" falcon ",
      {.n_steps = 3,
       .steps = {{.kind = QN_SPLIT_PUNCTUATION_MATH,
                  .behavior = QN_BEHAVIOR_CONTIGUOUS,
                  .backtick = true},
-                GPT2, DIGITS3}}},
+                GPT2,
+                DIGITS3}}},
     {" deepseek-coder ",
      {.n_steps = 5,
       .steps = {{.kind = QN_SPLIT_NEWLINE},

@@ -8,21 +8,21 @@
 
 /* What a step looks for. */
 enum qn_split_kind {
-    QN_SPLIT_NONE,        // no cut: for steps that only change text
-    QN_SPLIT_GPT2,        // GPT-2's pattern
-    QN_SPLIT_CL100K,      // the cl100k family: Llama-3, Qwen2; see the fields below
-    QN_SPLIT_O200K,       // o200k: words by case
-    QN_SPLIT_NUMBER,      // one \p{N}
-    QN_SPLIT_DIGITS3,     // [0-9][0-9][0-9]
-    QN_SPLIT_PUNCTUATION, // one ASCII punctuation character or \p{P}
-    QN_SPLIT_PUNCTUATION_MATH, // one of [\p{P}$+<=>^~|], and ` where `backtick`
-    QN_SPLIT_WHITESPACE,  // one white space character
-    QN_SPLIT_NEWLINE,     // [\r\n]
+    QN_SPLIT_NONE,              // no cut: for steps that only change text
+    QN_SPLIT_GPT2,              // GPT-2's pattern
+    QN_SPLIT_CL100K,            // the cl100k family: Llama-3, Qwen2; see the fields below
+    QN_SPLIT_O200K,             // o200k: words by case
+    QN_SPLIT_NUMBER,            // one \p{N}
+    QN_SPLIT_DIGITS3,           // [0-9][0-9][0-9]
+    QN_SPLIT_PUNCTUATION,       // one ASCII punctuation character or \p{P}
+    QN_SPLIT_PUNCTUATION_MATH,  // one of [\p{P}$+<=>^~|], and ` where `backtick`
+    QN_SPLIT_WHITESPACE,        // one white space character
+    QN_SPLIT_NEWLINE,           // [\r\n]
     QN_SPLIT_SPACE_LETTERS,     // \s?\p{L}+
     QN_SPLIT_SPACE_PUNCTUATION, // \s?\p{P}+
     QN_SPLIT_EAST,              // [U+0800-U+9FA5 U+AC00-U+D7FF]+
-    QN_SPLIT_STRING,      // a fixed string
-    QN_SPLIT_WORD_MARK,   // before U+2581 after anything else, where no merge can cross
+    QN_SPLIT_STRING,            // a fixed string
+    QN_SPLIT_WORD_MARK,         // before U+2581 after anything else, where no merge can cross
 };
 
 /* What becomes of a match and of the gaps between matches (names of the tokenizers library). */
@@ -52,10 +52,10 @@ struct qn_pretok {
     bool to_bytes;
     struct qn_str string; // STRING: the pattern; METASPACE: the replacement
     /* CL100K, O200K */
-    uint8_t max_digits;  // \p{N}{1,max_digits}
-    bool marks;          // \p{M} counts as letter (Qwen3.5)
-    bool slash;          // '/' may follow punctuation as newlines do (o200k)
-    bool backtick;       // PUNCTUATION_MATH
+    uint8_t max_digits;              // \p{N}{1,max_digits}
+    bool marks;                      // \p{M} counts as letter (Qwen3.5)
+    bool slash;                      // '/' may follow punctuation as newlines do (o200k)
+    bool backtick;                   // PUNCTUATION_MATH
     const unsigned char *bad_before; // WORD_MARK: bytes after which a merge may cross; [256]
 };
 
@@ -76,7 +76,7 @@ struct qn_pretok_iter {
     const struct qn_pretok *step;
     struct qn_str text;
     bool bytes;
-    size_t at;          // everything before has been looked at
+    size_t at;                     // everything before has been looked at
     size_t match_begin, match_end; // a match found and not yet used up
     bool have_match, ended;
     size_t held_begin, held_end; // a piece that may still grow

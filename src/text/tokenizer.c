@@ -19,8 +19,8 @@ enum qn_status qn_ids_push(struct qn_ids *ids, uint32_t id) {
         size_t capacity = ids->capacity ? ids->capacity * 2 : 64;
         if (capacity > SIZE_MAX / sizeof *ids->p)
             return QN_E_NO_MEMORY;
-        uint32_t *p = qn_mem_grow(ids->allocator, ids->p, ids->capacity * sizeof *p,
-                                  capacity * sizeof *p);
+        uint32_t *p =
+            qn_mem_grow(ids->allocator, ids->p, ids->capacity * sizeof *p, capacity * sizeof *p);
         if (!p)
             return QN_E_NO_MEMORY;
         ids->p = p;
@@ -52,8 +52,8 @@ static struct qn_str rewrite(struct qn_buf *buf, const struct qn_pretok *step,
         qn_buf_str(buf, s);
         return qn_buf_view(buf);
     }
-    bool prepend = step->prepend == QN_PREPEND_ALWAYS ||
-                   (step->prepend == QN_PREPEND_FIRST && piece.at_start);
+    bool prepend =
+        step->prepend == QN_PREPEND_ALWAYS || (step->prepend == QN_PREPEND_FIRST && piece.at_start);
     qn_buf_clear(buf);
     if (prepend && s.n > 0 && s.p[0] != ' ' && !qn_str_starts(s, step->string))
         qn_buf_str(buf, step->string);
@@ -95,7 +95,8 @@ static enum qn_status pre_tokenize(struct encoder *e, uint32_t step, struct qn_p
 }
 
 static struct qn_marked slice(struct qn_marked in, size_t begin, size_t end) {
-    return (struct qn_marked){qn_str_slice(in.text, begin, end), in.marks ? in.marks + begin : NULL};
+    return (struct qn_marked){qn_str_slice(in.text, begin, end),
+                              in.marks ? in.marks + begin : NULL};
 }
 
 /* A stretch between added tokens. */
@@ -154,7 +155,8 @@ enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *
         return qn_fail(err, QN_E_LIMIT, "a text of %zu bytes, at most 1 GiB", text.n);
     for (size_t i = 0; i < n_plain; i++) {
         if (plain[i].begin < last || plain[i].end < plain[i].begin || plain[i].end > text.n)
-            return qn_fail(err, QN_E_ARGUMENT, "plain span %zu is not sorted or not in the text", i);
+            return qn_fail(err, QN_E_ARGUMENT, "plain span %zu is not sorted or not in the text",
+                           i);
         last = plain[i].end;
     }
     struct encoder e = {
@@ -258,9 +260,9 @@ void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32
             if (copied && !qn_buf_reserve(out, s.n * (d->content.n + 2)))
                 return;
             if (copied)
-                s.p = out->p + start;
+                s = qn_str_slice(qn_buf_view(out), start, out->n);
             decode_replace(out, s, d->pattern,
-                           d->kind == QN_DECODE_REPLACE        ? d->content
+                           d->kind == QN_DECODE_REPLACE ? d->content
                            : was_first && d->drop_first ? (struct qn_str){"", 0}
                                                         : QN_STR(" "));
             if (out->failed)
@@ -273,7 +275,7 @@ void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32
             break;
         }
         if (copied && !out->failed)
-            s = (struct qn_str){out->p + start, out->n - start};
+            s = qn_str_slice(qn_buf_view(out), start, out->n);
         if (*is_byte)
             break;
     }

@@ -1,5 +1,5 @@
-/* Tokenizers: text ⇄ ids. Byte-level BPE (GPT-2, Qwen2, Llama-3 pre-tokenisers) and SentencePiece BPE
- * (Llama-2 style scores with byte fallback). Immutable after loading; safe to share. */
+/* Tokenizers: text ⇄ ids. Byte-level BPE (GPT-2, Qwen2, Llama-3 pre-tokenisers) and SentencePiece
+ * BPE (Llama-2 style scores with byte fallback). Immutable after loading; safe to share. */
 #ifndef QN_TEXT_TOKENIZER_H
 #define QN_TEXT_TOKENIZER_H
 
@@ -33,27 +33,34 @@ void qn_ids_free(struct qn_ids *ids);
 enum qn_status qn_ids_push(struct qn_ids *ids, uint32_t id);
 
 enum {
-    QN_ENCODE_SPECIAL = 1,   // add what the post-processor adds (BOS, EOS, template of the model)
-    QN_ENCODE_NO_MATCH = 2,  // text is all plain: never match special/control tokens in it
+    QN_ENCODE_SPECIAL = 1,  // add what the post-processor adds (BOS, EOS, template of the model)
+    QN_ENCODE_NO_MATCH = 2, // text is all plain: never match special/control tokens in it
 };
 
-/* Appends the ids of `text`. Text need not be valid UTF-8 (ill-formed bytes pass through byte-level
- * models as they are). `plain` may be NULL (n_plain 0): then the whole text may hold special tokens. */
+/* Added tokens that are not special (runs of spaces, Qwen3's <think>) are ordinary vocabulary and are
+ * matched in plain text too.
+ *
+ * Appends the ids of `text`, at most 1 GiB; on an error nothing. Scratch is taken from the allocator
+ * of `out` and given back. Text need not be valid UTF-8 (ill-formed bytes pass through byte-level
+ * models as they are). `plain` may be NULL (n_plain 0): then the whole text may hold special
+ * tokens. */
 enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *out,
                                    struct qn_str text, uint32_t flags, const struct qn_span *plain,
                                    size_t n_plain, struct qn_error *err);
 
 enum { QN_DECODE_SKIP_SPECIAL = 1 };
 
-/* Appends the text of all ids at once, as the tokenizers library decodes them (leading-space rule of
- * SentencePiece included, ill-formed bytes to U+FFFD). Unknown ids: QN_E_ARGUMENT. */
+/* Appends the text of all ids at once, as the tokenizers library decodes them (leading-space rule
+ * of SentencePiece included, ill-formed bytes to U+FFFD). Ids beyond the vocabulary: QN_E_ARGUMENT; a
+ * hole in it gives no text. */
 enum qn_status qn_tokenizer_decode(const struct qn_tokenizer *t, struct qn_buf *out,
                                    const uint32_t *ids, size_t n, uint32_t flags,
                                    struct qn_error *err);
 
-uint32_t qn_tokenizer_size(const struct qn_tokenizer *t);  // highest id + 1
+uint32_t qn_tokenizer_size(const struct qn_tokenizer *t); // highest id + 1
 bool qn_tokenizer_is_special(const struct qn_tokenizer *t, uint32_t id);
-/* Vocabulary form of a token ("Ġthe", "<0x0A>", "<|im_end|>"); empty for a hole in the vocabulary. */
+/* Vocabulary form of a token ("Ġthe", "<0x0A>", "<|im_end|>"); empty for a hole in the vocabulary.
+ */
 struct qn_str qn_tokenizer_token(const struct qn_tokenizer *t, uint32_t id);
 /* The raw bytes a token stands for in a stream; appended. */
 enum qn_status qn_tokenizer_bytes(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id);

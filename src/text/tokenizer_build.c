@@ -3,12 +3,12 @@
 
 #include "text/unicode.h"
 
-#define STEP_ADDER(name, type, list, count)                                                        \
-    enum qn_status name(struct qn_tokenizer *t, struct type step, struct qn_error *err) {          \
-        if (t->count == QN_MAX_STEPS)                                                              \
-            return qn_fail(err, QN_E_LIMIT, "more than %d steps in the tokenizer", QN_MAX_STEPS);  \
-        t->list[t->count++] = step;                                                                \
-        return QN_OK;                                                                              \
+#define STEP_ADDER(name, type, list, count)                                                       \
+    enum qn_status name(struct qn_tokenizer *t, struct type step, struct qn_error *err) {         \
+        if (t->count == QN_MAX_STEPS)                                                             \
+            return qn_fail(err, QN_E_LIMIT, "more than %d steps in the tokenizer", QN_MAX_STEPS); \
+        t->list[t->count++] = step;                                                               \
+        return QN_OK;                                                                             \
     }
 
 STEP_ADDER(qn_tokenizer_add_pretok, qn_pretok, pretoks, n_pretoks)
@@ -37,8 +37,7 @@ static enum qn_status set_entry(struct qn_tokenizer *t, const struct qn_token_en
 
 /* Splits the added tokens into those matched before and after normalisation. */
 static enum qn_status build_added(struct qn_tokenizer *t, struct qn_arena *arena,
-                                  struct qn_added_token *tokens, uint32_t n,
-                                  struct qn_error *err) {
+                                  struct qn_added_token *tokens, uint32_t n, struct qn_error *err) {
     uint32_t n_normalized = 0, n_raw = 0;
     for (uint32_t i = 0; i < n; i++)
         n_normalized += (tokens[i].flags & QN_ADDED_NORMALIZED) != 0;
@@ -63,8 +62,8 @@ enum qn_status qn_tokenizer_build_vocab(struct qn_tokenizer *t, struct qn_arena 
     size_t n_bytes = 0;
     for (uint32_t i = 0; i < n; i++) {
         if (entries[i].id > max_id || entries[i].id >= 1u << 28)
-            return qn_fail(err, QN_E_TOKENIZER, "token \"%.*s\" has id %u", QN_STR_ARG(entries[i].s),
-                           entries[i].id);
+            return qn_fail(err, QN_E_TOKENIZER, "token \"%.*s\" has id %u",
+                           QN_STR_ARG(entries[i].s), entries[i].id);
         size = qn_max_u32(size, entries[i].id + 1);
         n_added += (entries[i].flags & QN_TOKEN_ADDED) != 0;
         if (!qn_add_size(&n_bytes, n_bytes, entries[i].s.n))
@@ -134,7 +133,6 @@ enum qn_status qn_tokenizer_build_finish(struct qn_tokenizer *t, struct qn_arena
     QN_TRY(normalize_added(t, arena, err));
     t->bpe.longest = 0;
     for (uint32_t id = 0; id < t->vocab.size; id++)
-        t->bpe.longest = qn_max_u32(t->bpe.longest,
-                                    t->vocab.tokens[id].bytes & QN_TOKEN_MAX_BYTES);
+        t->bpe.longest = qn_max_u32(t->bpe.longest, t->vocab.tokens[id].bytes & QN_TOKEN_MAX_BYTES);
     return add_word_cut(t, arena, err);
 }

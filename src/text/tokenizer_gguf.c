@@ -1,5 +1,5 @@
-/* Reads the tokenizer in GGUF metadata: `tokenizer.ggml.model` "gpt2" (byte-level BPE by merges) and
- * "llama" (SentencePiece BPE by scores). */
+/* Reads the tokenizer in GGUF metadata: `tokenizer.ggml.model` "gpt2" (byte-level BPE by merges)
+ * and "llama" (SentencePiece BPE by scores). */
 #include "text/tokenizer_impl.h"
 
 /* Values of tokenizer.ggml.token_type. */
@@ -70,8 +70,8 @@ static enum qn_status read_vocab(struct qn_tokenizer *t, struct source *s, bool 
                     e.added |= QN_ADDED_RSTRIP;
             } else if (type == TYPE_USER) {
                 e.flags = QN_TOKEN_ADDED;
-            } else if (type == TYPE_UNUSED || (spm && type == TYPE_BYTE)) {
-                e.flags = QN_TOKEN_HIDDEN;
+            } else if (spm && (type == TYPE_UNUSED || type == TYPE_BYTE)) {
+                e.flags = QN_TOKEN_HIDDEN; // SentencePiece finds neither in text
             }
             entries[at++] = e;
         }
@@ -104,8 +104,8 @@ static enum qn_status read_scores(struct qn_tokenizer *t, struct source *s) {
     const struct qn_gguf_kv *kv = find_array(s, "tokenizer.ggml.scores");
     float *scores;
     if (!kv || kv->count != s->n)
-        return qn_fail(s->err, QN_E_TOKENIZER, "tokenizer.ggml.scores is missing or not of %u values",
-                       s->n);
+        return qn_fail(s->err, QN_E_TOKENIZER,
+                       "tokenizer.ggml.scores is missing or not of %u values", s->n);
     QN_TRY(qn_gguf_floats(&scores, s->scratch, s->directory, s->files, kv, s->err));
     uint32_t *orders = QN_ARENA_NEW(s->arena, uint32_t, s->n);
     if (!orders)
@@ -175,11 +175,11 @@ static enum qn_status read_llama(struct qn_tokenizer *t, struct source *s) {
                                                               .pattern = QN_STR(" "),
                                                               .content = WORD_MARK},
                                        s->err));
-    QN_TRY(qn_tokenizer_add_decoder(
-        t,
-        (struct qn_decoder){
-            .kind = QN_DECODE_REPLACE, .pattern = WORD_MARK, .content = QN_STR(" ")},
-        s->err));
+    QN_TRY(qn_tokenizer_add_decoder(t,
+                                    (struct qn_decoder){.kind = QN_DECODE_REPLACE,
+                                                        .pattern = WORD_MARK,
+                                                        .content = QN_STR(" ")},
+                                    s->err));
     QN_TRY(
         qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_BYTE_FALLBACK}, s->err));
     t->byte_runs = true;

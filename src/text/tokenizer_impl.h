@@ -46,12 +46,12 @@ struct qn_tokenizer {
     struct qn_bpe bpe;
     struct qn_template_item *items; // NULL: the text alone
     uint32_t n_items;
-    bool join_with_space;  // no decoder at all: tokens with spaces between
-    bool strip_first;      // one space at the start of the decoded text is dropped
-    bool byte_runs;        // ill-formed runs of byte tokens give one U+FFFD each
-    bool space_prefix;     // of SentencePiece, for the readers
-    unsigned char *cut;    // [256] for QN_SPLIT_WORD_MARK
-    uint32_t bos, eos;     // UINT32_MAX: none
+    bool join_with_space; // no decoder at all: tokens with spaces between
+    bool strip_first;     // one space at the start of the decoded text is dropped
+    bool byte_runs;       // ill-formed runs of byte tokens give one U+FFFD each
+    bool space_prefix;    // of SentencePiece, for the readers
+    unsigned char *cut;   // [256] for QN_SPLIT_WORD_MARK
+    uint32_t bos, eos;    // UINT32_MAX: none
 };
 
 /* Readers; each makes a complete tokenizer in `arena`. `scratch` is freed by the caller. */
@@ -94,7 +94,8 @@ enum qn_status qn_tokenizer_add_decoder(struct qn_tokenizer *t, struct qn_decode
 enum qn_status qn_tokenizer_add_normalizer(struct qn_tokenizer *t, struct qn_normalizer step,
                                            struct qn_error *err);
 
-/* Appends the bytes of one token; *first: nothing came before (updated). *is_byte: it was <0xNN>. */
+/* Appends the bytes of one token; *first: nothing came before (updated). *is_byte: it was <0xNN>.
+ */
 void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id, bool *first,
                         bool *is_byte);
 

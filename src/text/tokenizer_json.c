@@ -1,5 +1,5 @@
-/* Reads tokenizer.json, the format of the tokenizers library: each part is a list of typed steps, and
- * each type is a row of a table here. What has no row is refused by its name. */
+/* Reads tokenizer.json, the format of the tokenizers library: each part is a list of typed steps,
+ * and each type is a row of a table here. What has no row is refused by its name. */
 #include "text/tokenizer_impl.h"
 
 #define MAX_DEPTH 8 // of Sequence in Sequence
@@ -67,8 +67,8 @@ static bool flag(struct qn_json_value object, const char *key, bool otherwise) {
 }
 
 /* {"String": "…"}; a Regex is refused. */
-static enum qn_status read_literal(struct reader *r, struct qn_str *out, struct qn_json_value pattern,
-                                   const char *what) {
+static enum qn_status read_literal(struct reader *r, struct qn_str *out,
+                                   struct qn_json_value pattern, const char *what) {
     struct qn_json_value string = qn_json_get(pattern, "String");
     if (!qn_json_exists(string)) {
         struct qn_str regex = qn_json_raw(qn_json_get(pattern, "Regex"));
@@ -145,8 +145,8 @@ static enum qn_status pretok_split(struct reader *r, struct qn_json_value step) 
         if (qn_json_type(regex) == QN_JSON_STRING && !qn_json_string(&s, r->scratch, regex))
             return no_memory(r);
         if (!qn_pretok_by_regex(&p, s))
-            return qn_fail(r->err, QN_E_UNSUPPORTED, "Split with the pattern %.*s in tokenizer.json",
-                           QN_STR_ARG(s));
+            return qn_fail(r->err, QN_E_UNSUPPORTED,
+                           "Split with the pattern %.*s in tokenizer.json", QN_STR_ARG(s));
     } else {
         QN_TRY(read_literal(r, &p.string, pattern, "Split"));
     }
@@ -300,7 +300,8 @@ static const struct row posts[] = {
 
 static enum qn_status decoder_byte_level(struct reader *r, struct qn_json_value step) {
     (void)step;
-    return qn_tokenizer_add_decoder(r->t, (struct qn_decoder){.kind = QN_DECODE_BYTE_LEVEL}, r->err);
+    return qn_tokenizer_add_decoder(r->t, (struct qn_decoder){.kind = QN_DECODE_BYTE_LEVEL},
+                                    r->err);
 }
 
 static enum qn_status decoder_replace(struct reader *r, struct qn_json_value step) {
@@ -350,7 +351,8 @@ static const struct row decoders[] = {
 
 /* Models. */
 
-/* "a b". Tokens that hold spaces themselves make it ambiguous: the first cut into two tokens counts. */
+/* "a b". Tokens that hold spaces themselves make it ambiguous: the first cut into two tokens
+ * counts. */
 static bool cut_merge(const struct qn_vocab *v, struct qn_str s, struct qn_str *left,
                       struct qn_str *right) {
     size_t at = qn_str_find(s, QN_STR(" "), 0);
@@ -445,7 +447,8 @@ static enum qn_status read_vocab(struct reader *r, struct qn_json_value vocab,
     return qn_tokenizer_build_vocab(r->t, r->arena, entries, i, max_id, r->err);
 }
 
-#define PART(what, list, rows) {what, list, rows, sizeof rows / sizeof rows[0]}
+#define PART(what, list, rows) \
+    { what, list, rows, sizeof rows / sizeof rows[0] }
 
 enum qn_status qn_tokenizer_read_json(struct qn_tokenizer **out, struct qn_arena *arena,
                                       struct qn_arena *scratch, struct qn_str text,

@@ -1,4 +1,5 @@
-/* Finds and reads a model's tokenizer: GGUF metadata, tokenizer.json, or vocab.json + merges.txt. */
+/* Finds and reads a model's tokenizer: GGUF metadata, tokenizer.json, or vocab.json + merges.txt.
+ */
 #include "text/tokenizer_impl.h"
 
 #define MAX_FILE ((uint64_t)1 << 28)
@@ -67,8 +68,8 @@ static enum qn_status read_tokens(struct qn_tokenizer *t, struct qn_arena *arena
             const char *key;
             uint32_t flag;
         } flags[] = {
-            {"special", QN_ADDED_SPECIAL},        {"lstrip", QN_ADDED_LSTRIP},
-            {"rstrip", QN_ADDED_RSTRIP},          {"single_word", QN_ADDED_SINGLE_WORD},
+            {"special", QN_ADDED_SPECIAL},       {"lstrip", QN_ADDED_LSTRIP},
+            {"rstrip", QN_ADDED_RSTRIP},         {"single_word", QN_ADDED_SINGLE_WORD},
             {"normalized", QN_ADDED_NORMALIZED},
         };
         for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
@@ -99,7 +100,8 @@ static enum qn_status read_merges(struct qn_tokenizer *t, struct qn_arena *arena
             continue;
         size_t space = qn_str_find(line, QN_STR(" "), 0);
         if (space == SIZE_MAX)
-            return qn_fail(err, QN_E_TOKENIZER, "merges.txt: \"%.*s\" is no pair", QN_STR_ARG(line));
+            return qn_fail(err, QN_E_TOKENIZER, "merges.txt: \"%.*s\" is no pair",
+                           QN_STR_ARG(line));
         QN_TRY(qn_bpe_merges_add(&t->bpe, rank++, qn_str_slice(line, 0, space),
                                  qn_str_slice(line, space + 1, line.n), err));
     }

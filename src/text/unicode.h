@@ -5,6 +5,7 @@
 #include "base/utf8.h"
 #include "text/unicode_tables.h"
 
+/* clang-format off */
 /* General categories in the order of the generator: tests by range are cheap. */
 enum qn_category {
     QN_CAT_LU, QN_CAT_LL, QN_CAT_LT, QN_CAT_LM, QN_CAT_LO,
@@ -15,6 +16,7 @@ enum qn_category {
     QN_CAT_ZS, QN_CAT_ZL, QN_CAT_ZP,
     QN_CAT_CC, QN_CAT_CF, QN_CAT_CS, QN_CAT_CO, QN_CAT_CN,
 };
+/* clang-format on */
 enum {
     QN_PROP_CATEGORY = 31,
     QN_PROP_SPACE = 32, // White_Space

@@ -1,8 +1,8 @@
 /* The streaming detokeniser: every way of cutting a text into tokens, stop strings, random ids. */
-#include "tests/c/text_cases.h"
 #include "base/num.h"
 #include "base/rng.h"
 #include "base/utf8.h"
+#include "tests/c/text_cases.h"
 #include "text/detok.h"
 #include "text/pretok.h"
 
@@ -113,8 +113,14 @@ static void check_stops(void) {
     check_cuts("a\xc3\xa8\xc3\xa9x", letter, 1, "a\xc3\xa8", true);
     check_cuts("a\n\nUser:", lines, 2, "a", true);
     check_cuts("a\nUs\nUser:b", lines, 2, "a\nUs", true);
-    check_cuts("\xff" "a\xe2\x82" "b\xf0\x9f", NULL, 0,
-               "\xef\xbf\xbd" "a\xef\xbf\xbd" "b\xef\xbf\xbd", false);
+    check_cuts("\xff"
+               "a\xe2\x82"
+               "b\xf0\x9f",
+               NULL, 0,
+               "\xef\xbf\xbd"
+               "a\xef\xbf\xbd"
+               "b\xef\xbf\xbd",
+               false);
 }
 
 /* Random ids: the stream gives what decoding all at once gives. */
@@ -177,8 +183,8 @@ static void check_random(const char *name, bool exact) {
                 memmove(raw.p, raw.p + good + k, raw.n - good - k);
                 raw.n -= good + k;
             }
-            CHECK_MSG(qn_str_eq(qn_buf_view(&stream), qn_buf_view(&all)), "%s %u: %.*s / %.*s", name,
-                      round, (int)stream.n, stream.p, (int)all.n, all.p);
+            CHECK_MSG(qn_str_eq(qn_buf_view(&stream), qn_buf_view(&all)), "%s %u: %.*s / %.*s",
+                      name, round, (int)stream.n, stream.p, (int)all.n, all.p);
             qn_detok_free(&d);
             qn_buf_free(&stream);
             qn_buf_free(&all);
@@ -229,7 +235,8 @@ static void check_round_trip(const char *name, bool any_bytes) {
                 CHECK(qn_tokenizer_bytes(t, &back, ids.p[i]) == QN_OK);
             if (!bytes)
                 CHECK(qn_tokenizer_decode(t, &back, ids.p, ids.n, 0, &err) == QN_OK);
-            CHECK_MSG(qn_str_eq(qn_buf_view(&text), qn_buf_view(&back)), "%s round %u", name, round);
+            CHECK_MSG(qn_str_eq(qn_buf_view(&text), qn_buf_view(&back)), "%s round %u", name,
+                      round);
         }
         qn_ids_free(&ids);
         qn_buf_free(&text);

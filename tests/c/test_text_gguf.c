@@ -112,8 +112,9 @@ static void check_opens(const char *folder, const char *name) {
     struct qn_ids ids;
     struct qn_buf buf;
     enum qn_status status;
-    struct qn_str text = QN_STR("Once upon a time, there was 1 little girl named \xc3\x89ve.\n\tShe's "
-                                "happy   now; \xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80");
+    struct qn_str text =
+        QN_STR("Once upon a time, there was 1 little girl named \xc3\x89ve.\n\tShe's "
+               "happy   now; \xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80");
     qn_arena_init(&arena, allocator);
     qn_ids_init(&ids, allocator);
     qn_buf_init(&buf, allocator);
@@ -133,8 +134,7 @@ int main(void) {
         "llama_Q8_0", "phi3_F16",   "phi3_longrope_F16", "gemma2_BF16",         "gemma2_Q4_0",
     };
     static const char *const vocabularies[] = {
-        "gpt-2",  "llama-spm", "phi-3",    "falcon",        "mpt",
-        "refact", "starcoder", "deepseek-coder",
+        "gpt-2", "llama-spm", "phi-3", "falcon", "mpt", "refact", "starcoder", "deepseek-coder",
     };
     uint32_t n_same = 0;
     bool there = true;

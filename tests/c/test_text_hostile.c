@@ -1,9 +1,9 @@
 /* Untrusted spans, malformed tokenizers, and every allocation failing in turn. */
+#include "base/utf8.h"
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
 #include "text/detok.h"
 #include "text/pretok.h"
-#include "base/utf8.h"
 
 static const struct qn_allocator *allocator;
 
@@ -31,8 +31,9 @@ static void build(struct qn_buf *json, const char *vocab, const char *merges, co
     qn_buf_format(json, "%s}", more);
 }
 
-#define BYTES ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}," \
-              "\"decoder\":{\"type\":\"ByteLevel\"}"
+#define BYTES                                                                 \
+    ",\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false}," \
+    "\"decoder\":{\"type\":\"ByteLevel\"}"
 
 static void check_load(enum qn_status expected, const char *vocab, const char *merges,
                        const char *added, const char *more) {
@@ -73,23 +74,33 @@ static void check_malformed(void) {
     check_load(QN_E_TOKENIZER, "", "", "{\"id\":256}", BYTES);
     check_load(QN_E_TOKENIZER, "", "", "{\"content\":\"<x>\"}", BYTES);
     check_load(QN_OK, "", "", "{\"id\":256,\"content\":\"\"}", BYTES);
-    check_load(QN_OK, "", "", "{\"id\":256,\"content\":\"<x>\"},{\"id\":257,\"content\":\"<x>\"}", BYTES);
+    check_load(QN_OK, "", "", "{\"id\":256,\"content\":\"<x>\"},{\"id\":257,\"content\":\"<x>\"}",
+               BYTES);
     check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"normalizer\":{\"type\":\"Nmt\"}");
     check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"pre_tokenizer\":{\"type\":7}");
     check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"pre_tokenizer\":[]");
     check_load(QN_E_UNSUPPORTED, "", "", NULL,
                ",\"pre_tokenizer\":{\"type\":\"Split\",\"behavior\":\"Isolated\","
                "\"pattern\":{\"Regex\":\"(a+)+$\"}}");
-    check_load(QN_E_TOKENIZER, "", "", NULL,
-               ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"x\"}");
+    check_load(
+        QN_E_TOKENIZER, "", "", NULL,
+        ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"x\"}");
     check_load(QN_E_UNSUPPORTED, "", "", NULL,
                ",\"decoder\":{\"type\":\"Strip\",\"content\":\" \",\"start\":9,\"stop\":9}");
-    check_load(QN_E_TOKENIZER, "", "", NULL,
-               ",\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"a\",97],\"sep\":[]}");
-    check_load(QN_E_TOKENIZER, "", "", NULL,
-               ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",97],\"sep\":[\"b\",999]}");
-    static const char *const texts[] = {"", "[]", "{}", "7", "{\"model\":7}", "{\"model\":{}}",
-                                        "{\"model\":{\"type\":\"BPE\",\"vocab\":[]}}", "{\"model\""};
+    check_load(
+        QN_E_TOKENIZER, "", "", NULL,
+        ",\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"a\",97],\"sep\":[]}");
+    check_load(
+        QN_E_TOKENIZER, "", "", NULL,
+        ",\"post_processor\":{\"type\":\"BertProcessing\",\"cls\":[\"a\",97],\"sep\":[\"b\",999]}");
+    static const char *const texts[] = {"",
+                                        "[]",
+                                        "{}",
+                                        "7",
+                                        "{\"model\":7}",
+                                        "{\"model\":{}}",
+                                        "{\"model\":{\"type\":\"BPE\",\"vocab\":[]}}",
+                                        "{\"model\""};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct qn_arena arena;
         struct qn_tokenizer *t;
@@ -112,7 +123,8 @@ static void check_malformed(void) {
     qn_buf_char(&deep, 0);
     check_load(QN_E_UNSUPPORTED, "", "", NULL, deep.p);
     qn_buf_clear(&deep);
-    qn_buf_cstr(&deep, ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}");
+    qn_buf_cstr(&deep,
+                ",\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"}");
     for (int i = 0; i < 40; i++)
         qn_buf_cstr(&deep, ",{\"type\":\"NFC\"}");
     qn_buf_cstr(&deep, "]}");
@@ -131,14 +143,14 @@ static void expect(const struct qn_tokenizer *t, const char *text, uint32_t flag
     CHECK(qn_tokenizer_encode(t, &got, qn_str_from(text), flags, plain, n_plain, &err) == QN_OK);
     for (size_t i = 0; i < got.n; i++)
         qn_buf_format(&printed, i ? " %u" : "%u", got.p[i]);
-    CHECK_MSG(qn_str_is(qn_buf_view(&printed), ids), "\"%s\": %.*s, wanted %s", text, (int)printed.n,
-              printed.p, ids);
+    CHECK_MSG(qn_str_is(qn_buf_view(&printed), ids), "\"%s\": %.*s, wanted %s", text,
+              (int)printed.n, printed.p, ids);
     qn_ids_free(&got);
     qn_buf_free(&printed);
 }
 
-/* 300 <s> special; 301 <t> not special; 302 <é> special, matched after NFC; 303 special that a merge
- * would spell; 304 word; 305 strips both sides. */
+/* 300 <s> special; 301 <t> not special; 302 <é> special, matched after NFC; 303 special that a
+ * merge would spell; 304 word; 305 strips both sides. */
 static void check_spans(void) {
     struct qn_buf json;
     struct qn_arena arena;
@@ -151,7 +163,8 @@ static void check_spans(void) {
           "{\"id\":303,\"content\":\"abc\",\"special\":true,\"normalized\":false},"
           "{\"id\":304,\"content\":\"zz\",\"single_word\":true,\"normalized\":false},"
           "{\"id\":305,\"content\":\"<b>\",\"special\":true,\"normalized\":false,\"lstrip\":true,"
-          "\"rstrip\":true},{\"id\":306,\"content\":\"<s><s>\",\"special\":false,\"normalized\":false}",
+          "\"rstrip\":true},{\"id\":306,\"content\":\"<s><s>\",\"special\":false,\"normalized\":"
+          "false}",
           BYTES ",\"normalizer\":{\"type\":\"NFC\"}");
     qn_arena_init(&arena, allocator);
     if (!CHECK_MSG(qn_tokenizer_from_json(&t, &arena, qn_buf_view(&json), &err) == QN_OK, "%s",
@@ -276,9 +289,10 @@ static void check_long(void) {
     struct qn_tokenizer *t;
     struct qn_error err;
     struct qn_ids ids;
-    build(&json, ",\"aa\":256,\"aaaa\":257,\"aaaaaaaa\":258", "\"a a\",\"aa aa\",\"aaaa aaaa\"",
-          "{\"id\":259,\"content\":\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbx\"}",
-          BYTES);
+    build(
+        &json, ",\"aa\":256,\"aaaa\":257,\"aaaaaaaa\":258", "\"a a\",\"aa aa\",\"aaaa aaaa\"",
+        "{\"id\":259,\"content\":\"bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbx\"}",
+        BYTES);
     qn_arena_init(&arena, allocator);
     qn_buf_init(&text, allocator);
     qn_ids_init(&ids, allocator);
@@ -296,6 +310,56 @@ static void check_long(void) {
     qn_buf_free(&json);
 }
 
+/* A folder whose reads fail, or whose bytes are not there yet: the same call works afterwards. */
+static void check_reads(void) {
+    struct qn_buf vocab;
+    struct qn_json config;
+    struct qn_arena document;
+    struct qn_error err;
+    qn_buf_init(&vocab, allocator);
+    qn_arena_init(&document, allocator);
+    qn_buf_char(&vocab, '{');
+    byte_vocab(&vocab);
+    qn_buf_cstr(&vocab, ",\"ab\":256,\"abc\":257}");
+    struct qn_str text =
+        QN_STR("{\"tokenizer_class\":\"Qwen2TokenizerFast\",\"eos_token\":{\"content\":\"<e>\"},"
+               "\"added_tokens_decoder\":{\"258\":{\"content\":\"<e>\",\"special\":true}}}");
+    CHECK(qn_json_parse(&config, &document, text, &err) == QN_OK);
+    struct qn_directory directory = {.format = QN_FORMAT_SAFETENSORS, .tokenizer_config = config};
+    for (int truncated = 0; truncated < 2; truncated++) {
+        struct qn_str merges = QN_STR("#version: 0.2\r\na b\r\n\nab c");
+        merges.n -= truncated ? 2 : 0; // "ab" alone
+        struct qn_memory_file list[] = {{QN_STR("vocab.json"), qn_buf_view(&vocab)},
+                                        {QN_STR("merges.txt"), merges}};
+        struct qn_memory_files memory = {list, 2};
+        struct qn_files inner = qn_files_from_memory(&memory);
+        for (uint64_t n = 1; n < 100; n++) {
+            struct faults faults;
+            struct qn_arena arena;
+            struct qn_tokenizer *t = NULL;
+            faults_init(&faults);
+            faults.fail_read = n;
+            faults.read_status = QN_E_NEED_DATA;
+            struct qn_files files = faults_files(&faults, &inner);
+            qn_arena_init(&arena, allocator);
+            enum qn_status status = qn_tokenizer_open(&t, &arena, &directory, &files, &err);
+            if (faults.fired) {
+                CHECK(status == QN_E_NEED_DATA);
+            } else if (truncated) {
+                CHECK(status == QN_E_TOKENIZER);
+                n = 100;
+            } else {
+                CHECK(status == QN_OK && qn_tokenizer_eos(t) == 258 && n > 3);
+                expect(t, "abcab<e>", 0, NULL, 0, "257 256 258");
+                n = 100;
+            }
+            qn_arena_free(&arena);
+        }
+    }
+    qn_arena_free(&document);
+    qn_buf_free(&vocab);
+}
+
 int main(void) {
     allocator = qn_allocator_default();
     check_malformed();
@@ -305,5 +369,6 @@ int main(void) {
     check_memory("llama2_spm");
     check_memory("metaspace_first_spm");
     check_long();
+    check_reads();
     return test_done("text_hostile");
 }

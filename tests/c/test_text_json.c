@@ -16,9 +16,11 @@ static void check_case(const struct qn_tokenizer *t, struct qn_arena *arena, con
         return;
     }
     if (!CHECK_MSG(case_decode(t, buf, ids, QN_DECODE_SKIP_SPECIAL, skip), "%s", name))
-        fprintf(stderr, "    decoded \"%.*s\" for \"%.*s\"\n", (int)buf->n, buf->p, (int)skip.n, skip.p);
+        fprintf(stderr, "    decoded \"%.*s\" for \"%.*s\"\n", (int)buf->n, buf->p, (int)skip.n,
+                skip.p);
     if (!CHECK_MSG(case_decode(t, buf, ids, 0, keep), "%s", name))
-        fprintf(stderr, "    decoded \"%.*s\" for \"%.*s\"\n", (int)buf->n, buf->p, (int)keep.n, keep.p);
+        fprintf(stderr, "    decoded \"%.*s\" for \"%.*s\"\n", (int)buf->n, buf->p, (int)keep.n,
+                keep.p);
 }
 
 static bool check_fixture(const char *name) {
@@ -42,8 +44,7 @@ static bool check_fixture(const char *name) {
         struct qn_buf buf;
         qn_ids_init(&ids, allocator);
         qn_buf_init(&buf, allocator);
-        struct qn_json_iter it =
-            qn_json_iterate(qn_json_get(qn_json_root(&golden), "cases"));
+        struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&golden), "cases"));
         CHECK(it.left > 500);
         while (qn_json_each(&it))
             check_case(t, &arena, name, it.value, &ids, &buf);
@@ -58,9 +59,9 @@ static bool check_fixture(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[] = {"gpt2",      "qwen2",      "llama3",    "roberta",
-                                        "gpt_neox",  "smollm",     "o200k",     "llama2_spm",
-                                        "phi3_spm",  "gemma_spm",  "metaspace_first_spm"};
+    static const char *const names[] = {
+        "gpt2",  "qwen2",      "llama3",   "roberta",   "gpt_neox",           "smollm",
+        "o200k", "llama2_spm", "phi3_spm", "gemma_spm", "metaspace_first_spm"};
     if (argc > 1)
         check_fixture(argv[1]);
     for (size_t i = 0; argc == 1 && i < sizeof names / sizeof names[0]; i++) {

@@ -14,8 +14,7 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
         struct qn_str name = qn_json_raw(qn_json_get(it.value, "pattern"));
         struct qn_pretok step;
         struct qn_buf text;
-        CHECK(qn_json_string(&regex, arena,
-                             qn_json_get_str(qn_json_get(root, "regexes"), name)));
+        CHECK(qn_json_string(&regex, arena, qn_json_get_str(qn_json_get(root, "regexes"), name)));
         if (!CHECK_MSG(qn_pretok_by_regex(&step, regex), "%.*s", QN_STR_ARG(name)))
             continue;
         qn_buf_init(&text, qn_allocator_default());
@@ -30,8 +29,10 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
         while (same && qn_json_each(&words)) {
             CHECK(qn_json_string(&word, arena, words.value));
             same = qn_pretok_next(&cut, &got) && qn_str_eq(word, got);
-            if (!CHECK_MSG(same, "%.*s: \"%.*s\"", QN_STR_ARG(name), QN_STR_ARG(qn_buf_view(&text))))
-                fprintf(stderr, "    at \"%.*s\", wanted \"%.*s\"\n", QN_STR_ARG(got), QN_STR_ARG(word));
+            if (!CHECK_MSG(same, "%.*s: \"%.*s\"", QN_STR_ARG(name),
+                           QN_STR_ARG(qn_buf_view(&text))))
+                fprintf(stderr, "    at \"%.*s\", wanted \"%.*s\"\n", QN_STR_ARG(got),
+                        QN_STR_ARG(word));
         }
         if (same)
             CHECK(!qn_pretok_next(&cut, &got));
@@ -167,7 +168,8 @@ static void check_lossy(void) {
         {"\xf0\x9f\x98\xf0\x9f\x98\x80", "\xef\xbf\xbd\xf0\x9f\x98\x80"},
         {"\xe2\x82\x41\xff", "\xef\xbf\xbd\x41\xef\xbf\xbd"},
         {"\xed\xa0\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
-        {"\xc0\xaf\xf4\x90\x80\x80", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
+        {"\xc0\xaf\xf4\x90\x80\x80",
+         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct qn_buf buf;

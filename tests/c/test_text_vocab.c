@@ -1,5 +1,5 @@
-/* Published vocabularies: Qwen2.5's vocab.json + merges.txt, files of the hub, expected ids of other
- * people's test suites. */
+/* Published vocabularies: Qwen2.5's vocab.json + merges.txt, files of the hub, expected ids of
+ * other people's test suites. */
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
 
@@ -31,8 +31,8 @@ static bool load_folder(struct loaded *l, const char *path) {
     qn_arena_init(&l->model, allocator);
     snprintf(folder, sizeof folder, "%s/tokenizer_config.json", path);
     struct qn_str config = case_file(&l->arena, folder);
-    if (!config.p || !CHECK(qn_json_parse(&directory.tokenizer_config, &l->arena, config, &l->err) ==
-                            QN_OK))
+    if (!config.p ||
+        !CHECK(qn_json_parse(&directory.tokenizer_config, &l->arena, config, &l->err) == QN_OK))
         return false;
     snprintf(folder, sizeof folder, "%s/%s", test_shared(), path);
     struct qn_files files = folder_files(folder);
@@ -111,10 +111,10 @@ static void check_vectors(const struct qn_tokenizer *t, const char *family, cons
     qn_arena_init(&arena, allocator);
     qn_ids_init(&ids, allocator);
     qn_buf_init(&buf, allocator);
-    struct qn_str text = case_file(&arena, "assets/tokenizers/transformers.js/tokenization-vectors.json");
+    struct qn_str text =
+        case_file(&arena, "assets/tokenizers/transformers.js/tokenization-vectors.json");
     if (text.p && CHECK(qn_json_parse(&json, &arena, text, &err) == QN_OK)) {
-        struct qn_json_value cases =
-            qn_json_get(qn_json_get(qn_json_root(&json), family), model);
+        struct qn_json_value cases = qn_json_get(qn_json_get(qn_json_root(&json), family), model);
         struct qn_json_iter it = qn_json_iterate(cases);
         CHECK_MSG(it.left > 10, "%s", model);
         while (qn_json_each(&it)) {
@@ -125,7 +125,8 @@ static void check_vectors(const struct qn_tokenizer *t, const char *family, cons
             if (!CHECK_MSG(case_encode(t, &ids, s, flags, qn_json_get(it.value, "ids")), "%s %.*s",
                            model, QN_STR_ARG(name)))
                 case_show(s, &ids);
-            else if (decoded && qn_json_string(&expected, &arena, qn_json_get(it.value, "decoded")) &&
+            else if (decoded &&
+                     qn_json_string(&expected, &arena, qn_json_get(it.value, "decoded")) &&
                      !CHECK_MSG(case_decode(t, &buf, &ids, 0, expected), "%s %.*s", model,
                                 QN_STR_ARG(name)))
                 fprintf(stderr, "    decoded \"%.*s\" for \"%.*s\"\n", (int)buf.n, buf.p,
@@ -153,13 +154,15 @@ static void check_qwen(void) {
         CHECK(qn_tokenizer_size(files.t) == 151665 && qn_tokenizer_size(json.t) == 151665);
         CHECK(qn_tokenizer_eos(files.t) == 151645 && qn_tokenizer_bos(files.t) == UINT32_MAX);
         CHECK(qn_tokenizer_find(files.t, &id, QN_STR("<|im_start|>")) && id == 151644);
-        CHECK(qn_tokenizer_is_special(files.t, 151644) && !qn_tokenizer_is_special(files.t, 151657));
+        CHECK(qn_tokenizer_is_special(files.t, 151644) &&
+              !qn_tokenizer_is_special(files.t, 151657));
         CHECK(qn_str_is(qn_tokenizer_token(files.t, 1), "\""));
         for (id = 0; id < 151665; id++)
             CHECK(qn_str_eq(qn_tokenizer_token(files.t, id), qn_tokenizer_token(json.t, id)));
         check_inp(files.t, "qwen2");
         check_vectors(files.t, "qwen2", "Xenova/Qwen1.5-0.5B-Chat", QN_ENCODE_SPECIAL, true, NULL);
-        struct qn_str corpus = case_file(&files.arena, "assets/corpora/wikitext-2-raw/wiki.test.raw");
+        struct qn_str corpus =
+            case_file(&files.arena, "assets/corpora/wikitext-2-raw/wiki.test.raw");
         CHECK(corpus.n > 1000000);
         CHECK(qn_tokenizer_encode(files.t, &a, corpus, 0, NULL, 0, &err) == QN_OK);
         CHECK(qn_tokenizer_encode(json.t, &b, corpus, 0, NULL, 0, &err) == QN_OK);
