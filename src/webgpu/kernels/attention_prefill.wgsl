@@ -84,14 +84,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let state = head / (params.n_heads / params.n_kv_heads) * params.context * (HEAD_DIM / 4u);
     let q_from = min(t, step.n_tokens - 1u) * params.q_stride + params.q_column + head * HEAD_DIM;
 
-    var o: array<vec4<f32>, 8>; // [chunk, own vec4]
+    var o = array<vec4<f32>, 8>(); // [chunk, own vec4]
     var top = LOWEST;
     var mass = 0.0;
     for (var begin = first_seen(step.pos + t0, params.window) / KEYS * KEYS; begin <= last; begin += KEYS) {
-        var s: array<f32, 16>;
+        var s = array<f32, 16>();
         for (var chunk = 0u; chunk < CHUNKS; chunk++) {
             load_tile(false, state, begin, last, chunk, tid);
-            var qv: array<vec4<f32>, 8>;
+            var qv = array<vec4<f32>, 8>();
             for (var c = 0u; c < 8u; c++) {
                 let d = chunk * 32u + c * 4u;
                 if (d < HEAD_DIM) {

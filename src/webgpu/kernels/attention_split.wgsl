@@ -52,7 +52,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     let j = begin + tid;
     let state_from = kv_head * params.context * HEAD_DIM;
-    var s: array<f32, HEADS>;
+    var s = array<f32, HEADS>();
     if (j <= p && j >= first) {
         let row = (state_from + j * HEAD_DIM) / select(4u, 8u, KV_F16 != 0u);
         if (KV_F16 != 0u) {
@@ -109,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let positions = min(SPLIT, p + 1u - begin);
     for (var d = tid; d < HEAD_DIM; d += SPLIT) {
-        var o: array<f32, HEADS>;
+        var o = array<f32, HEADS>();
         for (var i = 0u; i < positions; i++) {
             let v = v_at(state_from + (begin + i) * HEAD_DIM + d);
             for (var a = 0u; a < HEADS; a++) {

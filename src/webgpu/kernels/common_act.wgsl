@@ -22,19 +22,17 @@ fn erf(x: f32) -> f32 {
     return sign(x) * (1.0 - e * 0.5641895835477563 / f);
 }
 
-fn tanh_safe(x: f32) -> f32 {
-    let a = clamp(x, -15.0, 15.0); // beyond, tanh is ±1 in f32, and some drivers overflow
-    let e = exp(2.0 * a);
-    return (e - 1.0) / (e + 1.0);
+fn sigmoid(x: f32) -> f32 {
+    return 1.0 / (1.0 + exp(clamp(-x, -80.0, 80.0))); // exp stays finite
 }
 
 fn act(x: f32) -> f32 {
     switch (ACT) {
         case 0u: {
-            return x / (1.0 + exp(clamp(-x, -80.0, 80.0)));
+            return x * sigmoid(x);
         }
         case 1u: {
-            return 0.5 * x * (1.0 + tanh_safe(0.7978845608028654 * (x + 0.044715 * x * x * x)));
+            return x * sigmoid(1.5957691216057308 * (x + 0.044715 * x * x * x)); // ½ (1 + tanh u) = sigmoid 2u
         }
         case 2u: {
             return 0.5 * x * (1.0 + erf(x * 0.7071067811865476));

@@ -23,7 +23,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (begin >= params.n_rows) {
         return;
     }
-    var sums: array<vec4<f32>, 2>;
+    var sums = array<vec4<f32>, 2>();
     dot_rows(begin + tid / LANES * ROWS, tid % LANES, start, &sums);
     for (var r = 0u; r < ROWS; r++) {
         parts[r * WIDTH + tid] = sums[0][r];

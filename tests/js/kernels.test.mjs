@@ -1,0 +1,418 @@
+// Every kernel against its reference in C, on whatever device there is: the specification's minimum
+// (no features), and the variants that need features. Odd shapes, all weight types, untouched bytes
+// beyond the result.
+
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import test from 'node:test';
+
+import { Bench, KERNELS, Reference, bfloat, bytesOf, half, params, random } from './kernel_bench.mjs';
+
+const reference = new Reference();
+/** @type {{ name: string, suffix: string, bench: Bench }[]} */
+const devices = [];
+try {
+  devices.push({ name: 'minimum', suffix: '', bench: await new Bench(reference).open([]) });
+  const full = await new Bench(reference).open();
+  for (const [feature, suffix] of [['subgroups', '_subgroups'], ['shader-f16', '_f16']]) {
+    if (full.caps?.features.includes(feature)) devices.push({ name: feature, suffix, bench: full });
+  }
+} catch (error) {
+  if (!devices.length) console.log(`skipped: ${/** @type {Error} */ (error).message}`);
+}
+const options = { skip: devices.length === 0 };
+test.after(() => devices.forEach(({ bench }) => bench.close()));
+
+const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
+const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
+
+/** Runs a dispatch everywhere and compares all W bindings. @param {string} name @param {object} c
+ *  @param {ArrayBufferView[]} c.bindings @param {Record<string, number>} [c.constants] @param {number[]} c.grid
+ *  @param {number} [c.tolerance] of the largest value; 0: bit for bit @param {string} [c.label]
+ *  @param {boolean} [c.minimumOnly] */
+async function check(name, { bindings, constants = {}, grid, tolerance = 0, label = '', minimumOnly = false }) {
+  const kernel = KERNELS[name];
+  const expected = bindings.map(bytesOf);
+  reference.run(kernel, expected, constants, grid);
+  for (const { name: device, suffix, bench } of devices) {
+    if (suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
+    const actual = bindings.map(bytesOf);
+    await bench.run(kernel, suffix, actual, constants, grid);
+    for (const [i, want] of expected.entries()) {
+      if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (suffix === '_f16' ? 300 : 1), `${name} on ${device}, ${label}, binding ${i}`);
+    }
+  }
+}
+
+/** @param {Uint8Array} want @param {Uint8Array} got @param {number} tolerance @param {string} where */
+function compare(want, got, tolerance, where) {
+  const [wu, gu] = [want, got].map((b) => new Uint32Array(b.buffer, 0, b.length >> 2));
+  const [wf, gf] = [wu, gu].map((u) => new Float32Array(u.buffer));
+  let scale = 0;
+  for (let i = 0; i < wu.length; i++) if (wu[i] !== SENTINEL && Math.abs(wf[i]) < 1e30) scale = Math.max(scale, Math.abs(wf[i]));
+  for (let i = 0; i < wu.length; i++) {
+    if (wu[i] === gu[i]) continue;
+    const close = tolerance && wu[i] !== SENTINEL && Math.abs(wf[i] - gf[i]) <= tolerance * scale;
+    assert.ok(close, `${where}: word ${i} of ${wu.length} is ${gf[i]} (${gu[i].toString(16)}), not ${wf[i]} (${wu[i].toString(16)}); largest ${scale}`);
+  }
+}
+
+/** @param {number} pos @param {number} t @param {number} r */
+const step = (pos, t, r = t, result = 0) => params('step', { pos, n_tokens: t, n_rows: r, result });
+/** An output buffer with a margin that must stay. @param {number} words */
+const output = (words) => new Uint32Array(words + 5).fill(SENTINEL);
+const none = new Uint32Array(4);
+
+/** Weights in canonical planes. @param {ReturnType<typeof random>} rng @param {number} type @param {number} stype @param {number} zero
+ *  @param {number} rows @param {number} cols */
+function weights(rng, type, stype, zero, rows, cols) {
+  const groups = Math.ceil(cols / 32);
+  const n = rows * groups * 32;
+  /** @type {ArrayBufferView} */
+  let values;
+  if (type === 0) values = rng.floats(n);
+  else if (type === 1) values = Uint16Array.from({ length: n }, () => half(rng.normal()));
+  else if (type === 2) values = Uint16Array.from({ length: n }, () => bfloat(rng.normal()));
+  else values = Uint32Array.from({ length: n / (type === 3 ? 4 : 8) }, rng.u32);
+  const scale = () => rng.normal() / (type === 3 ? 100 : 8);
+  const scales = type < 3 ? none
+    : stype === 0 ? Uint16Array.from({ length: rows * groups + 1 & ~1 }, () => half(scale()))
+      : stype === 1 ? Uint16Array.from({ length: rows * groups + 1 & ~1 }, () => bfloat(scale()))
+        : Float32Array.from({ length: rows * groups }, scale);
+  return { values, scales, constants: { WTYPE: type, STYPE: stype, ZERO: zero } };
+}
+
+const FORMATS = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [3, 1, 0], [3, 2, 0], [4, 0, 7], [4, 0, 8], [4, 1, 8], [4, 2, 8]];
+
+test('every kernel has a row and a file', options, () => {
+  assert.equal(Object.keys(KERNELS).length, reference.x.optest_kernels());
+  for (const k of Object.values(KERNELS)) assert.ok(existsSync(`src/webgpu/kernels/${k.name}.wgsl`), k.name);
+});
+
+test('embed', options, async () => {
+  for (const [type, stype, zero] of FORMATS) {
+    const rng = random(type * 10 + stype + 1);
+    const [rows, cols, t] = [37, type === 4 ? 2100 : 52, 5];
+    const w = weights(rng, type, stype, zero, rows, cols);
+    for (const row_begin of [0, 20]) {
+      const p = params('embed', { cols, row_begin, n_rows: rows, scale: row_begin ? 1 : 1.5 });
+      const ids = Uint32Array.from([0, 36, 20, 7, 56]);
+      await check('EMBED', {
+        bindings: [p, step(3, t), ids, w.values, w.scales, output(t * cols)], constants: w.constants,
+        grid: reference.grid(KERNELS.EMBED, p, t), tolerance: 1e-6, label: `${WTYPES[type]}/${stype}`,
+      });
+    }
+  }
+});
+
+test('rmsnorm', options, async () => {
+  const rng = random(2);
+  for (const [cols, t, r, tail, stride, column] of [[896, 1, 1, 0, 896, 0], [5, 7, 7, 0, 11, 3], [300, 6, 2, 1, 300, 0], [4096, 3, 1, 1, 5000, 17]]) {
+    for (const sym of [0, 1]) {
+      const rows = sym ? r : t;
+      if (tail && !sym) continue;
+      const p = params('rmsnorm', { cols, rows_sym: sym, rows_mul: 1, tail, x_stride: stride, x_column: column, eps: 1e-5 });
+      await check('RMSNORM', {
+        bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), output(rows * cols)],
+        grid: reference.grid(KERNELS.RMSNORM, p, rows), tolerance: 2e-6, label: `${cols} columns`,
+      });
+    }
+  }
+  const p = params('rmsnorm', { cols: 32, rows_sym: 0, rows_mul: 3, tail: 0, x_stride: 32, x_column: 0, eps: 1e-6 });
+  await check('RMSNORM', { bindings: [p, step(0, 4), rng.floats(12 * 32), rng.floats(32), output(12 * 32)], grid: reference.grid(KERNELS.RMSNORM, p, 12), tolerance: 2e-6, label: 'heads' });
+});
+
+/** @param {'MATVEC' | 'MATMUL'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+ *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
+ *  @param {{ lanes: number, rows: number }} [c.tune] */
+async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune }) {
+  const rng = random(cols * 7 + rows + t + type);
+  const glu = constants.GLU ? 1 : 0;
+  const total = (values.row_begin ?? 0) + rows;
+  const w = weights(rng, type, stype, zero, rows * (1 + glu), cols);
+  const p = params('matmul', {
+    cols, n_rows: rows, row_begin: 0, up_row: glu ? rows : 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0,
+    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, ...values,
+  });
+  const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
+  const m = values.rows_sym ? r : t;
+  const vec = name === 'MATVEC';
+  const lanes = vec ? (tune ?? reference.tune(p, type, glu > 0)) : { lanes: 0, rows: 0 };
+  await check(name, {
+    bindings: [
+      p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
+      constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL ? rng.floats(m * residual_stride + 8) : none,
+      constants.NORM ? rng.floats(cols) : none, output(m * out_stride),
+    ],
+    constants: { ...w.constants, ...constants, ...(vec ? { LANES: lanes.lanes, ROWS: lanes.rows } : {}) },
+    grid: vec ? reference.grid(KERNELS.MATVEC, p, m, lanes.lanes, lanes.rows) : reference.grid(KERNELS.MATMUL, p, m, glu),
+    tolerance: 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })}`,
+  });
+}
+
+test('matvec: all weight types', options, async () => {
+  for (const format of FORMATS) await product('MATVEC', { format, cols: 100, rows: 37, t: 1 });
+});
+
+test('matvec: shapes, lanes and rows', options, async () => {
+  for (const lanes of [1, 4, 8, 16, 32, 64]) {
+    for (const rows of [1, 2, 4]) await product('MATVEC', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { lanes, rows } });
+  }
+  for (const cols of [4, 32, 36, 896, 4864]) await product('MATVEC', { format: [4, 0, 8], cols, rows: 50, t: 1 });
+  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 1, t: 1 });
+  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 140_000, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
+  await product('MATVEC', { format: [4, 0, 8], cols: 64, rows: 40_000, t: 1 });
+});
+
+test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
+  for (const tune of [{ lanes: 8, rows: 1 }, { lanes: 16, rows: 2 }, { lanes: 32, rows: 4 }]) {
+    for (const type of [0, 1, 4]) {
+      const format = [type, 0, 8];
+      await product('MATVEC', { format, cols: 96, rows: 45, t: 1, tune, constants: { BIAS: 1, RESIDUAL: 1 } });
+      await product('MATVEC', { format, cols: 96, rows: 45, t: 3, tune, constants: { NORM: 1, BIAS: 1 } });
+      await product('MATVEC', { format, cols: 164, rows: 45, t: 1, tune, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
+    }
+  }
+  for (const ACT of [0, 1, 2, 3]) await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 1, constants: { GLU: 1, ACT } });
+  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 2, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
+  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 5, r: 2, values: { rows_sym: 1, tail: 1 } });
+});
+
+test('matmul', options, async () => {
+  for (const format of FORMATS) await product('MATMUL', { format, cols: 100, rows: 70, t: 9 });
+  for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 0, 7], cols, rows, t });
+  await product('MATMUL', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
+  for (const ACT of [0, 1, 2, 3]) await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT, BIAS: 1 } });
+  await product('MATMUL', { format: [0, 0, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
+});
+
+test('glu, add, last_rows', options, async () => {
+  const rng = random(5);
+  for (const [cols, t, r] of [[1, 1, 1], [70, 5, 2], [300, 3, 3]]) {
+    for (const ACT of [0, 1, 2, 3]) {
+      const p = params('glu', { cols, rows_sym: 0, x_stride: 2 * cols + 9, x_column: 4 });
+      await check('GLU', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), 4), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.GLU, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
+    }
+    const p = params('add', { cols, rows_sym: 1, a_stride: cols + 3, a_column: 2, b_stride: cols, b_column: 0 });
+    await check('ADD', { bindings: [p, step(0, t, r), rng.floats(r * (cols + 3)), rng.floats(r * cols), output(r * cols)], grid: reference.grid(KERNELS.ADD, p, r, cols) });
+    const q = params('last_rows', { cols, x_stride: cols + 5, x_column: 1 });
+    await check('LAST_ROWS', { bindings: [q, step(0, t, r), rng.floats(t * (cols + 5)), output(r * cols)], grid: reference.grid(KERNELS.LAST_ROWS, q, r, cols) });
+  }
+});
+
+test('rope_append', options, async () => {
+  for (const KV_F16 of [0, 1]) {
+    for (const INTERLEAVED of [0, 1]) {
+      for (const [heads, kv, dim, n_rot, context, pos, t] of [[4, 2, 64, 64, 40, 0, 7], [3, 1, 16, 8, 50, 33, 5], [14, 2, 64, 64, 33000, 32760, 3], [2, 2, 96, 96, 9, 8, 1]]) {
+        const rng = random(dim + pos);
+        const width = (heads + 2 * kv) * dim;
+        const p = params('rope', {
+          n_heads: heads, n_kv_heads: kv, head_dim: dim, n_rot, context, q_stride: width, q_column: 0,
+          k_stride: width, k_column: heads * dim, v_stride: width, v_column: (heads + kv) * dim,
+        });
+        const qkv = rng.floats(t * width);
+        const freq = Float32Array.from({ length: n_rot / 2 }, (_, i) => 10000 ** (-2 * i / n_rot));
+        const words = kv * context * dim / (KV_F16 ? 2 : 1);
+        // Half-precision words are compared through their own tolerance below.
+        await checkStates({ bindings: [p, step(pos, t), qkv, qkv, qkv, freq, output(words), output(words), output(t * heads * dim)], constants: { KV_F16, INTERLEAVED }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t) }, KV_F16 === 1);
+      }
+    }
+  }
+});
+
+/** rope_append writes float16 states: one unit in the last place may differ. @param {{ bindings: ArrayBufferView[], constants: Record<string, number>, grid: number[] }} c @param {boolean} f16 */
+async function checkStates({ bindings, constants, grid }, f16) {
+  if (!f16) return check('ROPE_APPEND', { bindings, constants, grid, tolerance: 2e-6 });
+  const expected = bindings.map(bytesOf);
+  reference.run(KERNELS.ROPE_APPEND, expected, constants, grid);
+  for (const { suffix, bench } of devices) {
+    if (suffix) continue;
+    const actual = bindings.map(bytesOf);
+    await bench.run(KERNELS.ROPE_APPEND, suffix, actual, constants, grid);
+    for (const i of [6, 7]) {
+      const [want, got] = [expected[i], actual[i]].map((b) => new Uint16Array(b.buffer));
+      for (let k = 0; k < want.length; k++) assert.ok(Math.abs(want[k] - got[k]) <= 1 || ((want[k] | got[k]) & 0x7fff) < 32, `state ${i} half ${k}: ${got[k].toString(16)}, not ${want[k].toString(16)}`);
+    }
+    compare(expected[8], actual[8], 2e-6, 'rotated q');
+  }
+}
+
+const HEADS = [[14, 2, 64], [8, 8, 32], [16, 1, 16], [4, 2, 96], [2, 1, 128], [3, 1, 80], [2, 1, 256], [4, 2, 8]];
+
+/** @param {number[]} shape @param {number} KV_F16 @param {number} context @param {number} window */
+function attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t = 1) {
+  const rng = random(dim * 3 + context + window + t);
+  const n = n_kv_heads * context * dim;
+  const state = () => (KV_F16 ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
+  const stride = n_heads * dim + 12;
+  const p = params('attention', { n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window), scale: dim ** -0.5 });
+  return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
+}
+
+test('attention_split and attention_merge', options, async () => {
+  for (const [n_heads, n_kv_heads, dim] of HEADS) {
+    for (const KV_F16 of [0, 1]) {
+      if (KV_F16 && dim % 8) continue;
+      for (const [context, pos, t, window] of [[200, 0, 1, 0], [200, 63, 2, 0], [200, 150, 3, 0], [300, 290, 1, 100], [300, 130, 2, 64], [70, 5, 1, 3]]) {
+        const a = attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t);
+        const size = t * n_heads * a.splits * (dim + 2);
+        const partial = new Float32Array(size + 5);
+        const label = `${n_heads}/${n_kv_heads}×${dim} f16=${KV_F16} pos ${pos} t ${t} window ${window}`;
+        const constants = { KV_F16, HEAD_DIM: dim };
+        // The split's own numbers may be scaled differently; what counts is the merged result: the device
+        // runs both halves, the reference too.
+        const expected = [a.p, step(pos, t), partial, output(t * n_heads * dim)].map(bytesOf);
+        const first = [a.p, step(pos, t), a.q, a.k, a.v, partial].map(bytesOf);
+        const grid = reference.grid(KERNELS.ATTENTION_SPLIT, a.p, t, dim, pos + t);
+        reference.run(KERNELS.ATTENTION_SPLIT, first, constants, grid);
+        expected[2].set(first[5]);
+        const merge = reference.grid(KERNELS.ATTENTION_MERGE, a.p, t);
+        reference.run(KERNELS.ATTENTION_MERGE, expected, { HEAD_DIM: dim }, merge);
+        for (const { name, suffix, bench } of devices) {
+          const [s1, s2] = ['attention_split', 'attention_merge'].map((k) => (existsSync(`src/webgpu/kernels/${k}${suffix}.wgsl`) ? suffix : ''));
+          if (suffix && !s1 && !s2) continue;
+          const actual = [a.p, step(pos, t), a.q, a.k, a.v, partial].map(bytesOf);
+          await bench.run(KERNELS.ATTENTION_SPLIT, s1, actual, constants, grid);
+          compare(first[5], actual[5], 1e-5, `split, ${label}, ${name}`);
+          const merged = [a.p, step(pos, t), actual[5], output(t * n_heads * dim)].map(bytesOf);
+          await bench.run(KERNELS.ATTENTION_MERGE, s2, merged, { HEAD_DIM: dim }, merge);
+          compare(expected[3], merged[3], 5e-6, `merge, ${label}, ${name}`);
+        }
+      }
+    }
+  }
+});
+
+test('attention_prefill', options, async () => {
+  for (const shape of HEADS) {
+    for (const KV_F16 of [0, 1]) {
+      for (const [context, pos, t, window] of [[100, 0, 1, 0], [100, 0, 33, 0], [120, 37, 70, 0], [150, 70, 40, 20]]) {
+        const a = attention(shape, KV_F16, context, window, t);
+        await check('ATTENTION_PREFILL', {
+          bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_F16, HEAD_DIM: shape[2] },
+          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} f16=${KV_F16} pos ${pos} t ${t} window ${window}`,
+        });
+      }
+    }
+  }
+});
+
+/** @param {Record<string, number>} values */
+const vocabParams = (values) => params('vocab', { chunks: reference.x.optest_chunks(values.vocab), last_only: 0, z_rows: 0, ring: 4, max_pos: 100, ...values });
+/** @param {Record<string, number>} values */
+const samplingParams = (values) => params('sampling', { temperature: 1, top_k: 0, top_p: 1, ln_min_p: -3e38, repetition: 1, frequency: 0, presence: 0, key: 12345, has_seen: 0, has_bias: 0, has_mask: 0, has_threshold: 0, ...values });
+
+test('argmax: ties, NaN, infinities, rows', options, async () => {
+  for (const vocab of [1, 5, 4096, 4097, 9000]) {
+    for (const r of [1, 3]) {
+      const rng = random(vocab + r);
+      const logits = rng.floats(r * vocab, 5);
+      if (vocab > 4) logits.set([NaN, Infinity, -Infinity, Infinity, -0], vocab * (r - 1));
+      if (vocab > 8000) logits.fill(7777, 4500, 4510).fill(7777, 8000, 8003);
+      for (const last_only of [0, 1]) {
+        const p = vocabParams({ vocab, last_only });
+        const rows = last_only ? 1 : r;
+        const partial = new Uint32Array(rows * p[1] * 2 + 4);
+        const bindings = [p, step(0, r + 2, r), samplingParams({}), logits, none, partial];
+        await check('ARGMAX_PARTIAL', { bindings, grid: reference.grid(KERNELS.ARGMAX_PARTIAL, p, rows), label: `vocab ${vocab}` });
+        const done = bindings.map(bytesOf);
+        reference.run(KERNELS.ARGMAX_PARTIAL, done, {}, reference.grid(KERNELS.ARGMAX_PARTIAL, p, rows));
+        if (!last_only) await check('ARGMAX_FINAL', { bindings: [p, step(0, r, r), done[5], output(r)], grid: reference.grid(KERNELS.ARGMAX_FINAL, p, r), label: `vocab ${vocab}` });
+      }
+    }
+  }
+  const zeros = Float32Array.of(-1, -0, 0, -2);
+  const p = vocabParams({ vocab: 4 });
+  const bindings = [p, step(0, 1), samplingParams({}), zeros, none, new Uint32Array(6)];
+  reference.run(KERNELS.ARGMAX_PARTIAL, bindings.map(bytesOf), {}, [1, 1, 1]);
+  await check('ARGMAX_PARTIAL', { bindings, grid: [1, 1, 1], label: 'zeros' });
+});
+
+test('sample_prepare', options, async () => {
+  const vocab = 1003;
+  const rng = random(9);
+  const logits = rng.floats(2 * vocab, 6);
+  logits.set([NaN, Infinity, -Infinity], vocab);
+  const seen = Uint32Array.from({ length: vocab }, () => [0, 0, 0x80000000, 3, 0x80000001][rng.below(5)]);
+  const bias = rng.floats(vocab, 2);
+  const mask = Uint32Array.from({ length: Math.ceil(vocab / 32) }, rng.u32);
+  const p = vocabParams({ vocab });
+  for (const values of [{}, { temperature: 0.7, has_bias: 1 }, { has_seen: 1, repetition: 1.3, frequency: 0.5, presence: 0.25, temperature: 2 }, { has_mask: 1, has_seen: 1, has_bias: 1, repetition: 0.9, temperature: 0.01 }]) {
+    await check('SAMPLE_PREPARE', {
+      bindings: [p, step(4, 5, 2), samplingParams(values), logits, seen, bias, mask, output(vocab)],
+      grid: reference.grid(KERNELS.SAMPLE_PREPARE, p), tolerance: 1e-6, label: JSON.stringify(values),
+    });
+  }
+});
+
+test('sample_threshold: top-k, top-p, min-p', options, async () => {
+  for (const [vocab, spread] of [[3, 1], [257, 3], [5000, 2], [152064, 4], [40000, 0.01]]) {
+    const rng = random(vocab);
+    const z = rng.floats(vocab, spread);
+    if (vocab === 5000) z.fill(z[17], 100, 140); // ties
+    if (vocab === 257) z.fill(-3.4e38, 0, 200); // masked
+    const p = vocabParams({ vocab });
+    for (const values of [{ top_k: 1 }, { top_k: 2 }, { top_k: 40 }, { top_k: 300 }, { top_k: vocab }, { top_p: 0.9 }, { top_p: 0.05 }, { top_p: 0.999 }, { top_k: 40, top_p: 0.8 }, { top_k: 2000, top_p: 0.5 }, { ln_min_p: Math.log(0.05) }, { top_k: 50, top_p: 0.95, ln_min_p: Math.log(0.1) }]) {
+      const bindings = [p, samplingParams({ has_threshold: 1, ...values }), z, new Uint32Array(8)];
+      const want = bindings.map(bytesOf);
+      reference.run(KERNELS.SAMPLE_THRESHOLD, want, {}, [1, 1, 1]);
+      const wanted = new Uint32Array(want[3].buffer)[0];
+      for (const { suffix, bench } of devices.filter((d) => d.suffix === '')) {
+        const got = bindings.map(bytesOf);
+        await bench.run(KERNELS.SAMPLE_THRESHOLD, suffix, got, {}, [1, 1, 1]);
+        const threshold = new Uint32Array(got[3].buffer)[0];
+        // With top-k alone the key is exact. With masses, exp differs in its last bits: at most a token at the
+        // very border may.
+        const [low, high] = [Math.min(threshold, wanted), Math.max(threshold, wanted)];
+        const between = z.reduce((n, v) => n + (keyOf(v) >= low && keyOf(v) < high ? 1 : 0), 0);
+        assert.ok(between <= ('top_p' in values ? Math.ceil(vocab / 20000) : 0), `vocab ${vocab}, ${JSON.stringify(values)}: ${between} ids between ${threshold} and ${wanted}`);
+        if ('top_k' in values && !('top_p' in values) && !('ln_min_p' in values)) assert.equal(threshold, wanted);
+      }
+    }
+  }
+});
+
+/** @param {number} value */
+function keyOf(value) {
+  const u = new Uint32Array(Float32Array.of(value === 0 ? 0 : value).buffer)[0];
+  return u >>> 31 ? ~u >>> 0 : (u | 0x80000000) >>> 0;
+}
+
+test('draws: the same ids as in C, for many seeds and positions', options, async () => {
+  const vocab = 5000;
+  let same = 0;
+  let drawn = 0;
+  for (let i = 0; i < 12; i++) {
+    const rng = random(i + 77);
+    const z = rng.floats(vocab, 2);
+    const p = vocabParams({ vocab, z_rows: 1 });
+    const state = new Uint32Array(8).fill(keyOf(i % 2 ? 1 : -1e30));
+    const bindings = [p, step(i * 131, 3, 1), samplingParams({ key: rng.u32(), has_threshold: i % 3 ? 1 : 0 }), z, state, new Uint32Array(p[1] * 2)];
+    const want = bindings.map(bytesOf);
+    reference.run(KERNELS.ARGMAX_PARTIAL, want, { GUMBEL: 1 }, [p[1], 1, 1]);
+    for (const { suffix, bench } of devices.filter((d) => d.suffix === '')) {
+      const got = bindings.map(bytesOf);
+      await bench.run(KERNELS.ARGMAX_PARTIAL, suffix, got, { GUMBEL: 1 }, [p[1], 1, 1]);
+      const [w, g] = [want[5], got[5]].map((b) => new Uint32Array(b.buffer));
+      for (let c = 0; c < p[1]; c++) {
+        drawn++;
+        same += w[2 * c + 1] === g[2 * c + 1] ? 1 : 0;
+        assert.ok(Math.abs(w[2 * c] - g[2 * c]) < 16, `chunk ${c}: key ${g[2 * c]}, not ${w[2 * c]}`);
+      }
+    }
+  }
+  assert.equal(same, drawn);
+});
+
+test('sample_finish and seen_mark', options, async () => {
+  for (const [pos, n, result] of [[5, 3, 0], [98, 1, 7], [0, 40, 2]]) {
+    const p = vocabParams({ vocab: 300_000 });
+    const rng = random(pos + 1);
+    const partial = Uint32Array.from({ length: p[1] * 2 }, (_, i) => (i % 2 ? (i >> 1) * 4096 + 5 : rng.below(20)));
+    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, n, result), output(4), output(4), new Uint32Array(300_000).fill(3)], grid: [1, 1, 1], label: `pos ${pos}` });
+    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, n, result), output(4), output(4), new Uint32Array(4).fill(3)], grid: [1, 1, 1], label: 'no counts' });
+  }
+  const ids = Uint32Array.from({ length: 130 }, (_, i) => (i * 37) % 90);
+  const p = params('seen_mark', { n: 130, vocab: 80 });
+  await check('SEEN_MARK', { bindings: [p, ids, new Uint32Array(80).fill(1)], grid: reference.grid(KERNELS.SEEN_MARK, p, 130) });
+});

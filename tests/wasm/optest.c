@@ -1,0 +1,57 @@
+/* The reference kernels and grids as a wasm module of their own, for tests/js/kernels.test.mjs. */
+#include "webgpu/ref_kernels.h"
+
+#define EXPORT __attribute__((visibility("default"), used))
+
+static struct qn_error error;
+
+EXPORT const char *optest_error(void);
+EXPORT uint32_t optest_run(uint32_t id, const struct qn_ref_call *call);
+EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a, uint32_t b,
+                        uint32_t c);
+EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
+EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
+EXPORT uint32_t optest_chunks(uint32_t vocab);
+EXPORT uint32_t optest_kernels(void);
+
+const char *optest_error(void) { return error.text; }
+
+uint32_t optest_run(uint32_t id, const struct qn_ref_call *call) {
+    return (uint32_t)qn_ref_run((enum qn_kernel_id)id, call, &error);
+}
+
+/* a, b, c: what the kernel's grid function takes after its params. */
+void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a, uint32_t b,
+                 uint32_t c) {
+    switch ((enum qn_kernel_id)id) {
+    case QN_KERNEL_EMBED: *out = qn_grid_embed(params, a); break;
+    case QN_KERNEL_RMSNORM: *out = qn_grid_rmsnorm(a); break;
+    case QN_KERNEL_MATVEC:
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c}, a);
+        break;
+    case QN_KERNEL_MATMUL: *out = qn_grid_matmul(params, b != 0, a); break;
+    case QN_KERNEL_GLU:
+    case QN_KERNEL_ADD:
+    case QN_KERNEL_LAST_ROWS: *out = qn_grid_elements(b, a); break;
+    case QN_KERNEL_ROPE_APPEND: *out = qn_grid_rope(params, a); break;
+    case QN_KERNEL_ATTENTION_SPLIT: *out = qn_grid_attention_split(params, b, a, c); break;
+    case QN_KERNEL_ATTENTION_MERGE: *out = qn_grid_attention_merge(params, a); break;
+    case QN_KERNEL_ATTENTION_PREFILL: *out = qn_grid_attention_prefill(params, b, a); break;
+    case QN_KERNEL_ARGMAX_PARTIAL: *out = qn_grid_argmax_partial(params, a); break;
+    case QN_KERNEL_ARGMAX_FINAL: *out = qn_grid_argmax_final(a); break;
+    case QN_KERNEL_SAMPLE_PREPARE: *out = qn_grid_sample_prepare(params); break;
+    case QN_KERNEL_SAMPLE_THRESHOLD:
+    case QN_KERNEL_SAMPLE_FINISH: *out = qn_grid_one(); break;
+    case QN_KERNEL_SEEN_MARK: *out = qn_grid_seen_mark(a); break;
+    case QN_KERNEL_COUNT: break;
+    }
+}
+
+uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu) {
+    struct qn_matvec_tune tune = qn_matvec_tune(p, (enum qn_wtype)type, glu != 0);
+    return tune.lanes | tune.rows << 16;
+}
+
+uint32_t optest_splits(uint32_t context, uint32_t window) { return qn_attention_splits(context, window); }
+uint32_t optest_chunks(uint32_t vocab) { return qn_argmax_chunks(vocab); }
+uint32_t optest_kernels(void) { return QN_KERNEL_COUNT; }
