@@ -35,6 +35,38 @@ static bool strips_right(const struct source *s, struct qn_str token) {
            !qn_str_is(token, "<s>") && !qn_str_is(token, "<|endoftext|>");
 }
 
+/* Tokens that frame chat turns. Some converters write them as user-defined or even normal ones,
+ * which would let a user's text end a turn; they are control tokens whatever the file says. */
+static bool frames_turns(struct qn_str token) {
+    static const char *const names[] = {
+        "<|im_start|>",
+        "<|im_end|>",
+        "<|endoftext|>",
+        "<start_of_turn>",
+        "<end_of_turn>",
+        "<|eot_id|>",
+        "<|eom_id|>",
+        "<|start_header_id|>",
+        "<|end_header_id|>",
+        "<|begin_of_text|>",
+        "<|end_of_text|>",
+        "<|system|>",
+        "<|user|>",
+        "<|assistant|>",
+        "<|end|>",
+        "<|EOT|>",
+        "<\xef\xbd\x9c"
+        "begin\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+        "<\xef\xbd\x9c"
+        "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (qn_str_is(token, names[i]))
+            return true;
+    }
+    return false;
+}
+
 static enum qn_status read_vocab(struct qn_tokenizer *t, struct source *s, bool spm) {
     const struct qn_gguf_kv *kv = find_array(s, "tokenizer.ggml.tokens");
     const struct qn_gguf_kv *types_kv = find_array(s, "tokenizer.ggml.token_type");
@@ -59,6 +91,8 @@ static enum qn_status read_vocab(struct qn_tokenizer *t, struct source *s, bool 
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t id = 0; id < s->n; id++) {
             int64_t type = types ? types[id] : TYPE_NORMAL;
+            if ((type == TYPE_USER || type == TYPE_NORMAL) && frames_turns(tokens[id]))
+                type = TYPE_CONTROL;
             bool added = type == TYPE_CONTROL || type == TYPE_UNKNOWN || type == TYPE_USER;
             struct qn_token_entry e = {.s = tokens[id], .id = id};
             if (added != (pass == 1))

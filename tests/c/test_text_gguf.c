@@ -128,6 +128,30 @@ static void check_opens(const char *folder, const char *name) {
     qn_arena_free(&arena);
 }
 
+/* <|EOT|> is user-defined in this file; it ends turns, so plain text must not spell it. */
+static void check_frames(void) {
+    struct qn_arena arena;
+    struct qn_tokenizer *t;
+    struct qn_error err;
+    struct qn_ids ids;
+    enum qn_status status;
+    qn_arena_init(&arena, allocator);
+    qn_ids_init(&ids, allocator);
+    if (open_gguf(&t, &arena, "assets/tokenizers/ggml-vocab", "ggml-vocab-deepseek-coder.gguf",
+                  &status, &err) &&
+        CHECK(status == QN_OK)) {
+        struct qn_str text = QN_STR("<|EOT|>");
+        CHECK(qn_tokenizer_is_special(t, 32021) && !qn_tokenizer_is_special(t, 32015));
+        CHECK(qn_tokenizer_encode(t, &ids, text, 0, NULL, 0, &err) == QN_OK);
+        CHECK(ids.n == 1 && ids.p[0] == 32021);
+        ids.n = 0;
+        CHECK(qn_tokenizer_encode(t, &ids, text, QN_ENCODE_NO_MATCH, NULL, 0, &err) == QN_OK);
+        CHECK(ids.n > 1);
+    }
+    qn_ids_free(&ids);
+    qn_arena_free(&arena);
+}
+
 int main(void) {
     static const char *const fixtures[] = {
         "qwen2_F32",  "qwen2_Q4_0", "qwen2_Q6_K_w256",   "qwen2_untied_IQ4_NL", "llama_Q4_0",
@@ -147,6 +171,7 @@ int main(void) {
         CHECK_MSG(n_same == 46 * 8, "%u", n_same);
         check_opens("assets/tokenizers/ggml-vocab", "ggml-vocab-baichuan.gguf");
         check_opens("assets/tokenizers/ggml-vocab", "ggml-vocab-gpt-neox.gguf");
+        check_frames();
         check_opens("assets/lm/stories260K", "stories260K.gguf");
     } else {
         printf("skipped: no ../shared\n");
