@@ -27,7 +27,7 @@ async function once(m, session, vocab, run, n, tokens) {
 
 /**
  * @param {Record<string, any>} o
- * @param {(o: any, weights: boolean) => Promise<any>} open
+ * @param {(o: any, need: 'weights') => Promise<any>} open
  * @param {(value: unknown) => void} print
  */
 export async function bench(o, open, print) {
@@ -35,7 +35,7 @@ export async function bench(o, open, print) {
   const tg = o['-n'] ?? 128;
   const depth = o['-d'] ?? 0;
   const repeats = o['-r'] ?? 5;
-  const m = await open({ ...o, '--context': o['--context'] ?? Math.max(pp, depth + 1) + tg + 8 }, true);
+  const m = await open({ ...o, '--context': o['--context'] ?? Math.max(pp, depth + 1) + tg + 8 }, 'weights');
   try {
     const session = m.core.createSession();
     const { vocab } = m.core.sizes();

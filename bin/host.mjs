@@ -65,7 +65,7 @@ export function locate(model) {
 }
 
 /**
- * An engine, opened and, unless `weights` is false, loaded.
+ * An engine, opened and, where it is needed, loaded.
  * @param {object} options
  * @param {string} [options.model]
  * @param {string} [options.synthetic]
@@ -75,23 +75,23 @@ export function locate(model) {
  * @param {number} [options.context]
  * @param {number} [options.chunk]
  * @param {'f32' | 'f16'} [options.kv]
- * @param {boolean} [options.weights]
+ * @param {'nothing' | 'text' | 'metadata' | 'weights'} [options.need] how much the command needs
  */
-export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatures, variant, context, chunk, kv, weights = true }) {
+export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatures, variant, context, chunk, kv, need = 'weights' }) {
   const where = synthetic ? { folder: '', main: '' } : locate(model);
   const backing = synthetic ? noBacking : diskBacking(where.folder);
   const files = new ModelFiles(backing);
   const started = performance.now();
   /** @type {Runner | undefined} */
   let runner;
-  const gpu = backend === 'cpu' || !weights ? null : await openGpu(deviceFeatures, (event) => runner?.onGpuEvent(event), backend === 'auto');
+  const gpu = backend === 'cpu' || need !== 'weights' ? null : await openGpu(deviceFeatures, (event) => runner?.onGpuEvent(event), backend === 'auto');
   const module = new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(variant ?? bestVariant()))));
   const core = new Core(module, { files, player: gpu?.player });
-  core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', gpu: gpu?.caps ?? null });
+  core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', textOnly: need === 'text', gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
-  if (weights) {
+  if (need === 'weights') {
     await runner.load();
-  } else {
+  } else if (need !== 'nothing') {
     while (!core.open()) await files.satisfy();
   }
   return {

@@ -68,8 +68,8 @@ function ids(list) {
   return parts.map(Number);
 }
 
-/** @param {Options} o @param {boolean} weights */
-function open(o, weights) {
+/** @param {Options} o @param {'nothing' | 'text' | 'metadata' | 'weights'} need */
+function open(o, need) {
   const features = o['--device-features'] === undefined ? undefined : String(o['--device-features']).split(',').filter((f) => f && f !== 'none');
   return openModel({
     model: o.model,
@@ -80,13 +80,13 @@ function open(o, weights) {
     context: /** @type {number | undefined} */ (o['--context']),
     chunk: /** @type {number | undefined} */ (o['--chunk']),
     kv: /** @type {any} */ (o['--kv']),
-    weights,
+    need,
   });
 }
 
-/** @param {Options} o @param {boolean} weights @param {(m: Awaited<ReturnType<typeof open>>) => unknown} use */
-async function withModel(o, weights, use) {
-  const m = await open(o, weights);
+/** @param {Options} o @param {'nothing' | 'text' | 'metadata' | 'weights'} need @param {(m: Awaited<ReturnType<typeof open>>) => unknown} use */
+async function withModel(o, need, use) {
+  const m = await open(o, need);
   try {
     await use(m);
   } finally {
@@ -106,7 +106,7 @@ const sampling = (o) => ({
 /** @param {Options} o */
 async function logits(o) {
   if (o['--ids'] === undefined) throw new UsageError('logits needs --ids');
-  await withModel(o, true, async ({ core, runner }) => {
+  await withModel(o, 'weights', async ({ core, runner }) => {
     const session = core.createSession();
     core.start(session, ids(o['--ids']), { logits: true, argmaxAll: o['--all'] === true });
     let argmax;
@@ -122,7 +122,7 @@ async function logits(o) {
 /** @param {Options} o */
 async function generate(o) {
   if (o['--ids'] === undefined || o['-n'] === undefined) throw new UsageError('generate needs --ids and -n');
-  await withModel(o, true, async ({ core, runner }) => {
+  await withModel(o, 'weights', async ({ core, runner }) => {
     const session = core.createSession();
     core.start(session, ids(o['--ids']), { ...sampling(o), maxTokens: o['-n'], stopOnEos: o['--stop-on-eos'] === true });
     const out = [];
@@ -175,7 +175,7 @@ const request = (o, messages) => ({
 async function run(o) {
   const prompt = o['-p'];
   if (prompt === undefined) throw new UsageError('run needs -p TEXT');
-  await withModel(o, true, async (m) => {
+  await withModel(o, 'weights', async (m) => {
     const session = m.core.createSession();
     if (o['--raw']) m.core.start(session, m.core.tokenize(String(prompt)), { ...sampling(o), maxTokens: o['-n'] ?? 256, stopOnEos: true });
     else m.core.startChat(session, request(o, [{ role: 'user', content: String(prompt) }]));
@@ -186,7 +186,7 @@ async function run(o) {
 
 /** @param {Options} o */
 async function chat(o) {
-  await withModel(o, true, async (m) => {
+  await withModel(o, 'weights', async (m) => {
     const session = m.core.createSession();
     /** @type {{ role: string, content: string }[]} */
     const messages = [];
@@ -208,7 +208,7 @@ const lines = (path) => readFileSync(String(path), 'utf8').split('\n').filter((l
 /** @param {Options} o */
 async function tokenize(o) {
   if ((o['--text'] === undefined) === (o['--file'] === undefined)) throw new UsageError('tokenize needs --text or --file');
-  await withModel(o, false, ({ core }) => {
+  await withModel(o, 'text', ({ core }) => {
     const special = !o['--no-special'];
     if (o['--lines']) {
       for (const text of lines(o['--file'])) print([...core.tokenize(text, { special })]);
@@ -222,7 +222,7 @@ async function tokenize(o) {
 /** @param {Options} o */
 async function detokenize(o) {
   if ((o['--ids'] === undefined) === (o['--file'] === undefined)) throw new UsageError('detokenize needs --ids or --file');
-  await withModel(o, false, ({ core }) => {
+  await withModel(o, 'text', ({ core }) => {
     const skipSpecial = o['--skip-special'] === true;
     if (o['--lines']) for (const list of lines(o['--file'])) print(JSON.stringify(core.detokenize(list, { skipSpecial })));
     else print({ text: core.detokenize(ids(o['--ids'] ?? readFileSync(String(o['--file']), 'utf8')), { skipSpecial }) });
@@ -232,7 +232,7 @@ async function detokenize(o) {
 /** @param {Options} o */
 async function template(o) {
   if (o['--messages'] === undefined) throw new UsageError('template needs --messages');
-  await withModel(o, false, ({ core }) => {
+  await withModel(o, 'text', ({ core }) => {
     const given = JSON.parse(readFileSync(String(o['--messages']), 'utf8'));
     const context = Array.isArray(given)
       ? { messages: given, add_generation_prompt: !o['--no-generation-prompt'], ...(o['--tools'] ? { tools: JSON.parse(readFileSync(String(o['--tools']), 'utf8')) } : {}) }
@@ -247,12 +247,12 @@ async function dequant(o) {
   const hex = String(o['--hex'] ?? '');
   if (type === undefined || o['--hex'] === undefined) throw new UsageError('dequant needs --type and --hex');
   if (hex.length % 2 || !/^[0-9a-f]*$/i.test(hex)) throw fail(STATUS.E_ARGUMENT, '--hex is not pairs of hexadecimal digits');
-  await withModel({ '--synthetic': 'smollm2-360m:q4f16_1' }, false, ({ core }) => print(`{"values":${floats(core.dequant(String(type), Buffer.from(hex, 'hex')))}}`));
+  await withModel({ '--synthetic': 'smollm2-360m:q4f16_1' }, 'nothing', ({ core }) => print(`{"values":${floats(core.dequant(String(type), Buffer.from(hex, 'hex')))}}`));
 }
 
 /** @param {Options} o */
 async function inspect(o) {
-  await withModel(o, false, ({ core }) => print(o['--json'] ? core.info() : JSON.stringify(core.info(), null, 2)));
+  await withModel(o, 'metadata', ({ core }) => print(o['--json'] ? core.info() : JSON.stringify(core.info(), null, 2)));
 }
 
 /** @type {Record<string, ((o: Options) => Promise<void>) | null>} null: in the contract, not built yet */

@@ -42,8 +42,9 @@ struct model {
     qn_engine *engine;
     double load_seconds;
 };
-/* `weights` false: metadata and tokenizer only. Returns an exit status. */
-int model_open(struct model *m, const struct options *o, bool weights);
+enum need { NEED_TEXT, NEED_METADATA, NEED_WEIGHTS };
+/* Opens as much as the command needs. Returns an exit status. */
+int model_open(struct model *m, const struct options *o, enum need need);
 void model_close(struct model *m);
 double seconds(void);
 

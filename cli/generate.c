@@ -66,7 +66,7 @@ static int with_session(const struct options *o, int (*use)(const struct options
                                                             qn_session *s)) {
     struct model m;
     struct qn_error err = {0};
-    int code = model_open(&m, o, true);
+    int code = model_open(&m, o, NEED_WEIGHTS);
     if (code != EXIT_DONE)
         return code;
     qn_session *session = NULL;

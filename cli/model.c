@@ -36,15 +36,15 @@ static void default_model(char *out, size_t n) {
     snprintf(out, n, "models/grist");
 }
 
-static enum qn_status load(struct model *m, bool weights, struct qn_error *err) {
+static enum qn_status load(struct model *m, enum need need, struct qn_error *err) {
     enum qn_status status = qn_engine_open(m->engine, err);
     uint32_t done = 0;
-    while (status == QN_OK && weights && qn_engine_state(m->engine) == QN_ENGINE_OPEN)
+    while (status == QN_OK && need == NEED_WEIGHTS && qn_engine_state(m->engine) == QN_ENGINE_OPEN)
         status = qn_engine_load(m->engine, &done, err);
     return status;
 }
 
-int model_open(struct model *m, const struct options *o, bool weights) {
+int model_open(struct model *m, const struct options *o, enum need need) {
     struct qn_error err = {0};
     char path[4096];
     memset(m, 0, sizeof *m);
@@ -55,6 +55,7 @@ int model_open(struct model *m, const struct options *o, bool weights) {
         .synthetic = o->synthetic,
         .threads = o->threads,
         .context = o->context,
+        .text_only = need == NEED_TEXT,
         .clock = unix_time,
     };
     double start = seconds();
@@ -69,7 +70,7 @@ int model_open(struct model *m, const struct options *o, bool weights) {
     if (status == QN_OK)
         status = qn_engine_create(&m->engine, &desc, &err);
     if (status == QN_OK)
-        status = load(m, weights, &err);
+        status = load(m, need, &err);
     m->load_seconds = seconds() - start;
     if (status == QN_OK)
         return EXIT_DONE;

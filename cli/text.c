@@ -67,7 +67,7 @@ int command_tokenize(const struct options *o) {
     if (!o->text == !o->file)
         return usage("tokenize needs --text or --file");
     struct model m;
-    int code = model_open(&m, o, false);
+    int code = model_open(&m, o, NEED_TEXT);
     if (code != EXIT_DONE)
         return code;
     if (o->text) {
@@ -119,7 +119,7 @@ int command_detokenize(const struct options *o) {
     if (!o->ids == !o->file)
         return usage("detokenize needs --ids or --file");
     struct model m;
-    int code = model_open(&m, o, false);
+    int code = model_open(&m, o, NEED_TEXT);
     if (code != EXIT_DONE)
         return code;
     if (o->ids) {
@@ -148,7 +148,7 @@ int command_template(const struct options *o) {
     int code = EXIT_REFUSED;
     struct model m;
     if (messages && context && (tools || !o->tools) &&
-        (code = model_open(&m, o, false)) == EXIT_DONE) {
+        (code = model_open(&m, o, NEED_TEXT)) == EXIT_DONE) {
         /* A whole context object is taken as it is; a list is the messages. */
         int length;
         if (messages[strspn(messages, " \t\r\n")] == '{')

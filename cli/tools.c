@@ -53,7 +53,7 @@ int command_inspect(const struct options *o) {
     struct model m;
     struct qn_error err = {0};
     struct qn_str text;
-    int code = model_open(&m, o, false);
+    int code = model_open(&m, o, NEED_METADATA);
     if (code != EXIT_DONE)
         return code;
     if (qn_engine_info(m.engine, &text, &err) != QN_OK)
@@ -137,7 +137,7 @@ int command_bench(const struct options *o) {
         with.context = (pp > o->depth + 1 ? pp : o->depth + 1) + tg + 8;
     struct model m;
     struct qn_error err = {0};
-    int code = model_open(&m, &with, true);
+    int code = model_open(&m, &with, NEED_WEIGHTS);
     if (code != EXIT_DONE)
         return code;
     double *prefill = calloc(repeats, sizeof *prefill), *decode = calloc(repeats, sizeof *decode);

@@ -166,6 +166,7 @@ struct qn_engine_desc {
     uint32_t context;        // tokens of KV cache per session; 0: the model's, at most 4096
     uint32_t chunk;          // most tokens per prefill step; 0: 256
     enum qn_kv_type kv_type; // 0: float32
+    bool text_only;          // tokenizer and chat template only: open reads no weights, no sessions
     int64_t (*clock)(void);  // seconds since 1970, UTC, for templates that ask; NULL: always 0
 };
 

@@ -165,6 +165,9 @@ static enum qn_status run_stage(qn_engine *e, struct qn_error *err) {
     struct qn_arena *arena = &e->stage_arena;
     switch (e->stage) {
     case QN_STAGE_DIRECTORY:
+        if (e->desc.text_only)
+            return qn_directory_open_text(&e->directory, arena, &e->files,
+                                          qn_str_from(e->desc.main), err);
         return qn_directory_open(&e->directory, arena, &e->files, qn_str_from(e->desc.main), err);
     case QN_STAGE_TOKENIZER:
         return open_tokenizer(e, arena, err);
@@ -184,13 +187,23 @@ static enum qn_status fail_engine(qn_engine *e, enum qn_status status, const str
     return status;
 }
 
+/* A text-only engine is ready once it has a tokenizer or a template. */
+static enum qn_status text_ready(qn_engine *e, struct qn_error *err) {
+    if (!e->tokenizer && e->template_source.n == 0)
+        return fail_engine(e, qn_fail(err, QN_E_NOT_FOUND, "neither a tokenizer nor a chat template"),
+                           err);
+    e->state = QN_ENGINE_READY;
+    return QN_OK;
+}
+
 enum qn_status qn_engine_open(qn_engine *e, struct qn_error *err) {
     struct qn_error local = {0};
     if (!err)
         err = &local;
     if (e->state != QN_ENGINE_EMPTY)
         return qn_fail(err, QN_E_STATE, "this engine was opened before");
-    while (e->stage < QN_STAGE_DONE) {
+    enum qn_open_stage last = e->desc.text_only ? QN_STAGE_MODEL : QN_STAGE_DONE;
+    while (e->stage < last) {
         enum qn_status status = run_stage(e, err);
         if (status != QN_OK) {
             qn_arena_free(&e->stage_arena);
@@ -206,6 +219,8 @@ enum qn_status qn_engine_open(qn_engine *e, struct qn_error *err) {
             e->model.program.arena = &e->kept[QN_STAGE_MODEL];
         e->stage++;
     }
+    if (e->desc.text_only)
+        return text_ready(e, err);
     e->state = QN_ENGINE_OPEN;
     return QN_OK;
 }

@@ -124,6 +124,7 @@ static const struct member option_members[] = {
     {"threads", U32, OPTION(threads)},
     {"context", U32, OPTION(context)},
     {"chunk", U32, OPTION(chunk)},
+    {"textOnly", BOOL, OPTION(text_only)},
 };
 
 static enum qn_status other_option(void *out, struct qn_str name, struct qn_json_value v,
@@ -165,6 +166,7 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
     desc->context = options->context;
     desc->chunk = options->chunk;
     desc->kv_type = options->kv_type;
+    desc->text_only = options->text_only;
     gpu->caps = options->caps;
     desc->gpu = options->gpu ? gpu : NULL;
 }

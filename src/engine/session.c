@@ -11,7 +11,7 @@ enum qn_status qn_session_create(qn_session **out, qn_engine *e, struct qn_error
             *err = e->error;
         return e->error.status;
     }
-    if (e->state != QN_ENGINE_READY)
+    if (e->state != QN_ENGINE_READY || !e->backend)
         return qn_fail(err, QN_E_STATE, "a session before the engine is ready");
     qn_session *s = qn_mem_alloc(e->allocator, sizeof *s);
     if (!s)

@@ -202,3 +202,18 @@ enum qn_status qn_directory_open(struct qn_directory *out, struct qn_arena *aren
         return qn_fail(err, status, "the folder has neither config.json nor mlc-chat-config.json");
     return qn_fail(err, status, "cannot look for config.json");
 }
+
+enum qn_status qn_directory_open_text(struct qn_directory *out, struct qn_arena *arena,
+                                      const struct qn_files *files, struct qn_str main,
+                                      struct qn_error *err) {
+    if (main.n != 0)
+        return qn_directory_open(out, arena, files, main, err);
+    *out = (struct qn_directory){.format = QN_FORMAT_SAFETENSORS, .arena = arena};
+    QN_TRY(qn_directory_document(&out->config, arena, files, QN_STR("mlc-chat-config.json"), false,
+                                 err));
+    if (out->config.n_nodes != 0)
+        out->format = QN_FORMAT_MLC;
+    else
+        QN_TRY(qn_directory_document(&out->config, arena, files, QN_STR("config.json"), false, err));
+    return qn_directory_side_documents(out, arena, files, err);
+}

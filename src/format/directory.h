@@ -76,6 +76,12 @@ enum qn_status qn_directory_open(struct qn_directory *out, struct qn_arena *aren
                                  const struct qn_files *files, struct qn_str main,
                                  struct qn_error *err);
 
+/* The same for text alone: a .gguf file without regard to its tensors, or a folder of which only
+ * the tokenizer's files and the side documents are needed. */
+enum qn_status qn_directory_open_text(struct qn_directory *out, struct qn_arena *arena,
+                                      const struct qn_files *files, struct qn_str main,
+                                      struct qn_error *err);
+
 enum qn_status qn_gguf_read(struct qn_directory *out, struct qn_arena *arena,
                             const struct qn_files *files, struct qn_str name, struct qn_error *err);
 enum qn_status qn_safetensors_read(struct qn_directory *out, struct qn_arena *arena,
