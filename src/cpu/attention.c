@@ -6,7 +6,7 @@
 #include "cpu/exec.h"
 #include "cpu/vec.h"
 
-#define BLOCK 32 // positions; a multiple of QN_LANES
+#define POSITIONS 32 // positions; a multiple of QN_LANES
 
 struct attention {
     struct qn_cpu_rows q, out;
@@ -16,33 +16,33 @@ struct attention {
     float scale;
 };
 
-static inline __attribute__((always_inline)) qn_vf load(const unsigned char *p, size_t at,
+static inline __attribute__((always_inline)) qn_vf state_load(const unsigned char *p, size_t at,
                                                         bool half) {
     if (half)
         return qn_v_load_f16(p + 2 * at);
     return qn_v_load((const float *)(const void *)(p + 4 * at));
 }
 
-static inline float load_one(const unsigned char *p, size_t at, bool half) {
+static inline float state_load_one(const unsigned char *p, size_t at, bool half) {
     return half ? qn_f16_to_f32(qn_load_u16(p + 2 * at)) : qn_bits_f32(qn_load_u32(p + 4 * at));
 }
 
-static inline __attribute__((always_inline)) float dot(const float *q, const unsigned char *k,
+static inline __attribute__((always_inline)) float state_dot(const float *q, const unsigned char *k,
                                                        size_t at, uint32_t n, bool half) {
     qn_vf a = {0}, b = {0};
     uint32_t d = 0;
     for (; d + 2 * QN_LANES <= n; d += 2 * QN_LANES) {
-        a += qn_v_load(q + d) * load(k, at + d, half);
-        b += qn_v_load(q + d + QN_LANES) * load(k, at + d + QN_LANES, half);
+        a = qn_v_madd(qn_v_load(q + d), state_load(k, at + d, half), a);
+        b = qn_v_madd(qn_v_load(q + d + QN_LANES), state_load(k, at + d + QN_LANES, half), b);
     }
     float sum = qn_v_sum(a + b);
     for (; d < n; d++)
-        sum += q[d] * load_one(k, at + d, half);
+        sum += q[d] * state_load_one(k, at + d, half);
     return sum;
 }
 
 /* out[d] = out[d] × keep + Σ_j p[j] v[j][d] over n positions. */
-static inline __attribute__((always_inline)) void mix(float *out, const float *p,
+static inline __attribute__((always_inline)) void state_mix(float *out, const float *p,
                                                       const unsigned char *v, size_t at, uint32_t n,
                                                       uint32_t dim, float keep, bool half) {
     uint32_t d = 0;
@@ -50,8 +50,8 @@ static inline __attribute__((always_inline)) void mix(float *out, const float *p
         qn_vf a = qn_v_load(out + d) * keep, b = qn_v_load(out + d + QN_LANES) * keep;
         for (uint32_t j = 0; j < n; j++) {
             size_t row = at + (size_t)j * dim + d;
-            a += load(v, row, half) * p[j];
-            b += load(v, row + QN_LANES, half) * p[j];
+            a = qn_v_madd(state_load(v, row, half), qn_v_splat(p[j]), a);
+            b = qn_v_madd(state_load(v, row + QN_LANES, half), qn_v_splat(p[j]), b);
         }
         qn_v_store(out + d, a);
         qn_v_store(out + d + QN_LANES, b);
@@ -59,12 +59,12 @@ static inline __attribute__((always_inline)) void mix(float *out, const float *p
     for (; d < dim; d++) {
         float a = out[d] * keep;
         for (uint32_t j = 0; j < n; j++)
-            a += load_one(v, at + (size_t)j * dim + d, half) * p[j];
+            a += state_load_one(v, at + (size_t)j * dim + d, half) * p[j];
         out[d] = a;
     }
 }
 
-static void task(void *arg, uint32_t index) {
+static void attention_task(void *arg, uint32_t index) {
     const struct attention *c = arg;
     uint32_t t = index / c->n_heads, h = index % c->n_heads, dim = c->dim;
     const float *q = c->q.p + t * c->q.stride + (size_t)h * dim;
@@ -74,20 +74,20 @@ static void task(void *arg, uint32_t index) {
     size_t base = (size_t)(h / c->group) * c->context * dim;
     float peak = -INFINITY, total = 0.0f;
     memset(out, 0, dim * sizeof *out);
-    for (uint32_t j = first; j <= last; j += BLOCK) {
-        uint32_t n = qn_min_u32(BLOCK, last - j + 1);
+    for (uint32_t j = first; j <= last; j += POSITIONS) {
+        uint32_t n = qn_min_u32(POSITIONS, last - j + 1);
         size_t at = base + (size_t)j * dim;
-        float p[BLOCK];
+        float p[POSITIONS];
         float new_peak = peak;
         for (uint32_t i = 0; i < n; i++) {
             size_t row = at + (size_t)i * dim;
-            p[i] = (c->k_half ? dot(q, c->k, row, dim, true) : dot(q, c->k, row, dim, false)) *
+            p[i] = (c->k_half ? state_dot(q, c->k, row, dim, true) : state_dot(q, c->k, row, dim, false)) *
                    c->scale;
             new_peak = p[i] > new_peak ? p[i] : new_peak;
         }
-        for (uint32_t i = n; i < BLOCK; i++)
+        for (uint32_t i = n; i < POSITIONS; i++)
             p[i] = new_peak;
-        for (uint32_t i = 0; i < BLOCK; i += QN_LANES)
+        for (uint32_t i = 0; i < POSITIONS; i += QN_LANES)
             qn_v_store(p + i, qn_v_exp(qn_v_load(p + i) - new_peak));
         float sum = 0.0f;
         for (uint32_t i = 0; i < n; i++)
@@ -96,9 +96,9 @@ static void task(void *arg, uint32_t index) {
         total = total * keep + sum;
         peak = new_peak;
         if (c->v_half)
-            mix(out, p, c->v, at, n, dim, keep, true);
+            state_mix(out, p, c->v, at, n, dim, keep, true);
         else
-            mix(out, p, c->v, at, n, dim, keep, false);
+            state_mix(out, p, c->v, at, n, dim, keep, false);
     }
     float inverse = 1.0f / total;
     for (uint32_t d = 0; d < dim; d++)
@@ -123,5 +123,5 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
         .pos = step->pos,
         .scale = op->u.attention.scale,
     };
-    qn_pool_run(step->pool, task, &c, c.out.rows * c.n_heads);
+    qn_pool_run(step->pool, attention_task, &c, c.out.rows * c.n_heads);
 }

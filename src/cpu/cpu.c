@@ -135,7 +135,7 @@ static const struct qn_backend_ops backend_ops;
 
 static enum qn_status create(struct cpu_backend *b, const struct qn_program *program,
                              uint32_t threads, struct qn_error *err) {
-    b->ops = qn_cpu_simd_ops;
+    b->ops = qn_cpu_best_ops();
     b->base.ops = &backend_ops;
     b->base.program = program;
     b->base.max_in_flight = 1;
@@ -174,8 +174,8 @@ enum qn_status qn_cpu_backend_create(struct qn_backend **out, const struct qn_al
     return QN_OK;
 }
 
-void qn_cpu_backend_reference(struct qn_backend *backend, bool reference) {
-    of(backend)->ops = reference ? qn_cpu_ref_ops : qn_cpu_simd_ops;
+void qn_cpu_backend_use(struct qn_backend *backend, qn_cpu_op *const *ops) {
+    of(backend)->ops = ops;
 }
 
 /* ---- Weights -------------------------------------------------------------------------------- */

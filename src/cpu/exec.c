@@ -1,6 +1,7 @@
 #include "cpu/exec.h"
 
 #include "base/num.h"
+#include "cpu/kernels.h"
 
 static struct qn_cpu_rows rows_of(const struct qn_cpu_step *step, uint32_t tensor,
                                   uint32_t column) {
@@ -44,4 +45,17 @@ void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t 
     const unsigned char *scales = weight->scales;
     qn_wformat_decode(out, &weight->format, weight->cols, weight->values + row * weight->value_row,
                       scales == NULL ? NULL : scales + row * weight->scale_row);
+}
+
+size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_op *op) {
+    if (op->kind == QN_OP_ROPE_APPEND)
+        return (op->u.rope.n_rot + op->u.rope.head_dim) * sizeof(float);
+    if (op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU)
+        return 0;
+    const struct qn_weight *w = &program->weights[program->tensors[op->in[1].tensor].weight];
+    uint32_t rows = QN_CPU_FEW;
+    if (w->cols % QN_GROUP != 0) // every row is copied, to be padded
+        rows = qn_max_u32(rows, program->max_tokens);
+    size_t row = (size_t)qn_wformat_cols(w->cols) * sizeof(float), size;
+    return qn_mul_size(&size, rows, row) ? size : SIZE_MAX;
 }

@@ -40,6 +40,8 @@ typedef void qn_cpu_op(const struct qn_cpu_step *step, const struct qn_program_o
 extern qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT];
 /* The same with SIMD and threads for the hot ops. Results do not depend on the number of threads. */
 extern qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT];
+/* The SIMD ops in the widest version that this processor can run. */
+qn_cpu_op *const *qn_cpu_best_ops(void);
 
 /* Operand `input` as rows from its column on; p is NULL when it is absent. */
 struct qn_cpu_rows qn_cpu_input(const struct qn_cpu_step *step, const struct qn_program_op *op,
@@ -63,7 +65,7 @@ qn_cpu_op qn_cpu_embed, qn_cpu_add, qn_cpu_rope_append, qn_cpu_last_rows;
 qn_cpu_op qn_cpu_simd_rmsnorm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
 
 struct qn_backend;
-/* For tests: chooses the reference ops (true) or the SIMD ones. */
-void qn_cpu_backend_reference(struct qn_backend *backend, bool reference);
+/* For tests: the backend executes with this table from now on. */
+void qn_cpu_backend_use(struct qn_backend *backend, qn_cpu_op *const *ops);
 
 #endif

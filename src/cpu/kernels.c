@@ -32,7 +32,8 @@ static inline __attribute__((always_inline)) float dot_plain(const struct qn_cpu
     size_t padded = qn_wformat_cols(w->cols);
     for (size_t k = 0; k < padded; k += QN_GROUP) {
         for (size_t j = 0; j < QN_GROUP; j += QN_LANES)
-            sums[j / QN_LANES % 4] += load_plain(v, k + j, type) * qn_v_load(x + k + j);
+            sums[j / QN_LANES % 4] = qn_v_madd(load_plain(v, k + j, type), qn_v_load(x + k + j),
+                                               sums[j / QN_LANES % 4]);
     }
     return qn_v_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
@@ -123,10 +124,10 @@ static inline __attribute__((always_inline)) float dot_scaled(const struct qn_cp
             load_group(q, v, begin + i, type, zero);
             qn_vf a = q[0] * qn_v_load(in), b = q[1] * qn_v_load(in + QN_LANES);
             for (int j = 2; j < PER_GROUP; j += 2) {
-                a += q[j] * qn_v_load(in + QN_LANES * j);
-                b += q[j + 1] * qn_v_load(in + QN_LANES * (j + 1));
+                a = qn_v_madd(q[j], qn_v_load(in + QN_LANES * j), a);
+                b = qn_v_madd(q[j + 1], qn_v_load(in + QN_LANES * (j + 1)), b);
             }
-            total += (a + b) * scales[i];
+            total = qn_v_madd(a + b, qn_v_splat(scales[i]), total);
         }
     }
     return qn_v_sum(total);

@@ -4,6 +4,9 @@
 
 #include "cpu/exec.h"
 
+/* Tokens of a step up to which products are dots with W decoded anew for each token. */
+#define QN_CPU_FEW 2
+
 /* How the input of `dot` lies: cols padded to whole groups with zeros, and in this order. */
 enum qn_cpu_order {
     QN_CPU_NATURAL,

@@ -4,13 +4,10 @@
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor on
  * the other tokens of the same kind of step. */
-#include "base/num.h"
-#include "cpu/exec.h"
+#include "cpu/act.h"
 #include "cpu/kernels.h"
-#include "cpu/vec.h"
 
 #define BLOCK 8    // rows of W per block
-#define FEW 2      // tokens up to which W is decoded anew for each
 #define TOKENS 64  // tokens whose sums are kept at a time
 #define STRIP 512  // columns decoded at a time: 16 KiB of stack
 #define TILE 4     // tokens × 2 rows in registers
@@ -47,8 +44,12 @@ static void write_block(const struct matmul *m, uint32_t b, const uint32_t rows[
         for (uint32_t i = 0; i < BLOCK; i++)
             y[i] = m->bias == NULL ? sums[t][i] : sums[t][i] + m->bias[rows[i]];
         if (m->glu) {
+            const float *up = y + BLOCK / 2;
+            float act[BLOCK]; // with eight lanes the upper half is computed for nothing
+            for (uint32_t i = 0; i < BLOCK / 2; i += QN_LANES)
+                qn_v_store(act + i, qn_v_act(m->act, qn_v_load(y + i)));
             for (uint32_t i = 0; i < count; i++)
-                y[i] = qn_cpu_act(m->act, y[i]) * y[BLOCK / 2 + i];
+                y[i] = act[i] * up[i];
         }
         if (m->residual.p != NULL) {
             const float *add = m->residual.p + (first + t) * m->residual.stride + column;
@@ -69,8 +70,8 @@ static void tile(float (*sums)[BLOCK], const float *const x[TILE], const float *
         qn_vf u = qn_v_load(w0 + k), v = qn_v_load(w1 + k);
         for (int t = 0; t < TILE; t++) {
             qn_vf in = qn_v_load(x[t] + k);
-            a[t] += in * u;
-            b[t] += in * v;
+            a[t] = qn_v_madd(in, u, a[t]);
+            b[t] = qn_v_madd(in, v, b[t]);
         }
     }
     for (int t = 0; t < TILE; t++) {
@@ -105,7 +106,7 @@ static void block_many(const struct matmul *m, uint32_t b) {
 
 static void block_few(const struct matmul *m, uint32_t b) {
     uint32_t rows[BLOCK];
-    float sums[FEW][BLOCK];
+    float sums[QN_CPU_FEW][BLOCK];
     block_rows(rows, m, b);
     for (uint32_t t = 0; t < m->out.rows; t++) {
         for (uint32_t i = 0; i < BLOCK; i++)
@@ -114,11 +115,11 @@ static void block_few(const struct matmul *m, uint32_t b) {
     write_block(m, b, rows, (const float(*)[BLOCK])sums, 0, m->out.rows);
 }
 
-static void task(void *arg, uint32_t index) {
+static void matmul_task(void *arg, uint32_t index) {
     const struct matmul *m = arg;
     uint32_t end = qn_min_u32((index + 1) * m->blocks_per_task, m->blocks);
     for (uint32_t b = index * m->blocks_per_task; b < end; b++) {
-        if (m->out.rows <= FEW)
+        if (m->out.rows <= QN_CPU_FEW)
             block_few(m, b);
         else
             block_many(m, b);
@@ -151,17 +152,6 @@ static struct qn_cpu_rows prepare(float *scratch, const struct qn_cpu_rows *x, u
     return (struct qn_cpu_rows){scratch, padded, x->rows, padded};
 }
 
-size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_op *op) {
-    if (op->kind == QN_OP_ROPE_APPEND)
-        return (op->u.rope.n_rot + op->u.rope.head_dim) * sizeof(float);
-    if (op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU)
-        return 0;
-    const struct qn_weight *w = &program->weights[program->tensors[op->in[1].tensor].weight];
-    uint32_t rows = w->cols % QN_GROUP != 0 ? qn_max_u32(program->max_tokens, FEW) : FEW;
-    size_t row = (size_t)qn_wformat_cols(w->cols) * sizeof(float), size;
-    return qn_mul_size(&size, rows, row) ? size : SIZE_MAX;
-}
-
 void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct matmul m = {
         .w = qn_cpu_weight_of(step, op, 1),
@@ -175,12 +165,17 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     else
         m.residual = qn_cpu_input(step, op, 3);
     m.kernel = &qn_cpu_kernels[m.w->format.type];
-    bool few = m.out.rows <= FEW;
+    bool few = m.out.rows <= QN_CPU_FEW;
     enum qn_cpu_order order = few ? m.kernel->order : QN_CPU_NATURAL;
     if (needs_copy(m.w, order, few))
         m.x = prepare(step->scratch, &m.x, m.w->cols, order);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
     m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));
-    qn_pool_run(step->pool, task, &m, qn_ceil_div_u32(m.blocks, m.blocks_per_task));
+    qn_pool_run(step->pool, matmul_task, &m, qn_ceil_div_u32(m.blocks, m.blocks_per_task));
 }
+
+#undef BLOCK
+#undef TOKENS
+#undef STRIP
+#undef TILE

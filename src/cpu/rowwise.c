@@ -1,8 +1,7 @@
 /* Norm and gated activation with SIMD, rows spread over threads. */
 #include <math.h>
 
-#include "cpu/exec.h"
-#include "cpu/vec.h"
+#include "cpu/act.h"
 
 /* ---- RMS norm ------------------------------------------------------------------------------- */
 
@@ -48,24 +47,6 @@ void qn_cpu_simd_rmsnorm(const struct qn_cpu_step *step, const struct qn_program
 
 /* ---- Gated activation ----------------------------------------------------------------------- */
 
-static inline qn_vf act_vector(enum qn_act act, qn_vf x) {
-    switch (act) {
-    case QN_ACT_SILU:
-        return x / (1.0f + qn_v_exp(-x));
-    case QN_ACT_GELU_TANH: { // (1 + tanh u) / 2 = 1 / (1 + e^-2u)
-        qn_vf u = 0.797884583f * (x + 0.044715f * x * x * x);
-        return x / (1.0f + qn_v_exp(-2.0f * u));
-    }
-    case QN_ACT_GELU_ERF:
-        for (int i = 0; i < QN_LANES; i++)
-            x[i] = qn_cpu_act(act, x[i]);
-        return x;
-    case QN_ACT_RELU:
-        return qn_v_max(x, (qn_vf){0});
-    }
-    return x;
-}
-
 struct glu {
     struct qn_cpu_rows x, out;
     enum qn_act act;
@@ -77,7 +58,7 @@ static void glu_task(void *arg, uint32_t t) {
     float *out = c->out.p + t * c->out.stride;
     uint32_t i = 0;
     for (; i + QN_LANES <= c->out.cols; i += QN_LANES)
-        qn_v_store(out + i, act_vector(c->act, qn_v_load(gate + i)) * qn_v_load(up + i));
+        qn_v_store(out + i, qn_v_act(c->act, qn_v_load(gate + i)) * qn_v_load(up + i));
     for (; i < c->out.cols; i++)
         out[i] = qn_cpu_act(c->act, gate[i]) * up[i];
 }

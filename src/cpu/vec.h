@@ -6,10 +6,12 @@
 
 #include "base/num.h"
 
-#ifdef __AVX__
+#ifndef QN_LANES // cpu/avx2.c sets it
+#ifdef __AVX2__
 #define QN_LANES 8
 #else
 #define QN_LANES 4
+#endif
 #endif
 
 typedef float qn_vf __attribute__((vector_size(4 * QN_LANES)));
@@ -36,6 +38,15 @@ static inline qn_vf qn_v_splat(float x) {
     return (qn_vf){0} + x;
 }
 
+/* sum + a × b, fused where that is one instruction. */
+static inline qn_vf qn_v_madd(qn_vf a, qn_vf b, qn_vf sum) {
+#ifdef __wasm_relaxed_simd__
+    return __builtin_wasm_relaxed_madd_f32x4(a, b, sum);
+#else
+    return sum + a * b;
+#endif
+}
+
 /* Sum of the lanes, in a fixed order. */
 static inline float qn_v_sum(qn_vf v) {
 #if QN_LANES == 8
@@ -56,7 +67,7 @@ static inline qn_vf qn_v_max(qn_vf a, qn_vf b) {
 
 /* binary16 → binary32 for finite values; infinities and NaN may come out as 65536 and more. */
 static inline qn_vf qn_v_load_f16(const void *p) {
-#if defined(__F16C__) || defined(__aarch64__)
+#if defined(__F16C__) || defined(QN_CPU_F16C) || defined(__aarch64__)
     _Float16 __attribute__((vector_size(2 * QN_LANES))) half;
     memcpy(&half, p, sizeof half);
     return __builtin_convertvector(half, qn_vf);

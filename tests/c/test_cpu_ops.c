@@ -5,7 +5,7 @@
 #define MAX_IDS 160
 
 /* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut` tokens. */
-static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads, bool reference,
+static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads, qn_cpu_op *const *ops,
                 const uint32_t *ids, uint32_t n, uint32_t cut) {
     struct qn_backend *b;
     struct qn_backend_session *s;
@@ -14,7 +14,7 @@ static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threa
                        QN_OK,
                    "%s", err.text))
         return;
-    qn_cpu_backend_reference(b, reference);
+    qn_cpu_backend_use(b, ops);
     model_fill(m, b);
     CHECK(b->ops->session_create(b, &s, &err) == QN_OK);
     struct qn_sampling sampling = {0};
@@ -45,17 +45,19 @@ static void test_shape(const struct model_shape *shape, uint32_t n, const char *
         ids[i] = qn_rng_u32(3, i, 5) % vocab;
     float *want = malloc(vocab * sizeof *want), *got = malloc(vocab * sizeof *got);
     float *first = malloc(vocab * sizeof *first);
-    run(want, want_argmax, &m, 1, true, ids, n, shape->max_tokens);
+    run(want, want_argmax, &m, 1, qn_cpu_ref_ops, ids, n, shape->max_tokens);
     float peak = 0.0f;
     for (uint32_t i = 0; i < vocab; i++)
         peak = fmaxf(peak, fabsf(want[i]));
     CHECK(peak > 0.01f && peak < 1e6f);
-    const uint32_t cuts[] = {shape->max_tokens, 1, 2, 3, 5};
+    // Both versions of the SIMD ops, where this processor has two.
+    const uint32_t cuts[] = {shape->max_tokens, 1, 2, 3, 5, shape->max_tokens, 1, 2};
     for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
-        if (cuts[c] > shape->max_tokens)
+        qn_cpu_op *const *ops = c < 5 ? qn_cpu_best_ops() : qn_cpu_simd_ops;
+        if (cuts[c] > shape->max_tokens || (c >= 5 && qn_cpu_best_ops() == qn_cpu_simd_ops))
             continue;
         for (uint32_t threads = 1; threads <= 3; threads++) {
-            run(threads == 1 ? first : got, argmax, &m, threads, false, ids, n, cuts[c]);
+            run(threads == 1 ? first : got, argmax, &m, threads, ops, ids, n, cuts[c]);
             if (threads != 1) {
                 CHECK_MSG(memcmp(got, first, vocab * sizeof *got) == 0, "%s: %u threads", what,
                           threads);
@@ -279,8 +281,10 @@ static void test_acts(void) {
 
 int main(void) {
     test_acts();
-    for (int simd = 0; simd < 2; simd++) {
-        qn_cpu_op *const *ops = simd ? qn_cpu_simd_ops : qn_cpu_ref_ops;
+    for (int version = 0; version < 3; version++) {
+        qn_cpu_op *const *ops = version == 0   ? qn_cpu_ref_ops
+                                : version == 1 ? qn_cpu_simd_ops
+                                               : qn_cpu_best_ops();
         test_norm_by_hand(ops);
         test_rope_by_hand(ops);
         test_attention_by_hand(ops);

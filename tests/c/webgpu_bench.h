@@ -32,7 +32,7 @@ static inline bool pair_open(struct pair *p, const struct qn_program *program,
     struct qn_error err = {0};
     *p = (struct pair){.program = program};
     CHECK(qn_cpu_backend_create(&p->cpu, qn_allocator_default(), program, 1, &err) == QN_OK);
-    qn_cpu_backend_reference(p->cpu, true);
+    qn_cpu_backend_use(p->cpu, qn_cpu_ref_ops);
     CHECK(qn_ref_host_create(&p->host, qn_allocator_default(), caps) == QN_OK);
     p->interface = qn_ref_host_interface(p->host);
     enum qn_status status = qn_gpu_backend_create(&p->gpu, qn_allocator_default(), program,
