@@ -288,6 +288,10 @@ static enum qn_status read_numbers(struct qn_model_config *c, const struct sourc
                        c->head_dim);
     QN_TRY(read_u32(&c->intermediate, s, &key_intermediate, MAX_WIDTH, 0));
     QN_TRY(read_vocab(c, s));
+    if (c->hidden < 2 || c->vocab < 2) // a matrix of one row would be taken for a vector
+        return qn_fail(s->err, QN_E_CONFIG,
+                       "hidden_size is %u and vocab_size %u, expected 2 or more", c->hidden,
+                       c->vocab);
     QN_TRY(read_f32(&c->norm_eps, s, &key_eps, 1e-12f, 0.1f, 0));
     return QN_OK;
 }

@@ -222,6 +222,8 @@ enum qn_status qn_program_verify(const struct qn_program *p, struct qn_error *er
     if (p->logits >= p->n_tensors || p->tensors[p->logits].kind != QN_TENSOR_ACTIVATION ||
         p->tensors[p->logits].n_dims != 2 || !qn_dim_same(p->tensors[p->logits].dims[0], QN_DIM_R))
         return broken(err, "the logits are not [R, vocab]", p->logits);
+    if (p->sample_vocab > p->tensors[p->logits].dims[1].n)
+        return broken(err, "more tokens are sampled than there are logits", p->sample_vocab);
     struct qn_arena scratch;
     qn_arena_init(&scratch, p->arena->allocator);
     enum qn_status status = verify_ops(p, &scratch, err);

@@ -588,6 +588,7 @@ static void test_verify_faults(void) {
         if (i != p.ops[9].out) // the last rows are [R, n] and live to the end, too
             FAULT(p.logits, i, i);
     }
+    FAULT(p.sample_vocab, VOCAB + 1, 0);
     FAULT(p.n_ops, p.n_ops - 1, 0);
     FAULT(p.n_weights, p.n_weights - 1, 0);
     FAULT(p.n_tensors, p.n_tensors - 1, 0);
