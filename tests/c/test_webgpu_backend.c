@@ -174,6 +174,59 @@ static void test_argmax_all(void) {
     }
 }
 
+/* A chain without residuals: every activation dies young, and the head has several ops of its own, so
+ * places are reused as early as can be. */
+static void test_lives(void) {
+    struct model m;
+    struct pair p;
+    struct qn_gpu_caps caps = {.max_binding = 8192}; // blocks of six rows
+    struct qn_wformat w = {QN_W_F16, QN_DTYPE_NONE, 0};
+    memset(&m, 0, sizeof m);
+    qn_arena_init(&m.arena, qn_allocator_default());
+    qn_program_init(&m.program, &m.arena, 32, 64);
+    struct qn_program_tensor ids = {.kind = QN_TENSOR_IDS, .dtype = QN_DTYPE_U32, .n_dims = 1,
+                                    .dims = {QN_DIM_T}, .weight = QN_NONE, .label = "ids"};
+    CHECK(qn_program_add_tensor(&m.program, &m.program.ids, &ids, &m.err) == QN_OK);
+    struct qn_program_op op = model_op(QN_OP_EMBED);
+    op.in[0].tensor = m.program.ids;
+    op.in[1].tensor = model_weight(&m, "table", w, VOCAB, 48, NULL);
+    op.u.embed.scale = 1.0f;
+    uint32_t x = model_add(&m, op, "embed");
+    for (int i = 0; i < 3; i++)
+        x = model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "body", w, 48, 48, NULL),
+                         QN_NONE);
+    op = model_op(QN_OP_LAST_ROWS);
+    op.in[0].tensor = x;
+    x = model_add(&m, op, "last");
+    for (int i = 0; i < 3; i++)
+        x = model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "head", w, 48, 48, NULL),
+                         QN_NONE);
+    m.program.logits =
+        model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "head", w, VOCAB, 48, NULL), QN_NONE);
+    CHECK_MSG(qn_program_infer(&m.program, &m.err) == QN_OK &&
+                  qn_program_plan(&m.program, &m.err) == QN_OK,
+              "%s", m.err.text);
+    CHECK(pair_open(&p, &m.program, &caps));
+    for (int b = 0; b < 2; b++) {
+        m.seed = 1;
+        for (uint32_t i = 0; i < m.program.n_weights; i++)
+            model_fill_weight(&m, b ? p.cpu : p.gpu, i);
+    }
+    pair_finish(&p);
+    for (uint32_t t = 1; t <= 32; t += 5) {
+        struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
+        struct qn_step_result want, have;
+        struct qn_step step = {prompt, t, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+        CHECK(step_once(p.cpu, NULL, c, &step, &want) && step_once(p.gpu, p.host, g, &step, &have));
+        CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5 && have.token == want.token);
+        for (uint32_t r = 0; r < t; r++)
+            CHECK_MSG(have.argmax[r] == want.argmax[r], "%u rows: row %u", t, r);
+        p.cpu->ops->session_destroy(p.cpu, c);
+        p.gpu->ops->session_destroy(p.gpu, g);
+    }
+    close_model(&m, &p);
+}
+
 /* Padding of the vocabulary is never sampled, but its logits are handed out. */
 static void test_sample_vocab(void) {
     struct model m;
@@ -408,6 +461,7 @@ int main(void) {
     test_shapes();
     test_limits();
     test_argmax_all();
+    test_lives();
     test_sample_vocab();
     test_sampling();
     test_sessions();

@@ -238,6 +238,11 @@ static void test_recovery(void) {
     CHECK(b->ops->begin(b, s, &plain, prompt, 9, &err) == QN_OK);
     for (int round = 0; round < 2; round++) {
         struct qn_step first = {prompt, 6, 0, true, 0};
+        if (round == 1) { // its writes did not happen either
+            struct qn_null_fault fault = {0, QN_E_GPU, false, false};
+            qn_null_host_fail(qn_ref_host_checks(host), &fault);
+            CHECK(step(b, host, s, &first, &token, &err) == QN_E_GPU);
+        }
         CHECK(step(b, host, s, &first, &token, &err) == QN_OK);
         for (uint32_t k = 0; k < TOKENS; k++) {
             struct qn_step next = {NULL, 0, 6 + k, true, 0};
