@@ -176,7 +176,7 @@ static void test_argmax_all(void) {
 
 /* A chain without residuals: every activation dies young, and the head has several ops of its own, so
  * places are reused as early as can be. */
-static void test_lives(void) {
+static void check_lives(int body, int head) {
     struct model m;
     struct pair p;
     struct qn_gpu_caps caps = {.max_binding = 8192}; // blocks of six rows
@@ -192,13 +192,13 @@ static void test_lives(void) {
     op.in[1].tensor = model_weight(&m, "table", w, VOCAB, 48, NULL);
     op.u.embed.scale = 1.0f;
     uint32_t x = model_add(&m, op, "embed");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < body; i++)
         x = model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "body", w, 48, 48, NULL),
                          QN_NONE);
     op = model_op(QN_OP_LAST_ROWS);
     op.in[0].tensor = x;
     x = model_add(&m, op, "last");
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < head; i++)
         x = model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "head", w, 48, 48, NULL),
                          QN_NONE);
     m.program.logits =
@@ -213,7 +213,7 @@ static void test_lives(void) {
             model_fill_weight(&m, b ? p.cpu : p.gpu, i);
     }
     pair_finish(&p);
-    for (uint32_t t = 1; t <= 32; t += 5) {
+    for (uint32_t t = 2; t <= 32; t += 15) {
         struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
         struct qn_step_result want, have;
         struct qn_step step = {prompt, t, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
@@ -225,6 +225,12 @@ static void test_lives(void) {
         p.gpu->ops->session_destroy(p.gpu, g);
     }
     close_model(&m, &p);
+}
+
+static void test_lives(void) {
+    for (int body = 0; body < 4; body++)
+        for (int head = 0; head < 5; head++)
+            check_lives(body, head);
 }
 
 /* Padding of the vocabulary is never sampled, but its logits are handed out. */
