@@ -284,12 +284,23 @@ static uint64_t word_at(uint64_t key, uint64_t i) {
     return z ^ (z >> 31);
 }
 
+/* Eight bytes of lanes. Words of nibbles (all bits free) hold 0..14, as the converter writes them:
+ * 15 becomes 7, which makes the mean exactly the zero point. */
+static uint64_t lanes_at(uint64_t key, uint64_t i, uint64_t mask, uint64_t base) {
+    uint64_t word = word_at(key, i);
+    if (mask == UINT64_MAX) {
+        uint64_t fifteen = word & word >> 1 & word >> 2 & word >> 3 & UINT64_C(0x1111111111111111);
+        word ^= fifteen << 3;
+    }
+    return (word & mask) | base;
+}
+
 /* Bytes [at, at + n) of a tensor. */
 static void fill(unsigned char *dst, uint64_t key, struct lanes lanes, uint64_t at, size_t n) {
     uint64_t mask = lanes.mask * UINT64_C(0x0001000100010001);
     uint64_t base = lanes.base * UINT64_C(0x0001000100010001);
     while (n) {
-        uint64_t word = (word_at(key, at / 8) & mask) | base;
+        uint64_t word = lanes_at(key, at / 8, mask, base);
         size_t skip = (size_t)(at % 8), part = qn_min_size(8 - skip, n);
         memcpy(dst, (const unsigned char *)&word + skip, part);
         dst += part;
@@ -297,7 +308,7 @@ static void fill(unsigned char *dst, uint64_t key, struct lanes lanes, uint64_t 
         n -= part;
         if (at % 8 == 0)
             for (; n >= 8; n -= 8, at += 8, dst += 8) {
-                word = (word_at(key, at / 8) & mask) | base;
+                word = lanes_at(key, at / 8, mask, base);
                 memcpy(dst, &word, 8);
             }
     }

@@ -195,7 +195,7 @@ static void test_values(void) {
             squares += (double)row[i] * (double)row[i];
         }
         double mean = sum / (double)COLS, rms = sqrt(squares / (double)COLS);
-        CHECK_MSG(fabs(mean) < 0.004 && rms > 0.01 && rms < 0.04, "%s: mean %g, rms %g", name, mean,
+        CHECK_MSG(fabs(mean) < 0.001 && rms > 0.01 && rms < 0.04, "%s: mean %g, rms %g", name, mean,
                   rms);
         const struct qn_tensor *norm = qn_directory_find(&d, QN_STR("model.norm.weight"));
         if (CHECK(norm != NULL)) {
