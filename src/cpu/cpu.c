@@ -4,16 +4,21 @@
 #include "cpu/exec.h"
 #include "program/sample.h"
 
+#define HEAD_ROWS 8
+
 struct cpu_backend {
     struct qn_backend base;
     const struct qn_allocator *allocator;
     struct qn_pool *pool;
     qn_cpu_op *const *ops;
     struct qn_cpu_weight *weights; // [n_weights]
-    unsigned char *arena;          // activations of the step under way
+    float **places;                // [n_tensors] activations of the step under way, in:
+    unsigned char *arena, *head;   // those over T, at the plan's offsets; those over R, a block of rows
     float *scratch;
-    size_t weights_size, arena_size, scratch_size;
+    size_t weights_size, places_size, arena_size, head_size, scratch_size;
+    uint32_t head_op; // the first op over R
     uint64_t bytes; // held
+    uint32_t head_rows; // rows that go through the head at a time
     uint32_t id_limit; // ids from here on have no embedding
     uint32_t vocab;    // logits per row
     uint32_t sampled;  // ids from here on are never sampled
@@ -69,7 +74,9 @@ static void destroy(struct qn_backend *backend) {
         give(b, b->weights[i].scales, b->weights[i].n_scales);
     }
     give(b, b->weights, b->weights_size);
+    give(b, b->places, b->places_size);
     give(b, b->arena, b->arena_size);
+    give(b, b->head, b->head_size);
     give(b, b->scratch, b->scratch_size);
     qn_mem_free(b->allocator, b, sizeof *b);
 }
@@ -101,34 +108,82 @@ static enum qn_status weight_create(struct cpu_backend *b, uint32_t index, struc
     return QN_OK;
 }
 
+/* Whether a tensor's rows are those that go through the head. */
+static bool is_head(const struct qn_program_tensor *tensor) {
+    return tensor->n_dims != 0 && tensor->dims[0].sym == QN_SYM_R;
+}
+
 /* Facts about the program that the steps need, checked once. */
 static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
                             struct qn_error *err) {
-    if (p->logits >= p->n_tensors || p->tensors[p->logits].n_dims != 2 || p->max_tokens == 0)
+    if (p->logits >= p->n_tensors || p->tensors[p->logits].n_dims != 2 || p->max_rows == 0)
         return qn_fail(err, QN_E_INTERNAL, "a program without logits [R, vocab]");
     b->vocab = p->tensors[p->logits].dims[1].n;
+    b->head_rows = qn_min_u32(p->max_rows, HEAD_ROWS);
     b->sampled = p->sample_vocab != 0 ? qn_min_u32(p->sample_vocab, b->vocab) : b->vocab;
     b->id_limit = UINT32_MAX;
-    bool rows = false; // an op over R was seen
-    size_t scratch = 0;
+    b->head_op = p->n_ops;
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
         if (op->kind == QN_OP_EMBED)
             b->id_limit = qn_min_u32(
                 b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
-        // Steps that want no logits leave out the ops over R: nothing else may follow from them.
-        bool over_r = p->tensors[op->out].dims[0].sym == QN_SYM_R;
-        if (rows && !over_r)
+        bool head = is_head(&p->tensors[op->out]);
+        if (head && b->head_op == p->n_ops)
+            b->head_op = i;
+        // Steps that want no logits leave out the head, so nothing else may follow from it.
+        if (!head && b->head_op != p->n_ops)
             return qn_fail(err, QN_E_INTERNAL, "op %u follows the head", i);
-        rows = over_r;
         size_t need = qn_cpu_scratch(p, op);
-        scratch = need > scratch ? need : scratch;
+        b->scratch_size = need > b->scratch_size ? need : b->scratch_size;
     }
-    b->scratch_size = scratch;
-    if (!qn_u64_to_size(&b->arena_size, p->arena_bytes))
-        return qn_fail(err, QN_E_NO_MEMORY, "%llu bytes of activations",
-                       (unsigned long long)p->arena_bytes);
     return QN_OK;
+}
+
+#define ALIGN 64
+
+/* Sizes of the two places for activations. The plan gives those over R room for max_rows, which is a
+ * lot of logits; here they have their own place and go through in blocks of HEAD_ROWS. */
+static enum qn_status sizes(struct cpu_backend *b, const struct qn_program *p,
+                            struct qn_error *err) {
+    uint64_t arena = 0, head = 0;
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        const struct qn_program_tensor *t = &p->tensors[i];
+        uint64_t end;
+        if (t->kind != QN_TENSOR_ACTIVATION)
+            continue;
+        if (is_head(t)) {
+            if (!qn_align_up_u64(&end, t->nbytes / p->max_rows * b->head_rows, ALIGN) ||
+                !qn_add_u64(&head, head, end))
+                return qn_fail(err, QN_E_NO_MEMORY, "%u rows of logits", b->head_rows);
+        } else {
+            if (!qn_add_u64(&end, t->offset, t->nbytes))
+                return qn_fail(err, QN_E_NO_MEMORY, "the activations");
+            arena = end > arena ? end : arena;
+        }
+    }
+    if (!qn_u64_to_size(&b->arena_size, arena) || !qn_u64_to_size(&b->head_size, head) ||
+        !qn_mul_size(&b->places_size, p->n_tensors, sizeof *b->places))
+        return qn_fail(err, QN_E_NO_MEMORY, "%llu bytes of activations",
+                       (unsigned long long)arena);
+    return QN_OK;
+}
+
+static void place(struct cpu_backend *b, const struct qn_program *p) {
+    size_t at = 0;
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        const struct qn_program_tensor *t = &p->tensors[i];
+        b->places[i] = NULL;
+        if (t->kind != QN_TENSOR_ACTIVATION)
+            continue;
+        if (is_head(t)) {
+            b->places[i] = (float *)(void *)(b->head + at);
+            size_t size = (size_t)(t->nbytes / p->max_rows) * b->head_rows;
+            at += (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+        } else {
+            b->places[i] = (float *)(void *)(b->arena + (size_t)t->offset);
+        }
+    }
 }
 
 static const struct qn_backend_ops backend_ops;
@@ -147,11 +202,15 @@ static enum qn_status create(struct cpu_backend *b, const struct qn_program *pro
     if (b->weights == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "a list of %u weights", program->n_weights);
     memset(b->weights, 0, b->weights_size);
+    QN_TRY(sizes(b, program, err));
+    b->places = take(b, b->places_size);
     b->arena = take(b, b->arena_size);
+    b->head = take(b, b->head_size);
     b->scratch = take(b, b->scratch_size);
-    if (b->arena == NULL || b->scratch == NULL)
+    if (b->places == NULL || b->arena == NULL || b->head == NULL || b->scratch == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "activations of %u tokens, %zu bytes",
                        program->max_tokens, b->arena_size);
+    place(b, program);
     for (uint32_t i = 0; i < program->n_weights; i++)
         QN_TRY(weight_create(b, i, err));
     return QN_OK;
@@ -234,8 +293,6 @@ static void session_destroy(struct qn_backend *backend, struct qn_backend_sessio
     give(b, s, sizeof *s);
 }
 
-#define STATE_ALIGN 64
-
 /* Room of all states, each aligned. The cache is not cleared: positions are written before read. */
 static bool cache_size(size_t *out, const struct qn_program *p) {
     uint64_t total = 0;
@@ -243,7 +300,7 @@ static bool cache_size(size_t *out, const struct qn_program *p) {
         uint64_t size;
         if (p->tensors[i].kind != QN_TENSOR_STATE)
             continue;
-        if (!qn_align_up_u64(&size, p->tensors[i].nbytes, STATE_ALIGN) ||
+        if (!qn_align_up_u64(&size, p->tensors[i].nbytes, ALIGN) ||
             !qn_add_u64(&total, total, size))
             return false;
     }
@@ -275,7 +332,7 @@ static enum qn_status session_fill(struct cpu_backend *b, struct qn_backend_sess
         if (p->tensors[i].kind != QN_TENSOR_STATE)
             continue;
         s->states[i] = s->cache + at;
-        at += ((size_t)p->tensors[i].nbytes + STATE_ALIGN - 1) & ~(size_t)(STATE_ALIGN - 1);
+        at += ((size_t)p->tensors[i].nbytes + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     }
     return QN_OK;
 }
@@ -384,14 +441,27 @@ static enum qn_status check_step(const struct cpu_backend *b, const struct qn_ba
     return QN_OK;
 }
 
-static void execute(struct cpu_backend *b, const struct qn_cpu_step *exec, bool head) {
-    const struct qn_program *p = b->base.program;
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        const struct qn_program_op *op = &p->ops[i];
-        if (!head && p->tensors[op->out].dims[0].sym == QN_SYM_R)
-            break; // nothing but the head follows
+static void execute(struct cpu_backend *b, const struct qn_cpu_step *exec, uint32_t begin,
+                    uint32_t end) {
+    for (uint32_t i = begin; i < end; i++) {
+        const struct qn_program_op *op = &b->base.program->ops[i];
         b->ops[op->kind](exec, op);
     }
+}
+
+/* The head, in blocks of rows; the last row's logits are what is left at the returned place. */
+static float *execute_head(struct cpu_backend *b, struct qn_cpu_step *exec, uint32_t rows,
+                           uint32_t *argmax) {
+    const struct qn_program *p = b->base.program;
+    float *logits = b->places[p->logits];
+    for (uint32_t begin = 0; begin < rows; begin += b->head_rows) {
+        exec->r = qn_min_u32(b->head_rows, rows - begin);
+        exec->r_begin = exec->t - rows + begin;
+        execute(b, exec, b->head_op, p->n_ops);
+        for (uint32_t i = 0; argmax != NULL && i < exec->r; i++)
+            argmax[begin + i] = arg_max(logits + (size_t)i * b->vocab, b->sampled);
+    }
+    return logits + (size_t)(exec->r - 1) * b->vocab;
 }
 
 static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_backend_session *s,
@@ -406,27 +476,22 @@ static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_back
         .program = p,
         .weights = b->weights,
         .pool = b->pool,
-        .arena = b->arena,
+        .places = b->places,
         .states = s->states,
         .scratch = b->scratch,
         .ids = step->n == 0 ? &s->token : step->ids,
         .t = qn_max_u32(step->n, 1),
         .pos = step->pos,
     };
-    exec.r = all ? exec.t : 1;
-    execute(b, &exec, gives);
+    execute(b, &exec, 0, b->head_op);
     s->end = step->pos + exec.t;
     if (!gives)
         return QN_OK;
 
-    s->result = (struct qn_step_result){.sampled = step->sample, .n = exec.r};
-    float *logits = (float *)(void *)(b->arena + p->tensors[p->logits].offset);
-    float *last = logits + (size_t)(exec.r - 1) * b->vocab;
-    if (all) {
-        for (uint32_t r = 0; r < exec.r; r++)
-            s->argmax[r] = arg_max(logits + (size_t)r * b->vocab, b->sampled);
-        s->result.argmax = s->argmax;
-    }
+    uint32_t rows = all ? exec.t : 1;
+    s->result = (struct qn_step_result){.sampled = step->sample, .n = rows};
+    s->result.argmax = all ? s->argmax : NULL;
+    float *last = execute_head(b, &exec, rows, all ? s->argmax : NULL);
     if ((step->want & QN_WANT_LOGITS) != 0) {
         memcpy(s->logits, last, s->vocab_size);
         s->result.logits = s->logits;

@@ -10,7 +10,7 @@ static struct qn_cpu_rows rows_of(const struct qn_cpu_step *step, uint32_t tenso
     for (uint32_t i = 1; i < t->n_dims; i++)
         cols *= qn_dim_value(t->dims[i], step->t, step->r);
     return (struct qn_cpu_rows){
-        .p = (float *)(void *)(step->arena + t->offset) + column,
+        .p = step->places[tensor] + column,
         .stride = cols,
         .rows = qn_dim_value(t->dims[0], step->t, step->r),
         .cols = cols,

@@ -19,12 +19,13 @@ struct qn_cpu_step {
     const struct qn_program *program;
     const struct qn_cpu_weight *weights; // [n_weights]
     struct qn_pool *pool;                // or NULL
-    unsigned char *arena;                // activations at the offsets of the plan
+    float *const *places;                // [n_tensors]: activations
     void *const *states;                 // [n_tensors]; NULL where the tensor is no state
     float *scratch;                      // of the backend: inputs of a matrix product, prepared
     const uint32_t *ids;                 // [t]
     uint32_t t, r;                       // values of the symbols T and R
     uint32_t pos;                        // position of the first row
+    uint32_t r_begin;                    // row over T that is the first over R
 };
 
 /* Rows of float32, `stride` floats apart. */

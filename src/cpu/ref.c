@@ -118,7 +118,7 @@ void qn_cpu_add(const struct qn_cpu_step *step, const struct qn_program_op *op) 
 void qn_cpu_last_rows(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
     for (uint32_t r = 0; r < out.rows; r++)
-        memcpy(out.p + r * out.stride, x.p + (x.rows - out.rows + r) * x.stride,
+        memcpy(out.p + r * out.stride, x.p + (step->r_begin + r) * x.stride,
                out.cols * sizeof *out.p);
 }
 

@@ -144,7 +144,7 @@ struct bench {
     struct qn_program_tensor tensors[8];
     struct qn_weight weights[1];
     struct qn_cpu_weight in_place[1];
-    float arena[512], scratch[256];
+    float arena[512], scratch[256], *places[8];
     void *states[8];
     struct qn_cpu_step step;
 };
@@ -154,14 +154,15 @@ static void bench_init(struct bench *b, uint32_t t, uint32_t pos) {
     b->program = (struct qn_program){.tensors = b->tensors, .n_tensors = 8, .weights = b->weights,
                                      .n_weights = 1, .context = 8};
     b->step = (struct qn_cpu_step){
-        .program = &b->program, .weights = b->in_place, .arena = (unsigned char *)b->arena,
+        .program = &b->program, .weights = b->in_place, .places = b->places,
         .states = b->states, .scratch = b->scratch, .t = t, .r = 1, .pos = pos};
 }
 
-static void bench_activation(struct bench *b, uint32_t tensor, uint32_t cols, uint64_t place) {
+static void bench_activation(struct bench *b, uint32_t tensor, uint32_t cols, uint32_t place) {
+    b->places[tensor] = b->arena + place;
     b->tensors[tensor] = (struct qn_program_tensor){
         .kind = QN_TENSOR_ACTIVATION, .dtype = QN_DTYPE_F32, .n_dims = 2,
-        .dims = {QN_DIM_T, QN_DIM(cols)}, .offset = 4 * place};
+        .dims = {QN_DIM_T, QN_DIM(cols)}};
 }
 
 static void bench_vector(struct bench *b, uint32_t tensor, float *values, uint32_t n) {
