@@ -118,7 +118,7 @@ async function openGpu(features, onEvent, optional) {
   try {
     const opened = await openNodeDevice({ features });
     const player = new TapePlayer(opened.device, onEvent);
-    return { ...opened, player, close: () => opened.device.destroy() };
+    return { ...opened, player, close: () => player.close() };
   } catch (error) {
     if (optional) return null;
     throw error;

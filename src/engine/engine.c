@@ -10,6 +10,7 @@
 #include "webgpu/gpu.h"
 
 #define DEFAULT_CHUNK 256
+#define HEAD_ROWS 16 // rows through the head in one step: logits are large (152k × 4 bytes a row)
 
 const char *qn_version(void) {
     return "0.1.0";
@@ -144,6 +145,7 @@ static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct q
     struct qn_model_options options = {
         .context = e->desc.context,
         .chunk = e->desc.chunk ? e->desc.chunk : DEFAULT_CHUNK,
+        .rows = HEAD_ROWS,
         .kv_type = e->desc.kv_type,
     };
     QN_TRY(qn_model_build(&e->model, arena, &e->directory, &e->files, &options, err));

@@ -178,7 +178,11 @@ static enum qn_status abandon(struct qn_run *run, enum qn_status status) {
 }
 
 static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
-    uint32_t n = qn_min_u32(run->chunk, run->n_prefix - run->fed);
+    /* Every position through the head: only so many rows fit in one step. */
+    uint32_t most = run->want & QN_WANT_ARGMAX_ALL
+                        ? qn_min_u32(run->chunk, run->backend->program->max_rows)
+                        : run->chunk;
+    uint32_t n = qn_min_u32(most, run->n_prefix - run->fed);
     bool last = run->fed + n == run->n_prefix;
     struct qn_step step = {
         .ids = run->tokens + run->fed,
