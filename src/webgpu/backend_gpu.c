@@ -213,15 +213,15 @@ static enum qn_status create(struct qn_gpu *gpu, const struct qn_program *progra
     struct qn_lower *l = &gpu->lower;
     QN_TRY(qn_lower_program(l, &gpu->arena, program, &gpu->host.caps, err));
     find_limits(gpu);
-    gpu->edges = QN_ARENA_NEW(&gpu->arena, struct qn_gpu_edge,
-                              (size_t)program->n_weights * QN_PLANE_COUNT);
+    gpu->edges =
+        QN_ARENA_NEW(&gpu->arena, struct qn_gpu_edge, (size_t)program->n_weights * QN_PLANE_COUNT);
     // The longest tapes: all groups of a session, and a step with all its dispatches, 8 words each.
     qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * (4 + 3 * QN_KERNEL_BINDINGS) + 512);
     if (gpu->edges == NULL || gpu->tape.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
     QN_TRY(create_pipelines(gpu, err));
-    QN_TRY(qn_gpu_buffers_create(gpu, 0, l->buffers[QN_SPACE_SHARED],
-                                 l->n_buffers[QN_SPACE_SHARED], &gpu->n_created, err));
+    QN_TRY(qn_gpu_buffers_create(gpu, 0, l->buffers[QN_SPACE_SHARED], l->n_buffers[QN_SPACE_SHARED],
+                                 &gpu->n_created, err));
     return write_constants(gpu, err);
 }
 
@@ -331,7 +331,8 @@ static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_even
     struct qn_gpu *gpu = of(backend);
     struct qn_str message = {event->bytes, event->bytes ? event->n : 0};
     switch (event->kind) {
-    case QN_GPU_EVENT_READ: return qn_gpu_session_read(gpu, event->tag, event->bytes, event->n);
+    case QN_GPU_EVENT_READ:
+        return qn_gpu_session_read(gpu, event->tag, event->bytes, event->n);
     case QN_GPU_EVENT_FENCE:
         if (gpu->state == QN_GPU_PENDING && event->tag == gpu->fence)
             gpu->state = QN_GPU_READY;
@@ -383,9 +384,8 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
     struct qn_gpu *gpu = qn_mem_alloc(allocator, sizeof *gpu);
     if (gpu == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
-    *gpu = (struct qn_gpu){.base = {&ops, program, QN_GPU_IN_FLIGHT},
-                           .allocator = allocator,
-                           .host = *host};
+    *gpu = (struct qn_gpu){
+        .base = {&ops, program, QN_GPU_IN_FLIGHT}, .allocator = allocator, .host = *host};
     gpu->host.caps = qn_gpu_caps_resolve(&host->caps);
     qn_arena_init(&gpu->arena, allocator);
     qn_tape_init(&gpu->tape, allocator);

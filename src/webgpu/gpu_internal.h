@@ -50,7 +50,8 @@ enum qn_status qn_gpu_check(const struct qn_gpu *gpu, struct qn_error *err);
 void qn_gpu_set_failed(struct qn_gpu *gpu, enum qn_gpu_state state, enum qn_status status,
                        struct qn_str message);
 uint32_t qn_gpu_tag(struct qn_gpu *gpu);
-/* Creates buffers first .. first + n - 1, described by `buffers`; *created counts, also on failure. */
+/* Creates buffers first .. first + n - 1, described by `buffers`; *created counts, also on failure.
+ */
 enum qn_status qn_gpu_buffers_create(struct qn_gpu *gpu, uint32_t first,
                                      const struct qn_lower_buffer *buffers, uint32_t n,
                                      uint32_t *created, struct qn_error *err);
@@ -102,8 +103,8 @@ struct qn_backend_session {
     enum qn_list sampler;
     struct qn_params_sampling sampling;
     struct qn_params_step *block_steps; // [n_blocks × 16]: 256-byte slots
-    /* The words of a decode step from BEGIN_PASS on, for `decode_sampler`. What changes from token to
-     * token is patched: the READ's tag and offset, and grids that grow with the context. */
+    /* The words of a decode step from BEGIN_PASS on, for `decode_sampler`. What changes from token
+     * to token is patched: the READ's tag and offset, and grids that grow with the context. */
     struct qn_tape decode;
     enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
     size_t decode_read;          // word index of the READ

@@ -75,14 +75,12 @@ static enum qn_status create(struct qn_gpu *gpu, struct qn_backend_session *sess
 
 static void release(struct qn_gpu *gpu, struct qn_backend_session *session) {
     const struct qn_lower *l = &gpu->lower;
-    qn_gpu_release(gpu, QN_TAPE_DESTROY_GROUP, qn_gpu_group_id(gpu, session, 0),
-                   session->n_groups);
+    qn_gpu_release(gpu, QN_TAPE_DESTROY_GROUP, qn_gpu_group_id(gpu, session, 0), session->n_groups);
     gpu->stats.groups -= session->n_groups;
     qn_gpu_buffers_destroy(gpu, qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, 0),
                            l->buffers[QN_SPACE_SESSION], session->n_created);
     for (uint32_t i = 0; i < QN_GPU_IN_FLIGHT; i++)
-        qn_mem_free(gpu->allocator, session->pending[i].logits,
-                    (size_t)l->vocab * sizeof(float));
+        qn_mem_free(gpu->allocator, session->pending[i].logits, (size_t)l->vocab * sizeof(float));
     qn_tape_free(&session->decode);
     qn_mem_free(gpu->allocator, session->decode_patches, patches_size(l));
     qn_mem_free(gpu->allocator, session->argmax, argmax_size(l));
@@ -142,8 +140,8 @@ static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session 
                             const struct qn_sampling *s) {
     bool draw = s->temperature > 0.0f;
     bool top_p = s->top_p > 0.0f && s->top_p < 1.0f;
-    bool limited = draw && ((s->top_k != 0 && s->top_k < gpu->lower.sample_vocab) || top_p ||
-                            s->min_p > 0.0f);
+    bool limited =
+        draw && ((s->top_k != 0 && s->top_k < gpu->lower.sample_vocab) || top_p || s->min_p > 0.0f);
     session->sampling = (struct qn_params_sampling){
         .temperature = draw ? s->temperature : 1.0f,
         .top_k = draw ? s->top_k : 0,
@@ -156,10 +154,10 @@ static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session 
         .has_seen = penalties(s),
         .has_bias = s->n_bias != 0,
         .has_threshold = limited};
-    session->sampler = limited                                       ? QN_LIST_DRAW_LIMITED
-                       : draw                                        ? QN_LIST_DRAW
+    session->sampler = limited                                        ? QN_LIST_DRAW_LIMITED
+                       : draw                                         ? QN_LIST_DRAW
                        : session->sampling.has_seen || s->n_bias != 0 ? QN_LIST_PENALTY
-                                                                     : QN_LIST_GREEDY;
+                                                                      : QN_LIST_GREEDY;
 }
 
 /* The bias as a whole vector, one write. */

@@ -32,9 +32,8 @@ enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_sp
     if (bytes > limit)
         return qn_fail(err, QN_E_GPU_MEMORY, "%s: %llu bytes, the device's limit is %llu", what,
                        (unsigned long long)bytes, (unsigned long long)limit);
-    struct qn_lower_buffer *buffers =
-        qn_lower_grow(l, l->buffers[space], l->n_buffers[space], &l->cap_buffers[space],
-                      sizeof *buffers);
+    struct qn_lower_buffer *buffers = qn_lower_grow(l, l->buffers[space], l->n_buffers[space],
+                                                    &l->cap_buffers[space], sizeof *buffers);
     if (buffers == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: buffers");
     l->buffers[space] = buffers;
@@ -67,17 +66,17 @@ static enum qn_status params_add(struct qn_lower *l, uint32_t *out, const void *
     return QN_OK;
 }
 
-static enum qn_status pipeline_add(struct qn_lower *l, uint32_t *out, const struct qn_kernel *kernel,
-                                   enum qn_kernel_id id, const float *constants,
-                                   struct qn_error *err) {
+static enum qn_status pipeline_add(struct qn_lower *l, uint32_t *out,
+                                   const struct qn_kernel *kernel, enum qn_kernel_id id,
+                                   const float *constants, struct qn_error *err) {
     for (uint32_t i = 0; i < l->n_pipelines; i++)
-        if (l->pipelines[i].kernel == id &&
-            memcmp(l->pipelines[i].values, constants, kernel->n_constants * sizeof *constants) == 0) {
+        if (l->pipelines[i].kernel == id && memcmp(l->pipelines[i].values, constants,
+                                                   kernel->n_constants * sizeof *constants) == 0) {
             *out = i;
             return QN_OK;
         }
-    struct qn_lower_pipeline *pipelines = qn_lower_grow(l, l->pipelines, l->n_pipelines,
-                                                        &l->cap_pipelines, sizeof *pipelines);
+    struct qn_lower_pipeline *pipelines =
+        qn_lower_grow(l, l->pipelines, l->n_pipelines, &l->cap_pipelines, sizeof *pipelines);
     if (pipelines == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: pipelines");
     l->pipelines = pipelines;
@@ -95,8 +94,8 @@ enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_d
                                      struct qn_error *err) {
     struct qn_kernel kernel;
     qn_kernel_get(&kernel, draft->kernel);
-    struct qn_lower_dispatch *dispatches = qn_lower_grow(l, l->dispatches, l->n_dispatches,
-                                                         &l->cap_dispatches, sizeof *dispatches);
+    struct qn_lower_dispatch *dispatches =
+        qn_lower_grow(l, l->dispatches, l->n_dispatches, &l->cap_dispatches, sizeof *dispatches);
     if (dispatches == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: dispatches");
     l->dispatches = dispatches;
@@ -118,8 +117,8 @@ enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_d
 
 /* ---- Operations ---------------------------------------------------------------------------- */
 
-/* How a list is lowered. `small`: few rows, so that every row of x takes its own pass over the weights
- * and norms are fused. */
+/* How a list is lowered. `small`: few rows, so that every row of x takes its own pass over the
+ * weights and norms are fused. */
 struct mode {
     bool small, all_rows;
     struct qn_lower_ref step;
@@ -142,8 +141,8 @@ static bool by_rows(const struct qn_program *p, uint32_t tensor) {
     return p->tensors[tensor].n_dims > 0 && p->tensors[tensor].dims[0].sym == QN_SYM_R;
 }
 
-/* The tensor that an operand's bytes come from: through a LAST_ROWS that was left out, and, for a matvec,
- * through the norm in front of it. */
+/* The tensor that an operand's bytes come from: through a LAST_ROWS that was left out, and, for a
+ * matvec, through the norm in front of it. */
 static struct source source_of(const struct qn_lower *l, const struct mode *mode,
                                struct qn_operand in, bool norms) {
     const struct qn_program *p = l->program;
@@ -194,14 +193,17 @@ static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,
         const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
         struct qn_params_embed params = {weight->cols, slab->row_begin, slab->n_rows,
                                          op->u.embed.scale};
-        struct qn_lower_draft draft = {
-            .kernel = QN_KERNEL_EMBED,
-            .params = &params,
-            .bindings = {{0}, mode->step, l->places[op->in[0].tensor],
-                         plane_of(l, slab, QN_PLANE_VALUES), plane_of(l, slab, QN_PLANE_SCALES),
-                         l->places[op->out]},
-            .constants = {(float)weight->format.type, scale_constant(&weight->format),
-                          (float)weight->format.zero}};
+        struct qn_lower_draft draft = {.kernel = QN_KERNEL_EMBED,
+                                       .params = &params,
+                                       .bindings = {{0},
+                                                    mode->step,
+                                                    l->places[op->in[0].tensor],
+                                                    plane_of(l, slab, QN_PLANE_VALUES),
+                                                    plane_of(l, slab, QN_PLANE_SCALES),
+                                                    l->places[op->out]},
+                                       .constants = {(float)weight->format.type,
+                                                     scale_constant(&weight->format),
+                                                     (float)weight->format.zero}};
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     }
     return QN_OK;
@@ -222,8 +224,11 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
                                        .eps = op->u.norm.eps};
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_RMSNORM,
                                    .params = &params,
-                                   .bindings = {{0}, mode->step, l->places[x.tensor],
-                                                vector_of(l, op->in[1]), l->places[op->out]},
+                                   .bindings = {{0},
+                                                mode->step,
+                                                l->places[x.tensor],
+                                                vector_of(l, op->in[1]),
+                                                l->places[op->out]},
                                    .rest = {.by_rows = rows, .rows_mul = mul}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
@@ -271,8 +276,11 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
         struct qn_lower_draft draft = {
             .kernel = matvec ? QN_KERNEL_MATVEC : QN_KERNEL_MATMUL,
             .params = &params,
-            .bindings = {{0}, mode->step, l->places[x.tensor],
-                         plane_of(l, slab, QN_PLANE_VALUES), plane_of(l, slab, QN_PLANE_SCALES),
+            .bindings = {{0},
+                         mode->step,
+                         l->places[x.tensor],
+                         plane_of(l, slab, QN_PLANE_VALUES),
+                         plane_of(l, slab, QN_PLANE_SCALES),
                          vector_of(l, bias),
                          residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
                                                     : l->places[residual.tensor],
@@ -285,13 +293,19 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
         float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
         if (matvec) {
             draft.rest.tune = qn_matvec_tune(&params, weight->format.type, glu);
-            float constants[] = {format[0],    format[1],  format[2], has_bias,
-                                 has_residual, x.norm != NULL, glu,       act,
-                                 (float)draft.rest.tune.lanes, (float)draft.rest.tune.rows};
+            float constants[] = {format[0],
+                                 format[1],
+                                 format[2],
+                                 has_bias,
+                                 has_residual,
+                                 x.norm != NULL,
+                                 glu,
+                                 act,
+                                 (float)draft.rest.tune.lanes,
+                                 (float)draft.rest.tune.rows};
             memcpy(draft.constants, constants, sizeof constants);
         } else {
-            float constants[] = {format[0], format[1],    format[2], has_bias,
-                                 has_residual, glu, act};
+            float constants[] = {format[0], format[1], format[2], has_bias, has_residual, glu, act};
             memcpy(draft.constants, constants, sizeof constants);
         }
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
@@ -323,8 +337,11 @@ static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
                                    columns(p, op->in[1].tensor), op->in[1].column};
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_ADD,
                                    .params = &params,
-                                   .bindings = {{0}, mode->step, l->places[op->in[0].tensor],
-                                                l->places[op->in[1].tensor], l->places[op->out]},
+                                   .bindings = {{0},
+                                                mode->step,
+                                                l->places[op->in[0].tensor],
+                                                l->places[op->in[1].tensor],
+                                                l->places[op->out]},
                                    .rest = {.by_rows = rows}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
@@ -356,25 +373,30 @@ static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
     struct qn_lower_draft draft = {
         .kernel = QN_KERNEL_ROPE_APPEND,
         .params = &params,
-        .bindings = {{0}, mode->step, l->places[q], l->places[k], l->places[v],
-                     vector_of(l, op->in[5]), l->places[op->in[3].tensor],
-                     l->places[op->in[4].tensor], l->places[op->out]},
-        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16,
-                      op->u.rope.interleaved}};
+        .bindings = {{0},
+                     mode->step,
+                     l->places[q],
+                     l->places[k],
+                     l->places[v],
+                     vector_of(l, op->in[5]),
+                     l->places[op->in[3].tensor],
+                     l->places[op->in[4].tensor],
+                     l->places[op->out]},
+        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16, op->u.rope.interleaved}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
 static struct qn_params_attention attention_params(const struct qn_program *p,
                                                    const struct qn_program_op *op) {
-    return (struct qn_params_attention){
-        .n_heads = op->u.attention.n_heads,
-        .n_kv_heads = op->u.attention.n_kv_heads,
-        .context = p->context,
-        .window = op->u.attention.window,
-        .q_stride = columns(p, op->in[0].tensor),
-        .q_column = op->in[0].column,
-        .splits = qn_attention_splits(p->context, op->u.attention.window),
-        .scale = op->u.attention.scale};
+    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
+                                        .n_kv_heads = op->u.attention.n_kv_heads,
+                                        .context = p->context,
+                                        .window = op->u.attention.window,
+                                        .q_stride = columns(p, op->in[0].tensor),
+                                        .q_column = op->in[0].column,
+                                        .splits =
+                                            qn_attention_splits(p->context, op->u.attention.window),
+                                        .scale = op->u.attention.scale};
 }
 
 static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mode,
@@ -387,19 +409,22 @@ static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mod
     struct qn_lower_draft draft = {
         .kernel = mode->small ? QN_KERNEL_ATTENTION_SPLIT : QN_KERNEL_ATTENTION_PREFILL,
         .params = &params,
-        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->in[1].tensor],
-                     l->places[op->in[2].tensor], mode->small ? partial : l->places[op->out]},
+        .bindings = {{0},
+                     mode->step,
+                     l->places[op->in[0].tensor],
+                     l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor],
+                     mode->small ? partial : l->places[op->out]},
         .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
         .rest = {.head_dim = head_dim}};
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     if (!mode->small)
         return QN_OK;
-    struct qn_lower_draft merge = {
-        .kernel = QN_KERNEL_ATTENTION_MERGE,
-        .params = &params,
-        .bindings = {{0}, mode->step, partial, l->places[op->out]},
-        .constants = {(float)head_dim},
-        .rest = {.head_dim = head_dim}};
+    struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
+                                   .params = &params,
+                                   .bindings = {{0}, mode->step, partial, l->places[op->out]},
+                                   .constants = {(float)head_dim},
+                                   .rest = {.head_dim = head_dim}};
     return qn_lower_dispatch_add(l, &merge, err);
 }
 
@@ -434,16 +459,33 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             return qn_fail(err, QN_E_UNSUPPORTED, "op %u %s with several rows per token", i,
                            qn_op_name(op->kind));
         switch (op->kind) {
-        case QN_OP_EMBED: QN_TRY(lower_embed(l, mode, op, err)); break;
-        case QN_OP_RMSNORM: QN_TRY(lower_norm(l, mode, op, err)); break;
+        case QN_OP_EMBED:
+            QN_TRY(lower_embed(l, mode, op, err));
+            break;
+        case QN_OP_RMSNORM:
+            QN_TRY(lower_norm(l, mode, op, err));
+            break;
         case QN_OP_MATMUL:
-        case QN_OP_MATMUL_GLU: QN_TRY(lower_matmul(l, mode, op, err)); break;
-        case QN_OP_GLU: QN_TRY(lower_glu(l, mode, op, err)); break;
-        case QN_OP_ADD: QN_TRY(lower_add(l, mode, op, err)); break;
-        case QN_OP_ROPE_APPEND: QN_TRY(lower_rope(l, mode, op, err)); break;
-        case QN_OP_ATTENTION: QN_TRY(lower_attention(l, mode, op, partial, err)); break;
-        case QN_OP_LAST_ROWS: QN_TRY(lower_last_rows(l, mode, op, err)); break;
-        case QN_OP_COUNT: return qn_fail(err, QN_E_INTERNAL, "op %u has no kind", i);
+        case QN_OP_MATMUL_GLU:
+            QN_TRY(lower_matmul(l, mode, op, err));
+            break;
+        case QN_OP_GLU:
+            QN_TRY(lower_glu(l, mode, op, err));
+            break;
+        case QN_OP_ADD:
+            QN_TRY(lower_add(l, mode, op, err));
+            break;
+        case QN_OP_ROPE_APPEND:
+            QN_TRY(lower_rope(l, mode, op, err));
+            break;
+        case QN_OP_ATTENTION:
+            QN_TRY(lower_attention(l, mode, op, partial, err));
+            break;
+        case QN_OP_LAST_ROWS:
+            QN_TRY(lower_last_rows(l, mode, op, err));
+            break;
+        case QN_OP_COUNT:
+            return qn_fail(err, QN_E_INTERNAL, "op %u has no kind", i);
         }
     }
     out->end = l->n_dispatches;
@@ -458,9 +500,9 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
         producer[i] = QN_NONE;
     for (uint32_t i = 0; i < p->n_ops; i++) {
         producer[p->ops[i].out] = i;
-        fused[i] = p->ops[i].out != p->logits && (p->ops[i].kind == QN_OP_LAST_ROWS ||
-                                                  (p->ops[i].kind == QN_OP_RMSNORM &&
-                                                   p->tensors[p->ops[i].out].dims[0].n == 1));
+        fused[i] = p->ops[i].out != p->logits &&
+                   (p->ops[i].kind == QN_OP_LAST_ROWS ||
+                    (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1));
     }
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
@@ -560,32 +602,45 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
 
 /* ---- Grids --------------------------------------------------------------------------------- */
 
-struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
-                             uint32_t r, uint32_t end) {
+struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
+                             uint32_t t, uint32_t r, uint32_t end) {
     const void *params = l->params + d->params;
     uint32_t rows = d->by_rows ? r : t;
     switch (d->kernel) {
-    case QN_KERNEL_EMBED: return qn_grid_embed(params, t);
-    case QN_KERNEL_RMSNORM: return qn_grid_rmsnorm(rows * d->rows_mul);
-    case QN_KERNEL_MATVEC: return qn_grid_matvec(params, d->tune, rows);
-    case QN_KERNEL_MATMUL: return qn_grid_matmul(params, d->glu, rows);
+    case QN_KERNEL_EMBED:
+        return qn_grid_embed(params, t);
+    case QN_KERNEL_RMSNORM:
+        return qn_grid_rmsnorm(rows * d->rows_mul);
+    case QN_KERNEL_MATVEC:
+        return qn_grid_matvec(params, d->tune, rows);
+    case QN_KERNEL_MATMUL:
+        return qn_grid_matmul(params, d->glu, rows);
     case QN_KERNEL_GLU:
         return qn_grid_elements(((const struct qn_params_glu *)params)->cols, rows);
     case QN_KERNEL_ADD:
         return qn_grid_elements(((const struct qn_params_add *)params)->cols, rows);
     case QN_KERNEL_LAST_ROWS:
         return qn_grid_elements(((const struct qn_params_last_rows *)params)->cols, rows);
-    case QN_KERNEL_ROPE_APPEND: return qn_grid_rope(params, t);
-    case QN_KERNEL_ATTENTION_SPLIT: return qn_grid_attention_split(params, d->head_dim, t, end);
-    case QN_KERNEL_ATTENTION_MERGE: return qn_grid_attention_merge(params, t);
-    case QN_KERNEL_ATTENTION_PREFILL: return qn_grid_attention_prefill(params, d->head_dim, t);
-    case QN_KERNEL_ARGMAX_PARTIAL: return qn_grid_argmax_partial(params, r);
-    case QN_KERNEL_ARGMAX_FINAL: return qn_grid_argmax_final(r);
-    case QN_KERNEL_SAMPLE_PREPARE: return qn_grid_sample_prepare(params);
-    case QN_KERNEL_SEEN_MARK: return qn_grid_seen_mark(t);
+    case QN_KERNEL_ROPE_APPEND:
+        return qn_grid_rope(params, t);
+    case QN_KERNEL_ATTENTION_SPLIT:
+        return qn_grid_attention_split(params, d->head_dim, t, end);
+    case QN_KERNEL_ATTENTION_MERGE:
+        return qn_grid_attention_merge(params, t);
+    case QN_KERNEL_ATTENTION_PREFILL:
+        return qn_grid_attention_prefill(params, d->head_dim, t);
+    case QN_KERNEL_ARGMAX_PARTIAL:
+        return qn_grid_argmax_partial(params, r);
+    case QN_KERNEL_ARGMAX_FINAL:
+        return qn_grid_argmax_final(r);
+    case QN_KERNEL_SAMPLE_PREPARE:
+        return qn_grid_sample_prepare(params);
+    case QN_KERNEL_SEEN_MARK:
+        return qn_grid_seen_mark(t);
     case QN_KERNEL_SAMPLE_THRESHOLD:
     case QN_KERNEL_SAMPLE_FINISH:
-    case QN_KERNEL_COUNT: break;
+    case QN_KERNEL_COUNT:
+        break;
     }
     return qn_grid_one();
 }

@@ -1,13 +1,13 @@
-/* A program as dispatches: which buffers there are, which kernels run over them with which parameters,
- * and in which lists. Pure: nothing here talks to a host. */
+/* A program as dispatches: which buffers there are, which kernels run over them with which
+ * parameters, and in which lists. Pure: nothing here talks to a host. */
 #ifndef QN_WEBGPU_LOWER_H
 #define QN_WEBGPU_LOWER_H
 
 #include "webgpu/kernels.h"
 
-/* Buffers and groups are numbered from 0 within a space. Shared ones exist once per backend: weights,
- * activations, scratch (steps run one after the other, so sessions may share them). The others
- * exist once per session. */
+/* Buffers and groups are numbered from 0 within a space. Shared ones exist once per backend:
+ * weights, activations, scratch (steps run one after the other, so sessions may share them). The
+ * others exist once per session. */
 enum qn_space { QN_SPACE_SHARED, QN_SPACE_SESSION, QN_SPACE_COUNT };
 
 struct qn_lower_buffer {
@@ -30,11 +30,11 @@ struct qn_lower_pipeline {
 struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
     uint32_t pipeline;
-    uint32_t params;    // byte offset in qn_lower.params
-    uint32_t rows_mul;  // rmsnorm: rows per token
-    bool by_rows;       // works on R rows, not on T tokens
-    bool glu;           // matvec, matmul
-    uint32_t head_dim;  // attention
+    uint32_t params;   // byte offset in qn_lower.params
+    uint32_t rows_mul; // rmsnorm: rows per token
+    bool by_rows;      // works on R rows, not on T tokens
+    bool glu;          // matvec, matmul
+    uint32_t head_dim; // attention
     struct qn_matvec_tune tune;
     struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
 };
@@ -48,20 +48,21 @@ enum qn_list {
     QN_LIST_PENALTY,    // greedy after penalties or bias
     QN_LIST_DRAW,
     QN_LIST_DRAW_LIMITED, // with top-k, top-p or min-p
-    QN_LIST_SEEN,       // marks the prefix for the penalties
+    QN_LIST_SEEN,         // marks the prefix for the penalties
     QN_LIST_COUNT
 };
 
 #define QN_SMALL_TOKENS 4u
 #define QN_RESULT_RING 16u
-#define QN_LOGITS_BYTES ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
+#define QN_LOGITS_BYTES \
+    ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
 
 struct qn_lower_range {
     uint32_t begin, end; // dispatches
 };
 
-/* Rows [row_begin, row_begin + n_rows) of a weight in buffers of their own (shared space), because a
- * plane may be larger than a binding. For the weight of a MATMUL_GLU, rows count pairs, and the
+/* Rows [row_begin, row_begin + n_rows) of a weight in buffers of their own (shared space), because
+ * a plane may be larger than a binding. For the weight of a MATMUL_GLU, rows count pairs, and the
  * buffers hold n_rows gate rows and then n_rows up rows. */
 struct qn_lower_slab {
     uint32_t row_begin, n_rows;
@@ -112,8 +113,9 @@ struct qn_lower {
     uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias;
 };
 
-/* Lowers a planned program. Everything lies in `arena`. QN_E_GPU_MEMORY: an activation, a KV cache or one
- * row of a weight exceeds the device's limits (named). QN_E_UNSUPPORTED: a shape no kernel takes. */
+/* Lowers a planned program. Everything lies in `arena`. QN_E_GPU_MEMORY: an activation, a KV cache
+ * or one row of a weight exceeds the device's limits (named). QN_E_UNSUPPORTED: a shape no kernel
+ * takes. */
 enum qn_status qn_lower_program(struct qn_lower *out, struct qn_arena *arena,
                                 const struct qn_program *program, const struct qn_gpu_caps *caps,
                                 struct qn_error *err);
@@ -127,8 +129,8 @@ enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_sp
 void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capacity, size_t size);
 /* lower_weights.c: a place for every weight. */
 enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err);
-/* lower_buffers.c: places of activations, states, ids, and the fixed buffers. `fused` [n_ops]: ops whose
- * work others do, so that their operand must live as long as their result. */
+/* lower_buffers.c: places of activations, states, ids, and the fixed buffers. `fused` [n_ops]: ops
+ * whose work others do, so that their operand must live as long as their result. */
 enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn_error *err);
 /* lower_sample.c: the sampler lists. */
 enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err);
@@ -149,7 +151,7 @@ struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space
 /* ---- Playing ---- */
 
 /* Workgroups of a dispatch for T tokens and R rows; `end` is pos + T. */
-struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
-                             uint32_t r, uint32_t end);
+struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
+                             uint32_t t, uint32_t r, uint32_t end);
 
 #endif

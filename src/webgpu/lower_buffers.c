@@ -1,6 +1,7 @@
-/* Places of everything that is no weight. WebGPU counts a whole buffer as one resource: what a dispatch
- * writes may share a buffer with nothing that it reads. So activations do not lie in one arena; they
- * take turns in a few buffers, and an op's result never takes the buffer of a live operand. */
+/* Places of everything that is no weight. WebGPU counts a whole buffer as one resource: what a
+ * dispatch writes may share a buffer with nothing that it reads. So activations do not lie in one
+ * arena; they take turns in a few buffers, and an op's result never takes the buffer of a live
+ * operand. */
 #include "base/num.h"
 #include "webgpu/lower.h"
 
@@ -19,16 +20,17 @@ static enum qn_status tensor_bytes(const struct qn_lower *l, uint64_t *out,
                                    const struct qn_program_tensor *tensor, struct qn_error *err) {
     uint64_t n = 4;
     for (uint32_t i = 0; i < tensor->n_dims; i++)
-        if (!qn_mul_u64(&n, n, qn_dim_value(tensor->dims[i], l->program->max_tokens,
-                                            l->block_rows)))
+        if (!qn_mul_u64(&n, n,
+                        qn_dim_value(tensor->dims[i], l->program->max_tokens, l->block_rows)))
             return qn_fail(err, QN_E_LIMIT, "activation %s is too large",
                            tensor->label ? tensor->label : "?");
     *out = n;
     return QN_OK;
 }
 
-/* Last ops that need each tensor: longer than the program's lives where an op's operand stands in for
- * its result, and without end where the head, which runs in blocks, reads what the body made. */
+/* Last ops that need each tensor: longer than the program's lives where an op's operand stands in
+ * for its result, and without end where the head, which runs in blocks, reads what the body made.
+ */
 static void lives(const struct qn_lower *l, uint32_t *until, const bool *fused) {
     const struct qn_program *p = l->program;
     for (uint32_t i = 0; i < p->n_tensors; i++)

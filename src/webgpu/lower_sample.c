@@ -32,7 +32,9 @@ static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct
     struct qn_params_vocab params = vocab_params(l, true, false);
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_FINISH,
                                    .params = &params,
-                                   .bindings = {{0}, s->partial, s->step,
+                                   .bindings = {{0},
+                                                s->partial,
+                                                s->step,
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_ids),
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_results),
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen)}};
@@ -41,15 +43,16 @@ static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct
 
 static enum qn_status prepare(struct qn_lower *l, const struct scratch *s, struct qn_error *err) {
     struct qn_params_vocab params = vocab_params(l, false, true);
-    struct qn_lower_draft draft = {
-        .kernel = QN_KERNEL_SAMPLE_PREPARE,
-        .params = &params,
-        .bindings = {{0}, s->step, s->sampling,
-                     qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits),
-                     qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen),
-                     qn_lower_whole(l, QN_SPACE_SESSION, l->b_bias),
-                     {0}, // no mask
-                     s->z}};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_PREPARE,
+                                   .params = &params,
+                                   .bindings = {{0},
+                                                s->step,
+                                                s->sampling,
+                                                qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits),
+                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen),
+                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_bias),
+                                                {0}, // no mask
+                                                s->z}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -83,10 +86,10 @@ static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_
     struct qn_params_vocab params = vocab_params(l, false, false);
     struct qn_lower_ref step = {QN_SPACE_SHARED, l->b_block_steps, i * 256,
                                 sizeof(struct qn_params_step)};
-    struct qn_lower_ref ids = {QN_SPACE_SHARED, l->b_all_ids, i * l->block_stride,
-                               l->block_stride};
+    struct qn_lower_ref ids = {QN_SPACE_SHARED, l->b_all_ids, i * l->block_stride, l->block_stride};
     l->block_ids[i].begin = l->n_dispatches;
-    QN_TRY(argmax(l, s, step, qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits), &params, false, err));
+    QN_TRY(
+        argmax(l, s, step, qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits), &params, false, err));
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_ARGMAX_FINAL,
                                    .params = &params,
                                    .bindings = {{0}, step, s->partial, ids},
@@ -116,8 +119,8 @@ enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err) {
                                "the arg-max of all rows", err));
     QN_TRY(qn_lower_buffer_add(l, &z, QN_SPACE_SHARED, (uint64_t)l->vocab * 4, storage,
                                "the sampler's scratch", err));
-    QN_TRY(qn_lower_buffer_add(l, &state, QN_SPACE_SHARED, 32, storage, "the sampler's scratch",
-                               err));
+    QN_TRY(
+        qn_lower_buffer_add(l, &state, QN_SPACE_SHARED, 32, storage, "the sampler's scratch", err));
     struct scratch s = {.partial = qn_lower_whole(l, QN_SPACE_SHARED, partial),
                         .z = qn_lower_whole(l, QN_SPACE_SHARED, z),
                         .state = qn_lower_whole(l, QN_SPACE_SHARED, state),

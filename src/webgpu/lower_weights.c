@@ -1,5 +1,5 @@
-/* Where weights lie: vectors pooled in one buffer, matrices in buffers of their own, cut by rows where
- * a plane exceeds a binding. */
+/* Where weights lie: vectors pooled in one buffer, matrices in buffers of their own, cut by rows
+ * where a plane exceeds a binding. */
 #include "base/num.h"
 #include "webgpu/lower.h"
 
@@ -9,10 +9,14 @@ enum use { USE_NONE = 0, USE_VECTOR = 1, USE_MATRIX = 2, USE_GLU = 4 };
 
 static uint32_t use_of(enum qn_op_kind kind, uint32_t input) {
     switch (kind) {
-    case QN_OP_EMBED: return USE_MATRIX;
-    case QN_OP_MATMUL: return input == 1 ? USE_MATRIX : USE_VECTOR;
-    case QN_OP_MATMUL_GLU: return input == 1 ? USE_GLU : USE_VECTOR;
-    default: return USE_VECTOR;
+    case QN_OP_EMBED:
+        return USE_MATRIX;
+    case QN_OP_MATMUL:
+        return input == 1 ? USE_MATRIX : USE_VECTOR;
+    case QN_OP_MATMUL_GLU:
+        return input == 1 ? USE_GLU : USE_VECTOR;
+    default:
+        return USE_VECTOR;
     }
 }
 
@@ -39,8 +43,8 @@ static enum qn_status slabs_add(struct qn_lower *l, uint32_t index, struct qn_er
     const struct qn_weight *weight = &l->program->weights[index];
     struct qn_lower_weight *w = &l->weights[index];
     uint32_t rows = w->half ? w->half : weight->rows;
-    uint64_t limit = l->caps.max_binding < l->caps.max_buffer ? l->caps.max_binding
-                                                              : l->caps.max_buffer;
+    uint64_t limit =
+        l->caps.max_binding < l->caps.max_buffer ? l->caps.max_binding : l->caps.max_buffer;
     uint64_t row = 0;
     for (int plane = 0; plane < QN_PLANE_COUNT; plane++)
         if (w->row_bytes[plane] > row)

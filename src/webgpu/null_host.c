@@ -156,9 +156,8 @@ static enum qn_status event_push(struct qn_null_host *host, const struct qn_gpu_
                                  void **bytes, bool submitted, struct qn_error *err) {
     if (host->n_events == host->cap_events) {
         size_t cap = host->cap_events ? host->cap_events * 2 : 16;
-        struct event *grown =
-            qn_mem_grow(host->allocator, host->events, host->cap_events * sizeof *grown,
-                        cap * sizeof *grown);
+        struct event *grown = qn_mem_grow(host->allocator, host->events,
+                                          host->cap_events * sizeof *grown, cap * sizeof *grown);
         if (grown == NULL)
             return qn_fail(err, QN_E_NO_MEMORY, "null host: events");
         host->events = grown;
@@ -381,9 +380,9 @@ static enum qn_status create_group(struct qn_null_host *host, const uint32_t *w,
         if (b[2] == 0 || b[2] % 4 != 0)
             return qn_fail(err, QN_E_GPU, "group %u, binding %u: %u bytes", id, i, b[2]);
         if ((uint64_t)b[1] + b[2] > buffer->bytes)
-            return qn_fail(err, QN_E_GPU,
-                           "group %u, binding %u: bytes %u to %llu of a buffer of %llu", id, i,
-                           b[1], (unsigned long long)b[1] + b[2], (unsigned long long)buffer->bytes);
+            return qn_fail(
+                err, QN_E_GPU, "group %u, binding %u: bytes %u to %llu of a buffer of %llu", id, i,
+                b[1], (unsigned long long)b[1] + b[2], (unsigned long long)buffer->bytes);
         if (b[2] > (uniform ? MAX_UNIFORM : host->caps.max_binding))
             return qn_fail(err, QN_E_GPU, "group %u, binding %u: %u bytes, over the limit", id, i,
                            b[2]);
@@ -575,27 +574,47 @@ static enum qn_status play_word(struct qn_null_host *host, const uint32_t *words
                                 struct qn_error *err) {
     const uint32_t *w = words + 1;
     switch ((enum qn_tape_op)words[0]) {
-    case QN_TAPE_CREATE_BUFFER: host->stats.creates++; return create_buffer(host, w, err);
-    case QN_TAPE_DESTROY_BUFFER: return destroy_buffer(host, w, err);
-    case QN_TAPE_WRITE_BUFFER: return write_buffer(host, w, err);
-    case QN_TAPE_CREATE_MODULE: host->stats.creates++; return create_module(host, w, err);
-    case QN_TAPE_CREATE_LAYOUT: host->stats.creates++; return create_layout(host, w, err);
-    case QN_TAPE_CREATE_PIPELINE: host->stats.creates++; return create_pipeline(host, w, err);
-    case QN_TAPE_CREATE_GROUP: host->stats.creates++; return create_group(host, w, err);
-    case QN_TAPE_DESTROY_GROUP: return destroy_group(host, w, err);
-    case QN_TAPE_BEGIN_PASS: return begin_pass(host, err);
+    case QN_TAPE_CREATE_BUFFER:
+        host->stats.creates++;
+        return create_buffer(host, w, err);
+    case QN_TAPE_DESTROY_BUFFER:
+        return destroy_buffer(host, w, err);
+    case QN_TAPE_WRITE_BUFFER:
+        return write_buffer(host, w, err);
+    case QN_TAPE_CREATE_MODULE:
+        host->stats.creates++;
+        return create_module(host, w, err);
+    case QN_TAPE_CREATE_LAYOUT:
+        host->stats.creates++;
+        return create_layout(host, w, err);
+    case QN_TAPE_CREATE_PIPELINE:
+        host->stats.creates++;
+        return create_pipeline(host, w, err);
+    case QN_TAPE_CREATE_GROUP:
+        host->stats.creates++;
+        return create_group(host, w, err);
+    case QN_TAPE_DESTROY_GROUP:
+        return destroy_group(host, w, err);
+    case QN_TAPE_BEGIN_PASS:
+        return begin_pass(host, err);
     case QN_TAPE_SET_PIPELINE:
-    case QN_TAPE_SET_GROUP: return set(host, words[0], w[0], err);
-    case QN_TAPE_DISPATCH: return dispatch(host, w, err);
+    case QN_TAPE_SET_GROUP:
+        return set(host, words[0], w[0], err);
+    case QN_TAPE_DISPATCH:
+        return dispatch(host, w, err);
     case QN_TAPE_END_PASS:
         if (!host->in_pass)
             return qn_fail(err, QN_E_GPU, "outside a pass");
         host->in_pass = false;
         return QN_OK;
-    case QN_TAPE_COPY: return copy(host, w, err);
-    case QN_TAPE_CLEAR: return clear(host, w, err);
-    case QN_TAPE_READ: return read(host, w, err);
-    case QN_TAPE_SUBMIT: return submit(host, err);
+    case QN_TAPE_COPY:
+        return copy(host, w, err);
+    case QN_TAPE_CLEAR:
+        return clear(host, w, err);
+    case QN_TAPE_READ:
+        return read(host, w, err);
+    case QN_TAPE_SUBMIT:
+        return submit(host, err);
     case QN_TAPE_FENCE: {
         struct qn_gpu_event event = {.kind = QN_GPU_EVENT_FENCE, .tag = w[0]};
         return event_push(host, &event, NULL, true, err);
@@ -649,11 +668,11 @@ static enum qn_status inject(struct qn_null_host *host, bool *failed, const uint
         return qn_fail(err, status, "injected");
     play_destructions(host, words, n);
     static const char message[] = "injected late";
-    struct qn_gpu_event event = {
-        .kind = status == QN_E_GPU_LOST ? QN_GPU_EVENT_LOST : QN_GPU_EVENT_ERROR,
-        .status = status,
-        .bytes = message,
-        .n = sizeof message - 1};
+    struct qn_gpu_event event = {.kind = status == QN_E_GPU_LOST ? QN_GPU_EVENT_LOST
+                                                                 : QN_GPU_EVENT_ERROR,
+                                 .status = status,
+                                 .bytes = message,
+                                 .n = sizeof message - 1};
     return event_push(host, &event, NULL, true, err);
 }
 

@@ -50,15 +50,16 @@ struct qn_null_hooks {
 };
 
 struct qn_null_stats {
-    uint32_t buffers, modules, layouts, pipelines, groups; // alive
-    uint64_t bytes;                                        // of buffers alive
+    uint32_t buffers, modules, layouts, pipelines, groups;                   // alive
+    uint64_t bytes;                                                          // of buffers alive
     uint64_t plays, submits, passes, dispatches, writes, write_bytes, reads; // ever
-    uint64_t creates; // of any kind, ever
+    uint64_t creates;                                                        // of any kind, ever
 };
 
-/* A failure to inject: the `at`-th call of play() from now on (0: the next) fails with `status`, and
- * with `forever` all later ones as well. In `late` mode play() succeeds, and the failure arrives as
- * an ERROR (or LOST, for QN_E_GPU_LOST) event instead; of that tape only destructions are done. */
+/* A failure to inject: the `at`-th call of play() from now on (0: the next) fails with `status`,
+ * and with `forever` all later ones as well. In `late` mode play() succeeds, and the failure
+ * arrives as an ERROR (or LOST, for QN_E_GPU_LOST) event instead; of that tape only destructions
+ * are done. */
 struct qn_null_fault {
     uint64_t at;
     enum qn_status status; // QN_OK: none

@@ -47,9 +47,8 @@ enum qn_status qn_wgsl_bindings_match(struct qn_str text, const uint32_t *kinds,
                            index);
         struct qn_str kind = qn_str_slice(text, var + 4, end);
         uint32_t expected = qn_str_starts(kind, QN_STR("uniform")) ? QN_BIND_UNIFORM
-                            : qn_str_find(kind, QN_STR("read_write"), 0) != SIZE_MAX
-                                ? QN_BIND_WRITE
-                                : QN_BIND_READ;
+                            : qn_str_find(kind, QN_STR("read_write"), 0) != SIZE_MAX ? QN_BIND_WRITE
+                                                                                     : QN_BIND_READ;
         if (index >= n || kinds[index] != expected)
             return qn_fail(err, QN_E_GPU, "%.*s: binding %u is %.*s, the layout differs",
                            QN_STR_ARG(label), index, QN_STR_ARG(kind));

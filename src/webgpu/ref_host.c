@@ -21,9 +21,8 @@ static enum qn_status create(void *ud, uint32_t id, uint64_t bytes, struct qn_er
     struct qn_ref_host *host = ud;
     if (id >= host->n_buffers) {
         uint32_t n = qn_max_u32(id + 1, host->n_buffers * 2);
-        struct memory *grown =
-            qn_mem_grow(host->allocator, host->buffers, host->n_buffers * sizeof *grown,
-                        n * sizeof *grown);
+        struct memory *grown = qn_mem_grow(host->allocator, host->buffers,
+                                           host->n_buffers * sizeof *grown, n * sizeof *grown);
         if (grown == NULL)
             return qn_fail(err, QN_E_NO_MEMORY, "reference host: table of buffers");
         memset(grown + host->n_buffers, 0, (n - host->n_buffers) * sizeof *grown);

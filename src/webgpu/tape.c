@@ -36,8 +36,8 @@ void qn_tape_reserve(struct qn_tape *tape, size_t words) {
         tape->failed = true;
         return;
     }
-    uint32_t *grown = qn_mem_grow(tape->allocator, tape->words,
-                                  tape->capacity * sizeof *tape->words, bytes);
+    uint32_t *grown =
+        qn_mem_grow(tape->allocator, tape->words, tape->capacity * sizeof *tape->words, bytes);
     if (grown == NULL) {
         tape->failed = true;
         return;
@@ -90,7 +90,8 @@ static const struct shape shapes[] = {
 };
 
 static const struct shape *shape_of(uint32_t code) {
-    // The list is in the order of its codes, which begin at 1; checked so that a gap cannot mislead.
+    // The list is in the order of its codes, which begin at 1; checked so that a gap cannot
+    // mislead.
     size_t count = sizeof shapes / sizeof shapes[0];
     if (code == 0 || code > count || shapes[code - 1].code != code)
         return NULL;

@@ -1,16 +1,19 @@
-/* The tape: what C wants the GPU to do, as 32-bit words in linear memory. JavaScript (web/player.js)
- * plays it in one call; so do two hosts in C, one that only validates and one that computes.
+/* The tape: what C wants the GPU to do, as 32-bit words in linear memory. JavaScript
+ * (web/player.js) plays it in one call; so do two hosts in C, one that only validates and one that
+ * computes.
  *
  * Every command is its opcode and a fixed number of words, or a count word followed by that many
- * groups. Ids are small integers chosen by C, one space per kind, reused after destruction. Pointers
- * are byte addresses in linear memory, valid during play() only (native hosts: see qn_tape_ptr). */
+ * groups. Ids are small integers chosen by C, one space per kind, reused after destruction.
+ * Pointers are byte addresses in linear memory, valid during play() only (native hosts: see
+ * qn_tape_ptr). */
 #ifndef QN_WEBGPU_TAPE_H
 #define QN_WEBGPU_TAPE_H
 
 #include "base/str.h"
 
-/* X(NAME, code, "operands in order"): a trailing … means: all that follows `n` is repeated n times. Generated for
- * JavaScript by tools/gen_tape.mjs. Pointers take two words (low, high) so that native hosts work. */
+/* X(NAME, code, "operands in order"): a trailing … means: all that follows `n` is repeated n times.
+ * Generated for JavaScript by tools/gen_tape.mjs. Pointers take two words (low, high) so that
+ * native hosts work. */
 /* clang-format off */
 #define QN_TAPE_LIST(X) \
     X(CREATE_BUFFER,   1, "id bytes usage") \
@@ -46,17 +49,19 @@ enum { QN_USE_COPY_SRC = 0x4, QN_USE_COPY_DST = 0x8, QN_USE_UNIFORM = 0x40, QN_U
 enum { QN_BIND_UNIFORM = 0, QN_BIND_READ = 1, QN_BIND_WRITE = 2 };
 
 /* Rules that the player relies on and the null host checks: offsets of storage bindings are
- * multiples of 256, of uniform bindings too; write, copy and read sizes are multiples of 4; passes do not nest;
- * a pipeline and a group are set before a dispatch, and their layouts are the same; READ is
- * recorded after the pass that produces its bytes and before SUBMIT; the word override constants
- * travel as the bits of a float32 and are exact there (|integers| < 2^24). CREATE_* take effect at once;
- * their failure comes as an ERROR event, and FENCE answers when all before it are known to be good.
+ * multiples of 256, of uniform bindings too; write, copy and read sizes are multiples of 4; passes
+ * do not nest; a pipeline and a group are set before a dispatch, and their layouts are the same;
+ * READ is recorded after the pass that produces its bytes and before SUBMIT; the word override
+ * constants travel as the bits of a float32 and are exact there (|integers| < 2^24). CREATE_* take
+ * effect at once; their failure comes as an ERROR event, and FENCE answers when all before it are
+ * known to be good.
  *
- * A queue's write overtakes commands that are recorded but not submitted: WRITE_BUFFER, DESTROY_BUFFER and
- * DESTROY_GROUP stand before the first recorded command of a tape or after its SUBMIT. A tape that
- * records ends its pass and submits. Modules, layouts and pipelines are small and have no
- * destruction: creating one anew under an id that is taken replaces it, and the rest goes with the
- * player. No writable binding of a dispatch shares its buffer with any other binding of it. */
+ * A queue's write overtakes commands that are recorded but not submitted: WRITE_BUFFER,
+ * DESTROY_BUFFER and DESTROY_GROUP stand before the first recorded command of a tape or after its
+ * SUBMIT. A tape that records ends its pass and submits. Modules, layouts and pipelines are small
+ * and have no destruction: creating one anew under an id that is taken replaces it, and the rest
+ * goes with the player. No writable binding of a dispatch shares its buffer with any other binding
+ * of it. */
 
 struct qn_tape {
     const struct qn_allocator *allocator;
@@ -72,7 +77,7 @@ void qn_tape_clear(struct qn_tape *tape);
 void qn_tape_reserve(struct qn_tape *tape, size_t words);
 void qn_tape_word(struct qn_tape *tape, uint32_t word);
 void qn_tape_append(struct qn_tape *tape, const uint32_t *words, size_t n);
-void qn_tape_ptr(struct qn_tape *tape, const void *p); // two words
+void qn_tape_ptr(struct qn_tape *tape, const void *p);    // two words
 const void *qn_tape_pointer(uint32_t low, uint32_t high); // the way back
 
 /* "DISPATCH"; NULL for a code that is not in the list. */

@@ -76,9 +76,9 @@ static void test_formats(void) {
         enum qn_wtype type;
         enum qn_dtype scale;
     } formats[] = {
-        {"f32", QN_W_F32, QN_DTYPE_NONE},   {"f16", QN_W_F16, QN_DTYPE_NONE},
-        {"bf16", QN_W_BF16, QN_DTYPE_NONE}, {"q8/f16", QN_W_Q8, QN_DTYPE_F16},
-        {"q8/f32", QN_W_Q8, QN_DTYPE_F32},  {"q4/f16", QN_W_Q4, QN_DTYPE_F16},
+        {"f32", QN_W_F32, QN_DTYPE_NONE},    {"f16", QN_W_F16, QN_DTYPE_NONE},
+        {"bf16", QN_W_BF16, QN_DTYPE_NONE},  {"q8/f16", QN_W_Q8, QN_DTYPE_F16},
+        {"q8/f32", QN_W_Q8, QN_DTYPE_F32},   {"q4/f16", QN_W_Q4, QN_DTYPE_F16},
         {"q4/bf16", QN_W_Q4, QN_DTYPE_BF16}, {"q4/f32", QN_W_Q4, QN_DTYPE_F32},
     };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
@@ -174,8 +174,8 @@ static void test_argmax_all(void) {
     }
 }
 
-/* A chain without residuals: every activation dies young, and the head has several ops of its own, so
- * places are reused as early as can be. */
+/* A chain without residuals: every activation dies young, and the head has several ops of its own,
+ * so places are reused as early as can be. */
 static void check_lives(int body, int head) {
     struct model m;
     struct pair p;
@@ -184,8 +184,12 @@ static void check_lives(int body, int head) {
     memset(&m, 0, sizeof m);
     qn_arena_init(&m.arena, qn_allocator_default());
     qn_program_init(&m.program, &m.arena, 32, 64);
-    struct qn_program_tensor ids = {.kind = QN_TENSOR_IDS, .dtype = QN_DTYPE_U32, .n_dims = 1,
-                                    .dims = {QN_DIM_T}, .weight = QN_NONE, .label = "ids"};
+    struct qn_program_tensor ids = {.kind = QN_TENSOR_IDS,
+                                    .dtype = QN_DTYPE_U32,
+                                    .n_dims = 1,
+                                    .dims = {QN_DIM_T},
+                                    .weight = QN_NONE,
+                                    .label = "ids"};
     CHECK(qn_program_add_tensor(&m.program, &m.program.ids, &ids, &m.err) == QN_OK);
     struct qn_program_op op = model_op(QN_OP_EMBED);
     op.in[0].tensor = m.program.ids;
@@ -201,8 +205,8 @@ static void check_lives(int body, int head) {
     for (int i = 0; i < head; i++)
         x = model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "head", w, 48, 48, NULL),
                          QN_NONE);
-    m.program.logits =
-        model_matmul(&m, model_norm(&m, x, 48), model_weight(&m, "head", w, VOCAB, 48, NULL), QN_NONE);
+    m.program.logits = model_matmul(&m, model_norm(&m, x, 48),
+                                    model_weight(&m, "head", w, VOCAB, 48, NULL), QN_NONE);
     CHECK_MSG(qn_program_infer(&m.program, &m.err) == QN_OK &&
                   qn_program_plan(&m.program, &m.err) == QN_OK,
               "%s", m.err.text);

@@ -1,5 +1,5 @@
-/* The public interface over the GPU: an engine whose host is the reference host, beside one on the CPU.
- * Events arrive late, sessions wait, and both say the same. */
+/* The public interface over the GPU: an engine whose host is the reference host, beside one on the
+ * CPU. Events arrive late, sessions wait, and both say the same. */
 #include "quern.h"
 #include "tests/c/model_files.h"
 #include "webgpu/ref_host.h"

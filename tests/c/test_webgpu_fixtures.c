@@ -1,5 +1,5 @@
-/* Real model files through directory, program, loader and both backends: the GPU backend on the reference
- * host gives the CPU backend's logits and the golden greedy ids, in any chunking. */
+/* Real model files through directory, program, loader and both backends: the GPU backend on the
+ * reference host gives the CPU backend's logits and the golden greedy ids, in any chunking. */
 #include "base/json.h"
 #include "engine/loader.h"
 #include "model/model.h"
@@ -85,8 +85,8 @@ static void check_sequence(struct fixture *f, const char *folder, const uint32_t
         if (have.token != want.token)
             break;
         struct qn_step next = {NULL, 0, n + k, true, QN_WANT_LOGITS};
-        ok = step_once(p->cpu, NULL, c, &next, &want) &&
-             step_once(p->gpu, p->host, g, &next, &have);
+        ok =
+            step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
     }
     CHECK_MSG(worst < 1e-5, "%s, %u ids by %u: error %g", folder, n, chunk, worst);
     p->cpu->ops->session_destroy(p->cpu, c);
@@ -114,8 +114,7 @@ static void check_fixture(const char *folder, const struct qn_model_options *opt
     static const uint32_t chunks[] = {33, 16, 7, 2, 1};
     struct fixture f;
     if (open_fixture(&f, folder, options, caps)) {
-        struct qn_json_iter it =
-            qn_json_iterate(qn_json_get(qn_json_root(&f.golden), "sequences"));
+        struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&f.golden), "sequences"));
         uint32_t sequences = 0;
         while (qn_json_each(&it)) {
             uint32_t ids[MAX_IDS], greedy_ids[32];
@@ -137,9 +136,9 @@ static void check_fixture(const char *folder, const struct qn_model_options *opt
 
 int main(void) {
     static const char *const folders[] = {
-        "lm/qwen2",         "lm/qwen2_untied",  "lm/llama3",        "lm/mistral",
-        "lm/smollm",        "mlc/qwen2_q4f16_1", "mlc/qwen2_q4f32_1", "mlc/llama_q4f16_1",
-        "gguf/qwen2_Q4_0",  "gguf/qwen2_Q8_0",  "gguf/llama_Q4_0",  "gguf/llama_Q8_0",
+        "lm/qwen2",        "lm/qwen2_untied",   "lm/llama3",         "lm/mistral",
+        "lm/smollm",       "mlc/qwen2_q4f16_1", "mlc/qwen2_q4f32_1", "mlc/llama_q4f16_1",
+        "gguf/qwen2_Q4_0", "gguf/qwen2_Q8_0",   "gguf/llama_Q4_0",   "gguf/llama_Q8_0",
     };
     if (!fixtures_there()) {
         printf("skipped: no ../shared\n");

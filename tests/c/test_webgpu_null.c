@@ -23,7 +23,7 @@ struct bench {
 static void put(struct bench *b, size_t n, const uint32_t *words) {
     qn_tape_append(&b->tape, words, n);
 }
-#define PUT(b, ...)                                                                                \
+#define PUT(b, ...) \
     put((b), sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (uint32_t[]){__VA_ARGS__})
 
 static void put_module(struct bench *b, uint32_t id) {

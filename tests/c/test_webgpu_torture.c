@@ -71,8 +71,8 @@ static void make_weights(void) {
 /* ---- The scenario ---------------------------------------------------------------------------- */
 
 static enum qn_status step(struct qn_backend *b, struct qn_ref_host *host,
-                           struct qn_backend_session *s, const struct qn_step *st,
-                           uint32_t *token, struct qn_error *err) {
+                           struct qn_backend_session *s, const struct qn_step *st, uint32_t *token,
+                           struct qn_error *err) {
     struct qn_step_result r;
     bool ready = false;
     QN_TRY(b->ops->enqueue(b, s, st, err));
@@ -91,8 +91,8 @@ static enum qn_status use(struct qn_backend *b, struct qn_ref_host *host, uint32
                           struct qn_error *err) {
     struct qn_backend_session *s;
     for (size_t i = 0; i < n_planes; i++)
-        QN_TRY(b->ops->write(b, planes[i].weight, planes[i].plane, 0, planes[i].p, planes[i].n,
-                             err));
+        QN_TRY(
+            b->ops->write(b, planes[i].weight, planes[i].plane, 0, planes[i].p, planes[i].n, err));
     QN_TRY(b->ops->finish(b, err));
     QN_TRY(pump(host, b));
     CHECK(b->ops->ready(b));
@@ -115,8 +115,7 @@ static enum qn_status scenario(const struct qn_allocator *allocator, struct qn_r
                                uint32_t *tokens, struct qn_error *err) {
     struct qn_gpu_host interface = qn_ref_host_interface(host);
     struct qn_backend *b;
-    enum qn_status status =
-        qn_gpu_backend_create(&b, allocator, &model.program, &interface, err);
+    enum qn_status status = qn_gpu_backend_create(&b, allocator, &model.program, &interface, err);
     if (status != QN_OK) {
         CHECK(b == NULL);
         return status;
@@ -292,7 +291,8 @@ static void test_lost(void) {
     CHECK(b->ops->poll(b, s, &r, &ready, &err) == QN_E_GPU_LOST);
     CHECK(b->ops->session_create(b, &t, &err) == QN_E_GPU_LOST && t == NULL);
     CHECK(b->ops->write(b, 0, QN_PLANE_VALUES, 0, planes[0].p, 4, &err) == QN_E_GPU_LOST);
-    struct qn_gpu_event error = {.kind = QN_GPU_EVENT_ERROR, .status = QN_E_GPU, .bytes = "x", .n = 1};
+    struct qn_gpu_event error = {
+        .kind = QN_GPU_EVENT_ERROR, .status = QN_E_GPU, .bytes = "x", .n = 1};
     CHECK(b->ops->event(b, &error) == QN_E_GPU);
     CHECK(b->ops->enqueue(b, s, &first, &err) == QN_E_GPU_LOST);
     b->ops->destroy(b);

@@ -1,4 +1,5 @@
-/* Two backends side by side over one program: the CPU, and the GPU backend on the reference host. */
+/* Two backends side by side over one program: the CPU, and the GPU backend on the reference host.
+ */
 #ifndef QN_TEST_WEBGPU_BENCH_H
 #define QN_TEST_WEBGPU_BENCH_H
 
@@ -35,8 +36,8 @@ static inline bool pair_open(struct pair *p, const struct qn_program *program,
     qn_cpu_backend_use(p->cpu, qn_cpu_ref_ops);
     CHECK(qn_ref_host_create(&p->host, qn_allocator_default(), caps) == QN_OK);
     p->interface = qn_ref_host_interface(p->host);
-    enum qn_status status = qn_gpu_backend_create(&p->gpu, qn_allocator_default(), program,
-                                                  &p->interface, &err);
+    enum qn_status status =
+        qn_gpu_backend_create(&p->gpu, qn_allocator_default(), program, &p->interface, &err);
     return CHECK_MSG(status == QN_OK, "%s", err.text);
 }
 
@@ -83,8 +84,7 @@ static inline bool step_once(struct qn_backend *b, struct qn_ref_host *host,
 /* Ids of a prompt in chunks; the last one with `sample` and `want`. */
 static inline bool prefill(struct qn_backend *b, struct qn_ref_host *host,
                            struct qn_backend_session *s, const uint32_t *ids, uint32_t n,
-                           uint32_t chunk, bool sample, uint32_t want,
-                           struct qn_step_result *out) {
+                           uint32_t chunk, bool sample, uint32_t want, struct qn_step_result *out) {
     for (uint32_t at = 0; at < n; at += chunk) {
         uint32_t t = qn_min_u32(chunk, n - at);
         bool last = at + t == n;
