@@ -90,15 +90,21 @@ struct qn_grid qn_grid_embed(const struct qn_params_embed *p, uint32_t t) {
 
 struct qn_grid qn_grid_rmsnorm(uint32_t rows) { return fold(rows, 1); }
 
-/* A row's groups of 32 columns are dealt to its lanes. Few lanes mean little reduction, many mean
- * that narrow matrices still fill the machine; the last trip should not leave many lanes idle. */
+/* Threads that share a row take units of eight columns. 32 is a subgroup on most devices; few rows get
+ * 64, so that a narrow matrix still fills the machine, and many rows are taken several at a time by a
+ * thread, which then reads x once for all of them. */
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu) {
     (void)type;
-    uint32_t groups = parts(p->cols, QN_GROUP), lanes = 4;
-    while (lanes < 32 && groups >= lanes * 4)
+    uint32_t units = parts(p->cols, QN_GROUP) * 4, lanes = 4, rows = 1;
+    while (lanes < 32 && lanes < units)
         lanes *= 2;
-    return (struct qn_matvec_tune){lanes, !glu && p->n_rows >= 32768 ? 4 : 1};
+    if (units >= 128 && p->n_rows < 2048)
+        lanes = 64;
+    uint32_t most = glu ? 2 : 4;
+    while (rows < most && p->n_rows / rows >= 4096)
+        rows *= 2;
+    return (struct qn_matvec_tune){lanes, rows};
 }
 
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

@@ -155,18 +155,18 @@ test('matvec: all weight types', options, async () => {
 });
 
 test('matvec: shapes, lanes and rows', options, async () => {
-  for (const lanes of [1, 4, 8, 16, 32, 64]) {
-    for (const rows of [1, 2, 4]) await product('MATVEC', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { lanes, rows } });
+  for (const [lanes, rows] of [[1, 1], [4, 4], [8, 2], [16, 1], [32, 4], [64, 2], [64, 1]]) {
+    await product('MATVEC', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { lanes, rows } });
   }
   for (const cols of [4, 32, 36, 896, 4864]) await product('MATVEC', { format: [4, 0, 8], cols, rows: 50, t: 1 });
   await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 1, t: 1 });
-  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 140_000, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
-  await product('MATVEC', { format: [4, 0, 8], cols: 64, rows: 40_000, t: 1 });
+  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 32_800, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
+  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 9_000, t: 1 });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
-  for (const tune of [{ lanes: 8, rows: 1 }, { lanes: 16, rows: 2 }, { lanes: 32, rows: 4 }]) {
-    for (const type of [0, 1, 4]) {
+  for (const tune of [{ lanes: 4, rows: 2 }, { lanes: 64, rows: 4 }]) {
+    for (const type of [1, 4]) {
       const format = [type, 0, 8];
       await product('MATVEC', { format, cols: 96, rows: 45, t: 1, tune, constants: { BIAS: 1, RESIDUAL: 1 } });
       await product('MATVEC', { format, cols: 96, rows: 45, t: 3, tune, constants: { NORM: 1, BIAS: 1 } });
@@ -179,10 +179,10 @@ test('matvec: epilogues, fused norm, gate, views and slabs', options, async () =
 });
 
 test('matmul', options, async () => {
-  for (const format of FORMATS) await product('MATMUL', { format, cols: 100, rows: 70, t: 9 });
+  for (const format of [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 1, 0], [4, 0, 7]]) await product('MATMUL', { format, cols: 100, rows: 70, t: 9 });
   for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 0, 7], cols, rows, t });
   await product('MATMUL', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
-  for (const ACT of [0, 1, 2, 3]) await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT, BIAS: 1 } });
+  await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
   await product('MATMUL', { format: [0, 0, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
 });
 

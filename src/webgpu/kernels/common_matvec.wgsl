@@ -16,109 +16,115 @@ override BIAS: u32 = 0u;
 override RESIDUAL: u32 = 0u;
 override NORM: u32 = 0u;
 override GLU: u32 = 0u;
-override LANES: u32 = 16u; // threads that share a row: a power of two, 1..64
-override ROWS: u32 = 1u;   // rows that a thread works on at once, 1..4
+override LANES: u32 = 32u; // threads that share a row: a power of two, 1..64
+override ROWS: u32 = 1u;   // rows that a thread works on at once: 1, 2, 4
 
 const THREADS = 64u;
+const AHEAD = 4u; // units whose loads are issued together
 
-// 32 columns of x, times the powers of two that the weights' raw integers leave out.
-var<private> xg: array<vec4<f32>, 8>;
+// The unit of work is eight columns: one word of Q4, two of Q8, one vec4 of F16. Neighbouring lanes take
+// neighbouring units, so that both weights and x are read in whole cache lines.
+struct Unit {
+    x0: vec4<f32>, // times the powers of two that the weights' raw integers leave out; 0 past the end
+    x1: vec4<f32>,
+    at: u32,       // its number in the row, or 0 past the end
+}
+
 var<private> squares: f32; // Σ x² over the columns that this thread has seen
 
-fn load_x(start: u32, group: u32) {
-    var unit = vec4<f32>(1.0);
-    if (WTYPE == W_Q4) {
-        unit = Q4_UNIT;
-    } else if (WTYPE == W_Q8) {
-        unit = Q8_UNIT;
-    }
-    let end = params.cols / 4u;
-    for (var i = 0u; i < 8u; i++) {
-        let c = group * 8u + i;
-        var v = vec4<f32>(0.0);
+fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
+    var u = Unit(vec4<f32>(0.0), vec4<f32>(0.0), 0u);
+    if (unit < units) {
+        u.at = unit;
+        let c = unit * 2u;
+        let end = params.cols / 4u;
         if (c < end) {
-            v = x[start + c];
-            if (NORM != 0u) {
-                squares += dot(v, v);
-                v *= norm[c];
-            }
+            u.x0 = x[start + c];
         }
-        xg[i] = v * unit;
+        if (c + 1u < end) {
+            u.x1 = x[start + c + 1u];
+        }
+        if (NORM != 0u) {
+            squares += dot(u.x0, u.x0) + dot(u.x1, u.x1);
+            u.x0 *= norm[min(c, end - 1u)];
+            u.x1 *= norm[min(c + 1u, end - 1u)];
+        }
+        if (WTYPE == W_Q4) {
+            u.x0 *= Q4_UNIT;
+            u.x1 *= Q4_UNIT;
+        } else if (WTYPE == W_Q8) {
+            u.x0 *= Q8_UNIT;
+            u.x1 *= Q8_UNIT;
+        }
+    }
+    return u;
+}
+
+// Σ over the unit's columns of W[row, c] x[c]; `groups` per row.
+fn dot_unit(row: u32, groups: u32, u: Unit) -> f32 {
+    let at = row * groups * 4u + u.at; // in units
+    switch (WTYPE) {
+        case W_F32: {
+            return dot(bitcast<vec4<f32>>(values[at * 2u]), u.x0) + dot(bitcast<vec4<f32>>(values[at * 2u + 1u]), u.x1);
+        }
+        case W_F16: {
+            let v = values[at];
+            return dot(f16x4(v.x, v.y), u.x0) + dot(f16x4(v.z, v.w), u.x1);
+        }
+        case W_BF16: {
+            let v = values[at];
+            return dot(bf16x4(v.x, v.y), u.x0) + dot(bf16x4(v.z, v.w), u.x1);
+        }
+        case W_Q8: {
+            let a = values[at >> 1u][(at & 1u) * 2u];
+            let b = values[at >> 1u][(at & 1u) * 2u + 1u];
+            return (dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1)) * scale_at(at >> 2u);
+        }
+        default: {
+            let v = values[at >> 2u][at & 3u];
+            return (dot(q4_raw(v), u.x0) + dot(q4_raw(v >> 16u), u.x1)) * scale_at(at >> 2u);
+        }
     }
 }
 
-// Σ over the group's 32 columns of W[row, c] x[c].
-fn dot_group(row: u32, groups: u32, group: u32) -> f32 {
-    let at = row * groups + group;
-    var sum = vec4<f32>(0.0);
-    switch (WTYPE) {
-        case W_F32: {
-            for (var i = 0u; i < 8u; i++) {
-                sum += bitcast<vec4<f32>>(values[at * 8u + i]) * xg[i];
-            }
-        }
-        case W_F16: {
-            for (var i = 0u; i < 4u; i++) {
-                let v = values[at * 4u + i];
-                sum += f16x4(v.x, v.y) * xg[2u * i] + f16x4(v.z, v.w) * xg[2u * i + 1u];
-            }
-        }
-        case W_BF16: {
-            for (var i = 0u; i < 4u; i++) {
-                let v = values[at * 4u + i];
-                sum += bf16x4(v.x, v.y) * xg[2u * i] + bf16x4(v.z, v.w) * xg[2u * i + 1u];
-            }
-        }
-        case W_Q8: {
-            let a = values[at * 2u];
-            let b = values[at * 2u + 1u];
-            sum = q8_raw(a.x) * xg[0] + q8_raw(a.y) * xg[1] + q8_raw(a.z) * xg[2] + q8_raw(a.w) * xg[3];
-            sum += q8_raw(b.x) * xg[4] + q8_raw(b.y) * xg[5] + q8_raw(b.z) * xg[6] + q8_raw(b.w) * xg[7];
-            return dot(sum, vec4<f32>(1.0)) * scale_at(at);
-        }
-        default: {
-            let v = values[at];
-            sum = q4_raw(v.x) * xg[0] + q4_raw(v.x >> 16u) * xg[1] + q4_raw(v.y) * xg[2] + q4_raw(v.y >> 16u) * xg[3];
-            sum += q4_raw(v.z) * xg[4] + q4_raw(v.z >> 16u) * xg[5] + q4_raw(v.w) * xg[6] + q4_raw(v.w >> 16u) * xg[7];
-            return dot(sum, vec4<f32>(1.0)) * scale_at(at);
-        }
-    }
-    return dot(sum, vec4<f32>(1.0));
+fn dot_ahead(row: u32, groups: u32, a: Unit, b: Unit, c: Unit, d: Unit) -> f32 {
+    return dot_unit(row, groups, a) + dot_unit(row, groups, b) + dot_unit(row, groups, c) + dot_unit(row, groups, d);
 }
 
 // This lane's share of ROWS rows from `first` on (clamped: surplus rows repeat the last one).
 fn dot_rows(first: u32, lane: u32, start: u32, sums: ptr<function, array<vec4<f32>, 2>>) {
     let groups = (params.cols + 31u) / 32u;
+    let units = groups * 4u;
     let last = params.n_rows - 1u;
-    let r0 = min(first, last);
-    let r1 = min(first + 1u, last);
-    let r2 = min(first + 2u, last);
-    let r3 = min(first + 3u, last);
-    var a = vec4<f32>(0.0);
-    var b = vec4<f32>(0.0);
-    for (var group = lane; group < groups; group += LANES) {
-        load_x(start, group);
-        a.x += dot_group(r0, groups, group);
+    let r = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
+    var v = vec4<f32>(0.0);
+    var up = vec4<f32>(0.0);
+    for (var unit = lane; unit < units; unit += LANES * AHEAD) {
+        let a = load_unit(start, unit, units);
+        let b = load_unit(start, unit + LANES, units);
+        let c = load_unit(start, unit + LANES * 2u, units);
+        let d = load_unit(start, unit + LANES * 3u, units);
+        v.x += dot_ahead(r.x, groups, a, b, c, d);
         if (ROWS > 1u) {
-            a.y += dot_group(r1, groups, group);
+            v.y += dot_ahead(r.y, groups, a, b, c, d);
         }
         if (ROWS > 2u) {
-            a.z += dot_group(r2, groups, group);
-            a.w += dot_group(r3, groups, group);
+            v.z += dot_ahead(r.z, groups, a, b, c, d);
+            v.w += dot_ahead(r.w, groups, a, b, c, d);
         }
         if (GLU != 0u) {
-            b.x += dot_group(r0 + params.up_row, groups, group);
+            up.x += dot_ahead(r.x + params.up_row, groups, a, b, c, d);
             if (ROWS > 1u) {
-                b.y += dot_group(r1 + params.up_row, groups, group);
+                up.y += dot_ahead(r.y + params.up_row, groups, a, b, c, d);
             }
             if (ROWS > 2u) {
-                b.z += dot_group(r2 + params.up_row, groups, group);
-                b.w += dot_group(r3 + params.up_row, groups, group);
+                up.z += dot_ahead(r.z + params.up_row, groups, a, b, c, d);
+                up.w += dot_ahead(r.w + params.up_row, groups, a, b, c, d);
             }
         }
     }
-    (*sums)[0] = a;
-    (*sums)[1] = b;
+    (*sums)[0] = v;
+    (*sums)[1] = up;
 }
 
 // Epilogue of one result: the whole row's sums → out.

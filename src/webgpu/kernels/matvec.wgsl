@@ -6,50 +6,52 @@
 //   values, scales  canonical weight rows of the slab
 //   bias    f32, per row of the whole matrix        residual  f32
 //   norm    f32 [cols]                              out       f32 rows of out_stride
-// 64 threads; LANES of them share ROWS rows, each taking every LANES-th group of 32 columns (16 bytes
-// of Q4). Because the lanes of a row together see all of x, they also sum x² for the norm. Sums meet in
-// workgroup memory (2.25 KiB), one barrier. 7 storage buffers. Workgroup x + 32768 y; row of x: z.
+// 64 threads; LANES of them share ROWS rows, each taking every LANES-th unit of eight columns. Because the
+// lanes of a row together see all of x, they also sum x² for the norm. Sums meet in workgroup memory
+// (2.25 KiB) as a tree. 7 storage buffers. Workgroup x + 32768 y; row of x: z.
 #include "common_matvec.wgsl"
 
-const WIDTH = THREADS;
-var<workgroup> parts: array<f32, 9u * WIDTH>; // [value, thread]: 4 rows, 4 up rows, squares
+var<workgroup> parts: array<f32, 9u * THREADS>; // [value, thread]: 4 rows, 4 up rows, squares
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let z = group.z;
     let start = (row_source(step, params.tail, z) * params.x_stride + params.x_column) / 4u;
-    let sets = THREADS / LANES; // of ROWS rows each
-    let begin = (group.x + group.y * 32768u) * sets * ROWS;
+    let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
     if (begin >= params.n_rows) {
         return;
     }
+    let lane = tid % LANES;
+    let first = begin + tid / LANES * ROWS;
     var sums = array<vec4<f32>, 2>();
-    dot_rows(begin + tid / LANES * ROWS, tid % LANES, start, &sums);
+    dot_rows(first, lane, start, &sums);
     for (var r = 0u; r < ROWS; r++) {
-        parts[r * WIDTH + tid] = sums[0][r];
+        parts[r * THREADS + tid] = sums[0][r];
         if (GLU != 0u) {
-            parts[(4u + r) * WIDTH + tid] = sums[1][r];
+            parts[(4u + r) * THREADS + tid] = sums[1][r];
         }
     }
     if (NORM != 0u) {
-        parts[8u * WIDTH + tid] = squares;
+        parts[8u * THREADS + tid] = squares;
     }
-    workgroupBarrier();
-    for (var i = tid; i < sets * ROWS && begin + i < params.n_rows; i += THREADS) {
-        let at = i / ROWS * LANES;
-        let r = i % ROWS;
-        var v = 0.0;
-        var up = 0.0;
-        var square = 0.0;
-        for (var lane = at; lane < at + LANES; lane++) {
-            v += parts[r * WIDTH + lane];
-            if (GLU != 0u) {
-                up += parts[(4u + r) * WIDTH + lane];
+    for (var half = LANES / 2u; half > 0u; half /= 2u) {
+        workgroupBarrier();
+        if (lane < half) {
+            for (var r = 0u; r < ROWS; r++) {
+                parts[r * THREADS + tid] += parts[r * THREADS + tid + half];
+                if (GLU != 0u) {
+                    parts[(4u + r) * THREADS + tid] += parts[(4u + r) * THREADS + tid + half];
+                }
             }
             if (NORM != 0u) {
-                square += parts[8u * WIDTH + lane];
+                parts[8u * THREADS + tid] += parts[8u * THREADS + tid + half];
             }
         }
-        finish_row(begin + i, z, v, up, square);
+    }
+    if (lane != 0u) {
+        return;
+    }
+    for (var r = 0u; r < ROWS && first + r < params.n_rows; r++) {
+        finish_row(first + r, z, parts[r * THREADS + tid], parts[(4u + r) * THREADS + tid], parts[8u * THREADS + tid]);
     }
 }
