@@ -1,0 +1,32 @@
+// Rules that no compiler knows: files that grew too long, casts that narrow outside base/num.h, stray
+// debugging output, addresses and machine paths, long lines.
+
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+
+const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { encoding: 'utf8' }).split('\n').filter(Boolean);
+let bad = 0;
+/** @param {string} file @param {number} line @param {string} rule */
+const report = (file, line, rule) => {
+  bad++;
+  console.error(`${file}:${line}: ${rule}`);
+};
+
+const generated = (/** @type {string} */ f) => /_tables?\.|\.gen\./.test(f);
+for (const file of files.filter((f) => /\.(c|h|m?js|wgsl)$/.test(f) && !generated(f))) {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  const library = file.startsWith('src/');
+  if (lines.length > 1501) report(file, 1501, 'more than 1,500 lines');
+  lines.forEach((line, i) => {
+    if (/\.[ch]$/.test(file) && [...line].length > 100) report(file, i + 1, 'more than 100 columns');
+    if (/\t/.test(line)) report(file, i + 1, 'a tab');
+    if (/\s$/.test(line)) report(file, i + 1, 'blanks at the end');
+    if (library && /\b(printf|fprintf|abort|exit|assert)\s*\(/.test(line) && !/\*|\/\//.test(line)) report(file, i + 1, 'the library never prints, exits or asserts');
+    if (library && /\b(malloc|calloc|realloc|free)\s*\(/.test(line) && !/^src\/(base\/mem\.c|wasm\/)/.test(file) && !/[>.]\s*free|\*/.test(line)) report(file, i + 1, 'allocate through struct qn_allocator');
+    if (/\/(home|root|work|tmp)\//.test(line) && !/^tests\//.test(file)) report(file, i + 1, 'a path of one machine');
+    if (/\b(TODO|FIXME|XXX)\b/.test(line) && file !== 'tools/lint.mjs') report(file, i + 1, 'a loose end');
+    if (/\.innerHTML|\.outerHTML|insertAdjacentHTML|document\.write/.test(line) && /^(web|demo)\//.test(file) && !/^\s*(\/\/|\*)/.test(line)) report(file, i + 1, 'build DOM nodes instead');
+  });
+}
+console.log(bad ? `${bad} lines to mend` : 'lint: nothing to mend');
+process.exitCode = bad ? 1 : 0;
