@@ -8,7 +8,6 @@
 #define THREADS 64
 #define TILE 64           // matmul: rows of x and columns of out per workgroup
 #define SPLIT 64          // attention_split: positions per workgroup
-#define SPLIT_HEADS 8     // query heads per workgroup
 #define ARGMAX_CHUNK 4096 // argmax_partial: values per workgroup
 #define PREPARE_CHUNK 256
 
@@ -135,10 +134,9 @@ uint32_t qn_attention_splits(uint32_t context, uint32_t window) {
 
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
                                        uint32_t t, uint32_t end) {
-    (void)head_dim;
-    uint32_t shared = p->n_heads / p->n_kv_heads;
-    return (struct qn_grid){qn_attention_splits(end, p->window),
-                            p->n_kv_heads * parts(shared, SPLIT_HEADS), t};
+    uint32_t shared = p->n_heads / p->n_kv_heads, heads = head_dim > 128 ? 4 : 8;
+    return (struct qn_grid){qn_attention_splits(end, p->window), p->n_kv_heads * parts(shared, heads),
+                            t};
 }
 
 struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint32_t t) {

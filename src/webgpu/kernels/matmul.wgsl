@@ -37,6 +37,31 @@ fn weight_row(n0: u32, column: u32) -> u32 {
     return n0 + (column >> 2u) * 2u + (j & 1u) + (j >> 1u) * params.up_row;
 }
 
+// What a thread brings to a step: two depths of four rows of x and of four weight rows.
+struct Share {
+    x0: vec4<f32>,
+    x1: vec4<f32>,
+    w0: vec4<f32>,
+    w1: vec4<f32>,
+}
+
+fn load_step(g: u32, pair: u32, w_rows: vec4<u32>, x_rows: vec4<u32>) -> Share {
+    let a = weights2(w_rows.x + g, pair);
+    let b = weights2(w_rows.y + g, pair);
+    let c = weights2(w_rows.z + g, pair);
+    let d = weights2(w_rows.w + g, pair);
+    var s = Share(vec4<f32>(0.0), vec4<f32>(0.0), vec4<f32>(a.x, b.x, c.x, d.x), vec4<f32>(a.y, b.y, c.y, d.y));
+    let at = x_rows + g * 32u + pair * 2u;
+    let left = i32(params.cols) - i32(g * 32u + pair * 2u);
+    if (left > 0) {
+        s.x0 = vec4<f32>(x[at.x], x[at.y], x[at.z], x[at.w]);
+    }
+    if (left > 1) {
+        s.x1 = vec4<f32>(x[at.x + 1u], x[at.y + 1u], x[at.z + 1u], x[at.w + 1u]);
+    }
+    return s;
+}
+
 fn store(m: u32, row: u32, sum: f32, sum_up: f32) {
     if (row >= params.n_rows) {
         return;
@@ -65,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let groups = (params.cols + 31u) / 32u;
     let n0 = group.x * select(TILE, TILE / 2u, GLU != 0u);
     let m0 = group.y * TILE;
-    // Loading: thread = (four tile rows or columns, two of the 32 depths); whole vec4s are written, since
+    // Loading: thread = (four tile rows and columns, two of the 32 depths); whole vec4s are written, since
     // a store to one component may touch its neighbours.
     let quad = tid / 16u;
     let pair = tid % 16u;
@@ -82,26 +107,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var a1 = vec4<f32>(0.0);
     var a2 = vec4<f32>(0.0);
     var a3 = vec4<f32>(0.0);
+    var next = load_step(0u, pair, w_rows, x_rows);
     for (var g = 0u; g < groups; g++) {
-        let w0 = weights2(w_rows.x + g, pair);
-        let w1 = weights2(w_rows.y + g, pair);
-        let w2 = weights2(w_rows.z + g, pair);
-        let w3 = weights2(w_rows.w + g, pair);
-        let c = g * 32u + pair * 2u;
-        var x0 = vec4<f32>(0.0);
-        var x1 = vec4<f32>(0.0);
-        if (c < params.cols) {
-            x0 = vec4<f32>(x[x_rows.x + c], x[x_rows.y + c], x[x_rows.z + c], x[x_rows.w + c]);
-        }
-        if (c + 1u < params.cols) {
-            x1 = vec4<f32>(x[x_rows.x + c + 1u], x[x_rows.y + c + 1u], x[x_rows.z + c + 1u], x[x_rows.w + c + 1u]);
-        }
         workgroupBarrier(); // the previous step's tiles have been used
-        xs[pair * 32u + quad] = x0;
-        xs[pair * 32u + 16u + quad] = x1;
-        ws[pair * 32u + quad] = vec4<f32>(w0.x, w1.x, w2.x, w3.x);
-        ws[pair * 32u + 16u + quad] = vec4<f32>(w0.y, w1.y, w2.y, w3.y);
+        xs[pair * 32u + quad] = next.x0;
+        xs[pair * 32u + 16u + quad] = next.x1;
+        ws[pair * 32u + quad] = next.w0;
+        ws[pair * 32u + 16u + quad] = next.w1;
         workgroupBarrier();
+        next = load_step(min(g + 1u, groups - 1u), pair, w_rows, x_rows); // on its way while this step computes
         for (var k = 0u; k < DEPTH; k++) {
             let xv = xs[k * 16u + ty];
             let wv = ws[k * 16u + tx];
