@@ -82,6 +82,7 @@ export function createStaticServer({ root = process.cwd(), isolation = true, onR
     response.writeHead(range ? 206 : 200, {
       ...headers,
       'content-type': type,
+      ...(path === '/demo/sw.js' ? { 'service-worker-allowed': '/' } : {}),
       'content-length': Math.max(0, end - start + 1),
       ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
     });

@@ -9,7 +9,8 @@ import { fail, STATUS } from './errors.js';
  * @property {ChatMessage[]} messages
  * @property {string} [model]
  * @property {boolean | null} [stream]
- * @property {{ include_usage?: boolean } | null} [stream_options]
+ * @property {{ include_usage?: boolean, continuous_usage_stats?: boolean } | null} [stream_options] include_usage: a last
+ *   chunk with the usage; continuous_usage_stats: with it, every chunk says how many tokens there are so far
  * @property {number | null} [max_tokens]
  * @property {number | null} [max_completion_tokens]
  * @property {number | null} [temperature] 0 to 2; default: what the model's author recommends
@@ -53,10 +54,12 @@ import { fail, STATUS } from './errors.js';
  * @property {number} created
  * @property {string} model
  * @property {{ index: 0, delta: { role?: 'assistant', content?: string }, logprobs: null, finish_reason: FinishReason | null }[]} choices
- * @property {Usage | null} [usage]
+ * @property {Usage | RunningUsage | null} [usage] Usage in the last chunk, which has no choices
  */
 
-/** What the worker tells of a generation. @typedef {{ text: string, tokens: number }} Delta */
+/** @typedef {Pick<Usage, 'prompt_tokens' | 'completion_tokens' | 'total_tokens'>} RunningUsage */
+
+/** What the worker tells of a generation. @typedef {{ text: string, tokens: number, prompt: number }} Delta */
 /** How it ended. @typedef {{ finish: FinishReason, usage: Usage }} Outcome */
 
 /** @typedef {(method: string, args: unknown[], options?: import('./channel.js').CallOptions) => Promise<unknown>} Call */
@@ -89,7 +92,7 @@ export class ChatCompletions {
     if (streamOptions && !stream) throw fail(STATUS.E_ARGUMENT, 'stream_options without stream');
     const head = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model: request.model ?? this.#model };
     if (stream) {
-      const chat = new ChatStream(head, streamOptions?.include_usage === true, signal);
+      const chat = new ChatStream(head, streamOptions ?? {}, signal);
       chat.run((options) => this.#call('chat', [rest], options));
       await chat.started;
       return chat;
@@ -118,11 +121,17 @@ export class ChatStream {
   #wake = null;
   #head;
   #withUsage;
+  #running;
 
-  /** @param {{ id: string, created: number, model: string }} head @param {boolean} withUsage @param {AbortSignal} [signal] */
-  constructor(head, withUsage, signal) {
+  /**
+   * @param {{ id: string, created: number, model: string }} head
+   * @param {NonNullable<ChatRequest['stream_options']>} options
+   * @param {AbortSignal} [signal]
+   */
+  constructor(head, { include_usage: withUsage = false, continuous_usage_stats: running = false }, signal) {
     this.#head = head;
     this.#withUsage = withUsage;
+    this.#running = withUsage && running;
     if (signal?.aborted) this.controller.abort(signal.reason);
     signal?.addEventListener('abort', () => this.controller.abort(signal.reason), { once: true });
     /** Settles when the request is accepted (first event) or refused. @type {Promise<void>} */
@@ -132,13 +141,14 @@ export class ChatStream {
     });
   }
 
-  /** @param {ChatCompletionChunk['choices'][0]['delta']} delta @param {FinishReason | null} finish */
-  #push(delta, finish) {
+  /** @param {ChatCompletionChunk['choices'][0]['delta']} delta @param {FinishReason | null} finish @param {Delta} [at] */
+  #push(delta, finish, at) {
+    const usage = this.#running && at ? { prompt_tokens: at.prompt, completion_tokens: at.tokens, total_tokens: at.prompt + at.tokens } : null;
     this.#queue.push({
       ...this.#head,
       object: 'chat.completion.chunk',
       choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
-      ...(this.#withUsage ? { usage: null } : {}),
+      ...(this.#withUsage ? { usage } : {}),
     });
     this.#notify();
   }
@@ -155,12 +165,12 @@ export class ChatStream {
       if (first) this.#push({ role: 'assistant', content: '' }, null);
       first = false;
       this.accept?.();
-      if (d.text) this.#push({ content: d.text }, null);
+      if (d.text) this.#push({ content: d.text }, null, d);
     };
     call({ signal: this.controller.signal, onEvent }).then(
       (result) => {
         const outcome = /** @type {Outcome} */ (result);
-        onEvent({ text: '', tokens: 0 });
+        onEvent({ text: '', tokens: 0, prompt: 0 });
         this.#push({}, outcome.finish);
         if (this.#withUsage) this.#queue.push({ ...this.#head, object: 'chat.completion.chunk', choices: [], usage: outcome.usage });
         this.#ended = true;

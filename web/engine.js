@@ -101,6 +101,11 @@ export class Engine {
     return /** @type {{ wasm: number, device: number }} */ (await this.#call('memory', []));
   }
 
+  /** How many requests the engine's worker has made since it began; the same before and after a chat. @returns {Promise<number>} */
+  async requests() {
+    return /** @type {number} */ (await this.#call('requests', []));
+  }
+
   /** Ends the worker; running requests are rejected. */
   dispose() {
     if (this.#disposed) return;

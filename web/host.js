@@ -98,7 +98,7 @@ export class Host {
 
   memory() {
     const { core, player } = this.#loaded ?? {};
-    return { wasm: core?.memory.buffer.byteLength ?? 0, device: player?.bytes ?? 0 };
+    return { wasm: core?.memory.buffer.byteLength ?? 0, device: player?.buffers.reduce((sum, buffer) => sum + (buffer?.size ?? 0), 0) ?? 0 };
   }
 
   /**
@@ -106,7 +106,6 @@ export class Host {
    * @param {Record<string, unknown>} request
    * @param {(delta: import('./chat.js').Delta) => void} tell
    * @param {AbortSignal} signal
-   * @returns {Promise<import('./chat.js').Outcome>}
    */
   chat(request, tell, signal) {
     const turn = this.#line.then(() => this.#chat(request, tell, signal));
@@ -114,7 +113,10 @@ export class Host {
     return turn;
   }
 
-  /** @param {Record<string, unknown>} request @param {(delta: import('./chat.js').Delta) => void} tell @param {AbortSignal} signal */
+  /**
+   * @param {Record<string, unknown>} request @param {(delta: import('./chat.js').Delta) => void} tell @param {AbortSignal} signal
+   * @returns {Promise<import('./chat.js').Outcome>}
+   */
   async #chat(request, tell, signal) {
     if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
@@ -134,7 +136,7 @@ export class Host {
         tokens++;
       }
       if (text && (event.kind === 'done' || performance.now() - told >= DELTA_MS)) {
-        tell({ text, tokens });
+        tell({ text, tokens, prompt: event.promptTokens });
         told = performance.now();
         text = '';
       }

@@ -45,7 +45,8 @@ export async function deleteModel(model) {
  *   sizes in bytes; 0: not known
  */
 export async function deviceReport() {
-  const { quota = 0, usage = 0 } = await navigator.storage?.estimate().catch(() => ({})) ?? {};
+  /** @type {StorageEstimate} */
+  const { quota = 0, usage = 0 } = (await navigator.storage?.estimate().catch(() => null)) ?? {};
   const memory = ((/** @type {{ deviceMemory?: number }} */ (navigator)).deviceMemory ?? 0) * 2 ** 30;
   try {
     const { device, info, caps } = await openDevice(navigator.gpu);

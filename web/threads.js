@@ -3,6 +3,11 @@
 
 const STACK = 1 << 17; // bytes
 
+const SCRIPT = new URL('./thread.js', import.meta.url).href;
+
+/** Under require-trusted-types-for 'script' a policy vouches for this one script. @type {{ createScriptURL(url: string): unknown } | undefined} */
+const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('quern-threads', { createScriptURL: () => SCRIPT });
+
 /**
  * @param {import('./core.js').Core} core an engine that is open
  * @param {WebAssembly.Module} module
@@ -13,7 +18,7 @@ export function startThreads(core, module, threads) {
   for (let index = 1; pool && index < threads; index++) {
     const stack = core.exports.qn_wasm_alloc(STACK) >>> 0;
     if (!stack) return; // fewer workers only make it slower
-    const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: `quern thread ${index}` });
+    const worker = new Worker(/** @type {string} */ (policy?.createScriptURL(SCRIPT) ?? SCRIPT), { type: 'module', name: `quern thread ${index}` });
     worker.postMessage({ module, memory: core.memory, pool, index, stackTop: stack + STACK });
   }
 }

@@ -1,0 +1,3 @@
+// The engine's worker under this page's own folder, so that the page's service worker serves it too.
+
+import '../web/worker.js';
