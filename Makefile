@@ -4,6 +4,8 @@ config ?= release
 CC      = clang-19
 WASM_LD = wasm-ld-19
 NODE    = node
+# tools/deps.sh puts a newer Node there where the system's is too old.
+export PATH := $(CURDIR)/build/node/bin:$(PATH)
 
 B := build/$(config)
 SOURCES := $(sort $(wildcard src/*/*.c))

@@ -37,9 +37,16 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-case "$(node -p 'process.versions.node.split(".")[0]')" in
-    [0-9]|1[0-7]) echo "quern: Node 18 or newer is needed, found $(node --version)" >&2; exit 1 ;;
-esac
+# Debian's Node may be too old; npm carries newer ones as packages, kept in build/ (see PATH in the Makefile).
+major=$(node -p 'process.versions.node.split(".")[0]')
+if [ "$major" -lt 20 ]; then
+    arch=$(node -p 'process.arch')
+    echo "Node $major is too old: installing Node 22 in build/node"
+    npm install --prefix build/node --no-save --no-audit --no-fund --no-package-lock --loglevel=error "node-linux-$arch@22"
+    mkdir -p build/node/bin
+    ln -sf "../node_modules/node-linux-$arch/bin/node" build/node/bin/node
+    PATH="$PWD/build/node/bin:$PATH"
+fi
 
 if [ ! -d node_modules/webgpu ] || [ ! -d node_modules/playwright-core ] || [ package.json -nt node_modules/.package-lock.json ]; then
     echo 'installing npm packages'
