@@ -168,7 +168,7 @@ export class TapePlayer {
           delete this.buffers[w[p]];
           break;
         case OP.WRITE_BUFFER:
-          device.queue.writeBuffer(this.#get(this.buffers, w[p], 'buffer'), w[p + 1], /** @type {ArrayBuffer} */ (heap), address(w[p + 3], w[p + 4]), w[p + 2]);
+          this.#write(this.#get(this.buffers, w[p], 'buffer'), w[p + 1], heap, address(w[p + 3], w[p + 4]), w[p + 2]);
           break;
         case OP.CREATE_MODULE:
           this.modules[w[p]] = device.createShaderModule({
@@ -232,6 +232,12 @@ export class TapePlayer {
       }
     }
     if (encoder) throw new TapeError('a tape records and does not submit');
+  }
+
+  /** @param {GPUBuffer} buffer @param {number} offset @param {ArrayBufferLike} heap @param {number} at @param {number} n bytes */
+  #write(buffer, offset, heap, at, n) {
+    if (heap instanceof ArrayBuffer) this.device.queue.writeBuffer(buffer, offset, heap, at, n);
+    else this.device.queue.writeBuffer(buffer, offset, new Uint8Array(heap, at, n).slice()); // not all take shared memory
   }
 
   /** @param {Uint32Array} w @param {number} p @param {ArrayBufferLike} heap */
