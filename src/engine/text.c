@@ -51,19 +51,20 @@ bool qn_engine_is_eos(const qn_engine *e, uint32_t id) {
 
 /* ---- where the chat template comes from -------------------------------------------------------- */
 
-static bool from_tokenizer_config(struct qn_str *out, struct qn_arena *arena,
-                                  const struct qn_directory *d) {
+/* Leaves *out empty when the file names no template. */
+static enum qn_status from_tokenizer_config(struct qn_str *out, struct qn_arena *arena,
+                                            const struct qn_directory *d, struct qn_error *err) {
     if (d->tokenizer_config.n_nodes == 0)
-        return false;
+        return QN_OK;
     struct qn_json_value v = qn_json_get(qn_json_root(&d->tokenizer_config), "chat_template");
-    if (qn_json_type(v) == QN_JSON_STRING)
-        return qn_json_string(out, arena, v);
     /* A list of named templates: {"name": "default", "template": "…"}. */
     struct qn_json_iter it = qn_json_iterate(v);
     while (!it.object && qn_json_each(&it))
         if (qn_json_string_is(qn_json_get(it.value, "name"), "default"))
-            return qn_json_string(out, arena, qn_json_get(it.value, "template"));
-    return false;
+            v = qn_json_get(it.value, "template");
+    if (qn_json_type(v) == QN_JSON_STRING && !qn_json_string(out, arena, v))
+        return qn_fail(err, QN_E_NO_MEMORY, "a chat template");
+    return QN_OK;
 }
 
 static void append_literal(struct qn_buf *buf, struct qn_json_value string) {
@@ -139,7 +140,8 @@ enum qn_status qn_engine_find_template(qn_engine *e, struct qn_arena *arena, str
         qn_gguf_str(&e->template_source, d, "tokenizer.chat_template");
         return QN_OK;
     }
-    if (from_tokenizer_config(&e->template_source, arena, d))
+    QN_TRY(from_tokenizer_config(&e->template_source, arena, d, err));
+    if (e->template_source.n > 0)
         return QN_OK;
     enum qn_status status = qn_files_read_all(&e->template_source, arena, &e->files,
                                               QN_STR("chat_template.jinja"), 1 << 20, err);
@@ -190,14 +192,42 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
     return out->failed ? qn_fail(err, QN_E_NO_MEMORY, "a rendered prompt") : QN_OK;
 }
 
+/* The caller's context with the model's own bos_token and eos_token, which templates expect, put
+ * before its members: what the caller says wins. */
+static enum qn_status with_tokens(qn_engine *e, struct qn_buf *out, struct qn_str context,
+                                  struct qn_error *err) {
+    size_t open = 0;
+    while (open < context.n && strchr(" \t\r\n", context.p[open]))
+        open++;
+    if (open == context.n || context.p[open] != '{')
+        return qn_fail(err, QN_E_ARGUMENT, "the context of a template is not a JSON object");
+    size_t rest = open + 1;
+    while (rest < context.n && strchr(" \t\r\n", context.p[rest]))
+        rest++;
+    qn_buf_cstr(out, "{\"bos_token\":");
+    qn_buf_json_str(out, qn_engine_bos_token(e));
+    qn_buf_cstr(out, ",\"eos_token\":");
+    qn_buf_json_str(out, qn_engine_eos_token(e));
+    if (rest < context.n && context.p[rest] != '}')
+        qn_buf_char(out, ',');
+    qn_buf_str(out, qn_str_slice(context, rest, context.n));
+    return out->failed ? qn_fail(err, QN_E_NO_MEMORY, "the context of a template") : QN_OK;
+}
+
 enum qn_status qn_engine_template(qn_engine *e, struct qn_str *out, struct qn_str context,
                                   struct qn_error *err) {
     struct qn_arena arena;
     struct qn_span *plain = NULL;
     size_t n_plain = 0;
+    struct qn_buf full;
     qn_arena_init(&arena, e->allocator);
+    qn_buf_init(&full, e->allocator);
     qn_buf_clear(&e->text);
-    enum qn_status status = qn_engine_render(e, &e->text, &arena, &plain, &n_plain, context, err);
+    enum qn_status status = with_tokens(e, &full, context, err);
+    if (status == QN_OK)
+        status =
+            qn_engine_render(e, &e->text, &arena, &plain, &n_plain, qn_buf_view(&full), err);
+    qn_buf_free(&full);
     qn_arena_free(&arena);
     return status == QN_OK ? answer(e, out, err) : status;
 }
