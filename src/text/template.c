@@ -1,4 +1,5 @@
-/* Rendering: the context becomes variables, the tree is run, the text and its marked ranges come out. */
+/* Rendering: the context becomes variables, the tree is run, the text and its marked ranges come
+ * out. */
 #include "text/template_internal.h"
 
 static bool is_untrusted(const char *const *names, struct qn_json_value key) {
@@ -28,7 +29,7 @@ static enum qn_status give(struct qn_tctx *ctx, struct qn_buf *out, struct qn_ar
     if (plain && n_plain) {
         spans = QN_ARENA_NEW(arena, struct qn_span, n);
         if (!spans)
-            return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
+            return qn_tfail_memory(&ctx->site);
         if (n)
             memcpy(spans, ctx->out->spans.p, n * sizeof *spans);
         for (size_t i = 0; i < n; i++) {
@@ -37,7 +38,7 @@ static enum qn_status give(struct qn_tctx *ctx, struct qn_buf *out, struct qn_ar
         }
     }
     if (ctx->out->bytes.n && !qn_buf_reserve(out, ctx->out->bytes.n))
-        return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
+        return qn_tfail_memory(&ctx->site);
     qn_buf_append(out, ctx->out->bytes.p, ctx->out->bytes.n);
     if (spans) {
         *plain = spans;

@@ -10,10 +10,10 @@
 struct qn_template;
 
 struct qn_template_limits {
-    uint32_t steps;  // 0: 1,000,000
-    uint32_t depth;  // 0: 64
-    size_t output;   // 0: 4 MiB
-    size_t memory;   // 0: 64 MiB of values while rendering
+    uint32_t steps; // 0: 1,000,000
+    uint32_t depth; // 0: 64
+    size_t output;  // 0: 4 MiB
+    size_t memory;  // 0: 64 MiB of values while rendering
 };
 
 /* Parses; the program lives in `arena` and refers to `source`, which must outlive it.
@@ -25,12 +25,13 @@ enum qn_status qn_template_parse(struct qn_template **out, struct qn_arena *aren
  * add_generation_prompt, bos_token, eos_token, enable_thinking, …).
  *
  * Every string below the members named in `untrusted` (NULL-terminated list, e.g. {"messages",
- * "tools", "documents", NULL}) is tainted: bytes that come from it keep the mark through slicing, joining, filters
- * and tests, and the marked byte ranges of the output are returned in *plain (in `arena`), for
- * qn_tokenizer_encode. `role` values are matched against nothing: they are tainted like all else.
+ * "tools", "documents", NULL}) is tainted: bytes that come from it keep the mark through slicing,
+ * joining, filters and tests, and the marked byte ranges of the output are returned in *plain (in
+ * `arena`), for qn_tokenizer_encode. `role` values are matched against nothing: they are tainted
+ * like all else.
  *
- * `now` (seconds since 1970, UTC) feeds strftime_now; fixed by the caller so that renderings repeat.
- * Errors: QN_E_TEMPLATE (raise_exception's text included), QN_E_LIMIT, QN_E_NO_MEMORY. */
+ * `now` (seconds since 1970, UTC) feeds strftime_now; fixed by the caller so that renderings
+ * repeat. Errors: QN_E_TEMPLATE (raise_exception's text included), QN_E_LIMIT, QN_E_NO_MEMORY. */
 enum qn_status qn_template_render(const struct qn_template *t, struct qn_buf *out,
                                   struct qn_arena *arena, struct qn_span **plain, size_t *n_plain,
                                   struct qn_json_value context, const char *const *untrusted,

@@ -33,27 +33,40 @@ enum qn_tnode_kind {
     QN_TNODE_COND,    // b if a else c; c may be NULL
     QN_TNODE_NSREF,   // target: name . a (a NAME)
     // statements
-    QN_TNODE_DATA,      // value
-    QN_TNODE_OUTPUT,    // a
-    QN_TNODE_IF,        // a, b: body, c: else (an IF for elif)
-    QN_TNODE_FOR,       // a: target, b: ITER, c: body
-    QN_TNODE_ITER,      // a: iterable, b: condition or NULL, c: else body
-    QN_TNODE_SET,       // a: target, b: value
-    QN_TNODE_SET_BLOCK, // a: target, b: filter or NULL, c: body
+    QN_TNODE_DATA,         // value
+    QN_TNODE_OUTPUT,       // a
+    QN_TNODE_IF,           // a, b: body, c: else (an IF for elif)
+    QN_TNODE_FOR,          // a: target, b: ITER, c: body
+    QN_TNODE_ITER,         // a: iterable, b: condition or NULL, c: else body
+    QN_TNODE_SET,          // a: target, b: value
+    QN_TNODE_SET_BLOCK,    // a: target, b: filter or NULL, c: body
     QN_TNODE_FILTER_BLOCK, // b: filter, c: body
-    QN_TNODE_MACRO,     // name, a: PARAMs, b: body
-    QN_TNODE_PARAM,     // name, a: default or NULL
-    QN_TNODE_CALL_BLOCK, // a: call, b: MACRO named caller
-    QN_TNODE_WITH,      // a: SETs, b: body
-    QN_TNODE_SCOPE,     // a: body
-    QN_TNODE_DO,        // a
+    QN_TNODE_MACRO,        // name, a: PARAMs, b: body
+    QN_TNODE_PARAM,        // name, a: default or NULL
+    QN_TNODE_CALL_BLOCK,   // a: call, b: MACRO named caller
+    QN_TNODE_WITH,         // a: SETs, b: body
+    QN_TNODE_SCOPE,        // a: body
+    QN_TNODE_DO,           // a
     QN_TNODE_BREAK,
     QN_TNODE_CONTINUE,
 };
 
 enum qn_top {
-    QN_TOP_ADD, QN_TOP_SUB, QN_TOP_MUL, QN_TOP_DIV, QN_TOP_FLOORDIV, QN_TOP_MOD, QN_TOP_POW,
-    QN_TOP_EQ, QN_TOP_NE, QN_TOP_LT, QN_TOP_LE, QN_TOP_GT, QN_TOP_GE, QN_TOP_IN, QN_TOP_NOT_IN,
+    QN_TOP_ADD,
+    QN_TOP_SUB,
+    QN_TOP_MUL,
+    QN_TOP_DIV,
+    QN_TOP_FLOORDIV,
+    QN_TOP_MOD,
+    QN_TOP_POW,
+    QN_TOP_EQ,
+    QN_TOP_NE,
+    QN_TOP_LT,
+    QN_TOP_LE,
+    QN_TOP_GT,
+    QN_TOP_GE,
+    QN_TOP_IN,
+    QN_TOP_NOT_IN,
 };
 
 enum { QN_TMACRO_CALLER = 1, QN_TMACRO_KWARGS = 2, QN_TMACRO_VARARGS = 4 }; // names a body uses
@@ -77,13 +90,42 @@ struct qn_template {
 
 /* Tokens (template_lex.c). */
 enum qn_ttoken_kind {
-    QN_TTOK_END, QN_TTOK_DATA, QN_TTOK_VAR_BEGIN, QN_TTOK_VAR_END, QN_TTOK_BLOCK_BEGIN,
-    QN_TTOK_BLOCK_END, QN_TTOK_NAME, QN_TTOK_STR, QN_TTOK_INT, QN_TTOK_FLOAT,
+    QN_TTOK_END,
+    QN_TTOK_DATA,
+    QN_TTOK_VAR_BEGIN,
+    QN_TTOK_VAR_END,
+    QN_TTOK_BLOCK_BEGIN,
+    QN_TTOK_BLOCK_END,
+    QN_TTOK_NAME,
+    QN_TTOK_STR,
+    QN_TTOK_INT,
+    QN_TTOK_FLOAT,
     // operators
-    QN_TTOK_ADD, QN_TTOK_SUB, QN_TTOK_DIV, QN_TTOK_FLOORDIV, QN_TTOK_MUL, QN_TTOK_MOD, QN_TTOK_POW,
-    QN_TTOK_TILDE, QN_TTOK_LBRACKET, QN_TTOK_RBRACKET, QN_TTOK_LPAREN, QN_TTOK_RPAREN,
-    QN_TTOK_LBRACE, QN_TTOK_RBRACE, QN_TTOK_EQ, QN_TTOK_NE, QN_TTOK_GT, QN_TTOK_GE, QN_TTOK_LT,
-    QN_TTOK_LE, QN_TTOK_ASSIGN, QN_TTOK_DOT, QN_TTOK_COLON, QN_TTOK_PIPE, QN_TTOK_COMMA,
+    QN_TTOK_ADD,
+    QN_TTOK_SUB,
+    QN_TTOK_DIV,
+    QN_TTOK_FLOORDIV,
+    QN_TTOK_MUL,
+    QN_TTOK_MOD,
+    QN_TTOK_POW,
+    QN_TTOK_TILDE,
+    QN_TTOK_LBRACKET,
+    QN_TTOK_RBRACKET,
+    QN_TTOK_LPAREN,
+    QN_TTOK_RPAREN,
+    QN_TTOK_LBRACE,
+    QN_TTOK_RBRACE,
+    QN_TTOK_EQ,
+    QN_TTOK_NE,
+    QN_TTOK_GT,
+    QN_TTOK_GE,
+    QN_TTOK_LT,
+    QN_TTOK_LE,
+    QN_TTOK_ASSIGN,
+    QN_TTOK_DOT,
+    QN_TTOK_COLON,
+    QN_TTOK_PIPE,
+    QN_TTOK_COMMA,
     QN_TTOK_SEMICOLON,
 };
 
@@ -114,9 +156,9 @@ struct qn_tparser {
     struct qn_arena *arena;
     struct qn_tlexer lexer;
     struct qn_ttoken now, ahead;
-    uint32_t depth;   // of C recursion
-    uint32_t loops;   // around the current statement, within its macro
-    uint8_t uses;     // QN_TMACRO_… of the current macro
+    uint32_t depth; // of C recursion
+    uint32_t loops; // around the current statement, within its macro
+    uint8_t uses;   // QN_TMACRO_… of the current macro
 };
 enum qn_status qn_tparse_advance(struct qn_tparser *p);
 enum qn_status qn_tparse_expect(struct qn_tparser *p, enum qn_ttoken_kind kind, const char *what);

@@ -48,7 +48,7 @@ static enum qn_status hash_of(struct qn_tctx *ctx, uint64_t *out, struct qn_tval
         return QN_OK;
     case QN_TVAL_LIST:
     case QN_TVAL_DICT:
-        return QN_TFAIL(&ctx->site, "%s cannot be a key", qn_tval_type(key));
+        return qn_tfail(&ctx->site, "%s cannot be a key", qn_tval_type(key));
     default:
         *out = key.kind == QN_TVAL_BIGINT ? 7 : key.kind;
         return QN_OK;
@@ -169,7 +169,7 @@ enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict, struct
     for (uint32_t i = 0; i < list->n; i++) {
         struct qn_tval pair = list->items[i];
         if (!qn_tval_is_list(pair) || pair.as.list->n != 2)
-            return QN_TFAIL(&ctx->site, "a dict is made of pairs");
+            return qn_tfail(&ctx->site, "a dict is made of pairs");
         QN_TRY(qn_tdict_set(ctx, dict, pair.as.list->items[0], pair.as.list->items[1]));
     }
     return QN_OK;

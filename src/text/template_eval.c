@@ -1,8 +1,9 @@
-/* Expressions: one small function per kind of node, so that the frames of the recursion stay small. */
+/* Expressions: one small function per kind of node, so that the frames of the recursion stay small.
+ */
 #include "text/template_internal.h"
 
-static enum qn_status eval_list(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_list(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tlist *list;
     struct qn_tval item;
     uint32_t n = 0;
@@ -17,8 +18,8 @@ static enum qn_status eval_list(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_dict(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_dict(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tdict *dict;
     struct qn_tval key, value;
     QN_TRY(qn_tdict_new(ctx, &dict));
@@ -31,8 +32,8 @@ static enum qn_status eval_dict(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_name(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_name(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     for (struct qn_tscope *scope = ctx->scope; scope; scope = scope->parent) {
         struct qn_tval *found = qn_tscope_find(scope, node->name);
         QN_TRY(qn_tctx_spend(ctx, scope->n / 32));
@@ -50,8 +51,8 @@ static enum qn_status eval_name(struct qn_tctx *ctx, struct qn_tval *out,
 }
 
 /* The bounds of a slice as Python clips them; `n` items. */
-static enum qn_status slice_bounds(struct qn_tctx *ctx, int64_t bounds[3],
-                                   const struct qn_tnode *slice, int64_t n) {
+QN_TSEPARATE enum qn_status slice_bounds(struct qn_tctx *ctx, int64_t bounds[3],
+                                         const struct qn_tnode *slice, int64_t n) {
     const struct qn_tnode *nodes[3] = {slice->a, slice->b, slice->c};
     struct qn_tval v[3];
     bounds[2] = 1;
@@ -62,10 +63,10 @@ static enum qn_status slice_bounds(struct qn_tctx *ctx, int64_t bounds[3],
         if (v[i].kind != QN_TVAL_NONE && !qn_tval_as_int(&bounds[i], v[i]))
             return v[i].kind == QN_TVAL_UNDEFINED
                        ? qn_tval_fail_undefined(ctx, v[i])
-                       : QN_TFAIL(&ctx->site, "a slice needs integers, not %s", qn_tval_type(v[i]));
+                       : qn_tfail(&ctx->site, "a slice needs integers, not %s", qn_tval_type(v[i]));
     }
     if (bounds[2] == 0)
-        return QN_TFAIL(&ctx->site, "the step of a slice is zero");
+        return qn_tfail(&ctx->site, "the step of a slice is zero");
     bool back = bounds[2] < 0;
     if (bounds[2] < -n - 1) // a larger step selects the same
         bounds[2] = -n - 1;
@@ -103,8 +104,8 @@ static enum qn_status slice_items(struct qn_tctx *ctx, struct qn_tlist **out, st
     return QN_OK;
 }
 
-static enum qn_status eval_slice(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval object,
-                                 const struct qn_tnode *slice) {
+QN_TSEPARATE enum qn_status eval_slice(struct qn_tctx *ctx, struct qn_tval *out,
+                                       struct qn_tval object, const struct qn_tnode *slice) {
     int64_t n, b[3] = {0, 0, 1};
     struct qn_tlist *list, *made;
     if (object.kind == QN_TVAL_UNDEFINED)
@@ -141,8 +142,8 @@ static enum qn_status eval_slice(struct qn_tctx *ctx, struct qn_tval *out, struc
 }
 
 /* Element of a sequence; false when there is none. */
-static enum qn_status element(struct qn_tctx *ctx, bool *found, struct qn_tval *out,
-                              struct qn_tval object, int64_t index) {
+QN_TSEPARATE enum qn_status element(struct qn_tctx *ctx, bool *found, struct qn_tval *out,
+                                    struct qn_tval object, int64_t index) {
     int64_t n;
     QN_TRY(qn_tval_length(ctx, &n, object));
     if (index < 0)
@@ -152,16 +153,17 @@ static enum qn_status element(struct qn_tctx *ctx, bool *found, struct qn_tval *
         return QN_OK;
     if (object.kind == QN_TVAL_STR) {
         size_t begin = char_offset(object, index);
-        *out = qn_tstr_slice(object, begin, char_offset(qn_tstr_slice(object, begin, object.n), 1) +
-                                                begin);
+        *out = qn_tstr_slice(object, begin,
+                             char_offset(qn_tstr_slice(object, begin, object.n), 1) + begin);
     } else {
         *out = object.as.list->items[index];
     }
     return QN_OK;
 }
 
-static enum qn_status attr_or_item(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval object,
-                                   struct qn_str name, bool attr_first) {
+QN_TSEPARATE enum qn_status attr_or_item(struct qn_tctx *ctx, struct qn_tval *out,
+                                         struct qn_tval object, struct qn_str name,
+                                         bool attr_first) {
     const struct qn_tfunc *method =
         name.n && name.p[0] != '_' ? qn_tmethod_by_name(object, name) : NULL;
     struct qn_tval *found = NULL;
@@ -207,7 +209,8 @@ static struct qn_tval loop_attr(const struct qn_tloop *loop, struct qn_tval obje
     return missing;
 }
 
-/* object.name: methods first, then keys. Names that begin with an underscore reach nothing but keys. */
+/* object.name: methods first, then keys. Names that begin with an underscore reach nothing but
+ * keys. */
 enum qn_status qn_tval_attr(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval object,
                             struct qn_str name) {
     if (object.kind == QN_TVAL_UNDEFINED)
@@ -236,7 +239,6 @@ enum qn_status qn_tval_attr(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
 enum qn_status qn_tval_item(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval object,
                             struct qn_tval key) {
     int64_t index;
-    char text[QN_TNUM_TEXT];
     if (object.kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, object);
     if (object.kind == QN_TVAL_DICT && key.kind != QN_TVAL_LIST && key.kind != QN_TVAL_DICT) {
@@ -255,19 +257,15 @@ enum qn_status qn_tval_item(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
             return QN_OK;
     }
     if (key.kind == QN_TVAL_STR)
-        return object.kind == QN_TVAL_DICT ? attr_or_item(ctx, out, object, qn_tval_text(key), false)
-                                           : qn_tval_attr(ctx, out, object, qn_tval_text(key));
-    struct qn_str name = QN_STR("?");
-    if (qn_tval_as_int(&index, key))
-        name = qn_str_copy(&ctx->values, (struct qn_str){text, qn_tnum_i64(text, index)});
-    if (!name.p)
-        return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
-    *out = qn_tval_undefined(object, name);
+        return object.kind == QN_TVAL_DICT
+                   ? attr_or_item(ctx, out, object, qn_tval_text(key), false)
+                   : qn_tval_attr(ctx, out, object, qn_tval_text(key));
+    *out = qn_tval_undefined(object, QN_STR("[…]"));
     return QN_OK;
 }
 
-static enum qn_status eval_item(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_item(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval object, key;
     QN_TRY(qn_teval(ctx, &object, node->a));
     if (node->b->kind == QN_TNODE_SLICE)
@@ -277,10 +275,10 @@ static enum qn_status eval_item(struct qn_tctx *ctx, struct qn_tval *out,
     return qn_tval_item(ctx, out, object, key);
 }
 
-static enum qn_status percent(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
-                              struct qn_tval b) {
+QN_TSEPARATE enum qn_status percent(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
+                                    struct qn_tval b) {
     if (a.flags & QN_TVAL_MARKUP)
-        return QN_TFAIL(&ctx->site, "%% on markup is not supported");
+        return qn_tfail(&ctx->site, "%% on markup is not supported");
     return qn_tformat_percent(ctx, out, a, b);
 }
 
@@ -288,8 +286,8 @@ static bool is_number(struct qn_tval v) {
     return v.kind == QN_TVAL_INT || v.kind == QN_TVAL_BOOL || v.kind == QN_TVAL_FLOAT;
 }
 
-static enum qn_status add_lists(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
-                                struct qn_tval b) {
+QN_TSEPARATE enum qn_status add_lists(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
+                                      struct qn_tval b) {
     struct qn_tlist *la = a.as.list, *lb = b.as.list, *made;
     QN_TRY(qn_tctx_spend(ctx, ((uint64_t)la->n + lb->n) / 16));
     QN_TRY(qn_tlist_new(ctx, &made, la->n + lb->n));
@@ -301,8 +299,8 @@ static enum qn_status add_lists(struct qn_tctx *ctx, struct qn_tval *out, struct
     return QN_OK;
 }
 
-static enum qn_status repeat_list(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
-                                  int64_t n) {
+QN_TSEPARATE enum qn_status repeat_list(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
+                                        int64_t n) {
     struct qn_tlist *made;
     QN_TRY(qn_tlist_new(ctx, &made, 0));
     for (; n > 0 && a.as.list->n; n--) {
@@ -347,13 +345,13 @@ enum qn_status qn_tbinary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top 
             return repeat_list(ctx, out, a, n);
     }
     if (a.kind == QN_TVAL_BIGINT || b.kind == QN_TVAL_BIGINT)
-        return QN_TFAIL(&ctx->site, "integer overflow");
-    return QN_TFAIL(&ctx->site, "%s %s %s is not possible", qn_tval_type(a), signs[op],
+        return qn_tfail(&ctx->site, "integer overflow");
+    return qn_tfail(&ctx->site, "%s %s %s is not possible", qn_tval_type(a), signs[op],
                     qn_tval_type(b));
 }
 
-static enum qn_status eval_math(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_math(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval right;
     QN_TRY(qn_teval(ctx, out, node->a));
     for (const struct qn_tnode *operand = node->b; operand; operand = operand->next) {
@@ -368,8 +366,10 @@ enum qn_status qn_tcompare(struct qn_tctx *ctx, bool *out, enum qn_top op, struc
                            struct qn_tval b) {
     int order;
     switch (op) {
-    case QN_TOP_EQ: return qn_tval_equal(ctx, out, a, b);
-    case QN_TOP_IN: return qn_tval_contains(ctx, out, b, a);
+    case QN_TOP_EQ:
+        return qn_tval_equal(ctx, out, a, b);
+    case QN_TOP_IN:
+        return qn_tval_contains(ctx, out, b, a);
     case QN_TOP_NE:
         QN_TRY(qn_tval_equal(ctx, out, a, b));
         *out = !*out;
@@ -378,7 +378,8 @@ enum qn_status qn_tcompare(struct qn_tctx *ctx, bool *out, enum qn_top op, struc
         QN_TRY(qn_tval_contains(ctx, out, b, a));
         *out = !*out;
         return QN_OK;
-    default: break;
+    default:
+        break;
     }
     QN_TRY(qn_tval_compare(ctx, &order, a, b));
     if (order == 2 && is_number(a)) // NaN
@@ -391,8 +392,8 @@ enum qn_status qn_tcompare(struct qn_tctx *ctx, bool *out, enum qn_top op, struc
     return QN_OK;
 }
 
-static enum qn_status eval_compare(struct qn_tctx *ctx, struct qn_tval *out,
-                                   const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_compare(struct qn_tctx *ctx, struct qn_tval *out,
+                                         const struct qn_tnode *node) {
     struct qn_tval left, right;
     bool ok = true;
     QN_TRY(qn_teval(ctx, &left, node->a));
@@ -406,8 +407,8 @@ static enum qn_status eval_compare(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_logic(struct qn_tctx *ctx, struct qn_tval *out,
-                                 const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_logic(struct qn_tctx *ctx, struct qn_tval *out,
+                                       const struct qn_tnode *node) {
     bool stop_at = node->kind == QN_TNODE_OR, truth;
     for (const struct qn_tnode *term = node->a; term; term = term->next) {
         QN_TRY(qn_teval(ctx, out, term));
@@ -418,8 +419,8 @@ static enum qn_status eval_logic(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_concat(struct qn_tctx *ctx, struct qn_tval *out,
-                                  const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_concat(struct qn_tctx *ctx, struct qn_tval *out,
+                                        const struct qn_tnode *node) {
     struct qn_tval text = qn_tval_str(QN_STR("")), part;
     for (const struct qn_tnode *term = node->a; term; term = term->next) {
         QN_TRY(qn_teval(ctx, &part, term));
@@ -430,8 +431,8 @@ static enum qn_status eval_concat(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_sign(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_sign(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval v;
     QN_TRY(qn_teval(ctx, &v, node->a));
     ctx->site.at = node->at;
@@ -443,8 +444,8 @@ static enum qn_status eval_sign(struct qn_tctx *ctx, struct qn_tval *out,
                       qn_tval_int(0), v);
 }
 
-static enum qn_status eval_cond(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_cond(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     bool truth;
     QN_TRY(qn_teval(ctx, out, node->a));
     QN_TRY(qn_tval_truth(ctx, &truth, *out));
@@ -457,8 +458,8 @@ static enum qn_status eval_cond(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_call(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_call(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval callee;
     struct qn_targs args;
     QN_TRY(qn_teval(ctx, &callee, node->a));
@@ -473,31 +474,31 @@ enum qn_status qn_teval_filter(struct qn_tctx *ctx, struct qn_tval *out,
     QN_TRY(qn_teval_args(ctx, &args, filter->b));
     ctx->site.at = filter->at;
     if (!filter->func)
-        return QN_TFAIL(&ctx->site, "no filter named '%.*s'", QN_STR_ARG(filter->name));
+        return qn_tfail(&ctx->site, "no filter named '%.*s'", QN_STR_ARG(filter->name));
     return qn_tcall_func(ctx, out, filter->func, input, &args);
 }
 
-static enum qn_status eval_filter(struct qn_tctx *ctx, struct qn_tval *out,
-                                  const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_filter(struct qn_tctx *ctx, struct qn_tval *out,
+                                        const struct qn_tnode *node) {
     struct qn_tval input;
     QN_TRY(qn_teval(ctx, &input, node->a));
     return qn_teval_filter(ctx, out, node, input);
 }
 
-static enum qn_status eval_test(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_test(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval input;
     struct qn_targs args;
     QN_TRY(qn_teval(ctx, &input, node->a));
     QN_TRY(qn_teval_args(ctx, &args, node->b));
     ctx->site.at = node->at;
     if (!node->func)
-        return QN_TFAIL(&ctx->site, "no test named '%.*s'", QN_STR_ARG(node->name));
+        return qn_tfail(&ctx->site, "no test named '%.*s'", QN_STR_ARG(node->name));
     return qn_tcall_func(ctx, out, node->func, input, &args);
 }
 
-static enum qn_status eval_not(struct qn_tctx *ctx, struct qn_tval *out,
-                               const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_not(struct qn_tctx *ctx, struct qn_tval *out,
+                                     const struct qn_tnode *node) {
     bool truth;
     QN_TRY(qn_teval(ctx, out, node->a));
     QN_TRY(qn_tval_truth(ctx, &truth, *out));
@@ -505,8 +506,8 @@ static enum qn_status eval_not(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status eval_attr(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status eval_attr(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     struct qn_tval object;
     QN_TRY(qn_teval(ctx, &object, node->a));
     ctx->site.at = node->at;
@@ -516,26 +517,44 @@ static enum qn_status eval_attr(struct qn_tctx *ctx, struct qn_tval *out,
 static enum qn_status eval_one(struct qn_tctx *ctx, struct qn_tval *out,
                                const struct qn_tnode *node) {
     switch (node->kind) {
-    case QN_TNODE_CONST: *out = node->value; return QN_OK;
-    case QN_TNODE_NAME: return eval_name(ctx, out, node);
+    case QN_TNODE_CONST:
+        *out = node->value;
+        return QN_OK;
+    case QN_TNODE_NAME:
+        return eval_name(ctx, out, node);
     case QN_TNODE_LIST:
-    case QN_TNODE_TUPLE: return eval_list(ctx, out, node);
-    case QN_TNODE_DICT: return eval_dict(ctx, out, node);
-    case QN_TNODE_ATTR: return eval_attr(ctx, out, node);
-    case QN_TNODE_ITEM: return eval_item(ctx, out, node);
-    case QN_TNODE_CALL: return eval_call(ctx, out, node);
-    case QN_TNODE_FILTER: return eval_filter(ctx, out, node);
-    case QN_TNODE_TEST: return eval_test(ctx, out, node);
-    case QN_TNODE_NOT: return eval_not(ctx, out, node);
+    case QN_TNODE_TUPLE:
+        return eval_list(ctx, out, node);
+    case QN_TNODE_DICT:
+        return eval_dict(ctx, out, node);
+    case QN_TNODE_ATTR:
+        return eval_attr(ctx, out, node);
+    case QN_TNODE_ITEM:
+        return eval_item(ctx, out, node);
+    case QN_TNODE_CALL:
+        return eval_call(ctx, out, node);
+    case QN_TNODE_FILTER:
+        return eval_filter(ctx, out, node);
+    case QN_TNODE_TEST:
+        return eval_test(ctx, out, node);
+    case QN_TNODE_NOT:
+        return eval_not(ctx, out, node);
     case QN_TNODE_NEG:
-    case QN_TNODE_POS: return eval_sign(ctx, out, node);
-    case QN_TNODE_MATH: return eval_math(ctx, out, node);
-    case QN_TNODE_COMPARE: return eval_compare(ctx, out, node);
+    case QN_TNODE_POS:
+        return eval_sign(ctx, out, node);
+    case QN_TNODE_MATH:
+        return eval_math(ctx, out, node);
+    case QN_TNODE_COMPARE:
+        return eval_compare(ctx, out, node);
     case QN_TNODE_AND:
-    case QN_TNODE_OR: return eval_logic(ctx, out, node);
-    case QN_TNODE_CONCAT: return eval_concat(ctx, out, node);
-    case QN_TNODE_COND: return eval_cond(ctx, out, node);
-    default: return QN_TFAIL_AS(QN_E_INTERNAL, &ctx->site, "node %d in an expression", node->kind);
+    case QN_TNODE_OR:
+        return eval_logic(ctx, out, node);
+    case QN_TNODE_CONCAT:
+        return eval_concat(ctx, out, node);
+    case QN_TNODE_COND:
+        return eval_cond(ctx, out, node);
+    default:
+        return qn_tfail_as(&ctx->site, QN_E_INTERNAL, "node %d in an expression", node->kind);
     }
 }
 

@@ -29,7 +29,7 @@ enum qn_status qn_tscope_set(struct qn_tctx *ctx, struct qn_tscope *scope, struc
     return QN_OK;
 }
 
-static enum qn_status push_scope(struct qn_tctx *ctx, struct qn_tscope *parent) {
+QN_TSEPARATE enum qn_status push_scope(struct qn_tctx *ctx, struct qn_tscope *parent) {
     void *scope;
     QN_TRY(qn_tctx_alloc(ctx, &scope, 1, sizeof(struct qn_tscope)));
     ((struct qn_tscope *)scope)->parent = parent;
@@ -37,8 +37,8 @@ static enum qn_status push_scope(struct qn_tctx *ctx, struct qn_tscope *parent) 
     return QN_OK;
 }
 
-static enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *target,
-                             struct qn_tval value) {
+QN_TSEPARATE enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *target,
+                                   struct qn_tval value) {
     if (target->kind == QN_TNODE_NAME)
         return qn_tscope_set(ctx, ctx->scope, target->name, value);
     ctx->site.at = target->at;
@@ -50,7 +50,7 @@ static enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *target,
             if (found)
                 break;
         }
-        return QN_TFAIL(&ctx->site, "attributes can be set on namespaces only");
+        return qn_tfail(&ctx->site, "attributes can be set on namespaces only");
     }
     struct qn_tlist *list;
     uint32_t n = 0;
@@ -60,14 +60,14 @@ static enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *target,
         if (n < list->n)
             QN_TRY(assign(ctx, part, list->items[n]));
     if (n != list->n)
-        return QN_TFAIL(&ctx->site, "%u values cannot be unpacked into %u names", list->n, n);
+        return qn_tfail(&ctx->site, "%u values cannot be unpacked into %u names", list->n, n);
     ctx->nest--;
     return QN_OK;
 }
 
 /* Runs a body and gives what it printed. */
-static enum qn_status capture(struct qn_tctx *ctx, struct qn_tval *out,
-                              const struct qn_tnode *body) {
+QN_TSEPARATE enum qn_status capture(struct qn_tctx *ctx, struct qn_tval *out,
+                                    const struct qn_tnode *body) {
     struct qn_tsink sink, *outer = ctx->out;
     qn_tsink_init(ctx, &sink);
     ctx->out = &sink;
@@ -85,14 +85,14 @@ static enum qn_status print_value(struct qn_tctx *ctx, struct qn_tval v) {
                                  : qn_tval_print(ctx, ctx->out, v, false);
 }
 
-static enum qn_status exec_output(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_output(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tval v;
     QN_TRY(qn_teval(ctx, &v, node->a));
     ctx->site.at = node->at;
     return print_value(ctx, v);
 }
 
-static enum qn_status exec_if(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_if(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tval v;
     bool truth = false;
     for (;;) {
@@ -107,8 +107,8 @@ static enum qn_status exec_if(struct qn_tctx *ctx, const struct qn_tnode *node) 
 }
 
 /* The items that meet the condition of `for … if`. */
-static enum qn_status filter_items(struct qn_tctx *ctx, struct qn_tlist **list,
-                                   const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status filter_items(struct qn_tctx *ctx, struct qn_tlist **list,
+                                         const struct qn_tnode *node) {
     struct qn_tlist *kept;
     struct qn_tval v;
     bool truth;
@@ -125,7 +125,7 @@ static enum qn_status filter_items(struct qn_tctx *ctx, struct qn_tlist **list,
     return QN_OK;
 }
 
-static enum qn_status exec_for(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_for(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tscope *outer = ctx->scope;
     struct qn_tlist *list;
     struct qn_tval v;
@@ -163,8 +163,8 @@ static enum qn_status exec_for(struct qn_tctx *ctx, const struct qn_tnode *node)
     return QN_OK;
 }
 
-static enum qn_status exec_filter(struct qn_tctx *ctx, struct qn_tval *v,
-                                  const struct qn_tnode *filter) {
+QN_TSEPARATE enum qn_status exec_filter(struct qn_tctx *ctx, struct qn_tval *v,
+                                        const struct qn_tnode *filter) {
     if (!filter)
         return QN_OK;
     QN_TRY(qn_tctx_enter(ctx));
@@ -175,7 +175,7 @@ static enum qn_status exec_filter(struct qn_tctx *ctx, struct qn_tval *v,
 }
 
 /* A block whose text is captured, filtered, then set or printed. */
-static enum qn_status exec_block(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_block(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tscope *outer = ctx->scope;
     struct qn_tval v;
     QN_TRY(push_scope(ctx, outer));
@@ -185,8 +185,8 @@ static enum qn_status exec_block(struct qn_tctx *ctx, const struct qn_tnode *nod
     return node->kind == QN_TNODE_SET_BLOCK ? assign(ctx, node->a, v) : print_value(ctx, v);
 }
 
-static enum qn_status new_macro(struct qn_tctx *ctx, struct qn_tval *out,
-                                const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status new_macro(struct qn_tctx *ctx, struct qn_tval *out,
+                                      const struct qn_tnode *node) {
     void *macro;
     QN_TRY(qn_tctx_alloc(ctx, &macro, 1, sizeof(struct qn_tmacro)));
     *(struct qn_tmacro *)macro = (struct qn_tmacro){node, ctx->scope};
@@ -196,7 +196,7 @@ static enum qn_status new_macro(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-static enum qn_status exec_call_block(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_call_block(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tval callee, caller, result;
     struct qn_targs args;
     QN_TRY(qn_teval(ctx, &callee, node->a->a));
@@ -219,7 +219,7 @@ static enum qn_status exec_call_block(struct qn_tctx *ctx, const struct qn_tnode
     return print_value(ctx, result);
 }
 
-static enum qn_status exec_with(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_with(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tscope *outer = ctx->scope, *inner;
     struct qn_tval v;
     QN_TRY(push_scope(ctx, outer));
@@ -236,7 +236,7 @@ static enum qn_status exec_with(struct qn_tctx *ctx, const struct qn_tnode *node
     return QN_OK;
 }
 
-static enum qn_status exec_scope(struct qn_tctx *ctx, const struct qn_tnode *node) {
+QN_TSEPARATE enum qn_status exec_scope(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tscope *outer = ctx->scope;
     QN_TRY(push_scope(ctx, outer));
     QN_TRY(qn_texec(ctx, node->a));
@@ -247,25 +247,39 @@ static enum qn_status exec_scope(struct qn_tctx *ctx, const struct qn_tnode *nod
 static enum qn_status exec_one(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tval v;
     switch (node->kind) {
-    case QN_TNODE_DATA: return qn_tsink_str(ctx, ctx->out, node->value);
-    case QN_TNODE_OUTPUT: return exec_output(ctx, node);
-    case QN_TNODE_IF: return exec_if(ctx, node);
-    case QN_TNODE_FOR: return exec_for(ctx, node);
+    case QN_TNODE_DATA:
+        return qn_tsink_str(ctx, ctx->out, node->value);
+    case QN_TNODE_OUTPUT:
+        return exec_output(ctx, node);
+    case QN_TNODE_IF:
+        return exec_if(ctx, node);
+    case QN_TNODE_FOR:
+        return exec_for(ctx, node);
     case QN_TNODE_SET:
         QN_TRY(qn_teval(ctx, &v, node->b));
         return assign(ctx, node->a, v);
     case QN_TNODE_SET_BLOCK:
-    case QN_TNODE_FILTER_BLOCK: return exec_block(ctx, node);
+    case QN_TNODE_FILTER_BLOCK:
+        return exec_block(ctx, node);
     case QN_TNODE_MACRO:
         QN_TRY(new_macro(ctx, &v, node));
         return qn_tscope_set(ctx, ctx->scope, node->name, v);
-    case QN_TNODE_CALL_BLOCK: return exec_call_block(ctx, node);
-    case QN_TNODE_WITH: return exec_with(ctx, node);
-    case QN_TNODE_SCOPE: return exec_scope(ctx, node);
-    case QN_TNODE_DO: return qn_teval(ctx, &v, node->a);
-    case QN_TNODE_BREAK: ctx->flow = QN_TFLOW_BREAK; return QN_OK;
-    case QN_TNODE_CONTINUE: ctx->flow = QN_TFLOW_CONTINUE; return QN_OK;
-    default: return QN_TFAIL_AS(QN_E_INTERNAL, &ctx->site, "node %d as a statement", node->kind);
+    case QN_TNODE_CALL_BLOCK:
+        return exec_call_block(ctx, node);
+    case QN_TNODE_WITH:
+        return exec_with(ctx, node);
+    case QN_TNODE_SCOPE:
+        return exec_scope(ctx, node);
+    case QN_TNODE_DO:
+        return qn_teval(ctx, &v, node->a);
+    case QN_TNODE_BREAK:
+        ctx->flow = QN_TFLOW_BREAK;
+        return QN_OK;
+    case QN_TNODE_CONTINUE:
+        ctx->flow = QN_TFLOW_CONTINUE;
+        return QN_OK;
+    default:
+        return qn_tfail_as(&ctx->site, QN_E_INTERNAL, "node %d as a statement", node->kind);
     }
 }
 
@@ -283,8 +297,9 @@ enum qn_status qn_texec(struct qn_tctx *ctx, const struct qn_tnode *body) {
 /* ---- calls ---- */
 
 /* Appends what * and ** bring to the arguments. */
-static enum qn_status spread(struct qn_tctx *ctx, struct qn_tlist *pos, struct qn_tlist *names,
-                             struct qn_tlist *named, struct qn_tval v, bool keywords) {
+QN_TSEPARATE enum qn_status spread(struct qn_tctx *ctx, struct qn_tlist *pos,
+                                   struct qn_tlist *names, struct qn_tlist *named, struct qn_tval v,
+                                   bool keywords) {
     struct qn_tlist *list;
     if (!keywords) {
         QN_TRY(qn_tval_iterate(ctx, &list, v));
@@ -293,10 +308,10 @@ static enum qn_status spread(struct qn_tctx *ctx, struct qn_tlist *pos, struct q
         return QN_OK;
     }
     if (v.kind != QN_TVAL_DICT)
-        return QN_TFAIL(&ctx->site, "** needs a dict, not %s", qn_tval_type(v));
+        return qn_tfail(&ctx->site, "** needs a dict, not %s", qn_tval_type(v));
     for (uint32_t i = 0; i < v.as.dict->n; i++) {
         if (v.as.dict->entries[i].key.kind != QN_TVAL_STR)
-            return QN_TFAIL(&ctx->site, "names of arguments are strings");
+            return qn_tfail(&ctx->site, "names of arguments are strings");
         QN_TRY(qn_tlist_push(ctx, names, v.as.dict->entries[i].key));
         QN_TRY(qn_tlist_push(ctx, named, v.as.dict->entries[i].value));
     }
@@ -338,8 +353,8 @@ enum qn_status qn_teval_args(struct qn_tctx *ctx, struct qn_targs *out,
 }
 
 /* Sorts the arguments into the parameters that `spec` names. */
-static enum qn_status bind(struct qn_tctx *ctx, struct qn_tval a[QN_TFUNC_ARGS],
-                           const struct qn_tfunc *func, const struct qn_targs *args) {
+QN_TSEPARATE enum qn_status bind(struct qn_tctx *ctx, struct qn_tval a[QN_TFUNC_ARGS],
+                                 const struct qn_tfunc *func, const struct qn_targs *args) {
     uint32_t n = 0, used = 0;
     for (const char *p = func->spec; *p && n < QN_TFUNC_ARGS; n++) {
         struct qn_str name = {p, strcspn(p, " ")};
@@ -350,20 +365,20 @@ static enum qn_status bind(struct qn_tctx *ctx, struct qn_tval a[QN_TFUNC_ARGS],
         for (uint32_t i = 0; i < args->n_named; i++)
             if (qn_str_eq(args->names[i], name)) {
                 if (n < args->n_pos)
-                    return QN_TFAIL(&ctx->site, "%s has two values for '%.*s'", func->name,
+                    return qn_tfail(&ctx->site, "%s has two values for '%.*s'", func->name,
                                     QN_STR_ARG(name));
                 a[n] = args->named[i];
                 used++;
             }
         if (!qn_tval_given(a[n]) && n < func->required)
-            return QN_TFAIL(&ctx->site, "%s needs an argument '%.*s'", func->name,
+            return qn_tfail(&ctx->site, "%s needs an argument '%.*s'", func->name,
                             QN_STR_ARG(name));
     }
     if (args->n_pos > n)
-        return QN_TFAIL(&ctx->site, "%s takes at most %u arguments, not %u", func->name, n,
+        return qn_tfail(&ctx->site, "%s takes at most %u arguments, not %u", func->name, n,
                         args->n_pos);
     if (used < args->n_named)
-        return QN_TFAIL(&ctx->site, "%s has an argument it does not know", func->name);
+        return qn_tfail(&ctx->site, "%s has an argument it does not know", func->name);
     return QN_OK;
 }
 
@@ -378,8 +393,8 @@ enum qn_status qn_tcall_func(struct qn_tctx *ctx, struct qn_tval *out, const str
 }
 
 /* Sets the parameters, and what is left over as varargs and kwargs where the body uses them. */
-static enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnode *node,
-                                 const struct qn_targs *args) {
+QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnode *node,
+                                       const struct qn_targs *args) {
     struct qn_tscope *scope = ctx->scope;
     struct qn_tlist *varargs;
     struct qn_tdict *kwargs;
@@ -391,7 +406,7 @@ static enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnode *nod
         for (uint32_t i = 0; i < args->n_named; i++)
             if (qn_str_eq(args->names[i], param->name)) {
                 if (at < args->n_pos)
-                    return QN_TFAIL(&ctx->site, "macro '%.*s' has two values for '%.*s'",
+                    return qn_tfail(&ctx->site, "macro '%.*s' has two values for '%.*s'",
                                     QN_STR_ARG(node->name), QN_STR_ARG(param->name));
                 v = args->named[i];
                 used++;
@@ -403,14 +418,14 @@ static enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnode *nod
         QN_TRY(qn_tscope_set(ctx, scope, param->name, v));
     }
     if (args->n_pos > at && !(node->op & QN_TMACRO_VARARGS))
-        return QN_TFAIL(&ctx->site, "macro '%.*s' takes not more than %u arguments",
+        return qn_tfail(&ctx->site, "macro '%.*s' takes not more than %u arguments",
                         QN_STR_ARG(node->name), at);
     if (node->op & QN_TMACRO_VARARGS) {
         QN_TRY(qn_tlist_new(ctx, &varargs, 0));
         for (; at < args->n_pos; at++)
             QN_TRY(qn_tlist_push(ctx, varargs, args->pos[at]));
-        QN_TRY(qn_tscope_set(ctx, scope, QN_STR("varargs"),
-                             qn_tlist_value(varargs, QN_TVAL_TUPLE)));
+        QN_TRY(
+            qn_tscope_set(ctx, scope, QN_STR("varargs"), qn_tlist_value(varargs, QN_TVAL_TUPLE)));
     }
     QN_TRY(qn_tdict_new(ctx, &kwargs));
     for (uint32_t i = 0; i < args->n_named && used < args->n_named; i++) {
@@ -424,7 +439,7 @@ static enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnode *nod
         else if (node->op & QN_TMACRO_KWARGS)
             QN_TRY(qn_tdict_set(ctx, kwargs, qn_tval_str(args->names[i]), args->named[i]));
         else
-            return QN_TFAIL(&ctx->site, "macro '%.*s' takes no argument '%.*s'",
+            return qn_tfail(&ctx->site, "macro '%.*s' takes no argument '%.*s'",
                             QN_STR_ARG(node->name), QN_STR_ARG(args->names[i]));
     }
     if ((node->op & QN_TMACRO_CALLER) && !qn_tscope_find(scope, QN_STR("caller")))
@@ -440,7 +455,7 @@ enum qn_status qn_tcall_macro(struct qn_tctx *ctx, struct qn_tval *out,
                               const struct qn_tmacro *macro, const struct qn_targs *args) {
     struct qn_tscope *outer = ctx->scope;
     if (ctx->depth >= ctx->limits.depth)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "macros call each other more than %u deep",
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "macros call each other more than %u deep",
                            ctx->limits.depth);
     ctx->depth++;
     QN_TRY(push_scope(ctx, macro->scope));
@@ -454,7 +469,8 @@ enum qn_status qn_tcall_macro(struct qn_tctx *ctx, struct qn_tval *out,
 enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval callee,
                         const struct qn_targs *args) {
     switch (callee.kind) {
-    case QN_TVAL_MACRO: return qn_tcall_macro(ctx, out, callee.as.macro, args);
+    case QN_TVAL_MACRO:
+        return qn_tcall_macro(ctx, out, callee.as.macro, args);
     case QN_TVAL_BOUND:
         return qn_tcall_func(ctx, out, callee.as.bound->func, callee.as.bound->self, args);
     case QN_TVAL_FUNCTION:
@@ -464,7 +480,9 @@ enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval
         *out = qn_tval_str(callee.as.list->at++ ? callee.as.list->text : QN_STR(""));
         callee.as.list->at = 1;
         return QN_OK;
-    case QN_TVAL_UNDEFINED: return qn_tval_fail_undefined(ctx, callee);
-    default: return QN_TFAIL(&ctx->site, "%s cannot be called", qn_tval_type(callee));
+    case QN_TVAL_UNDEFINED:
+        return qn_tval_fail_undefined(ctx, callee);
+    default:
+        return qn_tfail(&ctx->site, "%s cannot be called", qn_tval_type(callee));
     }
 }

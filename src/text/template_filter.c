@@ -1,8 +1,8 @@
 /* Filters on single values. The parameters' names and defaults are Jinja's. */
 #include "text/template_internal.h"
 
-#define FILTER(name)                                                                               \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+#define FILTER(name)                                                                          \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
                                const struct qn_tval *a, const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
@@ -18,7 +18,7 @@ static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tval 
     *out = otherwise;
     if (!qn_tval_given(v) || v.kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
         return QN_OK;
-    return QN_TFAIL(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
+    return qn_tfail(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
 }
 
 FILTER(do_abs) {
@@ -29,7 +29,7 @@ FILTER(do_abs) {
     }
     int64_t i;
     if (!qn_tval_as_int(&i, self) || i == INT64_MIN)
-        return QN_TFAIL(&ctx->site, "abs of %s is not possible", qn_tval_type(self));
+        return qn_tfail(&ctx->site, "abs of %s is not possible", qn_tval_type(self));
     *out = qn_tval_int(i < 0 ? -i : i);
     return QN_OK;
 }
@@ -111,8 +111,7 @@ FILTER(do_length) {
 FILTER(do_trim) {
     UNUSED(args);
     QN_TRY(qn_tval_to_str(ctx, &self, self));
-    *out = qn_tstr_strip(self, QN_TSTR_LEFT | QN_TSTR_RIGHT, a[0]);
-    return QN_OK;
+    return qn_tstr_trim(ctx, out, self, QN_TSTR_LEFT | QN_TSTR_RIGHT, a[0]);
 }
 
 FILTER(do_replace) {
@@ -150,7 +149,7 @@ FILTER(do_int) {
         if (f > -9.2e18 && f < 9.2e18)
             *out = qn_tval_int((int64_t)f);
         else if (f - f == 0)
-            return QN_TFAIL(&ctx->site, "integer overflow");
+            return qn_tfail(&ctx->site, "integer overflow");
     }
     return QN_OK;
 }
@@ -172,10 +171,10 @@ FILTER(do_round) {
     double f, scale = 1;
     char text[QN_TNUM_TEXT];
     QN_TRY(int_arg(ctx, &precision, a[0], 0));
-    bool common = !qn_tval_given(a[1]) || (a[1].kind == QN_TVAL_STR &&
-                                           qn_str_is(qn_tval_text(a[1]), "common"));
+    bool common = !qn_tval_given(a[1]) ||
+                  (a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "common"));
     if (precision < -18 || precision > 60 || !qn_tval_as_float(&f, self))
-        return QN_TFAIL(&ctx->site, "this cannot be rounded");
+        return qn_tfail(&ctx->site, "this cannot be rounded");
     if (common && self.kind != QN_TVAL_FLOAT && precision >= 0) {
         *out = self.kind == QN_TVAL_BOOL ? qn_tval_int(self.as.b) : self;
         return QN_OK;
@@ -194,7 +193,7 @@ FILTER(do_round) {
     } else if (a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "floor")) {
         f = __builtin_floor(f * scale) / scale;
     } else {
-        return QN_TFAIL(&ctx->site, "method must be common, ceil or floor");
+        return qn_tfail(&ctx->site, "method must be common, ceil or floor");
     }
     *out = common && self.kind != QN_TVAL_FLOAT ? qn_tval_int((int64_t)f) : qn_tval_float(f);
     return QN_OK;
@@ -270,7 +269,7 @@ FILTER(do_truncate) {
     QN_TRY(qn_tstr_length(ctx, &n, self));
     QN_TRY(qn_tstr_length(ctx, &n_end, end));
     if (length < n_end || leeway < 0)
-        return QN_TFAIL(&ctx->site, "truncate: the length is below that of the end");
+        return qn_tfail(&ctx->site, "truncate: the length is below that of the end");
     *out = self;
     if (n <= length || n - leeway <= length)
         return QN_OK;
@@ -309,7 +308,7 @@ FILTER(do_wordcount) {
 FILTER(do_attr) {
     UNUSED(args);
     if (!qn_tval_is_str(a[0]))
-        return QN_TFAIL(&ctx->site, "attr needs a name");
+        return qn_tfail(&ctx->site, "attr needs a name");
     return qn_tval_attr(ctx, out, self, qn_tval_text(a[0]));
 }
 
@@ -330,7 +329,7 @@ FILTER(do_format) {
     UNUSED(a);
     struct qn_tlist list = {.items = (struct qn_tval *)(uintptr_t)args->pos, .n = args->n_pos};
     if (args->n_named)
-        return QN_TFAIL(&ctx->site, "format takes no named arguments");
+        return qn_tfail(&ctx->site, "format takes no named arguments");
     QN_TRY(qn_tval_to_str(ctx, &self, self));
     return qn_tformat_percent(ctx, out, self, qn_tlist_value(&list, QN_TVAL_TUPLE));
 }

@@ -1,8 +1,8 @@
 /* Filters on sequences. The parameters' names and defaults are Jinja's. */
 #include "text/template_internal.h"
 
-#define FILTER(name)                                                                               \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+#define FILTER(name)                                                                          \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
                                const struct qn_tval *a, const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
@@ -31,7 +31,7 @@ static enum qn_status get_attribute(struct qn_tctx *ctx, struct qn_tval *out, st
         QN_TRY(qn_tctx_spend(ctx, 1));
         QN_TRY(qn_tval_item(ctx, out, *out,
                             digits && qn_tnum_parse_i64(&index, part, 10) ? qn_tval_int(index)
-                                                                         : qn_tval_str(part)));
+                                                                          : qn_tval_str(part)));
         at = end + 1;
     }
     return QN_OK;
@@ -75,7 +75,8 @@ static enum qn_status sort_by(struct qn_tctx *ctx, struct qn_tlist *items, struc
 
 /* A fresh list of the items sorted by their keys. */
 static enum qn_status sorted(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tlist **out_keys,
-                             struct qn_tval seq, struct qn_tval attribute, bool fold, bool reverse) {
+                             struct qn_tval seq, struct qn_tval attribute, bool fold,
+                             bool reverse) {
     struct qn_tlist *source, *items, *keys;
     QN_TRY(qn_tval_iterate(ctx, &source, seq));
     QN_TRY(qn_tlist_new(ctx, &items, source->n));
@@ -121,7 +122,7 @@ FILTER(do_items) {
     else if (self.kind == QN_TVAL_DICT)
         QN_TRY(pair_list(ctx, &list, self));
     else
-        return QN_TFAIL(&ctx->site, "items needs a mapping, not %s", qn_tval_type(self));
+        return qn_tfail(&ctx->site, "items needs a mapping, not %s", qn_tval_type(self));
     *out = qn_tlist_value(list, QN_TVAL_GENERATOR);
     return QN_OK;
 }
@@ -134,7 +135,7 @@ FILTER(do_dictsort) {
     if (self.kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, self);
     if (self.kind != QN_TVAL_DICT)
-        return QN_TFAIL(&ctx->site, "dictsort needs a mapping, not %s", qn_tval_type(self));
+        return qn_tfail(&ctx->site, "dictsort needs a mapping, not %s", qn_tval_type(self));
     QN_TRY(pair_list(ctx, &pairs, self));
     QN_TRY(sorted(ctx, &list, NULL, qn_tlist_value(pairs, QN_TVAL_TUPLE), qn_tval_int(by_value),
                   !flag(a[0], false), flag(a[2], false)));
@@ -237,8 +238,8 @@ FILTER(do_first) {
     struct qn_tlist *list;
     if (self.kind == QN_TVAL_GENERATOR) { // takes one
         list = self.as.list;
-        *out = list->at < list->n ? list->items[list->at++]
-                                  : qn_tval_undefined(self, QN_STR("first"));
+        *out =
+            list->at < list->n ? list->items[list->at++] : qn_tval_undefined(self, QN_STR("first"));
         return QN_OK;
     }
     QN_TRY(qn_tval_iterate(ctx, &list, self));
@@ -250,7 +251,7 @@ FILTER(do_last) {
     UNUSED(a, args);
     struct qn_tlist *list;
     if (self.kind == QN_TVAL_GENERATOR)
-        return QN_TFAIL(&ctx->site, "generator has no last item: make it a list");
+        return qn_tfail(&ctx->site, "generator has no last item: make it a list");
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     *out = list->n ? list->items[list->n - 1] : qn_tval_undefined(self, QN_STR("last"));
     return QN_OK;
@@ -359,12 +360,12 @@ FILTER(do_map) {
                 otherwise = args->named[i];
         }
         if (!qn_tval_given(attribute))
-            return QN_TFAIL(&ctx->site, "map needs a filter or attribute=");
+            return qn_tfail(&ctx->site, "map needs a filter or attribute=");
     } else {
         if (qn_tval_is_str(args->pos[0]))
             filter = qn_tfilter_by_name(qn_tval_text(args->pos[0]));
         if (!filter)
-            return QN_TFAIL(&ctx->site, "map: no such filter");
+            return qn_tfail(&ctx->site, "map: no such filter");
     }
     QN_TRY(qn_tctx_enter(ctx));
     QN_TRY(qn_tlist_new(ctx, &made, 0));
@@ -392,7 +393,7 @@ static enum qn_status choose(struct qn_tctx *ctx, struct qn_tval *out, struct qn
     uint32_t at = by_attribute;
     bool truth;
     if (by_attribute && args->n_pos == 0)
-        return QN_TFAIL(&ctx->site, "selectattr and rejectattr need an attribute");
+        return qn_tfail(&ctx->site, "selectattr and rejectattr need an attribute");
     if (by_attribute)
         attribute = args->pos[0];
     struct qn_targs others = rest(args, at + 1);
@@ -400,7 +401,7 @@ static enum qn_status choose(struct qn_tctx *ctx, struct qn_tval *out, struct qn
         if (qn_tval_is_str(args->pos[at]))
             test = qn_ttest_by_name(qn_tval_text(args->pos[at]));
         if (!test)
-            return QN_TFAIL(&ctx->site, "select: no such test");
+            return qn_tfail(&ctx->site, "select: no such test");
     }
     QN_TRY(qn_tctx_enter(ctx));
     QN_TRY(qn_tlist_new(ctx, &made, 0));
@@ -443,7 +444,7 @@ FILTER(do_batch) {
     struct qn_tlist *list, *rows, *row = NULL;
     int64_t size;
     if (!qn_tval_as_int(&size, a[0]) || size < 1)
-        return QN_TFAIL(&ctx->site, "batch needs a positive integer");
+        return qn_tfail(&ctx->site, "batch needs a positive integer");
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     QN_TRY(qn_tlist_new(ctx, &rows, 0));
     for (uint32_t i = 0; i < list->n; i++) {

@@ -58,7 +58,7 @@ static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, str
     double f = 0;
     size_t n = 0;
     if (!qn_tval_as_float(&f, v) || v.kind == QN_TVAL_BIGINT)
-        return QN_TFAIL(&ctx->site, "a number is needed for %%%c, not %s", spec->type,
+        return qn_tfail(&ctx->site, "a number is needed for %%%c, not %s", spec->type,
                         qn_tval_type(v));
     bool negative = f < 0;
     if (!negative && spec->sign)
@@ -69,7 +69,7 @@ static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, str
     case 'u':
         if (!qn_tval_as_int(&i, v)) {
             if (!(f > -9.2e18 && f < 9.2e18))
-                return QN_TFAIL(&ctx->site, "integer overflow");
+                return qn_tfail(&ctx->site, "integer overflow");
             i = (int64_t)f;
         }
         n += qn_tnum_i64(text + n, i);
@@ -81,7 +81,7 @@ static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, str
         int shift = spec->type == 'b' ? 1 : spec->type == 'o' ? 3 : 4, at = 64;
         char digits[65];
         if (!qn_tval_as_int(&i, v))
-            return QN_TFAIL(&ctx->site, "an integer is needed for %%%c", spec->type);
+            return qn_tfail(&ctx->site, "an integer is needed for %%%c", spec->type);
         uint64_t rest = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
         do {
             const char *set = spec->type == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
@@ -103,13 +103,14 @@ static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, str
     case '%': {
         int64_t precision = spec->precision < 0 ? 6 : spec->precision;
         if (precision > 60)
-            return QN_TFAIL(&ctx->site, "a precision of more than 60 is not supported");
+            return qn_tfail(&ctx->site, "a precision of more than 60 is not supported");
         n += qn_tnum_fixed(text + n, spec->type == '%' ? f * 100 : f, (uint32_t)precision);
         if (spec->type == '%')
             text[n++] = '%';
         break;
     }
-    default: return QN_TFAIL(&ctx->site, "format '%c' is not supported", spec->type);
+    default:
+        return qn_tfail(&ctx->site, "format '%c' is not supported", spec->type);
     }
     if (spec->comma) {
         n = group(grouped, text, n);
@@ -147,13 +148,13 @@ static enum qn_status next_arg(struct qn_tctx *ctx, struct qn_tval *out, struct 
         if (args.kind == QN_TVAL_DICT)
             QN_TRY(qn_tdict_get(ctx, &found, args.as.dict, qn_tval_str(name)));
         if (!found)
-            return QN_TFAIL(&ctx->site, "%%: there is no argument '%.*s'", QN_STR_ARG(name));
+            return qn_tfail(&ctx->site, "%%: there is no argument '%.*s'", QN_STR_ARG(name));
         *out = *found;
         return QN_OK;
     }
     uint32_t n = args.kind == QN_TVAL_TUPLE ? args.as.list->n : 1;
     if (*used >= n)
-        return QN_TFAIL(&ctx->site, "%%: not enough arguments for the format");
+        return qn_tfail(&ctx->site, "%%: not enough arguments for the format");
     *out = args.kind == QN_TVAL_TUPLE ? args.as.list->items[*used] : args;
     ++*used;
     return QN_OK;
@@ -176,7 +177,7 @@ static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
         if (at < s.n && s.p[at] == '(') {
             const char *close = memchr(s.p + at, ')', s.n - at);
             if (!close)
-                return QN_TFAIL(&ctx->site, "%%: '(' is not closed");
+                return qn_tfail(&ctx->site, "%%: '(' is not closed");
             name = qn_str_slice(s, at + 1, (size_t)(close - s.p));
             at = (size_t)(close - s.p) + 1;
         }
@@ -196,7 +197,7 @@ static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
             spec.precision = read_number(s, &at);
         }
         if (at == s.n)
-            return QN_TFAIL(&ctx->site, "%%: the format ends early");
+            return qn_tfail(&ctx->site, "%%: the format ends early");
         spec.type = s.p[at++];
         if (spec.type == '%') {
             QN_TRY(qn_tsink_put(ctx, sink, "%", 1, qn_tstr_marked(format, end)));
@@ -213,7 +214,7 @@ static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
         }
     }
     if (!named && used < (args.kind == QN_TVAL_TUPLE ? args.as.list->n : 1))
-        return QN_TFAIL(&ctx->site, "%%: not all arguments are used");
+        return qn_tfail(&ctx->site, "%%: not all arguments are used");
     return QN_OK;
 }
 
@@ -258,7 +259,7 @@ static enum qn_status parse_spec(struct qn_tctx *ctx, struct spec *spec, struct 
     if (at < s.n)
         spec->type = s.p[at++];
     if (at < s.n)
-        return QN_TFAIL(&ctx->site, "format '%.*s' is not supported", QN_STR_ARG(s));
+        return qn_tfail(&ctx->site, "format '%.*s' is not supported", QN_STR_ARG(s));
     return QN_OK;
 }
 
@@ -275,7 +276,7 @@ static enum qn_status put_field(struct qn_tctx *ctx, struct qn_tsink *sink, stru
         return put_number(ctx, sink, v, &spec);
     }
     if (spec.type && spec.type != 's')
-        return QN_TFAIL(&ctx->site, "format '%c' does not fit %s", spec.type, qn_tval_type(v));
+        return qn_tfail(&ctx->site, "format '%c' does not fit %s", spec.type, qn_tval_type(v));
     return put_text(ctx, sink, v, &spec, conversion == 'r', number ? '>' : '<');
 }
 
@@ -286,7 +287,7 @@ static enum qn_status field_value(struct qn_tctx *ctx, struct qn_tval *out, stru
     while (n < field.n && field.p[n] != '.' && field.p[n] != '[')
         n++;
     if (n < field.n) // Python walks attributes here; nothing in templates needs it
-        return QN_TFAIL(&ctx->site, "format: attributes in fields are not supported");
+        return qn_tfail(&ctx->site, "format: attributes in fields are not supported");
     int64_t index;
     bool is_index = n == 0 || (field.p[0] >= '0' && field.p[0] <= '9');
     if (is_index) {
@@ -295,7 +296,7 @@ static enum qn_status field_value(struct qn_tctx *ctx, struct qn_tval *out, stru
         else if (!qn_tnum_parse_i64(&index, field, 10))
             index = -1;
         if (index < 0 || index >= args->n_pos)
-            return QN_TFAIL(&ctx->site, "format: there are not enough arguments");
+            return qn_tfail(&ctx->site, "format: there are not enough arguments");
         *out = args->pos[index];
         return QN_OK;
     }
@@ -304,7 +305,7 @@ static enum qn_status field_value(struct qn_tctx *ctx, struct qn_tval *out, stru
             *out = args->named[i];
             return QN_OK;
         }
-    return QN_TFAIL(&ctx->site, "format: there is no argument '%.*s'", QN_STR_ARG(field));
+    return qn_tfail(&ctx->site, "format: there is no argument '%.*s'", QN_STR_ARG(field));
 }
 
 static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval format,
@@ -325,7 +326,7 @@ static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, st
         }
         const char *close = memchr(s.p + end, '}', s.n - end);
         if (s.p[end] == '}' || !close)
-            return QN_TFAIL(&ctx->site, "format: a single '%c'", s.p[end]);
+            return qn_tfail(&ctx->site, "format: a single '%c'", s.p[end]);
         struct qn_str field = qn_str_slice(s, end + 1, (size_t)(close - s.p)), spec = {"", 0};
         char conversion = '\0';
         const char *colon = field.n ? memchr(field.p, ':', field.n) : NULL;

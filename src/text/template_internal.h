@@ -12,15 +12,16 @@
 struct qn_tsite {
     struct qn_str source;
     struct qn_error *err;
-    size_t at;             // byte offset
-    uint32_t line, column; // from 1; set by qn_tsite_locate
+    size_t at; // byte offset
 };
-void qn_tsite_locate(struct qn_tsite *site);
-#define QN_TFAIL_AS(status, site, format, ...)                                                     \
-    (qn_tsite_locate(site), qn_fail_at((site)->err, (status), (site)->at,                          \
-                                       "chat template, line %u, column %u: " format, (site)->line, \
-                                       (site)->column, ##__VA_ARGS__))
-#define QN_TFAIL(site, format, ...) QN_TFAIL_AS(QN_E_TEMPLATE, site, format, ##__VA_ARGS__)
+/* Reports at site->at, with line and column before the message; returns `status`. */
+enum qn_status qn_tfail_as(struct qn_tsite *site, enum qn_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum qn_status qn_tfail(struct qn_tsite *site, const char *format, ...) // QN_E_TEMPLATE
+    __attribute__((format(printf, 2, 3)));
+enum qn_status qn_tfail_memory(struct qn_tsite *site); // QN_E_NO_MEMORY
+/* Keeps the frames of the recursion small: inlining would add up those of all kinds of nodes. */
+#define QN_TSEPARATE __attribute__((noinline)) static
 
 /* Text under construction, with its marked ranges. Lives on the C stack; free it on every path. */
 struct qn_tsink {
@@ -45,14 +46,14 @@ struct qn_tctx {
     struct qn_tsite site;
     struct qn_arena values;
     struct qn_template_limits limits;
-    uint64_t steps;  // left
-    uint32_t depth;  // of macro calls
-    uint32_t nest;   // of C recursion
+    uint64_t steps; // left
+    uint32_t depth; // of macro calls
+    uint32_t nest;  // of C recursion
     struct qn_tsink *out;
     struct qn_tscope *scope;
     enum qn_tflow flow;
     int64_t now;
-    char *tail;      // end of the last grown string, which may be extended in place
+    char *tail; // end of the last grown string, which may be extended in place
     uint8_t *tail_marks;
     size_t tail_room;
 };
@@ -77,8 +78,10 @@ bool qn_tstr_marked(struct qn_tval s, size_t at);
 struct qn_tval qn_tstr_slice(struct qn_tval s, size_t begin, size_t end);
 enum qn_status qn_tstr_concat(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
                               struct qn_tval b);
-enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s, int64_t n);
-enum qn_status qn_tstr_find(struct qn_tctx *ctx, size_t *out, struct qn_tval s, struct qn_str needle,
+enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s,
+                              int64_t n);
+enum qn_status qn_tstr_find(struct qn_tctx *ctx, size_t *out, struct qn_tval s,
+                            struct qn_str needle,
                             size_t from); // SIZE_MAX: none
 enum qn_status qn_tstr_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval s);
 enum qn_status qn_tstr_chars(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval s);
@@ -87,8 +90,15 @@ bool qn_tstr_is_space(uint32_t code_point);
 bool qn_tstr_is_newline(uint32_t code_point);
 enum { QN_TSTR_LEFT = 1, QN_TSTR_RIGHT = 2 };
 struct qn_tval qn_tstr_strip(struct qn_tval s, int sides, struct qn_tval chars);
-enum qn_tcase { QN_TCASE_UPPER, QN_TCASE_LOWER, QN_TCASE_TITLE, QN_TCASE_CAPITALIZE,
-                QN_TCASE_WORDS };
+enum qn_status qn_tstr_trim(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s, int sides,
+                            struct qn_tval chars);
+enum qn_tcase {
+    QN_TCASE_UPPER,
+    QN_TCASE_LOWER,
+    QN_TCASE_TITLE,
+    QN_TCASE_CAPITALIZE,
+    QN_TCASE_WORDS
+};
 enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s,
                             enum qn_tcase how);
 uint32_t qn_tstr_upper(uint32_t code_point);
@@ -105,12 +115,13 @@ enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, struct qn_tval v);
 enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, struct qn_tval a, struct qn_tval b);
 /* *out < 0, 0, > 0. Types that have no order fail. */
 enum qn_status qn_tval_compare(struct qn_tctx *ctx, int *out, struct qn_tval a, struct qn_tval b);
-enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval all, struct qn_tval v);
+enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval all,
+                                struct qn_tval v);
 enum qn_status qn_tval_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval v);
 /* What a for loop runs over: a copy, or the list itself when it cannot change meanwhile. */
 enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval v);
-bool qn_tval_as_int(int64_t *out, struct qn_tval v);   // int, bool
-bool qn_tval_as_float(double *out, struct qn_tval v);  // int, bool, float
+bool qn_tval_as_int(int64_t *out, struct qn_tval v);  // int, bool
+bool qn_tval_as_float(double *out, struct qn_tval v); // int, bool, float
 enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
                                  struct qn_json_value json, bool tainted);
 enum qn_status qn_tlist_new(struct qn_tctx *ctx, struct qn_tlist **out, uint32_t capacity);
@@ -125,7 +136,8 @@ enum qn_status qn_tdict_remove(struct qn_tctx *ctx, struct qn_tdict *dict, uint3
 enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict, struct qn_tval from);
 
 /* Text of values (template_print.c). */
-enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v, bool repr);
+enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
+                             bool repr);
 enum qn_status qn_tval_to_str(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval v);
 qn_tfunc_fn qn_tfilter_tojson, qn_tfilter_from_json;
 
@@ -148,7 +160,8 @@ enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out, struct 
 
 /* Evaluation (template_eval.c, template_exec.c). */
 enum qn_status qn_teval(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tnode *node);
-enum qn_status qn_teval_args(struct qn_tctx *ctx, struct qn_targs *out, const struct qn_tnode *chain);
+enum qn_status qn_teval_args(struct qn_tctx *ctx, struct qn_targs *out,
+                             const struct qn_tnode *chain);
 enum qn_status qn_teval_filter(struct qn_tctx *ctx, struct qn_tval *out,
                                const struct qn_tnode *filter, struct qn_tval input);
 enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval callee,
@@ -161,8 +174,8 @@ enum qn_status qn_tval_attr(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
                             struct qn_str name);
 enum qn_status qn_tval_item(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval object,
                             struct qn_tval key);
-enum qn_status qn_tbinary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top op, struct qn_tval a,
-                          struct qn_tval b);
+enum qn_status qn_tbinary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top op,
+                          struct qn_tval a, struct qn_tval b);
 enum qn_status qn_tcompare(struct qn_tctx *ctx, bool *out, enum qn_top op, struct qn_tval a,
                            struct qn_tval b);
 enum qn_status qn_texec(struct qn_tctx *ctx, const struct qn_tnode *body);

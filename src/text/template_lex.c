@@ -1,18 +1,57 @@
 /* Tokens of a template: data, tags, and the whitespace rules of trim_blocks and lstrip_blocks. */
+#include "base/format.h"
+#include "base/utf8.h"
 #include "text/template_internal.h"
 
-void qn_tsite_locate(struct qn_tsite *site) {
-    site->line = 1;
-    site->column = 1;
+struct text {
+    char p[320];
+    size_t n;
+};
+
+static void put_text(void *ud, const char *p, size_t n) {
+    struct text *text = ud;
+    n = qn_min_size(n, sizeof text->p - 1 - text->n);
+    memcpy(text->p + text->n, p, n);
+    text->n += n;
+}
+
+static enum qn_status report(struct qn_tsite *site, enum qn_status status, const char *format,
+                             va_list args) {
+    struct text text = {.n = 0};
+    uint32_t line = 1, column = 1;
     size_t end = qn_min_size(site->at, site->source.n);
     for (size_t i = 0; i < end; i++) {
         if (site->source.p[i] == '\n') {
-            site->line++;
-            site->column = 1;
+            line++;
+            column = 1;
         } else if (((unsigned char)site->source.p[i] & 0xc0) != 0x80) {
-            site->column++;
+            column++;
         }
     }
+    qn_vformat(put_text, &text, format, args);
+    text.p[qn_utf8_complete((struct qn_str){text.p, text.n})] = '\0';
+    return qn_fail_at(site->err, status, site->at, "chat template, line %u, column %u: %s", line,
+                      column, text.p);
+}
+
+enum qn_status qn_tfail_as(struct qn_tsite *site, enum qn_status status, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    status = report(site, status, format, args);
+    va_end(args);
+    return status;
+}
+
+enum qn_status qn_tfail(struct qn_tsite *site, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    enum qn_status status = report(site, QN_E_TEMPLATE, format, args);
+    va_end(args);
+    return status;
+}
+
+enum qn_status qn_tfail_memory(struct qn_tsite *site) {
+    return qn_fail(site->err, QN_E_NO_MEMORY, "in the chat template");
 }
 
 static bool starts(const struct qn_tlexer *lx, size_t at, const char *word) {
@@ -37,8 +76,8 @@ static size_t skip_space(const struct qn_tlexer *lx, size_t at) {
     return at;
 }
 
-/* The rules for the text before a tag: "-" strips it; "+" keeps it; else blanks between the start of
- * a line and a block tag go (lstrip_blocks). */
+/* The rules for the text before a tag: "-" strips it; "+" keeps it; else blanks between the start
+ * of a line and a block tag go (lstrip_blocks). */
 static struct qn_str strip_before(const struct qn_tlexer *lx, size_t begin, size_t end, char sign,
                                   bool variable) {
     struct qn_str text = qn_str_slice(lx->source, begin, end);
@@ -58,8 +97,8 @@ static struct qn_str strip_before(const struct qn_tlexer *lx, size_t begin, size
     return text;
 }
 
-/* The end of a tag at `at`: [+-]? then two characters; "-" eats following whitespace, and a plain end
- * of a block or comment one newline. Returns the position after it, or 0. */
+/* The end of a tag at `at`: [+-]? then two characters; "-" eats following whitespace, and a plain
+ * end of a block or comment one newline. Returns the position after it, or 0. */
 static size_t tag_end(const struct qn_tlexer *lx, size_t at, const char *close, bool variable) {
     char sign = char_at(lx, at);
     if (sign == '-' && starts(lx, at + 1, close))
@@ -110,7 +149,7 @@ static enum qn_status lex_raw(struct qn_tlexer *lx, struct qn_ttoken *out, size_
         return QN_OK;
     }
     lx->site->at = tag;
-    return QN_TFAIL(lx->site, "missing end of raw block");
+    return qn_tfail(lx->site, "missing end of raw block");
 }
 
 static enum qn_status skip_comment(struct qn_tlexer *lx, size_t tag) {
@@ -125,7 +164,7 @@ static enum qn_status skip_comment(struct qn_tlexer *lx, size_t tag) {
         }
     }
     lx->site->at = tag;
-    return QN_TFAIL(lx->site, "missing end of comment");
+    return qn_tfail(lx->site, "missing end of comment");
 }
 
 static enum qn_status lex_data(struct qn_tlexer *lx, struct qn_ttoken *out) {
@@ -244,7 +283,7 @@ static enum qn_status lex_string(struct qn_tlexer *lx, struct qn_ttoken *out) {
             return QN_OK;
         }
     }
-    return QN_TFAIL(lx->site, "a string is not closed");
+    return qn_tfail(lx->site, "a string is not closed");
 }
 
 static const struct {
@@ -252,14 +291,14 @@ static const struct {
     uint8_t kind;
 } operators[] = {
     // two characters first
-    {"//", QN_TTOK_FLOORDIV}, {"**", QN_TTOK_POW},    {"==", QN_TTOK_EQ},
-    {"!=", QN_TTOK_NE},       {">=", QN_TTOK_GE},     {"<=", QN_TTOK_LE},
-    {"+", QN_TTOK_ADD},       {"-", QN_TTOK_SUB},     {"/", QN_TTOK_DIV},
-    {"*", QN_TTOK_MUL},       {"%", QN_TTOK_MOD},     {"~", QN_TTOK_TILDE},
-    {"[", QN_TTOK_LBRACKET},  {"]", QN_TTOK_RBRACKET}, {"(", QN_TTOK_LPAREN},
-    {")", QN_TTOK_RPAREN},    {"{", QN_TTOK_LBRACE},  {"}", QN_TTOK_RBRACE},
-    {">", QN_TTOK_GT},        {"<", QN_TTOK_LT},      {"=", QN_TTOK_ASSIGN},
-    {".", QN_TTOK_DOT},       {":", QN_TTOK_COLON},   {"|", QN_TTOK_PIPE},
+    {"//", QN_TTOK_FLOORDIV}, {"**", QN_TTOK_POW},      {"==", QN_TTOK_EQ},
+    {"!=", QN_TTOK_NE},       {">=", QN_TTOK_GE},       {"<=", QN_TTOK_LE},
+    {"+", QN_TTOK_ADD},       {"-", QN_TTOK_SUB},       {"/", QN_TTOK_DIV},
+    {"*", QN_TTOK_MUL},       {"%", QN_TTOK_MOD},       {"~", QN_TTOK_TILDE},
+    {"[", QN_TTOK_LBRACKET},  {"]", QN_TTOK_RBRACKET},  {"(", QN_TTOK_LPAREN},
+    {")", QN_TTOK_RPAREN},    {"{", QN_TTOK_LBRACE},    {"}", QN_TTOK_RBRACE},
+    {">", QN_TTOK_GT},        {"<", QN_TTOK_LT},        {"=", QN_TTOK_ASSIGN},
+    {".", QN_TTOK_DOT},       {":", QN_TTOK_COLON},     {"|", QN_TTOK_PIPE},
     {",", QN_TTOK_COMMA},     {";", QN_TTOK_SEMICOLON},
 };
 
@@ -277,12 +316,12 @@ static enum qn_status lex_operator(struct qn_tlexer *lx, struct qn_ttoken *out) 
         if (out->kind == QN_TTOK_RBRACKET || out->kind == QN_TTOK_RPAREN ||
             out->kind == QN_TTOK_RBRACE) {
             if (lx->open == 0)
-                return QN_TFAIL(lx->site, "unexpected '%.*s'", QN_STR_ARG(out->text));
+                return qn_tfail(lx->site, "unexpected '%.*s'", QN_STR_ARG(out->text));
             lx->open--;
         }
         return QN_OK;
     }
-    return QN_TFAIL(lx->site, "unexpected character '%c'", lx->source.p[lx->at]);
+    return qn_tfail(lx->site, "unexpected character '%c'", lx->source.p[lx->at]);
 }
 
 enum qn_status qn_tlexer_next(struct qn_tlexer *lx, struct qn_ttoken *out) {

@@ -1,8 +1,8 @@
 /* Methods of lists, dicts, loops and cyclers. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                               \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+#define METHOD(name)                                                                          \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
                                const struct qn_tval *a, const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
@@ -11,7 +11,7 @@ static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tva
                                 int64_t otherwise, uint32_t n) {
     *out = otherwise;
     if (qn_tval_given(v) && !qn_tval_as_int(out, v))
-        return QN_TFAIL(&ctx->site, "an index is an integer, not %s", qn_tval_type(v));
+        return qn_tfail(&ctx->site, "an index is an integer, not %s", qn_tval_type(v));
     if (*out < 0 && *out >= -(int64_t)n)
         *out += n;
     return QN_OK;
@@ -54,7 +54,7 @@ METHOD(list_pop) {
     int64_t at;
     QN_TRY(index_arg(ctx, &at, a[0], -1, list->n));
     if (at < 0 || at >= list->n)
-        return QN_TFAIL(&ctx->site, "pop from an empty list or past its end");
+        return qn_tfail(&ctx->site, "pop from an empty list or past its end");
     QN_TRY(qn_tctx_spend(ctx, list->n / 16));
     *out = list->items[at];
     list->n--;
@@ -80,7 +80,7 @@ METHOD(list_index) {
     uint32_t at;
     QN_TRY(position(ctx, &at, self.as.list, a[0]));
     if (at == self.as.list->n)
-        return QN_TFAIL(&ctx->site, "the value is not in the list");
+        return qn_tfail(&ctx->site, "the value is not in the list");
     *out = qn_tval_int(at);
     return QN_OK;
 }
@@ -195,7 +195,7 @@ METHOD(dict_pop) {
     struct qn_tval *found;
     QN_TRY(qn_tdict_get(ctx, &found, dict, a[0]));
     if (!found && !qn_tval_given(a[1]))
-        return QN_TFAIL(&ctx->site, "pop: the key is not in the dict");
+        return qn_tfail(&ctx->site, "pop: the key is not in the dict");
     *out = found ? *found : a[1];
     for (uint32_t i = 0; found && i < dict->n; i++)
         if (&dict->entries[i].value == found)
@@ -229,7 +229,7 @@ METHOD(dict_clear) {
 METHOD(loop_cycle) {
     UNUSED(a);
     if (args->n_pos == 0)
-        return QN_TFAIL(&ctx->site, "cycle needs something to cycle through");
+        return qn_tfail(&ctx->site, "cycle needs something to cycle through");
     *out = args->pos[self.as.loop->at % args->n_pos];
     return QN_OK;
 }
@@ -271,11 +271,16 @@ METHOD(cycler_reset) {
 
 const struct qn_tfunc *qn_tmethod_by_name(struct qn_tval self, struct qn_str name) {
     static const struct qn_tfunc of_list[] = {
-        {"append", "object", 1, list_append}, {"clear", "", 0, list_clear},
-        {"copy", "", 0, list_copy},           {"extend", "iterable", 1, list_extend},
-        {"insert", "index object", 2, list_insert}, {"pop", "index", 0, list_pop},
-        {"remove", "value", 1, list_remove},  {"reverse", "", 0, list_reverse},
-        {"count", "value", 1, list_count},    {"index", "value", 1, list_index},
+        {"append", "object", 1, list_append},
+        {"clear", "", 0, list_clear},
+        {"copy", "", 0, list_copy},
+        {"extend", "iterable", 1, list_extend},
+        {"insert", "index object", 2, list_insert},
+        {"pop", "index", 0, list_pop},
+        {"remove", "value", 1, list_remove},
+        {"reverse", "", 0, list_reverse},
+        {"count", "value", 1, list_count},
+        {"index", "value", 1, list_index},
     };
     static const struct qn_tfunc of_dict[] = {
         {"get", "key default", 1, dict_get},
@@ -297,12 +302,19 @@ const struct qn_tfunc *qn_tmethod_by_name(struct qn_tval self, struct qn_str nam
         {"reset", "", 0, cycler_reset},
     };
     switch (self.kind) {
-    case QN_TVAL_STR: return qn_tmethod_str_by_name(name);
-    case QN_TVAL_LIST: return FIND(of_list, name);
-    case QN_TVAL_TUPLE: return qn_tfunc_find(of_list + 8, 2, name); // count and index
-    case QN_TVAL_DICT: return FIND(of_dict, name);
-    case QN_TVAL_LOOP: return FIND(of_loop, name);
-    case QN_TVAL_CYCLER: return FIND(of_cycler, name);
-    default: return NULL;
+    case QN_TVAL_STR:
+        return qn_tmethod_str_by_name(name);
+    case QN_TVAL_LIST:
+        return FIND(of_list, name);
+    case QN_TVAL_TUPLE:
+        return qn_tfunc_find(of_list + 8, 2, name); // count and index
+    case QN_TVAL_DICT:
+        return FIND(of_dict, name);
+    case QN_TVAL_LOOP:
+        return FIND(of_loop, name);
+    case QN_TVAL_CYCLER:
+        return FIND(of_cycler, name);
+    default:
+        return NULL;
     }
 }

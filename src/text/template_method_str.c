@@ -1,17 +1,17 @@
 /* Methods of strings, as Python's str has them. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                               \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+#define METHOD(name)                                                                          \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
                                const struct qn_tval *a, const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
 static enum qn_status need_str(struct qn_tctx *ctx, struct qn_tval v) {
     if (v.kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, v);
-    return v.kind == QN_TVAL_STR ? QN_OK
-                                 : QN_TFAIL(&ctx->site, "a string is needed, not %s",
-                                            qn_tval_type(v));
+    return v.kind == QN_TVAL_STR
+               ? QN_OK
+               : qn_tfail(&ctx->site, "a string is needed, not %s", qn_tval_type(v));
 }
 
 static enum qn_status need_int(struct qn_tctx *ctx, int64_t *out, struct qn_tval v,
@@ -19,16 +19,14 @@ static enum qn_status need_int(struct qn_tctx *ctx, int64_t *out, struct qn_tval
     *out = otherwise;
     if (!qn_tval_given(v) || v.kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
         return QN_OK;
-    return QN_TFAIL(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
+    return qn_tfail(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
 }
 
 static enum qn_status strip_sides(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
                                   struct qn_tval chars, int sides) {
     if (qn_tval_given(chars) && chars.kind != QN_TVAL_NONE)
         QN_TRY(need_str(ctx, chars));
-    uint64_t set = chars.kind == QN_TVAL_STR ? chars.n : 1;
-    *out = qn_tstr_strip(self, sides, chars);
-    return qn_tctx_spend(ctx, (self.n - out->n) * set / 64); // at most its length squared / 64
+    return qn_tstr_trim(ctx, out, self, sides, chars);
 }
 
 METHOD(str_strip) {
@@ -167,7 +165,7 @@ static enum qn_status split_any(struct qn_tctx *ctx, struct qn_tval *out, struct
         return right ? rsplit_space(ctx, list, self, max) : split_space(ctx, list, self, max);
     QN_TRY(need_str(ctx, a[0]));
     if (a[0].n == 0)
-        return QN_TFAIL(&ctx->site, "split: the separator is empty");
+        return qn_tfail(&ctx->site, "split: the separator is empty");
     return right ? rsplit_at(ctx, list, self, qn_tval_text(a[0]), max)
                  : split_at(ctx, list, self, qn_tval_text(a[0]), max);
 }
@@ -213,7 +211,7 @@ static enum qn_status partition(struct qn_tctx *ctx, struct qn_tval *out, struct
     size_t at;
     QN_TRY(need_str(ctx, sep));
     if (sep.n == 0)
-        return QN_TFAIL(&ctx->site, "partition: the separator is empty");
+        return qn_tfail(&ctx->site, "partition: the separator is empty");
     QN_TRY(right ? find_last(ctx, &at, self, qn_tval_text(sep), self.n)
                  : qn_tstr_find(ctx, &at, self, qn_tval_text(sep), 0));
     bool found = at != SIZE_MAX;
@@ -331,11 +329,11 @@ METHOD(str_rfind) {
 }
 METHOD(str_index) {
     QN_TRY(str_find(ctx, out, self, a, args));
-    return out->as.i >= 0 ? QN_OK : QN_TFAIL(&ctx->site, "index: the substring is not there");
+    return out->as.i >= 0 ? QN_OK : qn_tfail(&ctx->site, "index: the substring is not there");
 }
 METHOD(str_rindex) {
     QN_TRY(str_rfind(ctx, out, self, a, args));
-    return out->as.i >= 0 ? QN_OK : QN_TFAIL(&ctx->site, "rindex: the substring is not there");
+    return out->as.i >= 0 ? QN_OK : qn_tfail(&ctx->site, "rindex: the substring is not there");
 }
 
 METHOD(str_count) {

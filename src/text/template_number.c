@@ -246,7 +246,7 @@ static enum qn_status power_i64(struct qn_tctx *ctx, struct qn_tval *out, int64_
         if (__builtin_mul_overflow(a, a, &a))
             break;
     }
-    return QN_TFAIL(&ctx->site, "integer overflow in **");
+    return qn_tfail(&ctx->site, "integer overflow in **");
 }
 
 static enum qn_status power_f64(struct qn_tctx *ctx, struct qn_tval *out, double a, double b) {
@@ -255,30 +255,38 @@ static enum qn_status power_f64(struct qn_tctx *ctx, struct qn_tval *out, double
         result = __builtin_sqrt(a);
     } else if (b == floor_f64(b) && b > -2048 && b < 2048) {
         if (a == 0 && b < 0)
-            return QN_TFAIL(&ctx->site, "division by zero");
+            return qn_tfail(&ctx->site, "division by zero");
         for (int n = (int)(b < 0 ? -b : b); n; n >>= 1, a *= a)
             if (n & 1)
                 result *= a;
         if (b < 0)
             result = 1 / result;
     } else {
-        return QN_TFAIL(&ctx->site, "** with this exponent is not supported");
+        return qn_tfail(&ctx->site, "** with this exponent is not supported");
     }
     *out = qn_tval_float(result);
     return QN_OK;
 }
 
-static enum qn_status binary_i64(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top op, int64_t a,
-                                 int64_t b) {
+static enum qn_status binary_i64(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top op,
+                                 int64_t a, int64_t b) {
     int64_t r = 0;
     bool overflow = false;
     if ((op == QN_TOP_DIV || op == QN_TOP_FLOORDIV || op == QN_TOP_MOD) && b == 0)
-        return QN_TFAIL(&ctx->site, "division by zero");
+        return qn_tfail(&ctx->site, "division by zero");
     switch (op) {
-    case QN_TOP_ADD: overflow = __builtin_add_overflow(a, b, &r); break;
-    case QN_TOP_SUB: overflow = __builtin_sub_overflow(a, b, &r); break;
-    case QN_TOP_MUL: overflow = __builtin_mul_overflow(a, b, &r); break;
-    case QN_TOP_DIV: *out = qn_tval_float((double)a / (double)b); return QN_OK;
+    case QN_TOP_ADD:
+        overflow = __builtin_add_overflow(a, b, &r);
+        break;
+    case QN_TOP_SUB:
+        overflow = __builtin_sub_overflow(a, b, &r);
+        break;
+    case QN_TOP_MUL:
+        overflow = __builtin_mul_overflow(a, b, &r);
+        break;
+    case QN_TOP_DIV:
+        *out = qn_tval_float((double)a / (double)b);
+        return QN_OK;
     case QN_TOP_FLOORDIV: // the sign of the divisor, unlike C
         if (b == -1)
             overflow = __builtin_sub_overflow((int64_t)0, a, &r);
@@ -294,7 +302,7 @@ static enum qn_status binary_i64(struct qn_tctx *ctx, struct qn_tval *out, enum 
         return b < 0 ? power_f64(ctx, out, (double)a, (double)b) : power_i64(ctx, out, a, b);
     }
     if (overflow)
-        return QN_TFAIL(&ctx->site, "integer overflow");
+        return qn_tfail(&ctx->site, "integer overflow");
     *out = qn_tval_int(r);
     return QN_OK;
 }
@@ -309,15 +317,28 @@ enum qn_status qn_tnum_binary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_
     (void)qn_tval_as_float(&x, a);
     (void)qn_tval_as_float(&y, b);
     if ((op == QN_TOP_DIV || op == QN_TOP_FLOORDIV || op == QN_TOP_MOD) && y == 0)
-        return QN_TFAIL(&ctx->site, "division by zero");
+        return qn_tfail(&ctx->site, "division by zero");
     switch (op) {
-    case QN_TOP_ADD: r = x + y; break;
-    case QN_TOP_SUB: r = x - y; break;
-    case QN_TOP_MUL: r = x * y; break;
-    case QN_TOP_DIV: r = x / y; break;
-    case QN_TOP_FLOORDIV: r = floor_f64(x / y); break;
-    case QN_TOP_MOD: r = x - y * floor_f64(x / y); break;
-    default: return power_f64(ctx, out, x, y);
+    case QN_TOP_ADD:
+        r = x + y;
+        break;
+    case QN_TOP_SUB:
+        r = x - y;
+        break;
+    case QN_TOP_MUL:
+        r = x * y;
+        break;
+    case QN_TOP_DIV:
+        r = x / y;
+        break;
+    case QN_TOP_FLOORDIV:
+        r = floor_f64(x / y);
+        break;
+    case QN_TOP_MOD:
+        r = x - y * floor_f64(x / y);
+        break;
+    default:
+        return power_f64(ctx, out, x, y);
     }
     *out = qn_tval_float(r);
     return QN_OK;

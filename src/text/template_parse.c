@@ -8,7 +8,7 @@ enum { PARSE_DEPTH = 100 }; // of nested expressions and statements together
 enum qn_status qn_tparse_enter(struct qn_tparser *p) {
     p->site->at = p->now.at;
     if (++p->depth > PARSE_DEPTH)
-        return QN_TFAIL_AS(QN_E_LIMIT, p->site, "nested more than %d deep", PARSE_DEPTH);
+        return qn_tfail_as(p->site, QN_E_LIMIT, "nested more than %d deep", PARSE_DEPTH);
     return QN_OK;
 }
 
@@ -21,12 +21,12 @@ enum qn_status qn_tparse_fail(struct qn_tparser *p, const char *expected) {
     p->site->at = p->now.at;
     switch (p->now.kind) {
     case QN_TTOK_END:
-        return QN_TFAIL(p->site, "expected %s, got the end of the template", expected);
+        return qn_tfail(p->site, "expected %s, got the end of the template", expected);
     case QN_TTOK_BLOCK_END:
     case QN_TTOK_VAR_END:
-        return QN_TFAIL(p->site, "expected %s, got the end of the tag", expected);
+        return qn_tfail(p->site, "expected %s, got the end of the tag", expected);
     default:
-        return QN_TFAIL(p->site, "expected %s, got '%.*s'", expected, QN_STR_ARG(p->now.text));
+        return qn_tfail(p->site, "expected %s, got '%.*s'", expected, QN_STR_ARG(p->now.text));
     }
 }
 
@@ -42,10 +42,11 @@ bool qn_tparse_at_name(const struct qn_tparser *p, const char *name) {
     return token_is(&p->now, name);
 }
 
-enum qn_status qn_tparse_node(struct qn_tparser *p, struct qn_tnode **out, enum qn_tnode_kind kind) {
+enum qn_status qn_tparse_node(struct qn_tparser *p, struct qn_tnode **out,
+                              enum qn_tnode_kind kind) {
     struct qn_tnode *node = QN_ARENA_NEW(p->arena, struct qn_tnode, 1);
     if (!node)
-        return qn_fail(p->site->err, QN_E_NO_MEMORY, "while parsing the chat template");
+        return qn_tfail_memory(p->site);
     node->kind = (uint8_t)kind;
     node->at = p->now.at;
     *out = node;
@@ -120,7 +121,7 @@ static enum qn_status parse_string(struct qn_tparser *p, struct qn_tnode **out) 
         } else {
             char *joined = QN_ARENA_NEW(p->arena, char, total + s.n);
             if (!joined)
-                return qn_fail(p->site->err, QN_E_NO_MEMORY, "while parsing the chat template");
+                return qn_tfail_memory(p->site);
             if (total)
                 memcpy(joined, text, total);
             text = joined;
@@ -148,12 +149,12 @@ static enum qn_status parse_number(struct qn_tparser *p, struct qn_tnode **out) 
     if (p->now.kind == QN_TTOK_INT) {
         int64_t i;
         if (!qn_tnum_parse_i64(&i, p->now.text, 0))
-            return QN_TFAIL(p->site, "the integer %.*s is too big", QN_STR_ARG(p->now.text));
+            return qn_tfail(p->site, "the integer %.*s is too big", QN_STR_ARG(p->now.text));
         value = qn_tval_int(i);
     } else {
         double f;
         if (!qn_tnum_parse_f64(&f, p->now.text))
-            return QN_TFAIL(p->site, "the number %.*s cannot be read", QN_STR_ARG(p->now.text));
+            return qn_tfail(p->site, "the number %.*s cannot be read", QN_STR_ARG(p->now.text));
         value = qn_tval_float(f);
     }
     QN_TRY(new_const(p, out, value));
@@ -240,9 +241,10 @@ static enum qn_status parse_args(struct qn_tparser *p, struct qn_tnode **out) {
             (!star && !star2 && !keyword && seen))
             return qn_tparse_fail(p, "arguments in order");
         if (keyword || star || star2) {
-            QN_TRY(qn_tparse_node(p, tail, keyword ? QN_TNODE_KEYWORD
-                                           : star  ? QN_TNODE_STAR
-                                                   : QN_TNODE_STAR2));
+            QN_TRY(qn_tparse_node(p, tail,
+                                  keyword ? QN_TNODE_KEYWORD
+                                  : star  ? QN_TNODE_STAR
+                                          : QN_TNODE_STAR2));
             (*tail)->name = p->now.text;
             seen |= keyword ? 1 : star ? 2 : 4;
             QN_TRY(qn_tparse_advance(p));
@@ -411,20 +413,47 @@ enum { LEVEL_COMPARE, LEVEL_SUM, LEVEL_CONCAT, LEVEL_PRODUCT, LEVEL_POW, LEVEL_U
 
 static int operator_level(const struct qn_tparser *p, uint8_t *op) {
     switch (p->now.kind) {
-    case QN_TTOK_EQ: *op = QN_TOP_EQ; return LEVEL_COMPARE;
-    case QN_TTOK_NE: *op = QN_TOP_NE; return LEVEL_COMPARE;
-    case QN_TTOK_LT: *op = QN_TOP_LT; return LEVEL_COMPARE;
-    case QN_TTOK_LE: *op = QN_TOP_LE; return LEVEL_COMPARE;
-    case QN_TTOK_GT: *op = QN_TOP_GT; return LEVEL_COMPARE;
-    case QN_TTOK_GE: *op = QN_TOP_GE; return LEVEL_COMPARE;
-    case QN_TTOK_ADD: *op = QN_TOP_ADD; return LEVEL_SUM;
-    case QN_TTOK_SUB: *op = QN_TOP_SUB; return LEVEL_SUM;
-    case QN_TTOK_TILDE: return LEVEL_CONCAT;
-    case QN_TTOK_MUL: *op = QN_TOP_MUL; return LEVEL_PRODUCT;
-    case QN_TTOK_DIV: *op = QN_TOP_DIV; return LEVEL_PRODUCT;
-    case QN_TTOK_FLOORDIV: *op = QN_TOP_FLOORDIV; return LEVEL_PRODUCT;
-    case QN_TTOK_MOD: *op = QN_TOP_MOD; return LEVEL_PRODUCT;
-    case QN_TTOK_POW: *op = QN_TOP_POW; return LEVEL_POW;
+    case QN_TTOK_EQ:
+        *op = QN_TOP_EQ;
+        return LEVEL_COMPARE;
+    case QN_TTOK_NE:
+        *op = QN_TOP_NE;
+        return LEVEL_COMPARE;
+    case QN_TTOK_LT:
+        *op = QN_TOP_LT;
+        return LEVEL_COMPARE;
+    case QN_TTOK_LE:
+        *op = QN_TOP_LE;
+        return LEVEL_COMPARE;
+    case QN_TTOK_GT:
+        *op = QN_TOP_GT;
+        return LEVEL_COMPARE;
+    case QN_TTOK_GE:
+        *op = QN_TOP_GE;
+        return LEVEL_COMPARE;
+    case QN_TTOK_ADD:
+        *op = QN_TOP_ADD;
+        return LEVEL_SUM;
+    case QN_TTOK_SUB:
+        *op = QN_TOP_SUB;
+        return LEVEL_SUM;
+    case QN_TTOK_TILDE:
+        return LEVEL_CONCAT;
+    case QN_TTOK_MUL:
+        *op = QN_TOP_MUL;
+        return LEVEL_PRODUCT;
+    case QN_TTOK_DIV:
+        *op = QN_TOP_DIV;
+        return LEVEL_PRODUCT;
+    case QN_TTOK_FLOORDIV:
+        *op = QN_TOP_FLOORDIV;
+        return LEVEL_PRODUCT;
+    case QN_TTOK_MOD:
+        *op = QN_TOP_MOD;
+        return LEVEL_PRODUCT;
+    case QN_TTOK_POW:
+        *op = QN_TOP_POW;
+        return LEVEL_POW;
     case QN_TTOK_NAME:
         if (qn_tparse_at_name(p, "in")) {
             *op = QN_TOP_IN;
@@ -449,9 +478,10 @@ static enum qn_status parse_level(struct qn_tparser *p, struct qn_tnode **out, i
     if (operator_level(p, &op) != level)
         return QN_OK;
     struct qn_tnode *chain;
-    QN_TRY(qn_tparse_node(p, &chain, level == LEVEL_COMPARE  ? QN_TNODE_COMPARE
-                                     : level == LEVEL_CONCAT ? QN_TNODE_CONCAT
-                                                             : QN_TNODE_MATH));
+    QN_TRY(qn_tparse_node(p, &chain,
+                          level == LEVEL_COMPARE  ? QN_TNODE_COMPARE
+                          : level == LEVEL_CONCAT ? QN_TNODE_CONCAT
+                                                  : QN_TNODE_MATH));
     chain->a = *out;
     *out = chain;
     struct qn_tnode **tail = level == LEVEL_CONCAT ? &chain->a->next : &chain->b;
@@ -577,7 +607,7 @@ static enum qn_status check_target(struct qn_tparser *p, const struct qn_tnode *
               (node->kind == QN_TNODE_TUPLE && depth < PARSE_DEPTH);
     if (!ok) {
         p->site->at = node->at;
-        return QN_TFAIL(p->site, "this cannot be assigned to");
+        return qn_tfail(p->site, "this cannot be assigned to");
     }
     if (node->kind == QN_TNODE_TUPLE)
         for (const struct qn_tnode *item = node->a; item; item = item->next)

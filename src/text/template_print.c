@@ -37,7 +37,7 @@ static size_t repr_char(char out[12], uint32_t cp, char quote) {
     }
     if (is_printable(cp))
         return 0;
-    return cp < 0x100    ? put_hex(out, 'x', cp, 2)
+    return cp < 0x100     ? put_hex(out, 'x', cp, 2)
            : cp < 0x10000 ? put_hex(out, 'u', cp, 4)
                           : put_hex(out, 'U', cp, 8);
 }
@@ -58,7 +58,8 @@ static size_t json_char(char out[12], uint32_t cp, bool ascii) {
     return n + put_hex(out + n, 'u', 0xdc00 | (cp & 0x3ff), 4);
 }
 
-/* A quoted string: mode 'r' repr, 'j' JSON, 'a' JSON in ASCII. Escapes keep the mark of their byte. */
+/* A quoted string: mode 'r' repr, 'j' JSON, 'a' JSON in ASCII. Escapes keep the mark of their byte.
+ */
 static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
                                  char mode) {
     struct qn_str text = qn_tval_text(s);
@@ -75,7 +76,8 @@ static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink, str
             n = qn_tstr_char(text, at, &cp);
         if (cp == QN_UTF8_INVALID)
             cp = 0xfffd;
-        n_escaped = mode == 'r' ? repr_char(escaped, cp, quote) : json_char(escaped, cp, mode == 'a');
+        n_escaped =
+            mode == 'r' ? repr_char(escaped, cp, quote) : json_char(escaped, cp, mode == 'a');
         if (n_escaped) {
             QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, done, at)));
             QN_TRY(qn_tsink_put(ctx, sink, escaped, n_escaped, qn_tstr_marked(s, at)));
@@ -99,7 +101,8 @@ static enum qn_status print_items(struct qn_tctx *ctx, struct qn_tsink *sink, st
     return qn_tsink_cstr(ctx, sink, tuple ? list->n == 1 ? ",)" : ")" : "]");
 }
 
-static enum qn_status print_dict(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tdict *dict) {
+static enum qn_status print_dict(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                 struct qn_tdict *dict) {
     QN_TRY(qn_tsink_cstr(ctx, sink, "{"));
     for (uint32_t i = 0; i < dict->n; i++) {
         if (i)
@@ -111,23 +114,37 @@ static enum qn_status print_dict(struct qn_tctx *ctx, struct qn_tsink *sink, str
     return qn_tsink_cstr(ctx, sink, "}");
 }
 
+/* Apart, so that its buffer is not part of every level of a nested list. */
+QN_TSEPARATE enum qn_status print_number(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                         struct qn_tval v) {
+    char text[QN_TNUM_TEXT];
+    size_t n = v.kind == QN_TVAL_INT ? qn_tnum_i64(text, v.as.i) : qn_tnum_repr(text, v.as.f);
+    return qn_tsink_put(ctx, sink, text, n, false);
+}
+
 enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
                              bool repr) {
-    char text[QN_TNUM_TEXT];
     QN_TRY(qn_tctx_spend(ctx, 1));
     switch (v.kind) {
-    case QN_TVAL_UNDEFINED: return repr ? qn_tsink_cstr(ctx, sink, "Undefined") : QN_OK;
-    case QN_TVAL_NONE: return qn_tsink_cstr(ctx, sink, "None");
-    case QN_TVAL_BOOL: return qn_tsink_cstr(ctx, sink, v.as.b ? "True" : "False");
-    case QN_TVAL_INT: return qn_tsink_put(ctx, sink, text, qn_tnum_i64(text, v.as.i), false);
-    case QN_TVAL_FLOAT: return qn_tsink_put(ctx, sink, text, qn_tnum_repr(text, v.as.f), false);
-    case QN_TVAL_BIGINT: return qn_tsink_put(ctx, sink, v.as.p, v.n, false);
-    case QN_TVAL_STR: return repr ? put_quoted(ctx, sink, v, 'r') : qn_tsink_str(ctx, sink, v);
+    case QN_TVAL_UNDEFINED:
+        return repr ? qn_tsink_cstr(ctx, sink, "Undefined") : QN_OK;
+    case QN_TVAL_NONE:
+        return qn_tsink_cstr(ctx, sink, "None");
+    case QN_TVAL_BOOL:
+        return qn_tsink_cstr(ctx, sink, v.as.b ? "True" : "False");
+    case QN_TVAL_INT:
+    case QN_TVAL_FLOAT:
+        return print_number(ctx, sink, v);
+    case QN_TVAL_BIGINT:
+        return qn_tsink_put(ctx, sink, v.as.p, v.n, false);
+    case QN_TVAL_STR:
+        return repr ? put_quoted(ctx, sink, v, 'r') : qn_tsink_str(ctx, sink, v);
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
     case QN_TVAL_DICT:
         QN_TRY(qn_tctx_enter(ctx));
-        QN_TRY(v.kind == QN_TVAL_DICT ? print_dict(ctx, sink, v.as.dict) : print_items(ctx, sink, v));
+        QN_TRY(v.kind == QN_TVAL_DICT ? print_dict(ctx, sink, v.as.dict)
+                                      : print_items(ctx, sink, v));
         ctx->nest--;
         return QN_OK;
     case QN_TVAL_NAMESPACE:
@@ -178,9 +195,12 @@ static enum qn_status dump_line(struct qn_tctx *ctx, struct qn_tsink *sink, cons
 static enum qn_status dump_scalar(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
                                   const struct dump *d) {
     switch (v.kind) {
-    case QN_TVAL_STR: return put_quoted(ctx, sink, v, d->ascii ? 'a' : 'j');
-    case QN_TVAL_NONE: return qn_tsink_cstr(ctx, sink, "null");
-    case QN_TVAL_BOOL: return qn_tsink_cstr(ctx, sink, v.as.b ? "true" : "false");
+    case QN_TVAL_STR:
+        return put_quoted(ctx, sink, v, d->ascii ? 'a' : 'j');
+    case QN_TVAL_NONE:
+        return qn_tsink_cstr(ctx, sink, "null");
+    case QN_TVAL_BOOL:
+        return qn_tsink_cstr(ctx, sink, v.as.b ? "true" : "false");
     case QN_TVAL_FLOAT:
         if (v.as.f != v.as.f)
             return qn_tsink_cstr(ctx, sink, "NaN");
@@ -188,9 +208,12 @@ static enum qn_status dump_scalar(struct qn_tctx *ctx, struct qn_tsink *sink, st
             return qn_tsink_cstr(ctx, sink, v.as.f > 0 ? "Infinity" : "-Infinity");
         return qn_tval_print(ctx, sink, v, true);
     case QN_TVAL_INT:
-    case QN_TVAL_BIGINT: return qn_tval_print(ctx, sink, v, true);
-    case QN_TVAL_UNDEFINED: return qn_tval_fail_undefined(ctx, v);
-    default: return QN_TFAIL(&ctx->site, "%s cannot be written as JSON", qn_tval_type(v));
+    case QN_TVAL_BIGINT:
+        return qn_tval_print(ctx, sink, v, true);
+    case QN_TVAL_UNDEFINED:
+        return qn_tval_fail_undefined(ctx, v);
+    default:
+        return qn_tfail(&ctx->site, "%s cannot be written as JSON", qn_tval_type(v));
     }
 }
 
@@ -199,7 +222,7 @@ static enum qn_status dump_key(struct qn_tctx *ctx, struct qn_tsink *sink, struc
     if (key.kind == QN_TVAL_STR)
         return dump_scalar(ctx, sink, key, d);
     if (key.kind == QN_TVAL_TUPLE)
-        return QN_TFAIL(&ctx->site, "a tuple cannot be a key in JSON");
+        return qn_tfail(&ctx->site, "a tuple cannot be a key in JSON");
     QN_TRY(qn_tsink_cstr(ctx, sink, "\""));
     QN_TRY(dump_scalar(ctx, sink, key, d));
     return qn_tsink_cstr(ctx, sink, "\"");
@@ -214,7 +237,8 @@ static enum qn_status sorted_entries(struct qn_tctx *ctx, uint32_t **out, struct
         uint32_t at = i;
         for (; at > 0; at--) {
             int c;
-            QN_TRY(qn_tval_compare(ctx, &c, dict->entries[order[at - 1]].key, dict->entries[i].key));
+            QN_TRY(
+                qn_tval_compare(ctx, &c, dict->entries[order[at - 1]].key, dict->entries[i].key));
             if (c <= 0)
                 break;
             order[at] = order[at - 1];
@@ -270,7 +294,7 @@ enum qn_status qn_tfilter_tojson(struct qn_tctx *ctx, struct qn_tval *out, struc
         d.indent = a[1];
     } else if (qn_tval_as_int(&width, a[1])) {
         if (width > 64)
-            return QN_TFAIL(&ctx->site, "an indent of more than 64 is not supported");
+            return qn_tfail(&ctx->site, "an indent of more than 64 is not supported");
         QN_TRY(qn_tstr_repeat(ctx, &d.indent, qn_tval_str(QN_STR(" ")), width));
     }
     if (qn_tval_given(d.indent))
@@ -279,7 +303,7 @@ enum qn_status qn_tfilter_tojson(struct qn_tctx *ctx, struct qn_tval *out, struc
         d.comma = a[2].as.list->items[0];
         d.colon = a[2].as.list->items[1];
         if (!qn_tval_is_str(d.comma) || !qn_tval_is_str(d.colon))
-            return QN_TFAIL(&ctx->site, "separators are two strings");
+            return qn_tfail(&ctx->site, "separators are two strings");
     }
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
@@ -299,12 +323,15 @@ enum qn_status qn_tfilter_from_json(struct qn_tctx *ctx, struct qn_tval *out, st
     (void)a;
     (void)args;
     if (!qn_tval_is_str(self))
-        return QN_TFAIL(&ctx->site, "from_json needs a string, not %s", qn_tval_type(self));
+        return qn_tfail(&ctx->site, "from_json needs a string, not %s", qn_tval_type(self));
     // the reader allocates 16 bytes per node and needs at least one byte of text for each
     if (self.n > ctx->limits.memory / 16 ||
         ctx->values.used > ctx->limits.memory - (size_t)self.n * 16)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "the JSON text is too long");
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the JSON text is too long");
     QN_TRY(qn_tctx_spend(ctx, self.n / 16));
-    QN_TRY(qn_json_parse(&json, &ctx->values, qn_tval_text(self), ctx->site.err));
-    return qn_tval_from_json(ctx, out, qn_json_root(&json), self.taint != NULL);
+    enum qn_status status = qn_json_parse(&json, &ctx->values, qn_tval_text(self), NULL);
+    if (status != QN_OK)
+        return status == QN_E_NO_MEMORY ? qn_tfail_memory(&ctx->site)
+                                        : qn_tfail(&ctx->site, "from_json: not valid JSON");
+    return qn_tval_from_json(ctx, out, qn_json_root(&json), self.as.taint != NULL);
 }

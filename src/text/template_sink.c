@@ -7,17 +7,17 @@ enum qn_status qn_tctx_alloc(struct qn_tctx *ctx, void **out, size_t count, size
     size_t n;
     if (!qn_mul_size(&n, count, size) || n > ctx->limits.memory ||
         ctx->values.used > ctx->limits.memory - n)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "its values need more than %zu bytes",
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "its values need more than %zu bytes",
                            ctx->limits.memory);
     *out = qn_arena_alloc(&ctx->values, count, size);
     if (!*out)
-        return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
+        return qn_tfail_memory(&ctx->site);
     return QN_OK;
 }
 
 enum qn_status qn_tctx_spend(struct qn_tctx *ctx, uint64_t steps) {
     if (steps > ctx->steps)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "it needs more than %u steps",
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "it needs more than %u steps",
                            ctx->limits.steps);
     ctx->steps -= steps;
     return QN_OK;
@@ -25,7 +25,7 @@ enum qn_status qn_tctx_spend(struct qn_tctx *ctx, uint64_t steps) {
 
 enum qn_status qn_tctx_enter(struct qn_tctx *ctx) {
     if (ctx->nest >= ctx->limits.depth * 8)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "nested too deep");
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "nested too deep");
     ctx->nest++;
     return QN_OK;
 }
@@ -46,7 +46,7 @@ enum qn_status qn_tsink_put(struct qn_tctx *ctx, struct qn_tsink *sink, const ch
         return QN_OK;
     size_t begin = sink->bytes.n;
     if (begin > ctx->limits.output || n > ctx->limits.output - begin)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "the text has more than %zu bytes",
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the text has more than %zu bytes",
                            ctx->limits.output);
     qn_buf_append(&sink->bytes, p, n);
     if (tainted) {
@@ -61,7 +61,7 @@ enum qn_status qn_tsink_put(struct qn_tctx *ctx, struct qn_tsink *sink, const ch
         }
     }
     if (sink->bytes.failed || sink->spans.failed)
-        return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
+        return qn_tfail_memory(&ctx->site);
     return QN_OK;
 }
 
@@ -70,12 +70,12 @@ enum qn_status qn_tsink_cstr(struct qn_tctx *ctx, struct qn_tsink *sink, const c
 }
 
 enum qn_status qn_tsink_str(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s) {
-    if (s.taint == NULL || s.taint == qn_taint_all)
-        return qn_tsink_put(ctx, sink, s.as.p, s.n, s.taint != NULL);
+    if (s.as.taint == NULL || s.as.taint == qn_taint_all)
+        return qn_tsink_put(ctx, sink, s.as.p, s.n, s.as.taint != NULL);
     for (size_t at = 0; at < s.n;) {
-        const uint8_t *other = memchr(s.taint + at, !s.taint[at], s.n - at);
-        size_t end = other ? (size_t)(other - s.taint) : s.n;
-        QN_TRY(qn_tsink_put(ctx, sink, s.as.p + at, end - at, s.taint[at]));
+        const uint8_t *other = memchr(s.as.taint + at, !s.as.taint[at], s.n - at);
+        size_t end = other ? (size_t)(other - s.as.taint) : s.n;
+        QN_TRY(qn_tsink_put(ctx, sink, s.as.p + at, end - at, s.as.taint[at]));
         at = end;
     }
     return QN_OK;
@@ -91,12 +91,12 @@ static enum qn_status take(struct qn_tctx *ctx, struct qn_tval *out, const struc
         memcpy(text, sink->bytes.p, n);
     *out = qn_tval_str((struct qn_str){text, n});
     if (n_spans == 1 && spans[0].begin == 0 && spans[0].end == n) {
-        out->taint = qn_taint_all;
+        out->as.taint = qn_taint_all;
     } else if (n_spans) {
         QN_TRY(qn_tctx_alloc(ctx, &marks, n, 1));
         for (size_t i = 0; i < n_spans; i++)
             memset((uint8_t *)marks + spans[i].begin, 1, spans[i].end - spans[i].begin);
-        out->taint = marks;
+        out->as.taint = marks;
     }
     return QN_OK;
 }

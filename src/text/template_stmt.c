@@ -225,10 +225,10 @@ static enum qn_status parse_statement(struct qn_tparser *p, struct qn_tnode **ou
     }
     p->site->at = p->now.at;
     if (at_any(p, refused))
-        return QN_TFAIL(p->site, "'%.*s' is not supported in chat templates",
+        return qn_tfail(p->site, "'%.*s' is not supported in chat templates",
                         QN_STR_ARG(p->now.text));
     if (p->now.kind == QN_TTOK_NAME)
-        return QN_TFAIL(p->site, "unknown tag '%.*s'", QN_STR_ARG(p->now.text));
+        return qn_tfail(p->site, "unknown tag '%.*s'", QN_STR_ARG(p->now.text));
     return qn_tparse_fail(p, "the name of a tag");
 }
 
@@ -267,7 +267,7 @@ enum qn_status qn_tparse_statements(struct qn_tparser *p, struct qn_tnode **out,
                 const char *end = ends[0];
                 for (; *ends; ends++)
                     end = *ends;
-                return QN_TFAIL(p->site, "the block that begins here has no '%s'", end);
+                return qn_tfail(p->site, "the block that begins here has no '%s'", end);
             }
             p->depth--;
             return QN_OK;
@@ -306,7 +306,7 @@ enum qn_status qn_template_parse(struct qn_template **out, struct qn_arena *aren
         return qn_fail(err, QN_E_LIMIT, "the chat template has more than %d bytes", SOURCE_MAX);
     struct qn_template *t = QN_ARENA_NEW(arena, struct qn_template, 1);
     if (!t || normalise(&t->source, arena, source) != QN_OK)
-        return qn_fail(err, QN_E_NO_MEMORY, "while parsing the chat template");
+        return qn_fail(err, QN_E_NO_MEMORY, "in the chat template");
     struct qn_tsite site = {.source = t->source, .err = err};
     struct qn_tparser p = {
         .site = &site,

@@ -3,23 +3,23 @@
 #include "text/template_internal.h"
 
 bool qn_tstr_marked(struct qn_tval s, size_t at) {
-    return s.taint && (s.taint == qn_taint_all || s.taint[at]);
+    return s.as.taint && (s.as.taint == qn_taint_all || s.as.taint[at]);
 }
 
 struct qn_tval qn_tstr_slice(struct qn_tval s, size_t begin, size_t end) {
     struct qn_tval part = s;
     part.as.p = s.as.p + begin;
     part.n = (uint32_t)(end - begin);
-    if (s.taint && s.taint != qn_taint_all)
-        part.taint = s.taint + begin;
+    if (s.as.taint && s.as.taint != qn_taint_all)
+        part.as.taint = s.as.taint + begin;
     return part;
 }
 
 static void copy_marks(uint8_t *to, struct qn_tval s) {
-    if (s.taint && s.taint != qn_taint_all && s.n)
-        memcpy(to, s.taint, s.n);
+    if (s.as.taint && s.as.taint != qn_taint_all && s.n)
+        memcpy(to, s.as.taint, s.n);
     else
-        memset(to, s.taint != NULL, s.n);
+        memset(to, s.as.taint != NULL, s.n);
 }
 
 /* Concatenation. A string that was itself made here and is the latest one grows in place, so that
@@ -34,10 +34,11 @@ enum qn_status qn_tstr_concat(struct qn_tctx *ctx, struct qn_tval *out, struct q
     }
     QN_TRY(qn_tctx_spend(ctx, b.n / 256));
     size_t total = (size_t)a.n + b.n;
-    bool mixed = (a.taint || b.taint) && !(a.taint == qn_taint_all && b.taint == qn_taint_all);
-    bool a_marks = a.taint && a.taint != qn_taint_all;
+    bool mixed =
+        (a.as.taint || b.as.taint) && !(a.as.taint == qn_taint_all && b.as.taint == qn_taint_all);
+    bool a_marks = a.as.taint && a.as.taint != qn_taint_all;
     bool in_place = a.as.p + a.n == ctx->tail && b.n <= ctx->tail_room &&
-                    (a_marks ? a.taint + a.n == ctx->tail_marks : !mixed);
+                    (a_marks ? a.as.taint + a.n == ctx->tail_marks : !mixed);
     struct qn_tval made = a;
     made.flags = a.flags & b.flags;
     if (!in_place) {
@@ -53,7 +54,7 @@ enum qn_status qn_tstr_concat(struct qn_tctx *ctx, struct qn_tval *out, struct q
             copy_marks(marks, a);
         }
         made.as.p = text;
-        made.taint = marks ? marks : a.taint;
+        made.as.taint = marks ? marks : a.as.taint;
         ctx->tail = (char *)text + a.n;
         ctx->tail_marks = marks ? (uint8_t *)marks + a.n : NULL;
         ctx->tail_room = room + b.n;
@@ -77,7 +78,7 @@ enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, struct q
         return QN_OK;
     }
     if ((uint64_t)n > ctx->limits.output / s.n)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "the text has more than %zu bytes",
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the text has more than %zu bytes",
                            ctx->limits.output);
     size_t total = (size_t)n * s.n;
     QN_TRY(qn_tctx_spend(ctx, total / 256));
@@ -88,11 +89,11 @@ enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, struct q
     *out = s;
     out->as.p = text;
     out->n = (uint32_t)total;
-    if (s.taint && s.taint != qn_taint_all) {
+    if (s.as.taint && s.as.taint != qn_taint_all) {
         QN_TRY(qn_tctx_alloc(ctx, &marks, total, 1));
         for (size_t at = 0; at < total; at += s.n)
-            memcpy((uint8_t *)marks + at, s.taint, s.n);
-        out->taint = marks;
+            memcpy((uint8_t *)marks + at, s.as.taint, s.n);
+        out->as.taint = marks;
     }
     return QN_OK;
 }
@@ -111,7 +112,7 @@ enum qn_status qn_tstr_find(struct qn_tctx *ctx, size_t *out, struct qn_tval s,
     while (from <= last) {
         const char *p = memchr(s.as.p + from, needle.p[0], last - from + 1);
         size_t at = p ? (size_t)(p - s.as.p) : last + 1;
-        cost += at - from + needle.n / 8; // a candidate may cost a comparison of the whole needle
+        cost += at - from + 16 + needle.n / 8; // a candidate may cost a comparison of all of it
         from = at + 1;
         if (p && memcmp(p, needle.p, needle.n) == 0) {
             *out = at;
@@ -210,6 +211,15 @@ struct qn_tval qn_tstr_strip(struct qn_tval s, int sides, struct qn_tval chars) 
     return qn_tstr_slice(s, begin, end);
 }
 
+/* The same with its cost accounted for, which a long set of characters makes quadratic. */
+enum qn_status qn_tstr_trim(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s, int sides,
+                            struct qn_tval chars) {
+    uint64_t set = chars.kind == QN_TVAL_STR ? chars.n : 1;
+    QN_TRY(qn_tctx_spend(ctx, s.n * set / 512));
+    *out = qn_tstr_strip(s, sides, chars);
+    return QN_OK;
+}
+
 /* Simple case pairs: ASCII, Latin-1, Latin Extended-A, Greek, Cyrillic, Armenian. Other scripts
  * stay as they are. */
 uint32_t qn_tstr_upper(uint32_t cp) {
@@ -284,8 +294,9 @@ uint32_t qn_tstr_lower(uint32_t cp) {
 
 static bool is_letter(uint32_t cp) {
     return (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z') || cp == 0xaa || cp == 0xb5 ||
-           cp == 0xba || (cp >= 0xc0 && cp != 0xd7 && cp != 0xf7 && !qn_tstr_is_space(cp) &&
-                          !(cp >= 0x2000 && cp < 0x2c00) && !(cp >= 0x3000 && cp < 0x3040));
+           cp == 0xba ||
+           (cp >= 0xc0 && cp != 0xd7 && cp != 0xf7 && !qn_tstr_is_space(cp) &&
+            !(cp >= 0x2000 && cp < 0x2c00) && !(cp >= 0x3000 && cp < 0x3040));
 }
 
 /* TITLE is str.title(): letters after a non-letter rise; WORDS is the filter title: the first
@@ -308,8 +319,8 @@ enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
         else if (other == cp)
             status = qn_tsink_put(ctx, &sink, s.as.p + at, n, qn_tstr_marked(s, at));
         else
-            status = qn_tsink_put(ctx, &sink, utf8, qn_utf8_put(utf8, other),
-                                  qn_tstr_marked(s, at));
+            status =
+                qn_tsink_put(ctx, &sink, utf8, qn_utf8_put(utf8, other), qn_tstr_marked(s, at));
         if (how == QN_TCASE_TITLE)
             start = !is_letter(cp);
         else if (how == QN_TCASE_WORDS)

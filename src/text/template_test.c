@@ -1,24 +1,24 @@
 /* Tests (x is …) and global functions. */
 #include "text/template_internal.h"
 
-#define FUNC(name)                                                                                 \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,      \
+#define FUNC(name)                                                                            \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
                                const struct qn_tval *a, const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 /* A test that looks at the value's kind only. */
-#define KIND_TEST(name, condition)                                                                 \
-    FUNC(name) {                                                                                   \
-        UNUSED(ctx, a, args);                                                                      \
-        *out = qn_tval_bool(condition);                                                            \
-        return QN_OK;                                                                              \
+#define KIND_TEST(name, condition)      \
+    FUNC(name) {                        \
+        UNUSED(ctx, a, args);           \
+        *out = qn_tval_bool(condition); \
+        return QN_OK;                   \
     }
-#define COMPARE_TEST(name, op)                                                                     \
-    FUNC(name) {                                                                                   \
-        UNUSED(args);                                                                              \
-        bool ok;                                                                                   \
-        QN_TRY(qn_tcompare(ctx, &ok, op, self, a[0]));                                             \
-        *out = qn_tval_bool(ok);                                                                   \
-        return QN_OK;                                                                              \
+#define COMPARE_TEST(name, op)                         \
+    FUNC(name) {                                       \
+        UNUSED(args);                                  \
+        bool ok;                                       \
+        QN_TRY(qn_tcompare(ctx, &ok, op, self, a[0])); \
+        *out = qn_tval_bool(ok);                       \
+        return QN_OK;                                  \
     }
 
 static bool is_sized(struct qn_tval v) { // has a length and elements; Undefined pretends to
@@ -36,7 +36,8 @@ KIND_TEST(is_none, self.kind == QN_TVAL_NONE)
 KIND_TEST(is_string, self.kind == QN_TVAL_STR)
 KIND_TEST(is_mapping, self.kind == QN_TVAL_DICT)
 KIND_TEST(is_sequence, is_sized(self))
-KIND_TEST(is_iterable, is_sized(self) || self.kind == QN_TVAL_GENERATOR || self.kind == QN_TVAL_LOOP)
+KIND_TEST(is_iterable,
+          is_sized(self) || self.kind == QN_TVAL_GENERATOR || self.kind == QN_TVAL_LOOP)
 KIND_TEST(is_number, is_integer(self) || self.kind == QN_TVAL_FLOAT || self.kind == QN_TVAL_BOOL)
 KIND_TEST(is_int, is_integer(self))
 KIND_TEST(is_float, self.kind == QN_TVAL_FLOAT)
@@ -165,19 +166,19 @@ FUNC(do_range) {
     bool two = qn_tval_given(a[1]), three = qn_tval_given(a[2]);
     if (!qn_tval_as_int(two ? &begin : &end, a[0]) || (two && !qn_tval_as_int(&end, a[1])) ||
         (three && !qn_tval_as_int(&step, a[2])))
-        return QN_TFAIL(&ctx->site, "range needs integers");
+        return qn_tfail(&ctx->site, "range needs integers");
     if (step == 0)
-        return QN_TFAIL(&ctx->site, "the step of range is zero");
+        return qn_tfail(&ctx->site, "the step of range is zero");
     int64_t span, n = 0;
     bool overflow = step > 0 ? __builtin_sub_overflow(end, begin, &span)
                              : __builtin_sub_overflow(begin, end, &span);
     bool empty = step > 0 ? end <= begin : begin <= end;
     if (!empty && (overflow || step == INT64_MIN))
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "range has more than %d items", RANGE_MAX);
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "range has more than %d items", RANGE_MAX);
     if (!empty)
         n = (span - 1) / (step < 0 ? -step : step) + 1;
     if (n > RANGE_MAX)
-        return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "range has more than %d items", RANGE_MAX);
+        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "range has more than %d items", RANGE_MAX);
     QN_TRY(qn_tctx_spend(ctx, (uint64_t)n / 16));
     QN_TRY(qn_tlist_new(ctx, &list, (uint32_t)n));
     for (int64_t i = 0; i < n; i++)
@@ -211,13 +212,13 @@ FUNC(do_raise) {
     UNUSED(out, self, args);
     struct qn_tval text;
     QN_TRY(qn_tval_to_str(ctx, &text, a[0]));
-    return QN_TFAIL(&ctx->site, "%.*s", QN_STR_ARG(qn_tval_text(text)));
+    return qn_tfail(&ctx->site, "%.*s", QN_STR_ARG(qn_tval_text(text)));
 }
 
 FUNC(do_strftime_now) {
     UNUSED(self, args);
     if (!qn_tval_is_str(a[0]))
-        return QN_TFAIL(&ctx->site, "strftime_now needs a format");
+        return qn_tfail(&ctx->site, "strftime_now needs a format");
     return qn_tformat_time(ctx, out, qn_tval_text(a[0]), ctx->now);
 }
 
@@ -225,7 +226,7 @@ FUNC(do_cycler) {
     UNUSED(self, a);
     struct qn_tlist *list;
     if (args->n_pos == 0)
-        return QN_TFAIL(&ctx->site, "cycler needs something to cycle through");
+        return qn_tfail(&ctx->site, "cycler needs something to cycle through");
     QN_TRY(qn_tlist_new(ctx, &list, args->n_pos));
     for (uint32_t i = 0; i < args->n_pos; i++)
         QN_TRY(qn_tlist_push(ctx, list, args->pos[i]));

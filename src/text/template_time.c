@@ -34,8 +34,9 @@ static struct date date_of(int64_t now) {
 
 static const char *const weekdays[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                        "Thursday", "Friday", "Saturday"};
-static const char *const months[] = {"January", "February", "March",     "April",   "May",      "June",
-                                     "July",    "August",   "September", "October", "November", "December"};
+static const char *const months[] = {"January",   "February", "March",    "April",
+                                     "May",       "June",     "July",     "August",
+                                     "September", "October",  "November", "December"};
 
 /* A number padded to `width`; pad '-' gives no padding. */
 static enum qn_status put_padded(struct qn_tctx *ctx, struct qn_tsink *sink, int64_t value,
@@ -62,45 +63,107 @@ static enum qn_status put_time(struct qn_tctx *ctx, struct qn_tsink *sink, struc
         }
         const char *nested = NULL;
         switch (c) {
-        case 'Y': QN_TRY(put_padded(ctx, sink, d->year, pad == '0' ? 4 : 0, pad)); break;
-        case 'y': QN_TRY(put_padded(ctx, sink, d->year % 100, 2, pad)); break;
-        case 'C': QN_TRY(put_padded(ctx, sink, d->year / 100, 2, pad)); break;
-        case 'm': QN_TRY(put_padded(ctx, sink, d->month, 2, pad)); break;
-        case 'd': QN_TRY(put_padded(ctx, sink, d->day, 2, pad)); break;
-        case 'e': QN_TRY(put_padded(ctx, sink, d->day, 2, pad == '0' ? ' ' : pad)); break;
-        case 'H': QN_TRY(put_padded(ctx, sink, d->hour, 2, pad)); break;
-        case 'I': QN_TRY(put_padded(ctx, sink, hour12, 2, pad)); break;
-        case 'M': QN_TRY(put_padded(ctx, sink, d->minute, 2, pad)); break;
-        case 'S': QN_TRY(put_padded(ctx, sink, d->second, 2, pad)); break;
-        case 'f': QN_TRY(qn_tsink_cstr(ctx, sink, "000000")); break;
-        case 'j': QN_TRY(put_padded(ctx, sink, d->yearday, 3, pad)); break;
-        case 'u': QN_TRY(put_padded(ctx, sink, d->weekday ? d->weekday : 7, 1, pad)); break;
-        case 'w': QN_TRY(put_padded(ctx, sink, d->weekday, 1, pad)); break;
-        case 'U': QN_TRY(put_padded(ctx, sink, (d->yearday + 6 - d->weekday) / 7, 2, pad)); break;
+        case 'Y':
+            QN_TRY(put_padded(ctx, sink, d->year, pad == '0' ? 4 : 0, pad));
+            break;
+        case 'y':
+            QN_TRY(put_padded(ctx, sink, d->year % 100, 2, pad));
+            break;
+        case 'C':
+            QN_TRY(put_padded(ctx, sink, d->year / 100, 2, pad));
+            break;
+        case 'm':
+            QN_TRY(put_padded(ctx, sink, d->month, 2, pad));
+            break;
+        case 'd':
+            QN_TRY(put_padded(ctx, sink, d->day, 2, pad));
+            break;
+        case 'e':
+            QN_TRY(put_padded(ctx, sink, d->day, 2, pad == '0' ? ' ' : pad));
+            break;
+        case 'H':
+            QN_TRY(put_padded(ctx, sink, d->hour, 2, pad));
+            break;
+        case 'I':
+            QN_TRY(put_padded(ctx, sink, hour12, 2, pad));
+            break;
+        case 'M':
+            QN_TRY(put_padded(ctx, sink, d->minute, 2, pad));
+            break;
+        case 'S':
+            QN_TRY(put_padded(ctx, sink, d->second, 2, pad));
+            break;
+        case 'f':
+            QN_TRY(qn_tsink_cstr(ctx, sink, "000000"));
+            break;
+        case 'j':
+            QN_TRY(put_padded(ctx, sink, d->yearday, 3, pad));
+            break;
+        case 'u':
+            QN_TRY(put_padded(ctx, sink, d->weekday ? d->weekday : 7, 1, pad));
+            break;
+        case 'w':
+            QN_TRY(put_padded(ctx, sink, d->weekday, 1, pad));
+            break;
+        case 'U':
+            QN_TRY(put_padded(ctx, sink, (d->yearday + 6 - d->weekday) / 7, 2, pad));
+            break;
         case 'W':
             QN_TRY(put_padded(ctx, sink, (d->yearday + 6 - (d->weekday + 6) % 7) / 7, 2, pad));
             break;
-        case 's': QN_TRY(put_padded(ctx, sink, now, 0, '-')); break;
-        case 'A': QN_TRY(qn_tsink_cstr(ctx, sink, weekdays[d->weekday])); break;
-        case 'a': QN_TRY(qn_tsink_put(ctx, sink, weekdays[d->weekday], 3, false)); break;
-        case 'B': QN_TRY(qn_tsink_cstr(ctx, sink, months[d->month - 1])); break;
+        case 's':
+            QN_TRY(put_padded(ctx, sink, now, 0, '-'));
+            break;
+        case 'A':
+            QN_TRY(qn_tsink_cstr(ctx, sink, weekdays[d->weekday]));
+            break;
+        case 'a':
+            QN_TRY(qn_tsink_put(ctx, sink, weekdays[d->weekday], 3, false));
+            break;
+        case 'B':
+            QN_TRY(qn_tsink_cstr(ctx, sink, months[d->month - 1]));
+            break;
         case 'b':
-        case 'h': QN_TRY(qn_tsink_put(ctx, sink, months[d->month - 1], 3, false)); break;
-        case 'p': QN_TRY(qn_tsink_cstr(ctx, sink, d->hour < 12 ? "AM" : "PM")); break;
-        case 'n': QN_TRY(qn_tsink_cstr(ctx, sink, "\n")); break;
-        case 't': QN_TRY(qn_tsink_cstr(ctx, sink, "\t")); break;
-        case '%': QN_TRY(qn_tsink_cstr(ctx, sink, "%")); break;
+        case 'h':
+            QN_TRY(qn_tsink_put(ctx, sink, months[d->month - 1], 3, false));
+            break;
+        case 'p':
+            QN_TRY(qn_tsink_cstr(ctx, sink, d->hour < 12 ? "AM" : "PM"));
+            break;
+        case 'n':
+            QN_TRY(qn_tsink_cstr(ctx, sink, "\n"));
+            break;
+        case 't':
+            QN_TRY(qn_tsink_cstr(ctx, sink, "\t"));
+            break;
+        case '%':
+            QN_TRY(qn_tsink_cstr(ctx, sink, "%"));
+            break;
         case 'Z':
-        case 'z': break; // Python's naive time has no zone
+        case 'z':
+            break; // Python's naive time has no zone
         case 'D':
-        case 'x': nested = "%m/%d/%y"; break;
-        case 'F': nested = "%Y-%m-%d"; break;
+        case 'x':
+            nested = "%m/%d/%y";
+            break;
+        case 'F':
+            nested = "%Y-%m-%d";
+            break;
         case 'T':
-        case 'X': nested = "%H:%M:%S"; break;
-        case 'R': nested = "%H:%M"; break;
-        case 'r': nested = "%I:%M:%S %p"; break;
-        case 'c': nested = "%a %b %e %H:%M:%S %Y"; break;
-        default: return QN_TFAIL(&ctx->site, "strftime_now: '%%%c' is not supported", c);
+        case 'X':
+            nested = "%H:%M:%S";
+            break;
+        case 'R':
+            nested = "%H:%M";
+            break;
+        case 'r':
+            nested = "%I:%M:%S %p";
+            break;
+        case 'c':
+            nested = "%a %b %e %H:%M:%S %Y";
+            break;
+        default:
+            return qn_tfail(&ctx->site, "strftime_now: '%%%c' is not supported", c);
         }
         if (nested && depth == 0) // one level: the forms above nest no further
             QN_TRY(put_time(ctx, sink, qn_str_from(nested), d, now, depth + 1));
@@ -111,7 +174,7 @@ static enum qn_status put_time(struct qn_tctx *ctx, struct qn_tsink *sink, struc
 enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out, struct qn_str format,
                                int64_t now) {
     if (now < -62135596800 || now > 253402300799) // years 1 to 9999
-        return QN_TFAIL(&ctx->site, "the time is out of range");
+        return qn_tfail(&ctx->site, "the time is out of range");
     struct date d = date_of(now);
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);

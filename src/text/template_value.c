@@ -3,21 +3,35 @@
 
 const char *qn_tval_type(struct qn_tval v) {
     switch (v.kind) {
-    case QN_TVAL_UNDEFINED: return "Undefined";
-    case QN_TVAL_NONE: return "None";
-    case QN_TVAL_BOOL: return "bool";
+    case QN_TVAL_UNDEFINED:
+        return "Undefined";
+    case QN_TVAL_NONE:
+        return "None";
+    case QN_TVAL_BOOL:
+        return "bool";
     case QN_TVAL_INT:
-    case QN_TVAL_BIGINT: return "int";
-    case QN_TVAL_FLOAT: return "float";
-    case QN_TVAL_STR: return "str";
-    case QN_TVAL_LIST: return "list";
-    case QN_TVAL_TUPLE: return "tuple";
-    case QN_TVAL_GENERATOR: return "generator";
-    case QN_TVAL_DICT: return "dict";
-    case QN_TVAL_NAMESPACE: return "Namespace";
-    case QN_TVAL_LOOP: return "LoopContext";
-    case QN_TVAL_MACRO: return "Macro";
-    default: return "function";
+    case QN_TVAL_BIGINT:
+        return "int";
+    case QN_TVAL_FLOAT:
+        return "float";
+    case QN_TVAL_STR:
+        return "str";
+    case QN_TVAL_LIST:
+        return "list";
+    case QN_TVAL_TUPLE:
+        return "tuple";
+    case QN_TVAL_GENERATOR:
+        return "generator";
+    case QN_TVAL_DICT:
+        return "dict";
+    case QN_TVAL_NAMESPACE:
+        return "Namespace";
+    case QN_TVAL_LOOP:
+        return "LoopContext";
+    case QN_TVAL_MACRO:
+        return "Macro";
+    default:
+        return "function";
     }
 }
 
@@ -30,9 +44,9 @@ struct qn_tval qn_tval_undefined(struct qn_tval object, struct qn_str name) {
 enum qn_status qn_tval_fail_undefined(struct qn_tctx *ctx, struct qn_tval v) {
     struct qn_str name = qn_tval_text(v);
     if (v.flags == 0)
-        return QN_TFAIL(&ctx->site, "'%.*s' is undefined", QN_STR_ARG(name));
+        return qn_tfail(&ctx->site, "'%.*s' is undefined", QN_STR_ARG(name));
     struct qn_tval object = {.kind = (uint8_t)(v.flags - 1)};
-    return QN_TFAIL(&ctx->site, "'%s object' has no attribute '%.*s'", qn_tval_type(object),
+    return qn_tfail(&ctx->site, "'%s object' has no attribute '%.*s'", qn_tval_type(object),
                     QN_STR_ARG(name));
 }
 
@@ -59,15 +73,31 @@ enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, struct qn_tval v) {
     switch (v.kind) {
     case QN_TVAL_MISSING:
     case QN_TVAL_UNDEFINED:
-    case QN_TVAL_NONE: *out = false; break;
-    case QN_TVAL_BOOL: *out = v.as.b; break;
-    case QN_TVAL_INT: *out = v.as.i != 0; break;
-    case QN_TVAL_FLOAT: *out = v.as.f != 0; break;
-    case QN_TVAL_STR: *out = v.n != 0; break;
+    case QN_TVAL_NONE:
+        *out = false;
+        break;
+    case QN_TVAL_BOOL:
+        *out = v.as.b;
+        break;
+    case QN_TVAL_INT:
+        *out = v.as.i != 0;
+        break;
+    case QN_TVAL_FLOAT:
+        *out = v.as.f != 0;
+        break;
+    case QN_TVAL_STR:
+        *out = v.n != 0;
+        break;
     case QN_TVAL_LIST:
-    case QN_TVAL_TUPLE: *out = v.as.list->n != 0; break;
-    case QN_TVAL_DICT: *out = v.as.dict->n != 0; break;
-    default: *out = true; break;
+    case QN_TVAL_TUPLE:
+        *out = v.as.list->n != 0;
+        break;
+    case QN_TVAL_DICT:
+        *out = v.as.dict->n != 0;
+        break;
+    default:
+        *out = true;
+        break;
     }
     return QN_OK;
 }
@@ -125,7 +155,9 @@ enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, struct qn_tval a, s
         return QN_OK;
     switch (a.kind) {
     case QN_TVAL_UNDEFINED:
-    case QN_TVAL_NONE: *out = true; return QN_OK;
+    case QN_TVAL_NONE:
+        *out = true;
+        return QN_OK;
     case QN_TVAL_STR:
         QN_TRY(qn_tctx_spend(ctx, a.n == b.n ? a.n / 256 : 0));
         *out = qn_str_eq(qn_tval_text(a), qn_tval_text(b));
@@ -138,9 +170,15 @@ enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, struct qn_tval a, s
                                       : equal_items(ctx, out, a.as.list, b.as.list));
         ctx->nest--;
         return QN_OK;
-    case QN_TVAL_BOUND: *out = a.as.bound == b.as.bound; return QN_OK;
-    case QN_TVAL_FUNCTION: *out = a.as.func == b.as.func; return QN_OK;
-    default: *out = a.as.list == b.as.list; return QN_OK; // by identity
+    case QN_TVAL_BOUND:
+        *out = a.as.bound == b.as.bound;
+        return QN_OK;
+    case QN_TVAL_FUNCTION:
+        *out = a.as.func == b.as.func;
+        return QN_OK;
+    default:
+        *out = a.as.list == b.as.list;
+        return QN_OK; // by identity
     }
 }
 
@@ -165,7 +203,7 @@ enum qn_status qn_tval_compare(struct qn_tctx *ctx, int *out, struct qn_tval a, 
         return QN_OK;
     }
     if (a.kind != b.kind || (a.kind != QN_TVAL_LIST && a.kind != QN_TVAL_TUPLE))
-        return QN_TFAIL(&ctx->site, "%s and %s cannot be ordered", qn_tval_type(a),
+        return qn_tfail(&ctx->site, "%s and %s cannot be ordered", qn_tval_type(a),
                         qn_tval_type(b));
     struct qn_tlist *la = a.as.list, *lb = b.as.list;
     QN_TRY(qn_tctx_enter(ctx));
@@ -188,12 +226,13 @@ enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval a
     struct qn_tval *found;
     *out = false;
     switch (all.kind) {
-    case QN_TVAL_UNDEFINED: return QN_OK; // empty when iterated over
+    case QN_TVAL_UNDEFINED:
+        return QN_OK; // empty when iterated over
     case QN_TVAL_STR:
         if (v.kind == QN_TVAL_UNDEFINED)
             return qn_tval_fail_undefined(ctx, v);
         if (v.kind != QN_TVAL_STR)
-            return QN_TFAIL(&ctx->site, "'in' a string needs a string, not %s", qn_tval_type(v));
+            return qn_tfail(&ctx->site, "'in' a string needs a string, not %s", qn_tval_type(v));
         QN_TRY(qn_tstr_find(ctx, &at, all, qn_tval_text(v), 0));
         *out = at != SIZE_MAX;
         return QN_OK;
@@ -208,19 +247,29 @@ enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval a
         *out = found != NULL;
         return QN_OK;
     default:
-        return QN_TFAIL(&ctx->site, "%s cannot contain anything", qn_tval_type(all));
+        return qn_tfail(&ctx->site, "%s cannot contain anything", qn_tval_type(all));
     }
 }
 
 enum qn_status qn_tval_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval v) {
     switch (v.kind) {
-    case QN_TVAL_UNDEFINED: *out = 0; return QN_OK;
-    case QN_TVAL_STR: return qn_tstr_length(ctx, out, v);
+    case QN_TVAL_UNDEFINED:
+        *out = 0;
+        return QN_OK;
+    case QN_TVAL_STR:
+        return qn_tstr_length(ctx, out, v);
     case QN_TVAL_LIST:
-    case QN_TVAL_TUPLE: *out = v.as.list->n; return QN_OK;
-    case QN_TVAL_DICT: *out = v.as.dict->n; return QN_OK;
-    case QN_TVAL_LOOP: *out = v.as.loop->n; return QN_OK;
-    default: return QN_TFAIL(&ctx->site, "%s has no length", qn_tval_type(v));
+    case QN_TVAL_TUPLE:
+        *out = v.as.list->n;
+        return QN_OK;
+    case QN_TVAL_DICT:
+        *out = v.as.dict->n;
+        return QN_OK;
+    case QN_TVAL_LOOP:
+        *out = v.as.loop->n;
+        return QN_OK;
+    default:
+        return qn_tfail(&ctx->site, "%s has no length", qn_tval_type(v));
     }
 }
 
@@ -257,14 +306,18 @@ enum qn_status qn_tlist_push(struct qn_tctx *ctx, struct qn_tlist *list, struct 
 enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval v) {
     struct qn_tlist *list;
     switch (v.kind) {
-    case QN_TVAL_UNDEFINED: return qn_tlist_new(ctx, out, 0);
-    case QN_TVAL_STR: return qn_tstr_chars(ctx, out, v);
-    case QN_TVAL_TUPLE: *out = v.as.list; return QN_OK;
+    case QN_TVAL_UNDEFINED:
+        return qn_tlist_new(ctx, out, 0);
+    case QN_TVAL_STR:
+        return qn_tstr_chars(ctx, out, v);
+    case QN_TVAL_TUPLE:
+        *out = v.as.list;
+        return QN_OK;
     case QN_TVAL_LIST: // a copy, as the body may change the list
     case QN_TVAL_GENERATOR:
         list = v.as.list;
         if (list->broken)
-            return QN_TFAIL(&ctx->site, "the source of a generator cannot be iterated over");
+            return qn_tfail(&ctx->site, "the source of a generator cannot be iterated over");
         QN_TRY(qn_tctx_spend(ctx, list->n / 16));
         QN_TRY(qn_tlist_new(ctx, out, list->n - list->at));
         (*out)->n = list->n - list->at;
@@ -280,7 +333,7 @@ enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struc
             QN_TRY(qn_tlist_push(ctx, *out, v.as.dict->entries[i].key));
         return QN_OK;
     default:
-        return QN_TFAIL(&ctx->site, "%s cannot be iterated over", qn_tval_type(v));
+        return qn_tfail(&ctx->site, "%s cannot be iterated over", qn_tval_type(v));
     }
 }
 
@@ -291,9 +344,13 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
     struct qn_str text;
     QN_TRY(qn_tctx_enter(ctx));
     switch (qn_json_type(json)) {
-    case QN_JSON_NULL: *out = qn_tval_none(); break;
+    case QN_JSON_NULL:
+        *out = qn_tval_none();
+        break;
     case QN_JSON_FALSE:
-    case QN_JSON_TRUE: *out = qn_tval_bool(qn_json_type(json) == QN_JSON_TRUE); break;
+    case QN_JSON_TRUE:
+        *out = qn_tval_bool(qn_json_type(json) == QN_JSON_TRUE);
+        break;
     case QN_JSON_NUMBER: {
         int64_t i;
         double f;
@@ -317,12 +374,12 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
         text = qn_json_raw(json);
         if (text.n && memchr(text.p, '\\', text.n)) {
             if (ctx->values.used > ctx->limits.memory - qn_min_size(text.n, ctx->limits.memory))
-                return QN_TFAIL_AS(QN_E_LIMIT, &ctx->site, "the messages are too long");
+                return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the messages are too long");
             if (!qn_json_string(&text, &ctx->values, json))
-                return qn_fail(ctx->site.err, QN_E_NO_MEMORY, "while rendering the chat template");
+                return qn_tfail_memory(&ctx->site);
         }
         *out = qn_tval_str(text);
-        out->taint = tainted ? qn_taint_all : NULL;
+        out->as.taint = tainted ? qn_taint_all : NULL;
         break;
     case QN_JSON_ARRAY: {
         struct qn_tlist *list;

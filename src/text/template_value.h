@@ -1,5 +1,6 @@
 /* Values of the template interpreter. A string is a slice with a mark per byte: where it came from
- * an untrusted member of the context. Values live in the arena of one rendering and are freed whole. */
+ * an untrusted member of the context. Values live in the arena of one rendering and are freed
+ * whole. */
 #ifndef QN_TEXT_TEMPLATE_VALUE_H
 #define QN_TEXT_TEMPLATE_VALUE_H
 
@@ -43,7 +44,10 @@ struct qn_tval {
         bool b;
         int64_t i;
         double f;
-        const char *p;
+        struct { // string; bigint and undefined have no marks
+            const char *p;
+            const uint8_t *taint; // a 0 or 1 per byte; NULL: none; qn_taint_all: all
+        };
         struct qn_tlist *list; // list, tuple, generator, cycler
         struct qn_tdict *dict; // dict, namespace
         struct qn_tloop *loop;
@@ -51,7 +55,6 @@ struct qn_tval {
         struct qn_tbound *bound;
         const struct qn_tfunc *func;
     } as;
-    const uint8_t *taint; // string: a 0 or 1 per byte; NULL: none; qn_taint_all: all
 };
 
 struct qn_tlist {
