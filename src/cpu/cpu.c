@@ -367,9 +367,14 @@ static enum qn_status bias_room(struct cpu_backend *b, struct qn_backend_session
     s->bias_ids = take(b, size);
     s->bias = take(b, size);
     s->bias_size = size;
-    if (s->bias_ids == NULL || s->bias == NULL)
-        return qn_fail(err, QN_E_NO_MEMORY, "%u logit biases", n);
-    return QN_OK;
+    if (s->bias_ids != NULL && s->bias != NULL)
+        return QN_OK;
+    give(b, s->bias_ids, size);
+    give(b, s->bias, size);
+    s->bias_ids = NULL;
+    s->bias = NULL;
+    s->bias_size = 0; // so that the next generation asks again
+    return qn_fail(err, QN_E_NO_MEMORY, "%u logit biases", n);
 }
 
 static enum qn_status session_begin(struct qn_backend *backend, struct qn_backend_session *s,
