@@ -182,6 +182,24 @@ static enum qn_status run_stage(qn_engine *e, struct qn_error *err) {
     }
 }
 
+/* Frees what a stage that did not succeed has made, and forgets what points there. */
+static void undo_stage(qn_engine *e) {
+    if (e->stage == QN_STAGE_DIRECTORY)
+        memset(&e->directory, 0, sizeof e->directory);
+    if (e->stage == QN_STAGE_TOKENIZER) {
+        e->tokenizer = NULL;
+        e->template_source = (struct qn_str){0};
+    }
+    if (e->stage == QN_STAGE_MODEL) {
+        memset(&e->model, 0, sizeof e->model);
+        e->n_eos = 0;
+    }
+    if (e->stage == QN_STAGE_BACKEND)
+        memset(&e->loader, 0, sizeof e->loader); // nothing is staged yet
+    qn_arena_free(&e->stage_arena);
+    qn_arena_init(&e->stage_arena, e->allocator);
+}
+
 /* Records a failure that the engine cannot go on from. */
 static enum qn_status fail_engine(qn_engine *e, enum qn_status status, const struct qn_error *err) {
     e->state = status == QN_E_GPU_LOST ? QN_ENGINE_LOST : QN_ENGINE_FAILED;
@@ -208,8 +226,7 @@ enum qn_status qn_engine_open(qn_engine *e, struct qn_error *err) {
     while (e->stage < last) {
         enum qn_status status = run_stage(e, err);
         if (status != QN_OK) {
-            qn_arena_free(&e->stage_arena);
-            qn_arena_init(&e->stage_arena, e->allocator);
+            undo_stage(e);
             return status == QN_E_NEED_DATA ? status : fail_engine(e, status, err);
         }
         /* What the stage made refers to its arena through the address it was given. */
