@@ -8,9 +8,13 @@
 
 #define PIECE_BYTES (8u << 20)
 
-/* A vector's elements are its rows here: each is one element of the plane. */
+/* A vector's elements are its rows here: each is one element of the plane. A matrix of one row is
+ * none: its sources have rows, not elements. */
 static bool is_vector(const struct qn_weight *w) {
-    return w->rows == 1;
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < w->n_sources; i++)
+        n += w->sources[i].n_rows;
+    return w->rows == 1 && w->format.type == QN_W_F32 && n == w->cols;
 }
 
 static uint64_t stored_row(const struct qn_weight_source *s) {
