@@ -278,27 +278,18 @@ static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool
             out->kind = QN_EVENT_ARGMAX;
             out->ids = run->argmax;
             out->n = run->n_argmax;
-            /* The logits of the last position come with the same result: give them next. */
-            if (!result.logits && !result.sampled)
-                return QN_OK;
         }
     }
     if (result.logits) {
-        if (out->kind != QN_EVENT_ARGMAX)
-            out->kind = QN_EVENT_LOGITS;
         out->logits = result.logits;
-        if (out->kind == QN_EVENT_LOGITS)
+        if (out->kind != QN_EVENT_ARGMAX) {
+            out->kind = QN_EVENT_LOGITS;
             out->n = run->vocab;
-        run->token_due = result.sampled;
-        run->due = result.token;
-        return QN_OK;
+        }
     }
-    if (result.sampled) {
-        QN_TRY(accept_token(run, out, result.token, err));
-        *told = out->kind == QN_EVENT_TOKEN;
-        return QN_OK;
-    }
-    *told = out->kind == QN_EVENT_ARGMAX;
+    run->token_due = result.sampled; // comes next
+    run->due = result.token;
+    *told = out->kind != QN_EVENT_WAIT;
     return QN_OK;
 }
 

@@ -43,7 +43,7 @@ struct qn_run {
     uint32_t want;
     bool stop_on_eos;
     bool cancelled;
-    bool token_due;      // a LOGITS event was given, its TOKEN comes next
+    bool token_due;      // a token was polled that has not been told of
     uint32_t due;        // that token
     enum qn_finish finish;
     struct qn_str *stops; // own copies
