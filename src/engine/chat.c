@@ -121,8 +121,7 @@ static enum qn_status write_message(struct parser *p, struct qn_json_value messa
     QN_TRY(write_content(p, qn_json_get(message, "content")));
     struct qn_json_iter it = qn_json_iterate(message);
     while (qn_json_each(&it)) {
-        struct qn_str key = qn_json_raw(it.key);
-        if (qn_str_is(key, "role") || qn_str_is(key, "content"))
+        if (qn_json_string_is(it.key, "role") || qn_json_string_is(it.key, "content"))
             continue;
         qn_buf_char(p->context, ',');
         qn_buf_str(p->context, source_of(it.key));
@@ -163,8 +162,12 @@ static enum qn_status number(struct parser *p, float *out, struct qn_json_value 
 static enum qn_status field_temperature(struct parser *p, struct qn_json_value v, const char *n) {
     return number(p, &p->out->sampling.temperature, v, n, 0, 2);
 }
+/* 0 asks for the likeliest token alone; qn_sampling's 0 would turn the filter off. */
 static enum qn_status field_top_p(struct parser *p, struct qn_json_value v, const char *n) {
-    return number(p, &p->out->sampling.top_p, v, n, 0, 1);
+    QN_TRY(number(p, &p->out->sampling.top_p, v, n, 0, 1));
+    if (p->out->sampling.top_p <= 0)
+        p->out->sampling.top_p = 1e-9f;
+    return QN_OK;
 }
 static enum qn_status field_min_p(struct parser *p, struct qn_json_value v, const char *n) {
     return number(p, &p->out->sampling.min_p, v, n, 0, 1);
@@ -279,9 +282,8 @@ static enum qn_status field_kwargs(struct parser *p, struct qn_json_value v, con
     static const char *const own[] = {"messages", "bos_token", "eos_token"};
     struct qn_json_iter it = qn_json_iterate(v);
     while (qn_json_each(&it)) {
-        struct qn_str key = qn_json_raw(it.key);
         for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-            if (qn_str_is(key, own[i]))
+            if (qn_json_string_is(it.key, own[i]))
                 return qn_fail(p->err, QN_E_ARGUMENT, "request field %s: %s is set elsewhere", name,
                                own[i]);
         qn_buf_char(p->context, ',');

@@ -25,7 +25,8 @@ static enum qn_status take(void *out, const struct member *m, struct qn_json_val
         good = qn_json_u32((uint32_t *)(void *)at, v);
         break;
     case U64:
-        good = qn_json_f64(&number, v) && number >= 0 && number < 0x1p63;
+        good = qn_json_f64(&number, v) && number >= 0 && number < 0x1p63 &&
+               (double)(uint64_t)number == number;
         if (good)
             *(uint64_t *)(void *)at = (uint64_t)number;
         break;
