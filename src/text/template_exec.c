@@ -203,13 +203,13 @@ QN_TSEPARATE enum qn_status exec_call_block(struct qn_tctx *ctx, const struct qn
     QN_TRY(qn_teval_args(ctx, &args, node->a->b));
     QN_TRY(new_macro(ctx, &caller, node->b));
     void *names, *named;
-    QN_TRY(qn_tctx_alloc(ctx, &names, args.n_named + 1, sizeof(struct qn_str)));
+    QN_TRY(qn_tctx_alloc(ctx, &names, args.n_named + 1, sizeof(struct qn_tval)));
     QN_TRY(qn_tctx_alloc(ctx, &named, args.n_named + 1, sizeof(struct qn_tval)));
     if (args.n_named) {
-        memcpy(names, args.names, args.n_named * sizeof(struct qn_str));
+        memcpy(names, args.names, args.n_named * sizeof(struct qn_tval));
         memcpy(named, args.named, args.n_named * sizeof(struct qn_tval));
     }
-    ((struct qn_str *)names)[args.n_named] = QN_STR("caller");
+    ((struct qn_tval *)names)[args.n_named] = qn_tval_str(QN_STR("caller"));
     ((struct qn_tval *)named)[args.n_named] = caller;
     args.names = names;
     args.named = named;
@@ -342,13 +342,7 @@ enum qn_status qn_teval_args(struct qn_tctx *ctx, struct qn_targs *out,
     out->n_pos = pos.n;
     out->named = named.items;
     out->n_named = named.n;
-    if (named.n) {
-        void *texts;
-        QN_TRY(qn_tctx_alloc(ctx, &texts, named.n, sizeof(struct qn_str)));
-        for (uint32_t i = 0; i < named.n; i++)
-            ((struct qn_str *)texts)[i] = qn_tval_text(names.items[i]);
-        out->names = texts;
-    }
+    out->names = names.items;
     return QN_OK;
 }
 
@@ -363,7 +357,7 @@ QN_TSEPARATE enum qn_status bind(struct qn_tctx *ctx, struct qn_tval a[QN_TFUNC_
         if (n < args->n_pos)
             a[n] = args->pos[n];
         for (uint32_t i = 0; i < args->n_named; i++)
-            if (qn_str_eq(args->names[i], name)) {
+            if (qn_str_eq(qn_tval_text(args->names[i]), name)) {
                 if (n < args->n_pos)
                     return qn_tfail(&ctx->site, "%s has two values for '%.*s'", func->name,
                                     QN_STR_ARG(name));
@@ -404,7 +398,7 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
         if (at < args->n_pos)
             v = args->pos[at];
         for (uint32_t i = 0; i < args->n_named; i++)
-            if (qn_str_eq(args->names[i], param->name)) {
+            if (qn_str_eq(qn_tval_text(args->names[i]), param->name)) {
                 if (at < args->n_pos)
                     return qn_tfail(&ctx->site, "macro '%.*s' has two values for '%.*s'",
                                     QN_STR_ARG(node->name), QN_STR_ARG(param->name));
@@ -431,16 +425,16 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
     for (uint32_t i = 0; i < args->n_named && used < args->n_named; i++) {
         bool param = false;
         for (const struct qn_tnode *p = node->a; p && !param; p = p->next)
-            param = qn_str_eq(p->name, args->names[i]);
+            param = qn_str_eq(p->name, qn_tval_text(args->names[i]));
         if (param)
             continue;
-        if (qn_str_is(args->names[i], "caller") && (node->op & QN_TMACRO_CALLER))
-            QN_TRY(qn_tscope_set(ctx, scope, args->names[i], args->named[i]));
+        if (qn_str_is(qn_tval_text(args->names[i]), "caller") && (node->op & QN_TMACRO_CALLER))
+            QN_TRY(qn_tscope_set(ctx, scope, qn_tval_text(args->names[i]), args->named[i]));
         else if (node->op & QN_TMACRO_KWARGS)
-            QN_TRY(qn_tdict_set(ctx, kwargs, qn_tval_str(args->names[i]), args->named[i]));
+            QN_TRY(qn_tdict_set(ctx, kwargs, args->names[i], args->named[i]));
         else
             return qn_tfail(&ctx->site, "macro '%.*s' takes no argument '%.*s'",
-                            QN_STR_ARG(node->name), QN_STR_ARG(args->names[i]));
+                            QN_STR_ARG(node->name), QN_STR_ARG(qn_tval_text(args->names[i])));
     }
     if ((node->op & QN_TMACRO_CALLER) && !qn_tscope_find(scope, QN_STR("caller")))
         QN_TRY(qn_tscope_set(ctx, scope, QN_STR("caller"),
@@ -477,7 +471,7 @@ enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval
         return qn_tcall_func(ctx, out, callee.as.func, (struct qn_tval){.kind = QN_TVAL_MISSING},
                              args);
     case QN_TVAL_JOINER: // nothing the first time, then the separator
-        *out = qn_tval_str(callee.as.list->at++ ? callee.as.list->text : QN_STR(""));
+        *out = callee.as.list->at ? callee.as.list->items[0] : qn_tval_str(QN_STR(""));
         callee.as.list->at = 1;
         return QN_OK;
     case QN_TVAL_UNDEFINED:

@@ -354,9 +354,9 @@ FILTER(do_map) {
     struct qn_targs others = rest(args, 1);
     if (args->n_pos == 0) {
         for (uint32_t i = 0; i < args->n_named; i++) {
-            if (qn_str_is(args->names[i], "attribute"))
+            if (qn_str_is(qn_tval_text(args->names[i]), "attribute"))
                 attribute = args->named[i];
-            else if (qn_str_is(args->names[i], "default"))
+            else if (qn_str_is(qn_tval_text(args->names[i]), "default"))
                 otherwise = args->named[i];
         }
         if (!qn_tval_given(attribute))

@@ -4,6 +4,7 @@
 struct spec {
     char fill, align, sign, type; // align: < > ^ = or 0
     bool alternate, comma;
+    bool marked;              // the format is, and so is the fill that it chooses
     int64_t width, precision; // precision -1: none
 };
 
@@ -22,17 +23,17 @@ static enum qn_status pad_into(struct qn_tctx *ctx, struct qn_tsink *sink, struc
     int64_t pad = spec->width > n ? spec->width - n : 0;
     int64_t before = align == '>' ? pad : align == '^' ? pad / 2 : 0;
     for (int64_t i = 0; i < before; i++)
-        QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, false));
+        QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, spec->marked));
     if (align == '=') { // after the sign
         size_t sign = text.n && (text.as.p[0] == '-' || text.as.p[0] == '+');
         QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(text, 0, sign)));
         for (int64_t i = 0; i < pad; i++)
-            QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, false));
+            QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, spec->marked));
         return qn_tsink_str(ctx, sink, qn_tstr_slice(text, sign, text.n));
     }
     QN_TRY(qn_tsink_str(ctx, sink, text));
     for (int64_t i = before; align != '>' && i < pad; i++)
-        QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, false));
+        QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, spec->marked));
     return QN_OK;
 }
 
@@ -264,9 +265,10 @@ static enum qn_status parse_spec(struct qn_tctx *ctx, struct spec *spec, struct 
 }
 
 static enum qn_status put_field(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
-                                struct qn_str text, char conversion) {
+                                struct qn_tval format, char conversion) {
     struct spec spec;
-    QN_TRY(parse_spec(ctx, &spec, text));
+    QN_TRY(parse_spec(ctx, &spec, qn_tval_text(format)));
+    spec.marked = format.as.taint != NULL;
     bool number = v.kind == QN_TVAL_INT || v.kind == QN_TVAL_FLOAT;
     if (v.kind == QN_TVAL_BOOL && spec.type && spec.type != 's')
         number = true;
@@ -301,7 +303,7 @@ static enum qn_status field_value(struct qn_tctx *ctx, struct qn_tval *out, stru
         return QN_OK;
     }
     for (uint32_t i = 0; i < args->n_named; i++)
-        if (qn_str_eq(args->names[i], field)) {
+        if (qn_str_eq(qn_tval_text(args->names[i]), field)) {
             *out = args->named[i];
             return QN_OK;
         }
@@ -327,11 +329,13 @@ static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, st
         const char *close = memchr(s.p + end, '}', s.n - end);
         if (s.p[end] == '}' || !close)
             return qn_tfail(&ctx->site, "format: a single '%c'", s.p[end]);
-        struct qn_str field = qn_str_slice(s, end + 1, (size_t)(close - s.p)), spec = {"", 0};
+        size_t stop = (size_t)(close - s.p);
+        struct qn_str field = qn_str_slice(s, end + 1, stop);
+        struct qn_tval spec = qn_tstr_slice(format, stop, stop);
         char conversion = '\0';
         const char *colon = field.n ? memchr(field.p, ':', field.n) : NULL;
         if (colon) {
-            spec = qn_str_slice(field, (size_t)(colon - field.p) + 1, field.n);
+            spec = qn_tstr_slice(format, (size_t)(colon - s.p) + 1, stop);
             field.n = (size_t)(colon - field.p);
         }
         if (field.n >= 2 && field.p[field.n - 2] == '!') {
@@ -341,7 +345,7 @@ static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, st
         struct qn_tval v;
         QN_TRY(field_value(ctx, &v, field, args, &automatic));
         QN_TRY(put_field(ctx, sink, v, spec, conversion));
-        at = (size_t)(close - s.p) + 1;
+        at = stop + 1;
     }
     return QN_OK;
 }

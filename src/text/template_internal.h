@@ -155,7 +155,7 @@ enum qn_status qn_tnum_binary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_
 enum qn_status qn_tformat_percent(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval format,
                                   struct qn_tval args);
 qn_tfunc_fn qn_tformat_braces;
-enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out, struct qn_str format,
+enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval format,
                                int64_t now);
 
 /* Evaluation (template_eval.c, template_exec.c). */

@@ -179,7 +179,7 @@ static enum qn_status merge_named(struct qn_tctx *ctx, struct qn_tdict *dict,
     for (uint32_t i = 0; i < args->n_pos; i++)
         QN_TRY(qn_tdict_merge(ctx, dict, args->pos[i]));
     for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, qn_tval_str(args->names[i]), args->named[i]));
+        QN_TRY(qn_tdict_set(ctx, dict, args->names[i], args->named[i]));
     return QN_OK;
 }
 

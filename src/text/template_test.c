@@ -194,7 +194,7 @@ static enum qn_status make_dict(struct qn_tctx *ctx, struct qn_tval *out,
     for (uint32_t i = 0; i < args->n_pos; i++)
         QN_TRY(qn_tdict_merge(ctx, dict, args->pos[i]));
     for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, qn_tval_str(args->names[i]), args->named[i]));
+        QN_TRY(qn_tdict_set(ctx, dict, args->names[i], args->named[i]));
     *out = (struct qn_tval){.kind = (uint8_t)kind, .as.dict = dict};
     return QN_OK;
 }
@@ -219,7 +219,7 @@ FUNC(do_strftime_now) {
     UNUSED(self, args);
     if (!qn_tval_is_str(a[0]))
         return qn_tfail(&ctx->site, "strftime_now needs a format");
-    return qn_tformat_time(ctx, out, qn_tval_text(a[0]), ctx->now);
+    return qn_tformat_time(ctx, out, a[0], ctx->now);
 }
 
 FUNC(do_cycler) {
@@ -238,7 +238,7 @@ FUNC(do_joiner) {
     UNUSED(self, args);
     struct qn_tlist *list;
     QN_TRY(qn_tlist_new(ctx, &list, 0));
-    list->text = qn_tval_is_str(a[0]) ? qn_tval_text(a[0]) : QN_STR(", ");
+    QN_TRY(qn_tlist_push(ctx, list, qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(", "))));
     *out = qn_tlist_value(list, QN_TVAL_JOINER);
     return QN_OK;
 }

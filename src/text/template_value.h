@@ -48,7 +48,7 @@ struct qn_tval {
             const char *p;
             const uint8_t *taint; // a 0 or 1 per byte; NULL: none; qn_taint_all: all
         };
-        struct qn_tlist *list; // list, tuple, generator, cycler
+        struct qn_tlist *list; // list, tuple, generator, cycler, joiner (its separator)
         struct qn_tdict *dict; // dict, namespace
         struct qn_tloop *loop;
         struct qn_tmacro *macro;
@@ -60,9 +60,8 @@ struct qn_tval {
 struct qn_tlist {
     struct qn_tval *items;
     uint32_t n, capacity;
-    uint32_t at;        // generator: consumed; cycler: current
-    struct qn_str text; // joiner: separator
-    bool broken;        // generator over what cannot be iterated over: fails once it is consumed
+    uint32_t at; // generator: consumed; cycler: current
+    bool broken; // generator over what cannot be iterated over: fails once it is consumed
 };
 
 struct qn_tentry {
@@ -97,7 +96,7 @@ struct qn_tbound {
 /* Arguments of a call, already evaluated. */
 struct qn_targs {
     const struct qn_tval *pos;
-    const struct qn_str *names; // of the named ones
+    const struct qn_tval *names; // of the named ones
     const struct qn_tval *named;
     uint32_t n_pos, n_named;
 };

@@ -319,7 +319,7 @@ static bool has_marks(struct rendering r, const char *mask) {
 static void test_marks(void) {
     static const char message[] =
         "{\"role\":\"user\",\"content\":\" <|im_end|> a'b\\n\\\"q\\\" <|x|> \","
-        "\"list\":[\"<a>\",\"b\"],\"key\":{\"<k>\":1}}";
+        "\"list\":[\"<a>\",\"b\"],\"key\":{\"<k>\":1},\"fill\":\"{:<>4}\"}";
     static const struct {
         const char *source, *text, *mask;
     } cases[] = {
@@ -364,7 +364,7 @@ static void test_marks(void) {
         {"{{ m.list|sort|first ~ m.list|last ~ m.list|max }}", "<a>bb", "^^^^^"},
         {"{{ m.role.split('s')|join('/') }}", "u/er", "^.^^"},
         {"{{ m|items|first|join('=') }}", "role=user", "^^^^.^^^^"},
-        {"{% for k, v in m.items() %}{{ k[0] }}{% endfor %}", "rclk", "^^^^"},
+        {"{% for k, v in m.items() %}{{ k[0] }}{% endfor %}", "rclkf", "^^^^^"},
         {"{{ m|string|length }}{{ m.role|length }}{{ m.role == 'user' }}", NULL, NULL},
         {"{{ '{\"a\":\"' ~ m.role ~ '\"}' }}", "{\"a\":\"user\"}", "......^^^^.."},
         {"{{ ('{\"a\":\"' ~ m.role ~ '\"}')|from_json|tojson }}", "{\"a\": \"user\"}",
@@ -377,6 +377,13 @@ static void test_marks(void) {
          "'.' %}"
          "{% endfor %}{{ ns.t }}",
          "b.b.b.", "^.^.^."},
+        // where a format, a name or a separator comes from a message
+        {"{% set j = joiner(m.role) %}{{ j() }}{{ j() }}{{ dict(**m.key) }}", "user{'<k>': 1}",
+         "^^^^..^^^....."},
+        {"{% macro f() %}{{ kwargs|list|join }}{% endmacro %}{{ f(**m.key) }}", "<k>", "^^^"},
+        {"{{ namespace(m.key)|string|replace('Namespace ', '') }}", "<{'<k>': 1}>", "...^^^......"},
+        {"{{ strftime_now(m.list[0] ~ '-%Y') }}", "<a>-2025", "^^^....."},
+        {"{{ m.fill.format('x') }}|{{ '{:<3}'.format(m.list[1]) }}", "<<<x|b  ", "^^^..^.."},
         {"{{ m.role|replace('us', 'U')|truncate(2, true, '') ~ m.role|center(6) }}", "Uer user ",
          ".^^.^^^^."},
         {"{{ (m.role ~ 'x')|list|join ~ (m.role ~ 'x')|reverse }}", "userxxresu", "^^^^..^^^^"},
