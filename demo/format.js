@@ -5,12 +5,12 @@ const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /** @param {number} n bytes */
 export function bytes(n) {
-  if (n < 1000) return `${n} bytes`;
+  if (n < 1000) return `${n}\u00a0bytes`;
   for (const [unit, size] of /** @type {const} */ ([['kB', 1e3], ['MB', 1e6]])) {
     const value = n / size;
-    if (value < 999.5) return `${value < 99.5 ? number(1).format(value) : whole.format(value)} ${unit}`;
+    if (value < 999.5) return `${value < 99.5 ? number(1).format(value) : whole.format(value)}\u00a0${unit}`;
   }
-  return `${number(2).format(n / 1e9)} GB`;
+  return `${number(2).format(n / 1e9)}\u00a0GB`;
 }
 
 /** @param {number} seconds */

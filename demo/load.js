@@ -49,11 +49,10 @@ class Progress {
   #begin(phase) {
     this.#phase = phase;
     this.#seen = [];
-    let before = true;
     for (const item of /** @type {NodeListOf<HTMLElement>} */ (byId('phases').querySelectorAll('li'))) {
-      const current = item.dataset.phase === phase;
-      if (current) before = false;
-      item.className = phase === 'open' ? '' : current ? 'current' : before ? 'done' : '';
+      // What was skipped (nothing to download, say) is not ticked off.
+      const was = phase !== 'open' && (item.className === 'current' || item.className === 'done');
+      item.className = item.dataset.phase === phase ? 'current' : was ? 'done' : '';
     }
     announce(NAMES[phase]);
   }

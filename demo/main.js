@@ -15,7 +15,7 @@ import { Offline } from './offline.js';
 import { settings, startSettings } from './settings.js';
 import { deviceName, showEngine, showMemory, startStats } from './stats.js';
 
-const STARTERS = ['Tell me a story about a mill.', 'Write about a cat who finds a key.', 'What happened at the river?'];
+const STARTERS = ['Tell me a story about a fox who finds a key.', 'Why is the sky blue?', 'What is the capital of Italy?'];
 const root = document.documentElement;
 
 /** @type {import('../web/index.js').Engine | null} */
@@ -83,7 +83,7 @@ function showIntro(name) {
   byId('intro').replaceChildren(...children(
     el('h1', {}, name),
     el('p', { class: 'lead' }, small
-      ? 'This is a small demonstration model. It tells little stories and makes mistakes; it is no assistant.'
+      ? 'This is a small demonstration model. It tells short stories, answers simple questions in English, and is often wrong.'
       : `${format.parameters(info.parameters)} parameters, ${info.quantization}, on this device.`),
     info.backend === 'cpu' && el('p', { id: 'backend-note', class: 'notice' },
       settings.backend === 'cpu' || !info.reason ? `It runs on the CPU (${deviceName(info)}).` : `There is no WebGPU here (${format.cause(info.reason)}): it runs on the CPU, with ${deviceName(info).replace('CPU, ', '')}.`),

@@ -117,5 +117,6 @@ export class AnswerMessage {
       const button = action('Copy the code', 'copy', () => copy(pre.querySelector('code')?.textContent ?? '', button));
       pre.append(button);
     }
+    this.onShown();
   }
 }

@@ -35,7 +35,7 @@ const VERDICTS = { fits: 'Fits this device', tight: 'Tight on this device', 'too
 
 /** @param {Device} device */
 function describe(device) {
-  const memory = device.memory ? ` Memory: ${device.memory >= 8 * 2 ** 30 ? '8 GB or more' : format.bytes(device.memory)}.` : '';
+  const memory = device.memory ? ` Memory: ${device.memory >= 8 * 2 ** 30 ? '8\u00a0GB or more' : format.bytes(device.memory)}.` : '';
   if (!device.webgpu) return `This device: no WebGPU (${format.cause(device.reason ?? 'no reason given')}), so models run on the CPU.${memory}`;
   const name = [device.device.description, device.device.device, device.device.architecture, device.device.vendor].find((s) => typeof s === 'string' && s);
   return `This device: WebGPU${name ? ` (${name})` : ''}.${memory}`;
@@ -71,7 +71,7 @@ export class Models {
 
   #show() {
     const focus = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    byId('models').replaceChildren(...this.#extra.map((m) => this.#row(m)), ...this.#row(catalog[0]), this.#row(bigger));
+    byId('models').replaceChildren(...this.#extra.map((m) => this.#row(m)), this.#row(catalog[0]), this.#row(bigger));
     byId('more-models').replaceChildren(...catalog.filter((m, i) => i > 0 && m !== bigger).map((m) => this.#row(m)));
     if (focus) /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(focus)}"]`))?.focus();
   }
@@ -81,16 +81,12 @@ export class Models {
     const kept = this.#stored[m.id] ?? 0;
     const fit = m.bytes && this.#device ? fits(m.bytes, this.#device) : null;
     const first = m.id === (this.#extra[0] ?? catalog[0]).id;
-    const facts = [
-      m.bytes && format.bytes(m.bytes),
-      m.parameters && `${format.parameters(m.parameters)} parameters`,
-      m.licence,
-    ].filter(Boolean).join(' · ');
+    const facts = [m.bytes && format.bytes(m.bytes), m.parameters && `${format.parameters(m.parameters)} parameters`, m.licence].filter((f) => f);
     return el('li', {},
       el('div', { class: 'what' },
         el('h3', {}, m.name),
         el('p', {}, m.about),
-        el('p', { class: 'quiet numbers' }, facts),
+        el('p', { class: 'quiet numbers' }, ...facts.map((f) => el('span', {}, String(f)))),
         el('p', { class: 'quiet' },
           fit && el('span', { class: `fit ${fit.verdict.replace(' ', '-')}`, title: fit.why }, VERDICTS[fit.verdict]),
           kept > 0 && el('span', { class: 'kept' }, m.bytes && kept < 0.9 * m.bytes ? `${format.bytes(kept)} kept in this browser` : 'Kept in this browser'),

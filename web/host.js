@@ -35,10 +35,13 @@ export class Host {
     /** @type {import('./runner.js').Progress} */
     let progress = { phase: 'open', loaded: 0, total: 0 };
     const report = () => {
-      const { received, cached } = source.traffic();
-      // Downloading and uploading overlap; the one that is behind is what people wait for.
-      const downloading = !cached && progress.phase === 'upload' && received < progress.total;
-      tell(downloading ? { phase: 'download', loaded: received, total: progress.total, cached } : { ...progress, cached });
+      const { received, verified } = source.traffic();
+      const cached = received === 0;
+      const { phase, total } = progress;
+      // Fetching and uploading overlap; fetching is the longer part of it, and what people wait for.
+      const fetched = Math.min(received + verified, total);
+      const fetching = phase === 'upload' && fetched > 0 && fetched < total;
+      tell(fetching ? { phase: cached ? 'verify' : 'download', loaded: fetched, total, cached } : { ...progress, cached });
     };
     const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
     const { gpu, reason } = await this.#chooseGpu(options.backend ?? 'auto');

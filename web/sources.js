@@ -14,7 +14,8 @@ import { BLOCK, openStore, sha256 } from './store.js';
  * @property {string} name for people
  * @property {string} main name of a .gguf file, or '' for a folder
  * @property {Backing} backing
- * @property {() => { received: number, cached: boolean }} traffic bytes that came over the network so far
+ * @property {() => { received: number, verified: number }} traffic bytes so far: that came over the network; that were kept
+ *   here and matched their SHA-256
  * @property {() => Promise<void>} done all is loaded: write down what is kept
  */
 
@@ -54,7 +55,7 @@ export async function openSource(model, { store: wish, onBytes = () => {} }) {
   if (model && typeof model !== 'string') {
     const files = Array.isArray(model) ? model : [model];
     const main = files.find((f) => f.name.endsWith('.gguf'))?.name ?? '';
-    return { name: main || files[0]?.name || 'files', main, backing: new BlobFiles(files), traffic: () => ({ received: 0, cached: true }), done: async () => {} };
+    return { name: main || files[0]?.name || 'files', main, backing: new BlobFiles(files), traffic: () => ({ received: 0, verified: 0 }), done: async () => {} };
   }
   const place = resolveModel(model);
   let received = 0;
@@ -62,9 +63,13 @@ export async function openSource(model, { store: wish, onBytes = () => {} }) {
     received += n;
     onBytes();
   });
-  const backing = new StoredFiles(http, await openStore(place.base, wish), place.base);
+  let verified = 0;
+  const backing = new StoredFiles(http, await openStore(place.base, wish), place.base, (n) => {
+    verified += n;
+    onBytes();
+  });
   await backing.open();
-  return { ...place, backing, traffic: () => ({ received, cached: received === 0 }), done: () => backing.flush() };
+  return { ...place, backing, traffic: () => ({ received, verified }), done: () => backing.flush() };
 }
 
 /**
@@ -83,8 +88,12 @@ export class StoredFiles {
   /** @type {Promise<void>} writes happen one after another */
   #writes = Promise.resolve();
 
-  /** @param {HttpFiles} http @param {import('./store.js').BlockStore} store @param {string} base */
-  constructor(http, store, base) {
+  /**
+   * @param {Pick<HttpFiles, 'size' | 'read' | 'url'>} http @param {import('./store.js').BlockStore} store @param {string} base
+   * @param {(bytes: number) => void} [onVerified] told of every kept block that is as it was
+   */
+  constructor(http, store, base, onVerified = () => {}) {
+    this.onVerified = onVerified;
     this.http = http;
     this.store = store;
     this.#meta = { version: 1, base, used: 0, files: {} };
@@ -150,7 +159,10 @@ export class StoredFiles {
     const hash = this.#meta.files[name].blocks[block];
     if (hash) {
       const kept = await this.store.read(name, block).catch(() => null);
-      if (kept?.length === n && (await sha256(kept)) === hash) return kept;
+      if (kept?.length === n && (await sha256(kept)) === hash) {
+        this.onVerified(n);
+        return kept;
+      }
       delete this.#meta.files[name].blocks[block];
     }
     const bytes = await this.http.read(name, block * BLOCK, n, signal);
