@@ -1,7 +1,7 @@
 /* Tokens of a template: data, tags, and the whitespace rules of trim_blocks and lstrip_blocks. */
 #include "base/format.h"
 #include "base/utf8.h"
-#include "text/template_internal.h"
+#include "text/template_parse.h"
 
 struct text {
     char p[320];

@@ -24,7 +24,7 @@ enum qn_status qn_tctx_spend(struct qn_tctx *ctx, uint64_t steps) {
 }
 
 enum qn_status qn_tctx_enter(struct qn_tctx *ctx) {
-    if (ctx->nest >= ctx->limits.depth * 8)
+    if (ctx->nest >= ctx->limits.depth * 6) // about 300 bytes of C stack each
         return qn_tfail_as(&ctx->site, QN_E_LIMIT, "nested too deep");
     ctx->nest++;
     return QN_OK;

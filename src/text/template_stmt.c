@@ -1,5 +1,5 @@
 /* Statements, and the entry point of parsing. */
-#include "text/template_internal.h"
+#include "text/template_parse.h"
 
 static const char *const end_if[] = {"elif", "else", "endif", NULL};
 static const char *const end_else[] = {"endif", NULL};
