@@ -131,6 +131,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
     let wanted = select(128u, sampling.top_k, by_k);
     if (tid == 0u) {
         bound = 0u;
+        atomicStore(&list_n, 0u);
     }
     workgroupBarrier();
     if (rank + 1u == wanted) { // beyond 256 nobody: the bound stays 0, and the list overflows
