@@ -76,10 +76,11 @@ static void write_value(struct qn_buf *buf, struct qn_json_value v, uint32_t dep
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. */
-static enum qn_status write_content(struct parser *p, struct qn_json_value content) {
+/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. Only an answer
+ * may have none. */
+static enum qn_status write_content(struct parser *p, struct qn_json_value content, bool answer) {
     enum qn_json_type type = qn_json_type(content);
-    if (type == QN_JSON_STRING || type == QN_JSON_NULL) {
+    if (type == QN_JSON_STRING || (type == QN_JSON_NULL && answer)) {
         qn_buf_str(p->context, qn_json_exists(content) ? source_of(content) : QN_STR("null"));
         return QN_OK;
     }
@@ -88,6 +89,8 @@ static enum qn_status write_content(struct parser *p, struct qn_json_value conte
     qn_buf_char(p->context, '"');
     struct qn_json_iter it = qn_json_iterate(content);
     while (qn_json_each(&it)) {
+        if (qn_json_type(qn_json_get(it.value, "type")) != QN_JSON_STRING)
+            return bad(p, "messages[].content[].type", "a string");
         if (!qn_json_string_is(qn_json_get(it.value, "type"), "text"))
             return qn_fail(p->err, QN_E_UNSUPPORTED,
                            "a message part of type \"%.*s\"; this model reads text only",
@@ -118,7 +121,7 @@ static enum qn_status write_message(struct parser *p, struct qn_json_value messa
     else
         qn_buf_str(p->context, source_of(role));
     qn_buf_cstr(p->context, ",\"content\":");
-    QN_TRY(write_content(p, qn_json_get(message, "content")));
+    QN_TRY(write_content(p, qn_json_get(message, "content"), qn_json_string_is(role, "assistant")));
     struct qn_json_iter it = qn_json_iterate(message);
     while (qn_json_each(&it)) {
         if (qn_json_string_is(it.key, "role") || qn_json_string_is(it.key, "content"))
