@@ -121,7 +121,7 @@ function list(lines, depth) {
   const children = items.map((item) => {
     const inner = blocks(item, depth + 1).map((b) => block(b, depth + 1));
     // In a tight list the first paragraph is the item's own text.
-    const tight = inner.flatMap((node) => (!loose && typeof node !== 'string' && node.tag === 'p' ? node.children : [node]));
+    const tight = inner.flatMap((node, i) => (!loose && i === 0 && typeof node !== 'string' && node.tag === 'p' ? node.children : [node]));
     return { tag: 'li', children: tight };
   });
   const start = parseInt(first[2], 10);

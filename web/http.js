@@ -91,33 +91,35 @@ export class HttpFiles {
   read(name, offset, n, signal) {
     const url = this.url(name);
     if (n === 0) return Promise.resolve(new Uint8Array(0));
-    let counted = 0; // a retry does not count twice
+    const out = new Uint8Array(n);
+    let got = 0; // a retry goes on from here
     return persist(url, signal, async () => {
-      const response = await fetch(url, { headers: { range: `bytes=${offset}-${offset + n - 1}` }, signal });
+      const response = await fetch(url, { headers: { range: `bytes=${offset + got}-${offset + n - 1}` }, signal });
       if (!response.ok || !response.body) throw refused(url, response);
-      const skip = response.status === 206 ? 0 : offset; // 200: the whole file comes
-      const out = new Uint8Array(n);
-      let at = -skip;
+      const start = response.status === 206 ? startOf(response) ?? offset + got : 0; // 200: the whole file comes
+      if (start > offset + got) throw fail(STATUS.E_NETWORK, `${url}: bytes from ${start} came for bytes from ${offset + got}`);
       const reader = response.body.getReader();
-      while (at < n) {
+      for (let at = start - offset; got < n; ) {
         const { done, value } = await reader.read();
         if (done) break;
-        const from = Math.max(0, -at);
-        if (from < value.length) {
-          const part = value.subarray(from, from + n - Math.max(at, 0));
-          out.set(part, Math.max(at, 0));
-        }
+        const part = value.subarray(Math.max(0, got - at), Math.max(0, n - at));
         at += value.length;
-        if (at > counted) {
-          this.onBytes(Math.min(at, n) - counted);
-          counted = Math.min(at, n);
-        }
+        if (part.length === 0) continue;
+        out.set(part, got);
+        got += part.length;
+        this.onBytes(part.length);
       }
       await reader.cancel();
-      if (at < n) throw Object.assign(fail(STATUS.E_TRUNCATED, `${url}: ${Math.max(at, 0)} of ${n} bytes from ${offset}`), { retry: true });
+      if (got < n) throw Object.assign(fail(STATUS.E_TRUNCATED, `${url}: ${got} of ${n} bytes from ${offset}`), { retry: true });
       return out;
     });
   }
+}
+
+/** Where a partial answer begins, when the server lets it be read. @param {Response} response */
+function startOf(response) {
+  const start = /^bytes (\d+)-/.exec(response.headers.get('content-range') ?? '')?.[1];
+  return start === undefined ? undefined : Number(start);
 }
 
 /** Files that the user picked. @implements {Pick<import('./files.js').Backing, 'size' | 'read'>} */

@@ -86,6 +86,7 @@ export class Runner {
     const pieces = this.core.pieces();
     const ranges = planRanges(pieces);
     const total = pieces.reduce((sum, p) => sum + p.size, 0);
+    onProgress({ phase: 'upload', loaded: 0, total });
     let loaded = 0;
     let next = 0;
     /** @type {(Promise<Uint8Array> | null)[]} */

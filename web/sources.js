@@ -72,6 +72,12 @@ export async function openSource(model, { store: wish, onBytes = () => {} }) {
   return { ...place, backing, traffic: () => ({ received, verified }), done: () => backing.flush() };
 }
 
+/** What was written down by this version, and whole. @param {any} meta @returns {meta is Meta} */
+function isMeta(meta) {
+  if (meta?.version !== 1 || typeof meta.files !== 'object' || !meta.files) return false;
+  return Object.values(meta.files).every((f) => (f?.size === null || (Number.isSafeInteger(f?.size) && f.size >= 0)) && typeof f.blocks === 'object' && f.blocks);
+}
+
 /**
  * HTTP files through a block store. Blocks are checked against their SHA-256 when they come from the
  * store; one that does not match, or is gone, is downloaded again. A store that fails (quota,
@@ -102,7 +108,7 @@ export class StoredFiles {
   async open() {
     try {
       const meta = JSON.parse((await this.store.readMeta()) ?? 'null');
-      if (meta?.version === 1 && typeof meta.files === 'object' && meta.files) this.#meta = meta;
+      if (isMeta(meta)) this.#meta = meta;
     } catch {
       // What cannot be read is as good as nothing stored.
     }
