@@ -110,10 +110,8 @@ QN_TSEPARATE enum qn_status eval_slice(struct qn_tctx *ctx, struct qn_tval *out,
     struct qn_tlist *list, *made;
     if (object.kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, object);
-    if (object.kind != QN_TVAL_STR && object.kind != QN_TVAL_LIST && object.kind != QN_TVAL_TUPLE) {
-        *out = qn_tval_undefined(object, QN_STR("a slice")); // as Jinja answers a TypeError here
-        return QN_OK;
-    }
+    if (object.kind != QN_TVAL_STR && object.kind != QN_TVAL_LIST && object.kind != QN_TVAL_TUPLE)
+        return qn_tfail(&ctx->site, "%s cannot be sliced", qn_tval_type(object));
     QN_TRY(qn_tval_length(ctx, &n, object));
     QN_TRY(slice_bounds(ctx, b, slice, n));
     if (object.kind != QN_TVAL_STR) {

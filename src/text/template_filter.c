@@ -131,6 +131,8 @@ FILTER(do_int) {
     double f;
     QN_TRY(int_arg(ctx, &base, a[1], 10));
     *out = qn_tval_given(a[0]) ? a[0] : qn_tval_int(0);
+    if (self.kind == QN_TVAL_UNDEFINED)
+        return qn_tval_fail_undefined(ctx, self);
     if (self.kind == QN_TVAL_BIGINT) {
         *out = self;
         return QN_OK;
@@ -155,8 +157,10 @@ FILTER(do_int) {
 }
 
 FILTER(do_float) {
-    UNUSED(ctx, args);
+    UNUSED(args);
     double f;
+    if (self.kind == QN_TVAL_UNDEFINED)
+        return qn_tval_fail_undefined(ctx, self);
     if (self.kind == QN_TVAL_STR ? qn_tnum_parse_f64(&f, qn_tval_text(self))
                                  : qn_tval_as_float(&f, self))
         *out = qn_tval_float(f);
@@ -231,7 +235,8 @@ FILTER(do_indent) {
         QN_TRY(int_arg(ctx, &width, by, 4));
         QN_TRY(qn_tstr_repeat(ctx, &by, qn_tval_str(QN_STR(" ")), width));
     }
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
+    if (!qn_tval_is_str(self))
+        return qn_tfail(&ctx->site, "indent needs a string, not %s", qn_tval_type(self));
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status =

@@ -165,7 +165,8 @@ static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
                                    struct qn_tval format, struct qn_tval args) {
     struct qn_str s = qn_tval_text(format);
     uint32_t used = 0;
-    bool named = args.kind == QN_TVAL_DICT;
+    bool named = args.kind == QN_TVAL_DICT || args.kind == QN_TVAL_LIST ||
+                 args.kind == QN_TVAL_UNDEFINED; // may go unused
     for (size_t at = 0; at < s.n;) {
         const char *p = memchr(s.p + at, '%', s.n - at);
         size_t end = p ? (size_t)(p - s.p) : s.n;

@@ -1,7 +1,7 @@
 /* Expressions: recursive descent with Jinja's grammar. Chains of operators of one precedence become
  * lists, so that long sums need no depth. */
-#include "base/utf8.h"
 #include "text/template_parse.h"
+#include "base/utf8.h"
 
 enum { PARSE_DEPTH = 100 }; // of nested expressions and statements together
 
