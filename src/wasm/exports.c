@@ -73,12 +73,19 @@ void qn_wasm_free(void *p) {
 }
 
 uint32_t qn_wasm_result(struct instance *w) {
-    return (uint32_t)(uintptr_t)w->result.words;
+    static uint32_t none[16]; // the words of no answer
+    return (uint32_t)(uintptr_t)(w ? w->result.words : none);
 }
 
 /* NUL-terminated; what the last failed call said. */
 const char *qn_wasm_error(struct instance *w) {
-    return w->error.text;
+    return w ? w->error.text : "the engine was destroyed";
+}
+
+/* Whether there is no engine to call: it was refused at creation (the error says why) or destroyed. In
+ * wasm a null pointer would not trap. */
+static uint32_t missing(const struct instance *w) {
+    return !w ? QN_E_STATE : !w->engine ? w->error.status : QN_OK;
 }
 
 /* ---- hosts ------------------------------------------------------------------------------------- */
@@ -86,8 +93,10 @@ const char *qn_wasm_error(struct instance *w) {
 static enum qn_status file_size(void *ud, uint64_t *out, struct qn_str name) {
     (void)ud;
     double size = qn_js_size(name.p, name.n);
-    if (size < 0)
+    if (size < 0 && size >= -QN_E_INTERNAL)
         return (enum qn_status)(uint32_t)-size;
+    if (!(size >= 0 && size <= 0x1p53)) // NaN, too
+        return QN_E_IO;
     *out = (uint64_t)size;
     return QN_OK;
 }
@@ -134,20 +143,26 @@ struct instance *qn_wasm_create(const char *json, uint32_t n) {
 }
 
 void qn_wasm_destroy(struct instance *w) {
+    if (!w)
+        return;
     qn_engine_destroy(w->engine);
     free(w);
 }
 
 uint32_t qn_wasm_open(struct instance *w) {
-    return w->engine ? qn_engine_open(w->engine, &w->error) : w->error.status;
+    uint32_t gone = missing(w);
+    return gone ? gone : qn_engine_open(w->engine, &w->error);
 }
 
 uint32_t qn_wasm_pieces(struct instance *w) {
-    return qn_engine_pieces(w->engine);
+    return missing(w) ? 0 : qn_engine_pieces(w->engine);
 }
 
 /* numbers: 0 offset, 1 bytes; words: 4 name, 5 length of the name. */
 uint32_t qn_wasm_piece(struct instance *w, uint32_t index) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_piece piece = {0};
     enum qn_status status = qn_engine_piece(w->engine, &piece, index);
     w->result.numbers[0] = (double)piece.offset;
@@ -159,13 +174,17 @@ uint32_t qn_wasm_piece(struct instance *w, uint32_t index) {
 
 /* words: 0 pieces done. */
 uint32_t qn_wasm_load(struct instance *w) {
-    return qn_engine_load(w->engine, &w->result.words[0], &w->error);
+    uint32_t gone = missing(w);
+    return gone ? gone : qn_engine_load(w->engine, &w->result.words[0], &w->error);
 }
 
 /* words: 0 context, 1 vocabulary. Copies the engine's own error when it failed. */
 uint32_t qn_wasm_state(struct instance *w) {
-    if (!w->engine)
+    if (missing(w)) {
+        if (w)
+            w->result.words[2] = w->error.status;
         return QN_ENGINE_FAILED;
+    }
     enum qn_engine_state state = qn_engine_state(w->engine);
     if (state == QN_ENGINE_FAILED || state == QN_ENGINE_LOST)
         w->error = *qn_engine_error(w->engine);
@@ -177,6 +196,9 @@ uint32_t qn_wasm_state(struct instance *w) {
 
 uint32_t qn_wasm_event(struct instance *w, uint32_t kind, uint32_t tag, uint32_t status,
                        const void *bytes, uint32_t n) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_gpu_event event = {(enum qn_gpu_event_kind)kind, tag, (enum qn_status)status, bytes, n};
     return qn_engine_gpu_event(w->engine, &event);
 }
@@ -190,12 +212,18 @@ static uint32_t answer(struct instance *w, enum qn_status status, const void *p,
 }
 
 uint32_t qn_wasm_info(struct instance *w) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_str text = {0};
     enum qn_status status = qn_engine_info(w->engine, &text, &w->error);
     return answer(w, status, text.p, text.n);
 }
 
 uint32_t qn_wasm_tokenize(struct instance *w, const char *text, uint32_t n, uint32_t flags) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     const uint32_t *ids = NULL;
     size_t count = 0;
     enum qn_status status =
@@ -204,6 +232,9 @@ uint32_t qn_wasm_tokenize(struct instance *w, const char *text, uint32_t n, uint
 }
 
 uint32_t qn_wasm_detokenize(struct instance *w, const uint32_t *ids, uint32_t n, uint32_t flags) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_str text = {0};
     enum qn_status status = qn_engine_detokenize(w->engine, &text, ids, n, flags, &w->error);
     return answer(w, status, text.p, text.n);
@@ -211,12 +242,18 @@ uint32_t qn_wasm_detokenize(struct instance *w, const uint32_t *ids, uint32_t n,
 
 /* words: 0 pointer, 1 length of the vocabulary form, 2 whether the token ends an answer. */
 uint32_t qn_wasm_token(struct instance *w, uint32_t id) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_str text = qn_engine_token(w->engine, id);
     w->result.words[2] = qn_engine_is_eos(w->engine, id);
     return answer(w, QN_OK, text.p, text.n);
 }
 
 uint32_t qn_wasm_template(struct instance *w, const char *json, uint32_t n) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_str text = {0};
     enum qn_status status =
         qn_engine_template(w->engine, &text, (struct qn_str){json, n}, &w->error);
@@ -237,6 +274,9 @@ uint32_t qn_wasm_dequant(struct instance *w, const char *type, uint32_t type_n, 
 
 /* words: 0 the session. */
 uint32_t qn_wasm_session(struct instance *w) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     qn_session *s = NULL;
     enum qn_status status = qn_session_create(&s, w->engine, &w->error);
     w->result.words[0] = (uint32_t)(uintptr_t)s;
@@ -244,13 +284,16 @@ uint32_t qn_wasm_session(struct instance *w) {
 }
 
 void qn_wasm_session_free(struct instance *w, qn_session *s) {
-    (void)w;
-    qn_session_destroy(s);
+    if (!missing(w)) // else it went with its engine
+        qn_session_destroy(s);
 }
 
 /* Generation from ids; parameters as JSON, see engine/options.h. */
 uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, uint32_t n,
                        const char *json, uint32_t json_n) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_request request;
     enum qn_status status =
         qn_options_request(&request, (struct qn_str){json, json_n}, &w->error);
@@ -262,12 +305,18 @@ uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, u
 }
 
 uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     return qn_session_start_chat(s, (struct qn_str){json, n}, &w->error);
 }
 
 /* words: 0 event kind, 1 id, 2 text, 3 its length, 4 logits, 5 ids, 6 n, 7 finish,
  * 8 prompt tokens, 9 reused tokens, 10 completion tokens. */
 uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
     struct qn_event e = {0};
     enum qn_status status = qn_session_next(s, &e, &w->error);
     uint32_t *words = w->result.words;
@@ -286,14 +335,14 @@ uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
 }
 
 void qn_wasm_cancel(struct instance *w, qn_session *s) {
-    (void)w;
-    qn_session_cancel(s);
+    if (!missing(w))
+        qn_session_cancel(s);
 }
 
 /* ---- threads -------------------------------------------------------------------------------------- */
 
 void *qn_wasm_pool(struct instance *w) {
-    return qn_engine_workers(w->engine);
+    return missing(w) ? NULL : qn_engine_workers(w->engine);
 }
 
 void qn_wasm_worker(void *pool, uint32_t index) {
