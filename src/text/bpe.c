@@ -6,16 +6,6 @@
 
 #define MAX_PROBES 4096
 #define SHORT_WORD 40 // symbols; up to here scanning for the best pair beats a heap
-#define CACHE_SLOTS 4096u
-#define CACHE_WORD 24
-#define CACHE_IDS 8
-
-/* One word and its ids; 64 bytes. */
-struct qn_bpe_cached {
-    uint8_t n_word, n_ids; // n_word 0: free
-    char word[CACHE_WORD];
-    uint32_t ids[CACHE_IDS];
-};
 
 static uint32_t hash_pair(uint32_t left, uint32_t right) {
     uint64_t h = ((uint64_t)left << 32 | right) * 0x9e3779b97f4a7c15u;
@@ -58,12 +48,15 @@ enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_st
     const struct qn_vocab *v = bpe->vocab;
     uint32_t a = qn_vocab_find(v, left.p, left.n), b = qn_vocab_find(v, right.p, right.n);
     uint32_t id = QN_ID_NONE;
-    if (left.n <= sizeof joined && right.n <= sizeof joined - left.n) {
+    struct qn_str tail = right; // the prefix of the right part goes when it is joined
+    if (bpe->prefix.n > 0 && qn_str_starts(right, bpe->prefix))
+        tail = qn_str_slice(right, bpe->prefix.n, right.n);
+    if (left.n <= sizeof joined && tail.n <= sizeof joined - left.n) {
         if (left.n > 0)
             memcpy(joined, left.p, left.n);
-        if (right.n > 0)
-            memcpy(joined + left.n, right.p, right.n);
-        id = qn_vocab_find(v, joined, left.n + right.n);
+        if (tail.n > 0)
+            memcpy(joined + left.n, tail.p, tail.n);
+        id = qn_vocab_find(v, joined, left.n + tail.n);
     }
     if (a == QN_ID_NONE || b == QN_ID_NONE || id == QN_ID_NONE)
         return qn_fail(err, QN_E_TOKENIZER, "merge %u, \"%.*s\" + \"%.*s\": %s is no token", rank,
@@ -129,17 +122,9 @@ void qn_bpe_scratch_init(struct qn_bpe_scratch *s, const struct qn_allocator *al
 void qn_bpe_scratch_free(struct qn_bpe_scratch *s) {
     qn_mem_free(s->allocator, s->symbols, s->n_symbols * sizeof *s->symbols);
     qn_mem_free(s->allocator, s->heap, s->heap_capacity * sizeof *s->heap);
-    qn_mem_free(s->allocator, s->cache, CACHE_SLOTS * sizeof *s->cache);
+    qn_word_cache_free(&s->cache, s->allocator);
     qn_mem_free(s->allocator, s->mapped, s->n_mapped);
     qn_bpe_scratch_init(s, s->allocator);
-}
-
-void qn_bpe_scratch_cache(struct qn_bpe_scratch *s) {
-    if (s->cache)
-        return;
-    s->cache = qn_mem_alloc(s->allocator, CACHE_SLOTS * sizeof *s->cache);
-    for (uint32_t i = 0; s->cache && i < CACHE_SLOTS; i++)
-        s->cache[i].n_word = 0;
 }
 
 static enum qn_status reserve_symbols(struct qn_bpe_scratch *s, size_t n, struct qn_error *err) {
@@ -299,6 +284,46 @@ static enum qn_status merge_long(uint32_t *n_out, const struct qn_bpe *bpe,
     return QN_OK;
 }
 
+/* The symbol of one character, `s` as the vocabulary writes it, with the prefix or suffix that its
+ * place in the word gives it. */
+static uint32_t find_character(const struct qn_bpe *bpe, struct qn_str s, bool first, bool last) {
+    char name[2 * QN_BPE_AFFIX + 4];
+    size_t n = 0;
+    if ((bpe->prefix.n > 0 && !first) || (bpe->suffix.n > 0 && last)) {
+        if (bpe->prefix.n > 0 && !first) {
+            memcpy(name, bpe->prefix.p, bpe->prefix.n);
+            n = bpe->prefix.n;
+        }
+        memcpy(name + n, s.p, s.n);
+        n += s.n;
+        if (bpe->suffix.n > 0 && last) {
+            memcpy(name + n, bpe->suffix.p, bpe->suffix.n);
+            n += bpe->suffix.n;
+        }
+        s = (struct qn_str){name, n};
+    }
+    uint32_t id = qn_vocab_find(bpe->vocab, s.p, s.n);
+    return qn_vocab_flags(bpe->vocab, id) & (QN_TOKEN_SPECIAL | QN_TOKEN_HIDDEN) ? QN_ID_NONE : id;
+}
+
+/* Symbols of a byte-level word. */
+static uint32_t split_bytes(const struct qn_bpe *bpe, struct qn_bpe_symbol *symbols,
+                            struct qn_str word) {
+    uint32_t n = 0;
+    bool affixes = bpe->prefix.n > 0 || bpe->suffix.n > 0;
+    for (; n < word.n; n++) {
+        unsigned char byte = (unsigned char)word.p[n];
+        uint32_t id = bpe->bytes[byte];
+        if (affixes) {
+            char utf8[4];
+            size_t length = qn_utf8_put(utf8, qn_byte_to_char(byte));
+            id = find_character(bpe, (struct qn_str){utf8, length}, n == 0, n + 1 == word.n);
+        }
+        symbols[n] = (struct qn_bpe_symbol){id, n, n + 1, 0, 0, UINT32_MAX, 0};
+    }
+    return n;
+}
+
 /* Symbols of a word that is not byte-level: characters, bytes or unknown tokens. */
 static uint32_t split_characters(const struct qn_bpe *bpe, struct qn_bpe_symbol *symbols,
                                  struct qn_str word) {
@@ -307,10 +332,8 @@ static uint32_t split_characters(const struct qn_bpe *bpe, struct qn_bpe_symbol 
     for (size_t at = 0; at < word.n;) {
         size_t begin = at;
         qn_unicode_next(word, &at);
-        uint32_t id = qn_vocab_find(bpe->vocab, word.p + begin, at - begin);
-        if (id != QN_ID_NONE &&
-            (qn_vocab_flags(bpe->vocab, id) & (QN_TOKEN_SPECIAL | QN_TOKEN_HIDDEN)))
-            id = QN_ID_NONE;
+        uint32_t id =
+            find_character(bpe, qn_str_slice(word, begin, at), begin == 0, at == word.n);
         struct qn_bpe_symbol symbol = {.id = id, .begin = (uint32_t)begin, .end = (uint32_t)at};
         if (bpe->scores) { // unknown characters may still be part of a piece
             symbols[n++] = symbol;
@@ -407,14 +430,7 @@ static enum qn_status encode_word(const struct qn_bpe *bpe, struct qn_bpe_scratc
     }
     QN_TRY(reserve_symbols(scratch, word.n, err));
     struct qn_bpe_symbol *s = scratch->symbols;
-    uint32_t n = 0;
-    if (bpe->byte_level) {
-        for (; n < word.n; n++)
-            s[n] = (struct qn_bpe_symbol){
-                bpe->bytes[(unsigned char)word.p[n]], n, n + 1, 0, 0, UINT32_MAX, 0};
-    } else {
-        n = split_characters(bpe, s, word);
-    }
+    uint32_t n = bpe->byte_level ? split_bytes(bpe, s, word) : split_characters(bpe, s, word);
     if (n <= SHORT_WORD)
         n = merge_short(bpe, word.p, s, n);
     else
@@ -427,27 +443,17 @@ static enum qn_status encode_word(const struct qn_bpe *bpe, struct qn_bpe_scratc
 
 enum qn_status qn_bpe_word(const struct qn_bpe *bpe, struct qn_bpe_scratch *scratch,
                            struct qn_ids *out, struct qn_str word, struct qn_error *err) {
-    if (word.n == 1 && bpe->byte_level)
+    bool hit;
+    size_t before = out->n;
+    if (word.n == 1 && bpe->byte_level && bpe->bytes[(unsigned char)word.p[0]] != QN_ID_NONE &&
+        bpe->suffix.n == 0)
         return qn_ids_push(out, bpe->bytes[(unsigned char)word.p[0]]);
     if (word.n > UINT32_MAX / 2)
         return qn_fail(err, QN_E_LIMIT, "a word of %zu bytes", word.n);
-    if (!scratch->cache || word.n > CACHE_WORD)
-        return encode_word(bpe, scratch, out, word, err);
-    struct qn_bpe_cached *c = &scratch->cache[qn_hash_bytes(word.p, word.n) & (CACHE_SLOTS - 1)];
-    if (c->n_word == word.n && memcmp(c->word, word.p, word.n) == 0) {
-        for (uint32_t i = 0; i < c->n_ids; i++)
-            QN_TRY(qn_ids_push(out, c->ids[i]));
-        return QN_OK;
-    }
-    size_t before = out->n;
+    struct qn_cached_word *c = qn_word_cache_at(&scratch->cache, &hit, word);
+    if (hit)
+        return qn_word_cache_push(c, out);
     QN_TRY(encode_word(bpe, scratch, out, word, err));
-    size_t n = out->n - before;
-    if (n <= CACHE_IDS) {
-        c->n_word = (uint8_t)word.n;
-        c->n_ids = (uint8_t)n;
-        memcpy(c->word, word.p, word.n);
-        if (n > 0)
-            memcpy(c->ids, out->p + before, n * sizeof *c->ids);
-    }
+    qn_word_cache_put(c, word, out, before);
     return QN_OK;
 }

@@ -4,8 +4,9 @@
 #define QN_TEXT_BPE_H
 
 #include "text/vocab.h"
+#include "text/wordcache.h"
 
-struct qn_ids;
+#define QN_BPE_AFFIX 32 // bytes of a prefix or suffix
 
 struct qn_merge {
     uint32_t left, right;
@@ -24,6 +25,8 @@ struct qn_bpe {
     bool byte_fallback;     // unknown characters as bytes
     bool fuse_unk;          // one unknown token for several unknown characters in a row
     uint32_t unk;           // or QN_ID_NONE: unknown characters vanish
+    struct qn_str prefix;   // of symbols that do not begin a word ("##"), and gone when merged
+    struct qn_str suffix;   // of the symbol that ends a word ("</w>")
     uint32_t bytes[256];    // ids of bytes (byte level or fallback), QN_ID_NONE where missing
     uint32_t longest;       // bytes of the longest token: longer words need no look-up
 };
@@ -56,16 +59,12 @@ struct qn_bpe_scratch {
     size_t n_symbols;
     uint64_t *heap;
     size_t n_heap, heap_capacity;
-    struct qn_bpe_cached *cache;
+    struct qn_word_cache cache;
     char *mapped; // a word in GPT-2's characters
     size_t n_mapped;
 };
 void qn_bpe_scratch_init(struct qn_bpe_scratch *s, const struct qn_allocator *allocator);
 void qn_bpe_scratch_free(struct qn_bpe_scratch *s);
-/* Gives the scratch a cache of short words; worth it for a long text. Running out of memory here is
- * no error. */
-void qn_bpe_scratch_cache(struct qn_bpe_scratch *s);
-
 /* Appends the ids of one word (at most UINT32_MAX / 2 bytes). */
 enum qn_status qn_bpe_word(const struct qn_bpe *bpe, struct qn_bpe_scratch *scratch,
                            struct qn_ids *out, struct qn_str word, struct qn_error *err);

@@ -61,13 +61,14 @@ static void give(struct qn_detok *d, struct qn_buf *out, size_t n) {
 enum qn_status qn_detok_push(struct qn_detok *d, struct qn_buf *out, uint32_t id,
                              struct qn_error *err) {
     const struct qn_tokenizer *t = d->tokenizer;
-    bool is_byte;
+    struct qn_piece_place place = {.first = d->first};
     if (id >= t->vocab.size)
         return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", id, t->vocab.size);
     uint32_t flags = qn_vocab_flags(&t->vocab, id);
     if (d->stopped || flags == 0 || (d->skip_special && (flags & QN_TOKEN_SPECIAL)))
         return QN_OK;
-    qn_tokenizer_piece(t, &d->pending, id, &d->first, &is_byte);
+    qn_tokenizer_piece(t, &d->pending, id, &place);
+    d->first = place.first;
     size_t stop;
     if (!d->pending.failed && find_stop(d, &stop)) {
         give(d, out, stop);

@@ -7,13 +7,33 @@
 
 enum qn_normalizer_kind {
     QN_NORMALIZE_NFC,
-    QN_NORMALIZE_PREPEND, // `content` before text that is not empty
-    QN_NORMALIZE_REPLACE, // every `pattern`, a string, by `content`
+    QN_NORMALIZE_NFD,
+    QN_NORMALIZE_NFKC,
+    QN_NORMALIZE_NFKD,
+    QN_NORMALIZE_PREPEND,     // `content` before text that is not empty
+    QN_NORMALIZE_REPLACE,     // every `pattern`, a string, by `content`
+    QN_NORMALIZE_REPLACE_RUN, // min…max (0: any number) of one character `pattern`, or of white
+                              // space where that is empty, by `content`
+    QN_NORMALIZE_STRIP,       // white space at the ends, where `left` and `right`
+    QN_NORMALIZE_CHARSMAP,    // SentencePiece's precompiled map
+    /* Character by character: */
+    QN_NORMALIZE_LOWERCASE,
+    QN_NORMALIZE_CLEAN,            // BERT: no control characters, all white space to " "
+    QN_NORMALIZE_CHINESE,          // BERT: spaces around ideographs
+    QN_NORMALIZE_STRIP_MARKS,      // no \\p{M}
+    QN_NORMALIZE_STRIP_NONSPACING, // no \\p{Mn}
+    QN_NORMALIZE_NMT,              // SentencePiece's nmt rules without the character map
+    QN_NORMALIZE_BYTES,            // bytes to GPT-2's characters
 };
+
+struct qn_charsmap;
 
 struct qn_normalizer {
     enum qn_normalizer_kind kind;
+    bool left, right;
+    uint32_t min, max;
     struct qn_str pattern, content;
+    const struct qn_charsmap *charsmap;
 };
 
 /* A slice of text with its marks: one byte per byte, or NULL where nothing is marked. */
@@ -33,6 +53,9 @@ void qn_marked_init(struct qn_marked_buf *buf, const struct qn_allocator *alloca
 void qn_marked_free(struct qn_marked_buf *buf);
 void qn_marked_clear(struct qn_marked_buf *buf, bool marked);
 void qn_marked_append(struct qn_marked_buf *buf, struct qn_str text, char mark);
+/* A part of `in` as it is, marks included; and whether any byte of it is marked. */
+void qn_marked_slice(struct qn_marked_buf *buf, struct qn_marked in, size_t begin, size_t end);
+char qn_mark_of(struct qn_marked in, size_t begin, size_t end);
 struct qn_marked qn_marked_view(const struct qn_marked_buf *buf);
 
 /* Code points of one run being normalised; kept between calls. */
@@ -56,5 +79,21 @@ void qn_normalize_scratch_free(struct qn_normalize_scratch *s);
 enum qn_status qn_normalize(struct qn_marked *out, struct qn_normalize_scratch *scratch,
                             const struct qn_normalizer *steps, uint32_t n_steps,
                             struct qn_marked in, struct qn_error *err);
+
+/* The executors that stand in files of their own. */
+void qn_code_points_free(struct qn_code_points *c);
+bool qn_normalize_form_applies(const struct qn_normalizer *step, struct qn_str s);
+enum qn_status qn_normalize_form(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
+                                 const struct qn_normalizer *step, struct qn_marked in);
+enum qn_status qn_normalize_map(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
+                                const struct qn_normalizer *step, struct qn_marked in);
+void qn_charsmap_apply(const struct qn_charsmap *map, struct qn_marked_buf *out,
+                       struct qn_marked in);
+
+/* SentencePiece's precompiled_charsmap: a double-array trie from byte strings to replacements.
+ * `longest`: SentencePiece's own longest match at each place; else what the tokenizers library does
+ * with it, by grapheme clusters. QN_E_TOKENIZER when it is malformed. */
+enum qn_status qn_charsmap_init(const struct qn_charsmap **out, struct qn_arena *arena,
+                                struct qn_str bytes, bool longest, struct qn_error *err);
 
 #endif

@@ -13,26 +13,32 @@ enum {
     M = 16,   // \p{M}
     P = 32,   // \p{P}
     UP = 64,  // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
-    LOW = 128 // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+    LOW = 128,    // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+    SYM = 256,    // \p{S}
+    WORD = 512,   // \w
+    CASED = 1024, // \p{Lu}, \p{Ll}, \p{Lt} without Georgian Mkhedruli, as DeepSeek lists them
+    CJK = 4096,   // [\u4E00-\u9FA5\u3040-\u30FF]
+    FORM = 2048   // [!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]
 };
 
 /* clang-format off */
-static const uint8_t ascii_class[128] = {
+static const uint16_t ascii_class[128] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 12, 4, 4, 12, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    4, 32, 32, 32, 0, 32, 32, 32, 32, 32, 32, 0, 32, 32, 32, 32,
-    2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 32, 32, 0, 0, 0, 32,
-    32, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65,
-    65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 65, 32, 32, 32, 0, 32,
-    0, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129,
-    129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 129, 32, 0, 32, 0, 0,
+    4, 2080, 2080, 2080, 2304, 2080, 2080, 2080, 2080, 2080, 2080, 2304, 2080, 2080, 2080, 2080,
+    514, 514, 514, 514, 514, 514, 514, 514, 514, 514, 2080, 2080, 2304, 2304, 2304, 2080,
+    2080, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649,
+    3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 2080, 2080, 2080, 2304, 2592,
+    2304, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713,
+    3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 2080, 2304, 2080, 2304, 0,
 };
 
-static const uint8_t category_class[32] = {
-    L | UP, L | LOW, L | UP, L | UP | LOW, L | UP | LOW, // Lu Ll Lt Lm Lo
+static const uint16_t category_class[32] = {
+    L | UP | CASED, L | LOW | CASED, L | UP | CASED, L | UP | LOW, L | UP | LOW, // Lu Ll Lt Lm Lo
     M | UP | LOW, M | UP | LOW, M | UP | LOW,            // Mn Mc Me
     N, N, N,                                             // Nd Nl No
     P, P, P, P, P, P, P,                                 // Pc … Po
+    SYM, SYM, SYM, SYM,                                  // Sm Sc Sk So
 };
 /* clang-format on */
 
@@ -62,7 +68,19 @@ static unsigned class_of(uint32_t code_point) {
     if (code_point == QN_UTF8_INVALID)
         return 0;
     uint8_t prop = qn_unicode_prop(code_point);
-    return category_class[prop & QN_PROP_CATEGORY] | (prop & QN_PROP_SPACE ? S : 0u);
+    unsigned class = category_class[prop & QN_PROP_CATEGORY] | (prop & QN_PROP_SPACE ? S : 0u) |
+                     (prop & QN_PROP_WORD ? WORD : 0u);
+    if (code_point >= 0x10d0 && code_point <= 0x10ff)
+        class &= ~(unsigned)CASED;
+    if ((code_point >= 0xff01 && code_point <= 0xff0f) ||
+        (code_point >= 0xff1a && code_point <= 0xff5e) ||
+        (code_point >= 0x2018 && code_point <= 0x201f) ||
+        (code_point >= 0x3000 && code_point <= 0x3002))
+        class |= FORM;
+    if ((code_point >= 0x4e00 && code_point <= 0x9fa5) ||
+        (code_point >= 0x3040 && code_point <= 0x30ff))
+        class |= CJK;
+    return class;
 }
 
 /* What is being matched. With `bytes` each byte is one character of GPT-2's mapping. */
@@ -210,16 +228,17 @@ static size_t lower_word(const struct text *t, size_t at) {
  * \s*[\r\n]+|\s+(?!\S)|\s+   with U, W as above and c the contractions. */
 static size_t match_o200k(const struct qn_pretok *step, const struct text *t, size_t at) {
     size_t next, after, end;
+    bool kept = !step->no_contractions;
     unsigned class = class_at(t, at, &next);
     bool prefix = !(class & (NL | L | N));
     if (prefix && (end = lower_word(t, next)) > next)
-        return contraction(t, end, true);
+        return kept ? contraction(t, end, true) : end;
     if ((end = lower_word(t, at)) > at)
-        return contraction(t, end, true);
+        return kept ? contraction(t, end, true) : end;
     if (prefix && (end = run(t, next, UP)) > next)
-        return contraction(t, run(t, end, LOW), true);
+        return (end = run(t, end, LOW)), kept ? contraction(t, end, true) : end;
     if ((end = run(t, at, UP)) > at)
-        return contraction(t, run(t, end, LOW), true);
+        return (end = run(t, end, LOW)), kept ? contraction(t, end, true) : end;
     if (class & N) {
         for (unsigned i = 1; i < step->max_digits && (class_at(t, next, &after) & N); i++)
             next = after;
@@ -295,6 +314,142 @@ static bool find_spaced(size_t *begin, size_t *end, const struct text *t, size_t
     return false;
 }
 
+/* \w+|[^\w\s]+ */
+static bool find_words(size_t *begin, size_t *end, const struct text *t, size_t at) {
+    size_t next;
+    unsigned class;
+    for (; ((class = class_at(t, at, &next)) & S) != 0; at = next)
+        continue;
+    *begin = at;
+    *end = class & WORD ? run(t, next, WORD) : run_not(t, at, WORD | S);
+    return *end > at;
+}
+
+/* CLIP: 's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+, with `marks` its two special tokens
+ * before. */
+static bool find_clip(const struct qn_pretok *step, size_t *begin, size_t *end,
+                      const struct text *t, size_t at) {
+    static const char *const tokens[] = {"<|startoftext|>", "<|endoftext|>"};
+    size_t next;
+    unsigned class;
+    for (; ((class = class_at(t, at, &next)) & S) != 0; at = next)
+        continue;
+    if (at >= t->s.n)
+        return false;
+    *begin = at;
+    for (size_t i = 0; step->marks && i < 2; i++) {
+        struct qn_str token = qn_str_from(tokens[i]);
+        if (qn_str_starts(qn_str_slice(t->s, at, t->s.n), token)) {
+            *end = at + token.n;
+            return true;
+        }
+    }
+    *end = contraction(t, at, false);
+    if (*end == at)
+        *end = class & L ? run(t, next, L) : class & N ? next : run_not(t, at, S | L | N);
+    return true;
+}
+
+/* ( \s | and common sentence marks of BLOOM's pattern. */
+static bool in_bloom(const struct text *t, size_t at, size_t *next) {
+    static const uint16_t out[] = {'(', '|', ')', '.', ',', '!', '?', 0x2026, 0x3002, 0xff0c,
+                                   0x3001, 0x964, 0x6d4, 0x60c};
+    *next = at;
+    if (at >= t->s.n)
+        return false;
+    uint32_t c = read(t, next);
+    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
+        if (c == out[i])
+            return false;
+    }
+    return (class_of(c) & S) == 0;
+}
+
+/*  ?[^(\s|[.,!?…])]+ */
+static bool find_bloom(size_t *begin, size_t *end, const struct text *t, size_t at) {
+    size_t next, after;
+    for (;; at = next) {
+        if (at >= t->s.n)
+            return false;
+        bool in = in_bloom(t, at, &next);
+        if (in || (t->s.p[at] == ' ' && !t->bytes && in_bloom(t, next, &after)))
+            break;
+    }
+    *begin = at;
+    for (at = next; in_bloom(t, at, &next); at = next)
+        continue;
+    *end = at;
+    return true;
+}
+
+static bool is_ascii_letter(char c) {
+    return ((unsigned)c | 32u) - 'a' < 26;
+}
+
+/* [!-/:-@[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|
+ * \s+(?!\S)|\s+ */
+static bool find_deepseek3(size_t *begin, size_t *end, const struct text *t, size_t at) {
+    for (size_t next, after; at < t->s.n; at = next) {
+        unsigned class = class_at(t, at, &next);
+        *begin = at;
+        if ((unsigned char)t->s.p[at] < 128 && !t->bytes && (class & (P | SYM)) && next < t->s.n &&
+            is_ascii_letter(t->s.p[next])) {
+            while (next < t->s.n && is_ascii_letter(t->s.p[next]))
+                next++;
+            *end = next;
+            return true;
+        }
+        if (class & (L | M)) {
+            *end = run(t, next, L | M);
+            return true;
+        }
+        if (!(class & (NL | P | SYM)) && (class_at(t, next, &after) & (L | M))) {
+            *end = run(t, after, L | M);
+            return true;
+        }
+        size_t symbols = t->s.p[at] == ' ' && !t->bytes ? next : at;
+        if (class_at(t, symbols, &after) & (P | SYM)) {
+            *end = run(t, run(t, after, P | SYM), NL);
+            return true;
+        }
+        if (class & S) {
+            *end = white_space(t, at, true);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* \s+$ */
+static bool find_last_space(size_t *begin, size_t *end, const struct text *t, size_t at) {
+    size_t next, last = t->s.n;
+    bool in = false;
+    for (; at < t->s.n; at = next) {
+        bool space = (class_at(t, at, &next) & S) != 0;
+        if (space && !in)
+            last = at;
+        in = space;
+    }
+    *begin = last;
+    *end = t->s.n;
+    return in;
+}
+
+/* Characters in `classes`, as many as there are or up to max_digits. */
+static bool find_run(const struct qn_pretok *step, size_t *begin, size_t *end,
+                     const struct text *t, size_t at) {
+    size_t next;
+    for (; at < t->s.n && !(class_at(t, at, &next) & step->classes); at = next)
+        continue;
+    *begin = at;
+    for (unsigned i = 0; step->max_digits == 0 || i < step->max_digits; i++, at = next) {
+        if (!(class_at(t, at, &next) & step->classes))
+            break;
+    }
+    *end = at;
+    return *end > *begin;
+}
+
 bool qn_pretok_match(const struct qn_pretok *step, size_t *begin, size_t *end, struct qn_str s,
                      size_t from, bool bytes) {
     struct text t = {s, bytes};
@@ -325,6 +480,22 @@ bool qn_pretok_match(const struct qn_pretok *step, size_t *begin, size_t *end, s
         return find_spaced(begin, end, &t, at, L);
     case QN_SPLIT_SPACE_PUNCTUATION:
         return find_spaced(begin, end, &t, at, P);
+    case QN_SPLIT_CASED:
+        return find_spaced(begin, end, &t, at, CASED);
+    case QN_SPLIT_FORMS:
+        return find_spaced(begin, end, &t, at, FORM);
+    case QN_SPLIT_LAST_SPACE:
+        return find_last_space(begin, end, &t, at);
+    case QN_SPLIT_WORDS:
+        return find_words(begin, end, &t, at);
+    case QN_SPLIT_CLIP:
+        return find_clip(step, begin, end, &t, at);
+    case QN_SPLIT_BLOOM:
+        return find_bloom(begin, end, &t, at);
+    case QN_SPLIT_DEEPSEEK3:
+        return find_deepseek3(begin, end, &t, at);
+    case QN_SPLIT_RUN:
+        return find_run(step, begin, end, &t, at);
     case QN_SPLIT_DIGITS3:
         for (size_t n = 0; at < s.n; at++) {
             n = s.p[at] >= '0' && s.p[at] <= '9' ? n + 1 : 0;
@@ -454,6 +625,36 @@ static const struct {
                            "*" FOLDED "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|"
                            "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
      {.kind = QN_SPLIT_O200K, .max_digits = 3, .slash = true}},
+    {O200K_PREFIX O200K_UP "*" O200K_LOW "+|" O200K_PREFIX O200K_UP "+" O200K_LOW
+                           "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|"
+                           "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
+     {.kind = QN_SPLIT_O200K, .max_digits = 1, .slash = true, .no_contractions = true}},
+    /* The same words with other spellings of the contractions and possessive repeats. */
+    {CL100K_REGEX("'(?i:[sdmt]|ll|ve|re)", "\\p{N}{1,3}"),
+     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
+    {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++"
+     "[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
+     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
+    {CL100K_REGEX("(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "\\p{N}{1,3}"),
+     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
+    {CL100K_REGEX("(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "\\p{N}"),
+     {.kind = QN_SPLIT_CL100K, .max_digits = 1}},
+    {CONTRACTIONS "|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+", {.kind = QN_SPLIT_CLIP}},
+    {"<\\|startoftext\\|>|<\\|endoftext\\|>|" CONTRACTIONS
+     "|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+",
+     {.kind = QN_SPLIT_CLIP, .marks = true}},
+    {" ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+", {.kind = QN_SPLIT_BLOOM}},
+    {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
+     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
+     {.kind = QN_SPLIT_DEEPSEEK3}},
+    {"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
+     {.kind = QN_SPLIT_RUN, .classes = CJK}},
+    {"\\p{N}{1,3}", {.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3}},
+    {"\\p{N}+", {.kind = QN_SPLIT_RUN, .classes = N}},
+    {"\\p{L}+", {.kind = QN_SPLIT_RUN, .classes = L}},
+    {"\\s+", {.kind = QN_SPLIT_RUN, .classes = S}},
+    {"\\s", {.kind = QN_SPLIT_WHITESPACE}},
+    {"\\w+|[^\\w\\s]+", {.kind = QN_SPLIT_WORDS}},
     {"[0-9][0-9][0-9]", {.kind = QN_SPLIT_DIGITS3}},
     {"\\p{N}", {.kind = QN_SPLIT_NUMBER}},
     {"[\\r\\n]", {.kind = QN_SPLIT_NEWLINE}},

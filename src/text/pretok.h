@@ -21,6 +21,14 @@ enum qn_split_kind {
     QN_SPLIT_SPACE_LETTERS,     // \s?\p{L}+
     QN_SPLIT_SPACE_PUNCTUATION, // \s?\p{P}+
     QN_SPLIT_EAST,              // [U+0800-U+9FA5 U+AC00-U+D7FF]+
+    QN_SPLIT_WORDS,             // \w+|[^\w\s]+
+    QN_SPLIT_CLIP,              // CLIP's words, `added` tokens first
+    QN_SPLIT_BLOOM,             // BLOOM's: a space and no punctuation
+    QN_SPLIT_DEEPSEEK3,         // DeepSeek-V3's last pattern
+    QN_SPLIT_CASED,             // \s?(cased letters)+
+    QN_SPLIT_FORMS,             // \s?(ASCII and full-width punctuation)+
+    QN_SPLIT_LAST_SPACE,        // \s+$
+    QN_SPLIT_RUN,               // 1…max_digits (0: any number) of characters in `classes`
     QN_SPLIT_STRING,            // a fixed string
     QN_SPLIT_WORD_MARK,         // before U+2581 after anything else, where no merge can cross
 };
@@ -53,6 +61,8 @@ struct qn_pretok {
     struct qn_str string; // STRING: the pattern; METASPACE: the replacement
     /* CL100K, O200K */
     uint8_t max_digits;              // \p{N}{1,max_digits}
+    bool no_contractions;            // O200K: 's and its like are not kept with the word (Tekken)
+    uint16_t classes;                // RUN: as in pretok.c
     bool marks;                      // \p{M} counts as letter (Qwen3.5)
     bool slash;                      // '/' may follow punctuation as newlines do (o200k)
     bool backtick;                   // PUNCTUATION_MATH

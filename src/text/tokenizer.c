@@ -1,8 +1,5 @@
 #include "text/tokenizer_impl.h"
 
-#include "base/utf8.h"
-#include "text/unicode.h"
-
 #define CACHE_FROM 8192 // bytes of text from which a cache of words pays
 
 void qn_ids_init(struct qn_ids *ids, const struct qn_allocator *allocator) {
@@ -38,6 +35,7 @@ struct encoder {
     bool no_special;
     struct qn_normalize_scratch normalize;
     struct qn_bpe_scratch bpe;
+    struct qn_piece_scratch pieces;
     struct qn_buf rewrites[QN_MAX_STEPS]; // of pre-tokenizers that change the text
 };
 
@@ -68,11 +66,24 @@ static struct qn_str rewrite(struct qn_buf *buf, const struct qn_pretok *step,
     return qn_buf_view(buf);
 }
 
+static enum qn_status model_word(struct encoder *e, struct qn_str word) {
+    const struct qn_tokenizer *t = e->t;
+    switch (t->model) {
+    case QN_MODEL_UNIGRAM:
+        return qn_unigram_word(&t->unigram, &e->pieces, e->out, word, e->err);
+    case QN_MODEL_WORDPIECE:
+        return qn_wordpiece_word(&t->wordpiece, &e->pieces, e->out, word, e->err);
+    case QN_MODEL_BPE:
+        break;
+    }
+    return qn_bpe_word(&t->bpe, &e->bpe, e->out, word, e->err);
+}
+
 /* Runs the steps from `step` on over one piece; at most QN_MAX_STEPS deep. */
 static enum qn_status pre_tokenize(struct encoder *e, uint32_t step, struct qn_pretok_piece piece) {
     const struct qn_tokenizer *t = e->t;
     if (step == t->n_pretoks)
-        return qn_bpe_word(&t->bpe, &e->bpe, e->out, piece.text, e->err);
+        return model_word(e, piece.text);
     const struct qn_pretok *s = &t->pretoks[step];
     if (s->rewrite != QN_REWRITE_NONE) {
         struct qn_buf *buf = &e->rewrites[step];
@@ -134,211 +145,122 @@ static enum qn_status encode_text(struct encoder *e, struct qn_marked in) {
     return encode_stretch(e, slice(in, done, in.text.n), done == 0);
 }
 
-static enum qn_status encode_items(struct encoder *e, struct qn_marked in, uint32_t flags) {
-    const struct qn_tokenizer *t = e->t;
-    if (!(flags & QN_ENCODE_SPECIAL) || !t->items)
-        return encode_text(e, in);
-    for (uint32_t i = 0; i < t->n_items; i++) {
-        if (t->items[i].is_text)
-            QN_TRY(encode_text(e, in));
-        else
-            QN_TRY(qn_ids_push(e->out, t->items[i].id));
+/* One call: the texts, NULL for a missing second one, and where the type ids go. */
+struct request {
+    struct qn_marked text, second;
+    bool has_second;
+    uint32_t flags;
+    struct qn_ids *types; // or NULL
+};
+
+static enum qn_status push_types(struct encoder *e, const struct request *r, uint32_t type) {
+    while (r->types && r->types->n < e->out->n)
+        QN_TRY(qn_ids_push(r->types, type));
+    return QN_OK;
+}
+
+static enum qn_status encode_items(struct encoder *e, const struct request *r) {
+    static const struct qn_template_item plain[] = {
+        {.kind = QN_ITEM_TEXT},
+        {.kind = QN_ITEM_SECOND, .type = 1},
+    };
+    const struct qn_template_ids *list = r->has_second ? &e->t->pair : &e->t->single;
+    const struct qn_template_item *items = list->items;
+    uint32_t n = list->n;
+    bool special = (r->flags & QN_ENCODE_SPECIAL) != 0;
+    if (!items || (!special && !r->has_second)) {
+        items = plain;
+        n = r->has_second ? 2 : 1;
     }
+    for (uint32_t i = 0; i < n; i++) {
+        if (items[i].kind != QN_ITEM_TOKEN)
+            QN_TRY(encode_text(e, items[i].kind == QN_ITEM_TEXT ? r->text : r->second));
+        else if (special)
+            QN_TRY(qn_ids_push(e->out, items[i].id));
+        QN_TRY(push_types(e, r, items[i].type));
+    }
+    return QN_OK;
+}
+
+/* Gives the scratch and takes back what was appended when something failed. */
+static enum qn_status encode_request(const struct qn_tokenizer *t, struct qn_ids *out,
+                                     const struct request *r, struct qn_error *err) {
+    size_t before = out->n, types_before = r->types ? r->types->n : 0, n = r->text.text.n;
+    struct encoder e = {
+        .t = t, .out = out, .err = err, .no_special = (r->flags & QN_ENCODE_NO_MATCH) != 0};
+    const struct qn_allocator *allocator = out->allocator;
+    qn_normalize_scratch_init(&e.normalize, allocator);
+    qn_bpe_scratch_init(&e.bpe, allocator);
+    qn_piece_scratch_init(&e.pieces, allocator);
+    for (uint32_t i = 0; i < t->n_pretoks; i++)
+        qn_buf_init(&e.rewrites[i], allocator);
+    if (n >= CACHE_FROM)
+        qn_word_cache_init(t->model == QN_MODEL_BPE ? &e.bpe.cache : &e.pieces.cache, allocator);
+    enum qn_status status = encode_items(&e, r);
+    for (uint32_t i = 0; i < t->n_pretoks; i++)
+        qn_buf_free(&e.rewrites[i]);
+    qn_piece_scratch_free(&e.pieces);
+    qn_bpe_scratch_free(&e.bpe);
+    qn_normalize_scratch_free(&e.normalize);
+    if (status != QN_OK) {
+        out->n = before;
+        if (r->types)
+            r->types->n = types_before;
+        if (status == QN_E_NO_MEMORY)
+            return qn_fail(err, status, "encoding %zu bytes", n);
+    }
+    return status;
+}
+
+#define MAX_TEXT ((size_t)1 << 30)
+
+static enum qn_status check_size(struct qn_str text, struct qn_error *err) {
+    if (text.n > MAX_TEXT)
+        return qn_fail(err, QN_E_LIMIT, "a text of %zu bytes, at most 1 GiB", text.n);
     return QN_OK;
 }
 
 enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *out,
                                    struct qn_str text, uint32_t flags, const struct qn_span *plain,
                                    size_t n_plain, struct qn_error *err) {
-    size_t before = out->n, last = 0;
-    if (text.n > 1u << 30)
-        return qn_fail(err, QN_E_LIMIT, "a text of %zu bytes, at most 1 GiB", text.n);
+    size_t last = 0;
+    QN_TRY(check_size(text, err));
     for (size_t i = 0; i < n_plain; i++) {
         if (plain[i].begin < last || plain[i].end < plain[i].begin || plain[i].end > text.n)
             return qn_fail(err, QN_E_ARGUMENT, "plain span %zu is not sorted or not in the text",
                            i);
         last = plain[i].end;
     }
-    struct encoder e = {
-        .t = t, .out = out, .err = err, .no_special = (flags & QN_ENCODE_NO_MATCH) != 0};
-    const struct qn_allocator *allocator = out->allocator;
-    qn_normalize_scratch_init(&e.normalize, allocator);
-    qn_bpe_scratch_init(&e.bpe, allocator);
-    for (uint32_t i = 0; i < t->n_pretoks; i++)
-        qn_buf_init(&e.rewrites[i], allocator);
-    struct qn_marked in = {.text = text};
+    struct request r = {.text.text = text, .flags = flags};
     char *marks = NULL;
-    enum qn_status status = QN_OK;
-    if (n_plain > 0 && !e.no_special && text.n > 0) {
-        marks = qn_mem_alloc(allocator, text.n);
-        if (!marks) {
-            status = QN_E_NO_MEMORY;
-        } else {
-            memset(marks, 0, text.n);
-            for (size_t i = 0; i < n_plain; i++)
-                memset(marks + plain[i].begin, 1, plain[i].end - plain[i].begin);
-            in.marks = marks;
-        }
+    if (n_plain > 0 && !(flags & QN_ENCODE_NO_MATCH) && text.n > 0) {
+        marks = qn_mem_alloc(out->allocator, text.n);
+        if (!marks)
+            return qn_fail(err, QN_E_NO_MEMORY, "encoding %zu bytes", text.n);
+        memset(marks, 0, text.n);
+        for (size_t i = 0; i < n_plain; i++)
+            memset(marks + plain[i].begin, 1, plain[i].end - plain[i].begin);
+        r.text.marks = marks;
     }
-    if (text.n >= CACHE_FROM)
-        qn_bpe_scratch_cache(&e.bpe);
-    if (status == QN_OK)
-        status = encode_items(&e, in, flags);
-    qn_mem_free(allocator, marks, text.n);
-    for (uint32_t i = 0; i < t->n_pretoks; i++)
-        qn_buf_free(&e.rewrites[i]);
-    qn_bpe_scratch_free(&e.bpe);
-    qn_normalize_scratch_free(&e.normalize);
-    if (status != QN_OK) {
-        out->n = before;
-        if (status == QN_E_NO_MEMORY)
-            return qn_fail(err, status, "encoding %zu bytes", text.n);
-    }
+    enum qn_status status = encode_request(t, out, &r, err);
+    qn_mem_free(out->allocator, marks, text.n);
     return status;
 }
 
-/* The text of a token under one decoder step: `s` is read, `out` is written from scratch. */
-static void decode_replace(struct qn_buf *out, struct qn_str s, struct qn_str pattern,
-                           struct qn_str content) {
-    size_t at = 0, found;
-    while ((found = qn_str_find(s, pattern, at)) != SIZE_MAX) {
-        qn_buf_append(out, s.p + at, found - at);
-        qn_buf_str(out, content);
-        at = found + pattern.n;
+enum qn_status qn_tokenizer_encode_pair(const struct qn_tokenizer *t, struct qn_ids *out,
+                                        struct qn_ids *types, struct qn_str text,
+                                        const struct qn_str *second, uint32_t flags,
+                                        struct qn_error *err) {
+    struct request r = {.text.text = text, .flags = flags, .types = types};
+    QN_TRY(check_size(text, err));
+    if (types && types->n != out->n)
+        return qn_fail(err, QN_E_ARGUMENT, "%zu type ids for %zu ids", types->n, out->n);
+    if (second) {
+        QN_TRY(check_size(*second, err));
+        r.second.text = *second;
+        r.has_second = true;
     }
-    qn_buf_append(out, s.p + at, s.n - at);
-}
-
-/* False when a character is none of GPT-2's: the token then stands for itself. */
-static bool decode_byte_level(struct qn_buf *out, struct qn_str s) {
-    size_t before = out->n;
-    for (size_t at = 0; at < s.n;) {
-        uint32_t byte = qn_char_to_byte(qn_unicode_next(s, &at));
-        if (byte == UINT32_MAX) {
-            out->n = before;
-            return false;
-        }
-        qn_buf_char(out, (char)byte);
-    }
-    return true;
-}
-
-void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id, bool *first,
-                        bool *is_byte) {
-    struct qn_str s = qn_vocab_str(&t->vocab, id);
-    size_t before = out->n;
-    bool was_first = *first;
-    *is_byte = false;
-    if (t->join_with_space && !*first)
-        qn_buf_char(out, ' ');
-    /* Steps work at the end of `out`: each reads what the last one wrote behind what it writes. */
-    size_t start = out->n;
-    bool copied = false;
-    for (uint32_t i = 0; i < t->n_decoders; i++) {
-        const struct qn_decoder *d = &t->decoders[i];
-        uint32_t byte;
-        size_t end = out->n;
-        switch (d->kind) {
-        case QN_DECODE_BYTE_LEVEL:
-            if (!copied && decode_byte_level(out, s))
-                copied = true;
-            break;
-        case QN_DECODE_BYTE_FALLBACK:
-            byte = qn_byte_token(s);
-            if (byte != UINT32_MAX) {
-                out->n = start;
-                qn_buf_char(out, (char)byte);
-                *is_byte = true;
-                copied = true;
-            }
-            break;
-        case QN_DECODE_METASPACE:
-        case QN_DECODE_REPLACE:
-            if (qn_str_find(s, d->pattern, 0) == SIZE_MAX)
-                break;
-            /* `s` may lie in `out`, which may move while growing. */
-            if (copied && !qn_buf_reserve(out, s.n * (d->content.n + 2)))
-                return;
-            if (copied)
-                s = qn_str_slice(qn_buf_view(out), start, out->n);
-            decode_replace(out, s, d->pattern,
-                           d->kind == QN_DECODE_REPLACE ? d->content
-                           : was_first && d->drop_first ? (struct qn_str){"", 0}
-                                                        : QN_STR(" "));
-            if (out->failed)
-                return;
-            if (copied) {
-                memmove(out->p + start, out->p + end, out->n - end);
-                out->n -= end - start;
-            }
-            copied = true;
-            break;
-        }
-        if (copied && !out->failed)
-            s = qn_str_slice(qn_buf_view(out), start, out->n);
-        if (*is_byte)
-            break;
-    }
-    if (!copied)
-        qn_buf_str(out, s);
-    if (t->strip_first && was_first && out->n > before && out->p[before] == ' ') {
-        memmove(out->p + before, out->p + before + 1, out->n - before - 1);
-        out->n--;
-        *first = false;
-    }
-    if (out->n > before || !t->strip_first)
-        *first = false;
-}
-
-enum qn_status qn_tokenizer_decode(const struct qn_tokenizer *t, struct qn_buf *out,
-                                   const uint32_t *ids, size_t n, uint32_t flags,
-                                   struct qn_error *err) {
-    struct qn_buf raw;
-    bool first = true;
-    size_t bytes_begin = SIZE_MAX; // of a run of byte tokens in `raw`
-    for (size_t i = 0; i < n; i++) {
-        if (ids[i] >= t->vocab.size)
-            return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", ids[i], t->vocab.size);
-    }
-    qn_buf_init(&raw, out->allocator);
-    for (size_t i = 0; i <= n && !raw.failed; i++) {
-        uint32_t id = i < n ? ids[i] : 0, token_flags = i < n ? qn_vocab_flags(&t->vocab, id) : 0;
-        if (i < n && (token_flags == 0 ||
-                      ((flags & QN_DECODE_SKIP_SPECIAL) && (token_flags & QN_TOKEN_SPECIAL))))
-            continue;
-        size_t before = raw.n;
-        bool is_byte = false;
-        if (i < n)
-            qn_tokenizer_piece(t, &raw, id, &first, &is_byte);
-        if (!t->byte_runs || raw.failed)
-            continue;
-        if (is_byte) {
-            if (bytes_begin == SIZE_MAX)
-                bytes_begin = before;
-            continue;
-        }
-        if (bytes_begin == SIZE_MAX)
-            continue;
-        /* The run ended: a run that is not UTF-8 becomes one U+FFFD for each of its bytes. */
-        struct qn_str run = {raw.p + bytes_begin, before - bytes_begin};
-        if (qn_utf8_check(run) != SIZE_MAX) {
-            struct qn_buf fixed;
-            qn_buf_init(&fixed, out->allocator);
-            for (size_t k = 0; k < run.n; k++)
-                qn_buf_append(&fixed, "\xef\xbf\xbd", 3);
-            qn_buf_append(&fixed, raw.p + before, raw.n - before);
-            raw.n = bytes_begin;
-            qn_buf_str(&raw, qn_buf_view(&fixed));
-            raw.failed |= fixed.failed;
-            qn_buf_free(&fixed);
-        }
-        bytes_begin = SIZE_MAX;
-    }
-    if (!raw.failed)
-        qn_utf8_append_lossy(out, qn_buf_view(&raw));
-    bool failed = raw.failed || out->failed;
-    qn_buf_free(&raw);
-    return failed ? qn_fail(err, QN_E_NO_MEMORY, "decoding %zu tokens", n) : QN_OK;
+    return encode_request(t, out, &r, err);
 }
 
 uint32_t qn_tokenizer_size(const struct qn_tokenizer *t) {
@@ -354,10 +276,10 @@ struct qn_str qn_tokenizer_token(const struct qn_tokenizer *t, uint32_t id) {
 }
 
 enum qn_status qn_tokenizer_bytes(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id) {
-    bool first = false, is_byte;
+    struct qn_piece_place place = {.first = false};
     if (id >= t->vocab.size)
         return QN_E_ARGUMENT;
-    qn_tokenizer_piece(t, out, id, &first, &is_byte);
+    qn_tokenizer_piece(t, out, id, &place);
     return out->failed ? QN_E_NO_MEMORY : QN_OK;
 }
 

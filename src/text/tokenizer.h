@@ -1,5 +1,6 @@
-/* Tokenizers: text ⇄ ids. Byte-level BPE (GPT-2, Qwen2, Llama-3 pre-tokenisers) and SentencePiece
- * BPE (Llama-2 style scores with byte fallback). Immutable after loading; safe to share. */
+/* Tokenizers: text ⇄ ids. BPE (byte-level, of characters, and by SentencePiece scores), Unigram and
+ * WordPiece, behind any chain of normalisers and pre-tokenisers. Immutable after loading; safe to
+ * share. */
 #ifndef QN_TEXT_TOKENIZER_H
 #define QN_TEXT_TOKENIZER_H
 
@@ -7,8 +8,9 @@
 
 struct qn_tokenizer;
 
-/* From whatever the model brings: GGUF metadata; else tokenizer.json; else vocab.json + merges.txt
- * (with added_tokens_decoder of tokenizer_config.json). May answer QN_E_NEED_DATA; call again.
+/* From whatever the model brings: GGUF metadata; else tokenizer.json; else a SentencePiece model
+ * (tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model); else vocab.json + merges.txt
+ * (with added_tokens_decoder of tokenizer_config.json); else vocab.txt (BERT). May answer QN_E_NEED_DATA; call again.
  * Everything lives in `arena`. E_NOT_FOUND: the model has no tokenizer. Errors otherwise:
  * E_TOKENIZER, E_JSON, E_UNSUPPORTED (a pre-tokeniser or model type by its name), E_NO_MEMORY. */
 enum qn_status qn_tokenizer_open(struct qn_tokenizer **out, struct qn_arena *arena,
@@ -47,6 +49,13 @@ enum {
 enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *out,
                                    struct qn_str text, uint32_t flags, const struct qn_span *plain,
                                    size_t n_plain, struct qn_error *err);
+
+/* The same for encoder models: one text, or two as the model pairs them (`second` NULL: one), with
+ * the type id of every token in `types`, which may be NULL and else is as long as `out` before. */
+enum qn_status qn_tokenizer_encode_pair(const struct qn_tokenizer *t, struct qn_ids *out,
+                                        struct qn_ids *types, struct qn_str text,
+                                        const struct qn_str *second, uint32_t flags,
+                                        struct qn_error *err);
 
 enum { QN_DECODE_SKIP_SPECIAL = 1 };
 

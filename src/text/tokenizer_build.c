@@ -111,8 +111,11 @@ static bool has_word_mark(struct qn_str s, size_t at) {
 static enum qn_status add_word_cut(struct qn_tokenizer *t, struct qn_arena *arena,
                                    struct qn_error *err) {
     uint32_t mark = qn_vocab_find(&t->vocab, "\xe2\x96\x81", 3);
-    if (t->bpe.byte_level || t->bpe.ignore_merges || mark == QN_ID_NONE ||
-        t->n_pretoks == QN_MAX_STEPS)
+    bool bpe = t->model == QN_MODEL_BPE && !t->bpe.byte_level && !t->bpe.ignore_merges &&
+               t->bpe.prefix.n == 0 && t->bpe.suffix.n == 0;
+    bool unigram = t->model == QN_MODEL_UNIGRAM && t->n_pretoks == 0;
+    if ((!bpe && !unigram) || mark == QN_ID_NONE || t->n_pretoks == QN_MAX_STEPS ||
+        (qn_vocab_flags(&t->vocab, mark) & (QN_TOKEN_SPECIAL | QN_TOKEN_HIDDEN)))
         return QN_OK;
     t->cut = QN_ARENA_NEW(arena, unsigned char, 256);
     if (!t->cut)
@@ -135,4 +138,84 @@ enum qn_status qn_tokenizer_build_finish(struct qn_tokenizer *t, struct qn_arena
     for (uint32_t id = 0; id < t->vocab.size; id++)
         t->bpe.longest = qn_max_u32(t->bpe.longest, t->vocab.tokens[id].bytes & QN_TOKEN_MAX_BYTES);
     return add_word_cut(t, arena, err);
+}
+
+enum qn_status qn_tokenizer_set_unigram(struct qn_tokenizer *t, struct qn_arena *arena,
+                                        const double *scores, uint32_t n, uint32_t unk,
+                                        struct qn_error *err) {
+    struct qn_unigram *u = &t->unigram;
+    double lowest = 0;
+    t->model = QN_MODEL_UNIGRAM;
+    double *copy = QN_ARENA_NEW(arena, double, t->vocab.size);
+    if (!copy)
+        return qn_fail(err, QN_E_NO_MEMORY, "%u scores", n);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!(scores[i] >= -1e30 && scores[i] <= 1e30))
+            return qn_fail(err, QN_E_TOKENIZER, "token %u has the score %g", i, scores[i]);
+        lowest = i == 0 || scores[i] < lowest ? scores[i] : lowest;
+        if (i < t->vocab.size)
+            copy[i] = scores[i];
+    }
+    u->scores = copy;
+    u->unk_score = lowest - 10;
+    u->unk = unk;
+    t->bpe.byte_level = false;
+    QN_TRY(qn_bpe_bytes_init(&t->bpe, err));
+    memcpy(u->bytes, t->bpe.bytes, sizeof u->bytes);
+    return qn_lexicon_init(&u->lexicon, arena, &t->vocab, err);
+}
+
+enum qn_status qn_tokenizer_set_wordpiece(struct qn_tokenizer *t, struct qn_arena *arena,
+                                          struct qn_str prefix, uint32_t max_chars, uint32_t unk,
+                                          struct qn_error *err) {
+    struct qn_wordpiece *w = &t->wordpiece;
+    t->model = QN_MODEL_WORDPIECE;
+    w->prefix = prefix;
+    w->max_chars = max_chars;
+    w->unk = unk;
+    return qn_lexicon_init(&w->lexicon, arena, &t->vocab, err);
+}
+
+enum qn_status qn_tokenizer_add_bert(struct qn_tokenizer *t, bool clean, bool chinese,
+                                     bool strip_accents, bool lower, struct qn_error *err) {
+    const struct {
+        bool wanted;
+        enum qn_normalizer_kind kind;
+    } steps[] = {
+        {clean, QN_NORMALIZE_CLEAN},         {chinese, QN_NORMALIZE_CHINESE},
+        {strip_accents, QN_NORMALIZE_NFD},   {strip_accents, QN_NORMALIZE_STRIP_NONSPACING},
+        {lower, QN_NORMALIZE_LOWERCASE},
+    };
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        if (steps[i].wanted)
+            QN_TRY(qn_tokenizer_add_normalizer(t, (struct qn_normalizer){.kind = steps[i].kind},
+                                               err));
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_tokenizer_add_bert_pretok(struct qn_tokenizer *t, struct qn_error *err) {
+    QN_TRY(qn_tokenizer_add_pretok(
+        t, (struct qn_pretok){.kind = QN_SPLIT_WHITESPACE, .behavior = QN_BEHAVIOR_REMOVED}, err));
+    return qn_tokenizer_add_pretok(t, (struct qn_pretok){.kind = QN_SPLIT_PUNCTUATION}, err);
+}
+
+enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena, uint32_t first,
+                                  uint32_t last, struct qn_error *err) {
+    struct qn_template_item *items = QN_ARENA_NEW(arena, struct qn_template_item, 9);
+    if (!items)
+        return qn_fail(err, QN_E_NO_MEMORY, "tokenizer");
+    t->single.items = items;
+    t->pair.items = items + 3;
+    for (uint32_t i = 0; i < 3; i++) { // the text alone, then the first and the second of a pair
+        struct qn_template_ids *list = i == 0 ? &t->single : &t->pair;
+        uint32_t type = i == 2;
+        if (first != UINT32_MAX)
+            list->items[list->n++] = (struct qn_template_item){.id = first, .type = type};
+        list->items[list->n++] = (struct qn_template_item){
+            .kind = i == 2 ? QN_ITEM_SECOND : QN_ITEM_TEXT, .type = type};
+        if (last != UINT32_MAX)
+            list->items[list->n++] = (struct qn_template_item){.id = last, .type = type};
+    }
+    return QN_OK;
 }

@@ -163,15 +163,8 @@ static enum qn_status read_frame(struct qn_tokenizer *t, const struct source *s,
     t->eos = token_id(t, s, "tokenizer.ggml.eos_token_id");
     qn_gguf_bool(&add_bos, s->directory, "tokenizer.ggml.add_bos_token");
     qn_gguf_bool(&add_eos, s->directory, "tokenizer.ggml.add_eos_token");
-    t->items = QN_ARENA_NEW(s->arena, struct qn_template_item, 3);
-    if (!t->items)
-        return qn_fail(s->err, QN_E_NO_MEMORY, "tokenizer");
-    if (add_bos && t->bos != UINT32_MAX)
-        t->items[t->n_items++] = (struct qn_template_item){.id = t->bos};
-    t->items[t->n_items++] = (struct qn_template_item){.is_text = true};
-    if (add_eos && t->eos != UINT32_MAX)
-        t->items[t->n_items++] = (struct qn_template_item){.id = t->eos};
-    return QN_OK;
+    return qn_tokenizer_frame(t, s->arena, add_bos ? t->bos : UINT32_MAX,
+                              add_eos ? t->eos : UINT32_MAX, s->err);
 }
 
 static enum qn_status read_gpt2(struct qn_tokenizer *t, struct source *s) {

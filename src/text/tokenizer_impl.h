@@ -12,8 +12,11 @@
 #include "text/normalize.h"
 #include "text/pretok.h"
 #include "text/tokenizer.h"
+#include "text/unigram.h"
 
 #define QN_MAX_STEPS 16 // of each kind
+
+enum qn_model_kind { QN_MODEL_BPE, QN_MODEL_UNIGRAM, QN_MODEL_WORDPIECE };
 
 /* What a decoder does to one token's text, in order. */
 enum qn_decoder_kind {
@@ -21,18 +24,32 @@ enum qn_decoder_kind {
     QN_DECODE_REPLACE,       // `pattern` by `content`
     QN_DECODE_BYTE_FALLBACK, // <0xNN> to a byte
     QN_DECODE_METASPACE,     // `pattern` to " ", in the first token to "" if `drop_first`
+    QN_DECODE_WORDPIECE,     // `pattern` at the start to "", else " " in front; not in the first
+    QN_DECODE_WORD_END,      // `pattern` to " ", in the last token to ""
+    QN_DECODE_CLEANUP,       // no space before punctuation and English contractions
+    QN_DECODE_STRIP,         // up to `start` and `stop` times `pattern` at the ends
 };
 
 struct qn_decoder {
     enum qn_decoder_kind kind;
     struct qn_str pattern, content;
     bool drop_first;
+    uint32_t start, stop;
 };
 
 /* What the post-processor puts around the text. */
+enum qn_item_kind { QN_ITEM_TOKEN, QN_ITEM_TEXT, QN_ITEM_SECOND };
+
 struct qn_template_item {
-    bool is_text; // the ids of the text; else `id`
+    enum qn_item_kind kind; // `id`, the ids of the text, or those of the second text
     uint32_t id;
+    uint32_t type;
+};
+
+/* items NULL: the text alone, or one text behind the other with types 0 and 1. */
+struct qn_template_ids {
+    struct qn_template_item *items;
+    uint32_t n;
 };
 
 struct qn_tokenizer {
@@ -43,11 +60,15 @@ struct qn_tokenizer {
     struct qn_pretok pretoks[QN_MAX_STEPS];
     struct qn_decoder decoders[QN_MAX_STEPS];
     uint32_t n_normalizers, n_pretoks, n_decoders;
+    enum qn_model_kind model;
     struct qn_bpe bpe;
-    struct qn_template_item *items; // NULL: the text alone
-    uint32_t n_items;
+    struct qn_unigram unigram;
+    struct qn_wordpiece wordpiece;
+    struct qn_template_ids single, pair;
     bool join_with_space; // no decoder at all: tokens with spaces between
     bool strip_first;     // one space at the start of the decoded text is dropped
+    uint32_t strip_last;  // up to so many spaces at its end
+    bool drop_repeats;    // of a token directly behind itself (CTC)
     bool byte_runs;       // ill-formed runs of byte tokens give one U+FFFD each
     bool space_prefix;    // of SentencePiece, for the readers
     unsigned char *cut;   // [256] for QN_SPLIT_WORD_MARK
@@ -94,9 +115,28 @@ enum qn_status qn_tokenizer_add_decoder(struct qn_tokenizer *t, struct qn_decode
 enum qn_status qn_tokenizer_add_normalizer(struct qn_tokenizer *t, struct qn_normalizer step,
                                            struct qn_error *err);
 
-/* Appends the bytes of one token; *first: nothing came before (updated). *is_byte: it was <0xNN>.
- */
-void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id, bool *first,
-                        bool *is_byte);
+/* unk, byte tokens, the lexicon, and for Unigram the scores, which stay in the arena. */
+enum qn_status qn_tokenizer_set_unigram(struct qn_tokenizer *t, struct qn_arena *arena,
+                                        const double *scores, uint32_t n, uint32_t unk,
+                                        struct qn_error *err);
+enum qn_status qn_tokenizer_set_wordpiece(struct qn_tokenizer *t, struct qn_arena *arena,
+                                          struct qn_str prefix, uint32_t max_chars, uint32_t unk,
+                                          struct qn_error *err);
+/* BERT's normalisers and pre-tokenisers as single steps. */
+enum qn_status qn_tokenizer_add_bert(struct qn_tokenizer *t, bool clean, bool chinese,
+                                     bool strip_accents, bool lower, struct qn_error *err);
+enum qn_status qn_tokenizer_add_bert_pretok(struct qn_tokenizer *t, struct qn_error *err);
+/* A token, the text, a token; and the same for two texts. */
+enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena, uint32_t first,
+                                  uint32_t last, struct qn_error *err);
+
+/* Where a token stands: set first and last; `first` is cleared when text has come. */
+struct qn_piece_place {
+    bool first, last;
+    bool is_byte; // it was <0xNN>
+};
+/* Appends the bytes of one token. */
+void qn_tokenizer_piece(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id,
+                        struct qn_piece_place *place);
 
 #endif

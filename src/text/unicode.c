@@ -87,6 +87,62 @@ uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
     return (entry & mask) == pair ? (uint32_t)(entry >> 36) : 0;
 }
 
+size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point) {
+    uint32_t low = 0, high = QN_UNICODE_N_COMPAT_RUNS;
+    if (code_point < 0xa0 || code_point >= QN_UNICODE_LIMIT)
+        return 0;
+    while (low < high) { // the first run that begins behind
+        uint32_t middle = (low + high) / 2;
+        if (qn_unicode_compat_runs[middle] >> 32 <= code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low > 0) {
+        uint64_t run = qn_unicode_compat_runs[low - 1];
+        uint32_t offset = code_point - (uint32_t)(run >> 32);
+        if (offset < (run >> 16 & 0xffff)) {
+            out[0] = (uint32_t)(run & 0xffff) + offset;
+            return 1;
+        }
+    }
+    low = 0;
+    high = QN_UNICODE_N_COMPAT;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (qn_unicode_compat[middle] >> 14 < code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (qn_unicode_compat[low] >> 14 != code_point)
+        return 0;
+    uint32_t at = qn_unicode_compat[low] & 0x3fff, end = qn_unicode_compat[low + 1] & 0x3fff;
+    for (uint32_t i = at; i < end; i++) {
+        uint32_t unit = qn_unicode_compat_units[i];
+        out[i - at] = unit >= 0xd800 && unit < 0xe000 ? unit - 0xd800 + 0x1df00 : unit;
+    }
+    return end - at;
+}
+
+uint32_t qn_unicode_lower_simple(uint32_t code_point) {
+    uint32_t low = 0, high = QN_UNICODE_N_LOWER;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (qn_unicode_lower[middle] >> 40 <= code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return code_point;
+    uint64_t run = qn_unicode_lower[low - 1];
+    uint32_t offset = code_point - (uint32_t)(run >> 40), shift = run >> 32 & 1;
+    if ((offset & shift) != 0 || offset >> shift >= (run >> 33 & 127))
+        return code_point;
+    return code_point + (uint32_t)run;
+}
+
 /* Length of the maximal subpart of an ill-formed sequence at p: the longest prefix of a well-formed
  * one, at least 1. */
 static size_t subpart(const unsigned char *p, size_t n) {

@@ -76,7 +76,7 @@ static void check_malformed(void) {
     check_load(QN_OK, "", "", "{\"id\":256,\"content\":\"\"}", BYTES);
     check_load(QN_OK, "", "", "{\"id\":256,\"content\":\"<x>\"},{\"id\":257,\"content\":\"<x>\"}",
                BYTES);
-    check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"normalizer\":{\"type\":\"Nmt\"}");
+    check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"normalizer\":{\"type\":\"Wobble\"}");
     check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"pre_tokenizer\":{\"type\":7}");
     check_load(QN_E_UNSUPPORTED, "", "", NULL, ",\"pre_tokenizer\":[]");
     check_load(QN_E_UNSUPPORTED, "", "", NULL,
@@ -85,8 +85,21 @@ static void check_malformed(void) {
     check_load(
         QN_E_TOKENIZER, "", "", NULL,
         ",\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"x\"}");
-    check_load(QN_E_UNSUPPORTED, "", "", NULL,
+    check_load(QN_OK, "", "", NULL,
                ",\"decoder\":{\"type\":\"Strip\",\"content\":\" \",\"start\":9,\"stop\":9}");
+    check_load(QN_E_UNSUPPORTED, "", "", NULL,
+               ",\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},"
+               "{\"type\":\"Strip\",\"content\":\" \",\"start\":9,\"stop\":9}]}");
+    check_load(QN_E_TOKENIZER, "", "", NULL,
+               ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}");
+    check_load(QN_E_TOKENIZER, "", "", NULL,
+               ",\"normalizer\":{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"A?AA\"}");
+    check_load(QN_E_TOKENIZER, "", "", NULL,
+               ",\"normalizer\":{\"type\":\"Precompiled\","
+               "\"precompiled_charsmap\":\"/P///wAAAAA=\"}");
+    check_load(QN_E_UNSUPPORTED, "", "", NULL,
+               ",\"normalizer\":{\"type\":\"Replace\",\"content\":\"\","
+               "\"pattern\":{\"Regex\":\"a|b\"}}");
     check_load(
         QN_E_TOKENIZER, "", "", NULL,
         ",\"post_processor\":{\"type\":\"RobertaProcessing\",\"cls\":[\"a\",97],\"sep\":[]}");
@@ -310,6 +323,48 @@ static void check_long(void) {
     qn_buf_free(&json);
 }
 
+/* The same for the models that look for whole pieces, and for the normalisers before them. */
+static void check_long_pieces(void) {
+    static const char *const models[] = {
+        "\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],[\"a\",-1],[\"aa\",-1.5],"
+        "[\"aaaa\",-2],[\"aaaaaaaa\",-2.5],[\"\xe2\x96\x81\",-9]]",
+        "\"type\":\"WordPiece\",\"unk_token\":\"<unk>\",\"max_input_chars_per_word\":4000000,"
+        "\"vocab\":{\"<unk>\":0,\"aaaaaaaa\":1,\"##aaaaaaaa\":2}"};
+    static const char *const normalizers[] = {"NFKC", "NFD", "Lowercase", "BertNormalizer", "Nmt"};
+    struct qn_buf text;
+    qn_buf_init(&text, allocator);
+    for (int i = 0; i < 1000000; i++)
+        qn_buf_char(&text, 'a');
+    for (uint32_t i = 0; i < 10; i++) {
+        struct qn_buf json;
+        struct qn_arena arena;
+        struct qn_tokenizer *t;
+        struct qn_error err;
+        struct qn_ids ids;
+        qn_buf_init(&json, allocator);
+        qn_arena_init(&arena, allocator);
+        qn_ids_init(&ids, allocator);
+        qn_buf_format(&json, "{\"normalizer\":{\"type\":\"%s\"},\"model\":{%s}}",
+                      normalizers[i / 2], models[i & 1]);
+        if (CHECK(qn_tokenizer_from_json(&t, &arena, qn_buf_view(&json), &err) == QN_OK)) {
+            CHECK(qn_tokenizer_encode(t, &ids, qn_buf_view(&text), 0, NULL, 0, &err) == QN_OK);
+            CHECK_MSG(ids.n == 125000, "%zu", ids.n);
+            ids.n = 0;
+            struct qn_buf marks; // a megabyte of accents, a megabyte of what is unknown
+            qn_buf_init(&marks, allocator);
+            for (int k = 0; k < 250000; k++)
+                qn_buf_cstr(&marks, k & 1 ? "\xcc\x81" : "\xcc\xa3");
+            CHECK(qn_tokenizer_encode(t, &ids, qn_buf_view(&marks), 0, NULL, 0, &err) == QN_OK);
+            CHECK(ids.n <= 1);
+            qn_buf_free(&marks);
+        }
+        qn_ids_free(&ids);
+        qn_arena_free(&arena);
+        qn_buf_free(&json);
+    }
+    qn_buf_free(&text);
+}
+
 /* A folder whose reads fail, or whose bytes are not there yet: the same call works afterwards. */
 static void check_reads(void) {
     struct qn_buf vocab;
@@ -368,7 +423,12 @@ int main(void) {
     check_memory("llama3");
     check_memory("llama2_spm");
     check_memory("metaspace_first_spm");
+    check_memory("clip");
+    check_memory("bert_uncased");
+    check_memory("t5_unigram");
+    check_memory("xlmr_unigram");
     check_long();
+    check_long_pieces();
     check_reads();
     return test_done("text_hostile");
 }

@@ -23,6 +23,25 @@ static void check_case(const struct qn_tokenizer *t, struct qn_arena *arena, con
                 keep.p);
 }
 
+/* Pairs of texts: ids and type ids. */
+static void check_pair(const struct qn_tokenizer *t, struct qn_arena *arena, const char *name,
+                       struct qn_json_value c) {
+    struct qn_str a, b;
+    struct qn_ids ids, types;
+    struct qn_error err;
+    CHECK(qn_json_string(&a, arena, qn_json_get(c, "a")));
+    CHECK(qn_json_string(&b, arena, qn_json_get(c, "b")));
+    qn_ids_init(&ids, qn_allocator_default());
+    qn_ids_init(&types, qn_allocator_default());
+    CHECK(qn_tokenizer_encode_pair(t, &ids, &types, a, &b, QN_ENCODE_SPECIAL, &err) == QN_OK);
+    if (!CHECK_MSG(case_ids_equal(&ids, qn_json_get(c, "ids")), "%s, pair", name))
+        case_show(a, &ids);
+    if (!CHECK_MSG(case_ids_equal(&types, qn_json_get(c, "type_ids")), "%s, types", name))
+        case_show(a, &types);
+    qn_ids_free(&ids);
+    qn_ids_free(&types);
+}
+
 static bool check_fixture(const char *name) {
     const struct qn_allocator *allocator = qn_allocator_default();
     struct qn_arena arena, model;
@@ -48,6 +67,10 @@ static bool check_fixture(const char *name) {
         CHECK(it.left > 500);
         while (qn_json_each(&it))
             check_case(t, &arena, name, it.value, &ids, &buf);
+        it = qn_json_iterate(qn_json_get(qn_json_root(&golden), "pairs"));
+        CHECK(it.left == 10);
+        while (qn_json_each(&it))
+            check_pair(t, &arena, name, it.value);
         CHECK_MSG(model.held <= 16 * text.n + 65536, "%s holds %zu bytes for a file of %zu", name,
                   model.held, text.n);
         qn_ids_free(&ids);
@@ -60,8 +83,11 @@ static bool check_fixture(const char *name) {
 
 int main(int argc, char **argv) {
     static const char *const names[] = {
-        "gpt2",  "qwen2",      "llama3",   "roberta",   "gpt_neox",           "smollm",
-        "o200k", "llama2_spm", "phi3_spm", "gemma_spm", "metaspace_first_spm"};
+        "gpt2",         "qwen2",        "llama3",     "roberta",
+        "gpt_neox",     "smollm",       "o200k",      "llama2_spm",
+        "phi3_spm",     "gemma_spm",    "clip",       "metaspace_first_spm",
+        "bert_cased",   "bert_uncased", "t5_unigram", "xlmr_unigram",
+        "deberta_v3_unigram"};
     if (argc > 1)
         check_fixture(argv[1]);
     for (size_t i = 0; argc == 1 && i < sizeof names / sizeof names[0]; i++) {
