@@ -18,20 +18,18 @@ export const memoryNeed = (bytes) => bytes * 1.2 + 96e6;
 
 /**
  * @param {number} bytes of the download @param {Device} device
- * @returns {{ verdict: 'fits' | 'tight' | 'too big', why: string }}
+ * @returns {{ verdict: 'fits' | 'tight' | 'slow' | 'too-big', text: string }}
  */
 export function fits(bytes, device) {
   const need = memoryNeed(bytes);
-  const about = `needs about ${format.bytes(need)} of memory`;
-  if (!device.webgpu && need > WASM_LIMIT) return { verdict: 'too big', why: `${about}; without WebGPU there are 4 GB at most` };
-  if (device.memory && need > 0.8 * device.memory) return { verdict: 'too big', why: `${about}; this device has ${format.bytes(device.memory)}` };
-  if (device.memory && need > 0.4 * device.memory) return { verdict: 'tight', why: `${about} of ${format.bytes(device.memory)}` };
-  if (!device.webgpu && bytes > 4e8) return { verdict: 'tight', why: `${about}; slow without WebGPU` };
-  if (device.quota && bytes > device.quota - device.usage) return { verdict: 'tight', why: `${about}; this browser has no room to keep it` };
-  return { verdict: 'fits', why: about };
+  const about = `about ${format.bytes(need)} of memory`;
+  if (!device.webgpu && need > WASM_LIMIT) return { verdict: 'too-big', text: `Too big without WebGPU: ${about}, and 4\u00a0GB at most` };
+  if (device.memory && need > 0.8 * device.memory) return { verdict: 'too-big', text: `Too big for this device: ${about} of ${format.bytes(device.memory)}` };
+  if (device.memory && need > 0.4 * device.memory) return { verdict: 'tight', text: `Tight on this device: ${about} of ${format.bytes(device.memory)}` };
+  if (!device.webgpu && bytes > 4e8) return { verdict: 'slow', text: `Slow without WebGPU, ${about}` };
+  if (device.quota && bytes > device.quota - device.usage) return { verdict: 'tight', text: `Fits, ${about}, but this browser has no room to keep it` };
+  return { verdict: 'fits', text: `Fits this device, ${about}` };
 }
-
-const VERDICTS = { fits: 'Fits this device', tight: 'Tight on this device', 'too big': 'Too big for this device' };
 
 /** @param {Device} device */
 function describe(device) {
@@ -88,7 +86,7 @@ export class Models {
         el('p', {}, m.about),
         el('p', { class: 'quiet numbers' }, ...facts.map((f) => el('span', {}, String(f)))),
         el('p', { class: 'quiet' },
-          fit && el('span', { class: `fit ${fit.verdict.replace(' ', '-')}`, title: fit.why }, VERDICTS[fit.verdict]),
+          fit && el('span', { class: `fit ${fit.verdict}` }, fit.text),
           kept > 0 && el('span', { class: 'kept' }, m.bytes && kept < 0.9 * m.bytes ? `${format.bytes(kept)} kept in this browser` : 'Kept in this browser'),
           kept > 0 && el('button', { class: 'link', type: 'button', 'aria-label': `Delete ${m.name} from this browser`, onclick: () => this.#delete(m) }, 'Delete')),
       ),

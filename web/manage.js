@@ -2,7 +2,7 @@
 
 import { openDevice } from './gpu/device.js';
 import { resolveModel } from './sources.js';
-import { CACHE_PREFIX, opfsRoot, openStore, storeKey } from './store.js';
+import { BLOCK, CACHE_PREFIX, opfsRoot, openStore, storeKey } from './store.js';
 
 /**
  * Bytes of a model that are kept in this browser.
@@ -13,15 +13,15 @@ export async function storedModel(model) {
   const { base } = resolveModel(model);
   for (const kind of /** @type {const} */ (['opfs', 'cache'])) {
     try {
-      const store = await openStore(base, kind);
+      const store = await openStore(base, kind, false);
       const meta = JSON.parse((await store.readMeta()) ?? 'null');
       if (!meta) continue;
       let bytes = 0;
       const files = Object.values(/** @type {import('./store.js').Meta['files']} */ (meta.files)).filter((f) => f.size !== null);
-      for (const f of files) bytes += Math.min(Object.keys(f.blocks).length * (8 << 20), f.size ?? 0);
+      for (const f of files) bytes += Math.min(Object.keys(f.blocks).length * BLOCK, f.size ?? 0);
       return { bytes, files: files.length, store: kind };
     } catch {
-      // Not available here: nothing is kept in it.
+      // Nothing of it there.
     }
   }
   return { bytes: 0, files: 0, store: 'memory' };

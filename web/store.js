@@ -47,6 +47,18 @@ export async function opfsRoot() {
   return root.getDirectoryHandle('quern', { create: true });
 }
 
+/** Safari's way, in workers only. A tab that dies leaves half a file, which its SHA-256 gives away. @param {any} handle @param {Uint8Array} bytes */
+async function putSync(handle, bytes) {
+  const access = await handle.createSyncAccessHandle();
+  try {
+    access.truncate(0);
+    if (access.write(bytes, { at: 0 }) !== bytes.length) throw new DOMException('the disk is full', 'QuotaExceededError');
+    access.flush();
+  } finally {
+    access.close();
+  }
+}
+
 class OpfsStore {
   kind = /** @type {const} */ ('opfs');
 
@@ -69,6 +81,7 @@ class OpfsStore {
   /** @param {string} name @param {Uint8Array} bytes */
   async #put(name, bytes) {
     const handle = await this.folder.getFileHandle(name, { create: true });
+    if (!handle.createWritable) return putSync(handle, bytes);
     // A writable replaces the file at close(): a tab that dies leaves the old one or none.
     const writable = await handle.createWritable();
     try {
@@ -162,21 +175,23 @@ const nowhere = {
 /**
  * The best store there is; none is an answer too (private windows, storage switched off).
  * @param {string} base @param {'auto' | 'opfs' | 'cache' | 'memory'} wish
+ * @param {boolean} [create] false: only one that is there
  * @returns {Promise<BlockStore>}
  */
-export async function openStore(base, wish) {
+export async function openStore(base, wish, create = true) {
   const key = await storeKey(base);
   /** @type {unknown} */
   let reason;
   if (wish === 'auto' || wish === 'opfs') {
     try {
-      return new OpfsStore(await (await opfsRoot()).getDirectoryHandle(key, { create: true }));
+      return new OpfsStore(await (await opfsRoot()).getDirectoryHandle(key, { create }));
     } catch (error) {
       reason = error;
     }
   }
   if (wish === 'auto' || wish === 'cache') {
     try {
+      if (!create && !(await caches.has(CACHE_PREFIX + key))) throw fail(STATUS.E_NOT_FOUND, base);
       return new CacheStore(await caches.open(CACHE_PREFIX + key));
     } catch (error) {
       reason = error;
