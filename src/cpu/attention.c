@@ -13,7 +13,7 @@ struct attention {
     const unsigned char *k, *v; // [n_kv_heads, context, head_dim]
     bool k_half, v_half;
     uint32_t n_heads, group, dim, window, context, pos;
-    float scale;
+    float scale, softcap; // softcap 0: none
 };
 
 static inline __attribute__((always_inline)) qn_vf state_load(const unsigned char *p, size_t at,
@@ -83,6 +83,8 @@ static void attention_task(void *arg, uint32_t index) {
             size_t row = at + (size_t)i * dim;
             p[i] = (c->k_half ? state_dot(q, c->k, row, dim, true) : state_dot(q, c->k, row, dim, false)) *
                    c->scale;
+            if (c->softcap != 0.0f)
+                p[i] = c->softcap * tanhf(p[i] / c->softcap);
             new_peak = p[i] > new_peak ? p[i] : new_peak;
         }
         for (uint32_t i = n; i < POSITIONS; i++)
@@ -122,6 +124,7 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
         .context = p->context,
         .pos = step->pos,
         .scale = op->u.attention.scale,
+        .softcap = op->u.attention.softcap,
     };
     qn_pool_run(step->pool, attention_task, &c, c.out.rows * c.n_heads);
 }

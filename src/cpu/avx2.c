@@ -11,19 +11,24 @@
 #define QN_CPU_F16C 1
 #define qn_cpu_kernels qn_cpu_kernels_avx2
 #define qn_cpu_simd_ops qn_cpu_simd_ops_avx2
-#define qn_cpu_simd_rmsnorm qn_cpu_simd_rmsnorm_avx2
+#define qn_cpu_simd_norm qn_cpu_simd_norm_avx2
 #define qn_cpu_simd_glu qn_cpu_simd_glu_avx2
 #define qn_cpu_simd_matmul qn_cpu_simd_matmul_avx2
 #define qn_cpu_simd_attention qn_cpu_simd_attention_avx2
+#define qn_cpu_simd_act qn_cpu_simd_act_avx2
+#define qn_cpu_simd_experts qn_cpu_simd_experts_avx2
+#define qn_cpu_prepare qn_cpu_prepare_avx2
 
 /* The renamed declarations. */
-static qn_cpu_op qn_cpu_simd_rmsnorm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
+static qn_cpu_op qn_cpu_simd_norm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
+static qn_cpu_op qn_cpu_simd_act, qn_cpu_simd_experts;
 extern qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT];
 
 #pragma clang attribute push(__attribute__((target("avx2,f16c,fma"))), apply_to = function)
 #pragma clang fp contract(fast)
 
 #include "cpu/attention.c"
+#include "cpu/experts.c"
 #include "cpu/kernels.c"
 #include "cpu/matmul.c"
 #include "cpu/rowwise.c"

@@ -125,7 +125,7 @@ static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
     b->head_op = p->n_ops;
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
-        if (op->kind == QN_OP_EMBED)
+        if (op->kind == QN_OP_EMBED && !op->u.embed.by_position)
             b->id_limit = qn_min_u32(
                 b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
         bool head = is_head(&p->tensors[op->out]);
@@ -487,6 +487,7 @@ static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_back
         .ids = step->n == 0 ? &s->token : step->ids,
         .t = qn_max_u32(step->n, 1),
         .pos = step->pos,
+        .rope_set = step->rope_set,
     };
     execute(b, &exec, 0, b->head_op);
     s->end = step->pos + exec.t;

@@ -25,6 +25,7 @@ struct qn_cpu_step {
     const uint32_t *ids;                 // [t]
     uint32_t t, r;                       // values of the symbols T and R
     uint32_t pos;                        // position of the first row
+    uint32_t rope_set;                   // of two sets of frequencies
     uint32_t r_begin;                    // row over T that is the first over R
 };
 
@@ -57,13 +58,17 @@ const float *qn_cpu_vector(const struct qn_cpu_step *step, const struct qn_progr
 /* Decodes one row: out [cols]. */
 void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t row);
 float qn_cpu_act(enum qn_act act, float x);
+/* One element of x Wᵀ + bias, summed in double. */
+float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row, const float *bias);
 
 /* Bytes of scratch that the SIMD ops need for this op at max_tokens. */
 size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_op *op);
 
 /* Ops that have one version only. */
-qn_cpu_op qn_cpu_embed, qn_cpu_add, qn_cpu_rope_append, qn_cpu_last_rows;
-qn_cpu_op qn_cpu_simd_rmsnorm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
+qn_cpu_op qn_cpu_embed, qn_cpu_add, qn_cpu_rope_append, qn_cpu_last_rows, qn_cpu_route;
+qn_cpu_op qn_cpu_ref_expert_glu, qn_cpu_ref_expert_down;
+qn_cpu_op qn_cpu_simd_norm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
+qn_cpu_op qn_cpu_simd_act, qn_cpu_simd_experts;
 
 struct qn_backend;
 /* For tests: the backend executes with this table from now on. */

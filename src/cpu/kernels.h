@@ -25,4 +25,8 @@ struct qn_cpu_kernel {
 /* Row per enum qn_wtype. A faster mode (integer activations) would be a second table. */
 extern const struct qn_cpu_kernel qn_cpu_kernels[QN_WTYPE_COUNT];
 
+/* Copies rows of x into `scratch`: padded to whole groups, and in the kernel's order. */
+struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x, uint32_t cols,
+                                  enum qn_cpu_order order);
+
 #endif

@@ -4,6 +4,8 @@
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor on
  * the other tokens of the same kind of step. */
+#include <math.h>
+
 #include "cpu/act.h"
 #include "cpu/kernels.h"
 
@@ -19,6 +21,7 @@ struct matmul {
     const float *bias;
     bool glu;
     enum qn_act act;
+    float softcap; // 0: none
     uint32_t blocks, blocks_per_task;
 };
 
@@ -51,6 +54,8 @@ static void write_block(const struct matmul *m, uint32_t b, const uint32_t rows[
             for (uint32_t i = 0; i < count; i++)
                 y[i] = act[i] * up[i];
         }
+        for (uint32_t i = 0; m->softcap != 0.0f && i < count; i++)
+            y[i] = m->softcap * tanhf(y[i] / m->softcap);
         if (m->residual.p != NULL) {
             const float *add = m->residual.p + (first + t) * m->residual.stride + column;
             for (uint32_t i = 0; i < count; i++)
@@ -132,8 +137,7 @@ static bool needs_copy(const struct qn_cpu_weight *w, enum qn_cpu_order order, b
     return w->cols % QN_GROUP != 0 || (few && order != QN_CPU_NATURAL);
 }
 
-/* Copies x into the scratch: padded to whole groups, and in the kernel's order for dot products. */
-static struct qn_cpu_rows prepare(float *scratch, const struct qn_cpu_rows *x, uint32_t cols,
+struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x, uint32_t cols,
                                   enum qn_cpu_order order) {
     uint32_t padded = qn_wformat_cols(cols);
     for (uint32_t t = 0; t < x->rows; t++) {
@@ -163,12 +167,12 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     if (m.glu)
         m.act = op->u.glu.act;
     else
-        m.residual = qn_cpu_input(step, op, 3);
+        m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
     m.kernel = &qn_cpu_kernels[m.w->format.type];
     bool few = m.out.rows <= QN_CPU_FEW;
     enum qn_cpu_order order = few ? m.kernel->order : QN_CPU_NATURAL;
     if (needs_copy(m.w, order, few))
-        m.x = prepare(step->scratch, &m.x, m.w->cols, order);
+        m.x = qn_cpu_prepare(step->scratch, &m.x, m.w->cols, order);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
     m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));

@@ -24,33 +24,41 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
     float scale = op->u.embed.scale;
     for (uint32_t t = 0; t < out.rows; t++) {
         float *row = out.p + t * out.stride;
-        qn_cpu_weight_row(row, table, step->ids[t]);
+        qn_cpu_weight_row(row, table, op->u.embed.by_position ? step->pos + t : step->ids[t]);
         for (uint32_t i = 0; scale != 1.0f && i < out.cols; i++)
             row[i] *= scale;
     }
 }
 
-/* A weight shorter than the row is applied to each of its pieces (norms per head). */
-static void ref_rmsnorm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+/* A group shorter than the row is a norm per head; then w and b are those of one head, or of all. */
+static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
-    const float *w = qn_cpu_vector(step, op, 1);
-    uint32_t n = qn_cpu_weight_of(step, op, 1)->cols;
+    bool centred = op->kind == QN_OP_LAYERNORM;
+    const float *w = qn_cpu_vector(step, op, 1), *b = centred ? qn_cpu_vector(step, op, 2) : NULL;
+    uint32_t n = op->u.norm.group ? op->u.norm.group : out.cols;
+    uint32_t advance = qn_cpu_weight_of(step, op, 1)->cols == n ? 0 : 1;
+    uint32_t b_advance = b == NULL || qn_cpu_weight_of(step, op, 2)->cols == n ? 0 : 1;
     for (uint32_t t = 0; t < out.rows; t++) {
         for (uint32_t begin = 0; begin < out.cols; begin += n) {
             const float *from = x.p + t * x.stride + begin;
             float *to = out.p + t * out.stride + begin;
-            double sum = 0;
+            double mean = 0, sum = 0;
+            for (uint32_t i = 0; centred && i < n; i++)
+                mean += (double)from[i] / n;
             for (uint32_t i = 0; i < n; i++)
-                sum += (double)from[i] * (double)from[i];
-            float factor = (float)(1.0 / sqrt(sum / n + (double)op->u.norm.eps));
-            for (uint32_t i = 0; i < n; i++)
-                to[i] = from[i] * factor * w[i];
+                sum += ((double)from[i] - mean) * ((double)from[i] - mean);
+            double factor = 1.0 / sqrt(sum / n + (double)op->u.norm.eps);
+            for (uint32_t i = 0; i < n; i++) {
+                to[i] = (float)(((double)from[i] - mean) * factor) * w[begin * advance + i];
+                if (b != NULL)
+                    to[i] += b[begin * b_advance + i];
+            }
         }
     }
 }
 
-/* One element of x Wᵀ + bias. Decodes a row in groups, so that rows may have any length. */
-static float ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
+/* Decodes a row in groups, so that rows may have any length. */
+float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
                      const float *bias) {
     size_t value_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_VALUES);
     size_t scale_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_SCALES);
@@ -76,7 +84,9 @@ static void ref_matmul(const struct qn_cpu_step *step, const struct qn_program_o
     const float *bias = qn_cpu_vector(step, op, 2);
     for (uint32_t t = 0; t < out.rows; t++) {
         for (uint32_t n = 0; n < out.cols; n++) {
-            float y = ref_dot(x.p + t * x.stride, w, n, bias);
+            float y = qn_cpu_ref_dot(x.p + t * x.stride, w, n, bias), cap = op->u.matmul.softcap;
+            if (cap != 0.0f)
+                y = cap * tanhf(y / cap);
             if (residual.p != NULL)
                 y += residual.p[t * residual.stride + n];
             out.p[t * out.stride + n] = y;
@@ -91,7 +101,7 @@ static void ref_matmul_glu(const struct qn_cpu_step *step, const struct qn_progr
     for (uint32_t t = 0; t < out.rows; t++) {
         const float *row = x.p + t * x.stride;
         for (uint32_t f = 0; f < out.cols; f++) {
-            float gate = ref_dot(row, w, f, bias), up = ref_dot(row, w, out.cols + f, bias);
+            float gate = qn_cpu_ref_dot(row, w, f, bias), up = qn_cpu_ref_dot(row, w, out.cols + f, bias);
             out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate) * up;
         }
     }
@@ -106,12 +116,22 @@ static void ref_glu(const struct qn_cpu_step *step, const struct qn_program_op *
     }
 }
 
+static void ref_act(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    for (uint32_t t = 0; t < out.rows; t++)
+        for (uint32_t i = 0; i < out.cols; i++)
+            out.p[t * out.stride + i] = qn_cpu_act(op->u.glu.act, x.p[t * x.stride + i]);
+}
+
 void qn_cpu_add(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows a = qn_cpu_input(step, op, 0), b = qn_cpu_input(step, op, 1);
-    struct qn_cpu_rows out = qn_cpu_output(step, op);
+    struct qn_cpu_rows gate = qn_cpu_input(step, op, 2), out = qn_cpu_output(step, op);
     for (uint32_t t = 0; t < out.rows; t++) {
+        float scale = op->u.add.scale != 0.0f ? op->u.add.scale : 1.0f;
+        if (gate.p != NULL)
+            scale /= 1.0f + expf(-gate.p[t * gate.stride]);
         for (uint32_t i = 0; i < out.cols; i++)
-            out.p[t * out.stride + i] = a.p[t * a.stride + i] + b.p[t * b.stride + i];
+            out.p[t * out.stride + i] = a.p[t * a.stride + i] + b.p[t * b.stride + i] * scale;
     }
 }
 
@@ -153,27 +173,32 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
     const struct qn_program_tensor *v_tensor = &step->program->tensors[op->in[4].tensor];
     void *k_state = step->states[op->in[3].tensor], *v_state = step->states[op->in[4].tensor];
     const float *freq = qn_cpu_vector(step, op, 5);
+    float magnitude = op->u.rope.magnitude != 0.0f ? op->u.rope.magnitude : 1.0f;
+    uint32_t head_stride = op->u.rope.head_stride ? op->u.rope.head_stride : op->u.rope.head_dim;
     uint32_t dim = op->u.rope.head_dim, n_rot = op->u.rope.n_rot, half = n_rot / 2;
     float(*cs)[2] = (float(*)[2])(void *)step->scratch; // [n_rot/2][2]
     float *head = step->scratch + 2 * half;             // [head_dim]
+    if (op->u.rope.n_sets == 2 && step->rope_set != 0)
+        freq += half;
     for (uint32_t t = 0; t < out.rows; t++) {
         uint32_t position = step->pos + t;
         for (uint32_t i = 0; i < half; i++) {
             float angle = (float)position * freq[i]; // rounded to float32, as the models were trained
-            cs[i][0] = cosf(angle);
-            cs[i][1] = sinf(angle);
+            cs[i][0] = cosf(angle) * magnitude;
+            cs[i][1] = sinf(angle) * magnitude;
         }
         for (uint32_t h = 0; h < op->u.rope.n_heads; h++) {
             float *to = out.p + t * out.stride + (size_t)h * dim;
-            memcpy(to, q.p + t * q.stride + (size_t)h * dim, dim * sizeof *to);
+            memcpy(to, q.p + t * q.stride + (size_t)h * head_stride, dim * sizeof *to);
             rotate(to, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
         }
         for (uint32_t h = 0; h < op->u.rope.n_kv_heads; h++) {
             size_t at = ((size_t)h * step->program->context + position) * dim;
-            memcpy(head, k.p + t * k.stride + (size_t)h * dim, dim * sizeof *head);
+            memcpy(head, k.p + t * k.stride + (size_t)h * head_stride, dim * sizeof *head);
             rotate(head, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
             store_state(k_state, k_tensor->dtype, at, head, dim);
-            store_state(v_state, v_tensor->dtype, at, v.p + t * v.stride + (size_t)h * dim, dim);
+            store_state(v_state, v_tensor->dtype, at, v.p + t * v.stride + (size_t)h * head_stride,
+                        dim);
         }
     }
 }
@@ -192,7 +217,7 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
     const void *k = step->states[op->in[1].tensor], *v = step->states[op->in[2].tensor];
     uint32_t dim = op->u.attention.head_dim, window = op->u.attention.window;
     uint32_t group = op->u.attention.n_heads / op->u.attention.n_kv_heads;
-    double scale = (double)op->u.attention.scale;
+    double scale = (double)op->u.attention.scale, cap = (double)op->u.attention.softcap;
     for (uint32_t t = 0; t < out.rows; t++) {
         uint32_t last = step->pos + t;
         uint32_t first = window != 0 && last >= window ? last - window + 1 : 0;
@@ -209,6 +234,8 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
                     for (uint32_t d = 0; d < dim; d++)
                         score += (double)query[d] * state_at(k, k_type, base + (size_t)j * dim + d);
                     score *= scale;
+                    if (cap != 0)
+                        score = cap * tanh(score / cap);
                     if (pass == 0) {
                         peak = score > peak ? score : peak;
                         continue;
@@ -227,12 +254,17 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
 
 qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT] = {
     [QN_OP_EMBED] = qn_cpu_embed,
-    [QN_OP_RMSNORM] = ref_rmsnorm,
+    [QN_OP_RMSNORM] = ref_norm,
+    [QN_OP_LAYERNORM] = ref_norm,
     [QN_OP_MATMUL] = ref_matmul,
     [QN_OP_MATMUL_GLU] = ref_matmul_glu,
     [QN_OP_GLU] = ref_glu,
+    [QN_OP_ACT] = ref_act,
     [QN_OP_ADD] = qn_cpu_add,
     [QN_OP_ROPE_APPEND] = qn_cpu_rope_append,
     [QN_OP_ATTENTION] = ref_attention,
     [QN_OP_LAST_ROWS] = qn_cpu_last_rows,
+    [QN_OP_ROUTE] = qn_cpu_route,
+    [QN_OP_EXPERT_GLU] = qn_cpu_ref_expert_glu,
+    [QN_OP_EXPERT_DOWN] = qn_cpu_ref_expert_down,
 };

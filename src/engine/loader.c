@@ -13,12 +13,21 @@
 static bool is_vector(const struct qn_weight *w) {
     uint64_t n = 0;
     for (uint32_t i = 0; i < w->n_sources; i++)
-        n += w->sources[i].n_rows;
+        n += qn_weight_source_at(w, i)->n_rows;
     return w->rows == 1 && w->format.type == QN_W_F32 && n == w->cols;
 }
 
-static uint64_t stored_row(const struct qn_weight_source *s) {
-    return s->nbytes / s->n_rows;
+/* Rows of the source as they lie in the file. */
+static uint32_t stored_rows(const struct qn_weight *w, const struct qn_weight_source *s) {
+    if (!s->transposed)
+        return s->n_rows;
+    return s->plane == QN_PLANE_SCALES ? qn_ceil_div_u32(w->cols, QN_GROUP)
+           : s->dtype == QN_DTYPE_U32  ? qn_ceil_div_u32(w->cols, QN_GROUP) * (QN_GROUP / 8)
+                                       : w->cols;
+}
+
+static uint64_t stored_row(const struct qn_weight *w, const struct qn_weight_source *s) {
+    return s->nbytes / stored_rows(w, s);
 }
 
 /* Bytes that one row of the source fills in a plane of the device layout. */
@@ -35,11 +44,12 @@ static bool fills_scales(const struct qn_weight *w, const struct qn_weight_sourc
 }
 
 static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight_source *s) {
-    uint64_t row = stored_row(s), canonical = canonical_row(w, s->plane);
-    if (canonical > row)
+    uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
+    if (canonical > row && !s->transposed)
         row = canonical;
     uint64_t n = row ? PIECE_BYTES / row : 1;
-    return n == 0 ? 1 : n > s->n_rows ? s->n_rows : (uint32_t)n; // n is at most PIECE_BYTES
+    uint32_t all = stored_rows(w, s);
+    return n == 0 ? 1 : n > all ? all : (uint32_t)n; // n is at most PIECE_BYTES
 }
 
 static int by_place(const void *a, const void *b) {
@@ -62,8 +72,9 @@ enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
     size_t n = 0;
     for (uint32_t w = 0; w < program->n_weights; w++)
         for (uint32_t s = 0; s < program->weights[w].n_sources; s++) {
-            const struct qn_weight_source *source = &program->weights[w].sources[s];
-            n += qn_ceil_div_u32(source->n_rows, rows_per_piece(&program->weights[w], source));
+            const struct qn_weight_source *source = qn_weight_source_at(&program->weights[w], s);
+            n += qn_ceil_div_u32(stored_rows(&program->weights[w], source),
+                                 rows_per_piece(&program->weights[w], source));
         }
     l->pieces = QN_ARENA_NEW(arena, struct qn_loader_piece, n);
     if (!l->pieces || !qn_size_to_u32(&l->n_pieces, n))
@@ -71,18 +82,20 @@ enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
     struct qn_loader_piece *piece = l->pieces;
     for (uint32_t w = 0; w < program->n_weights; w++)
         for (uint32_t s = 0; s < program->weights[w].n_sources; s++) {
-            const struct qn_weight_source *source = &program->weights[w].sources[s];
+            const struct qn_weight_source *source = qn_weight_source_at(&program->weights[w], s);
             uint32_t step = rows_per_piece(&program->weights[w], source);
-            for (uint32_t row = 0; row < source->n_rows; row += step) {
-                uint32_t rows = qn_min_u32(step, source->n_rows - row);
+            uint32_t all = stored_rows(&program->weights[w], source);
+            uint64_t bytes = stored_row(&program->weights[w], source);
+            for (uint32_t row = 0; row < all; row += step) {
+                uint32_t rows = qn_min_u32(step, all - row);
                 *piece++ = (struct qn_loader_piece){
                     .weight = w,
                     .source = s,
                     .row = row,
                     .n_rows = rows,
                     .file = source->file,
-                    .offset = source->offset + row * stored_row(source),
-                    .n = rows * stored_row(source),
+                    .offset = source->offset + row * bytes,
+                    .n = rows * bytes,
                 };
             }
         }
@@ -136,15 +149,45 @@ static enum qn_status hand_over(struct qn_loader *l, struct qn_backend *backend,
                                 const void *bytes, struct qn_error *err) {
     const struct qn_weight *w = &l->program->weights[piece->weight];
     size_t row = canonical_row(w, plane);
-    uint64_t first = (uint64_t)w->sources[piece->source].row + piece->row;
+    uint64_t first = (uint64_t)qn_weight_source_at(w, piece->source)->row + piece->row;
     return backend->ops->write(backend, piece->weight, plane, first * row, bytes,
                                row * piece->n_rows, err);
+}
+
+/* A piece of a transposed source: stored rows are columns of the weight. Where they are all of the
+ * columns, whole padded rows go to the backend at once, else a stretch of every row. */
+static enum qn_status transpose(struct qn_loader *l, struct qn_backend *backend,
+                                const struct qn_loader_piece *piece, struct qn_error *err) {
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    size_t element = (size_t)(stored_row(w, s) / s->n_rows), row = canonical_row(w, s->plane);
+    bool whole = piece->n_rows == stored_rows(w, s);
+    size_t stride = whole ? row : piece->n_rows * element;
+    uint64_t need = (uint64_t)stride * s->n_rows;
+    QN_TRY(stage(l, &l->values, &l->values_n, need, err));
+    unsigned char *to = l->values;
+    const unsigned char *from = l->stored;
+    if (whole)
+        memset(to, 0, (size_t)need);
+    for (uint32_t k = 0; k < piece->n_rows; k++)
+        for (uint32_t n = 0; n < s->n_rows; n++, from += element)
+            memcpy(to + n * stride + k * element, from, element);
+    uint64_t at = (uint64_t)s->row * row;
+    if (whole)
+        return backend->ops->write(backend, piece->weight, s->plane, at, to, (size_t)need, err);
+    for (uint32_t n = 0; n < s->n_rows; n++)
+        QN_TRY(backend->ops->write(backend, piece->weight, s->plane,
+                                   at + (uint64_t)n * row + (uint64_t)piece->row * element,
+                                   to + n * stride, stride, err));
+    return QN_OK;
 }
 
 static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
                              const struct qn_loader_piece *piece, struct qn_error *err) {
     const struct qn_weight *w = &l->program->weights[piece->weight];
-    const struct qn_weight_source *s = &w->sources[piece->source];
+    const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    if (s->transposed)
+        return transpose(l, backend, piece, err);
     if (s->plane == QN_PLANE_SCALES)
         return hand_over(l, backend, piece, QN_PLANE_SCALES, l->stored, err);
     uint64_t rows = piece->n_rows;
@@ -154,6 +197,10 @@ static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
         QN_TRY(stage(l, &l->scales, &l->scales_n, rows * canonical_row(w, QN_PLANE_SCALES), err));
     if (is_vector(w)) {
         QN_TRY(qn_codec_decode(l->values, s->dtype, l->stored, piece->n_rows, err));
+        float *values = l->values, scale = w->vector_scale != 0.0f ? w->vector_scale : 1.0f;
+        if (scale != 1.0f || w->vector_offset != 0.0f)
+            for (uint32_t i = 0; i < piece->n_rows; i++)
+                values[i] = values[i] * scale + w->vector_offset;
     } else {
         QN_TRY(qn_codec_repack(l->values, both ? l->scales : NULL, &w->format, s->dtype, l->stored,
                                piece->n_rows, w->cols, err));
@@ -175,7 +222,8 @@ enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
     if (status == QN_E_NEED_DATA)
         return status;
     if (status != QN_OK)
-        return qn_fail_at(err, status, piece->offset, "reading weights from %.*s", QN_STR_ARG(name));
+        return qn_fail_at(err, status, piece->offset, "reading weights from %.*s",
+                          QN_STR_ARG(name));
     QN_TRY(repack(l, backend, piece, err));
     l->done++;
     return QN_OK;

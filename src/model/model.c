@@ -34,11 +34,13 @@ enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,
     if (options->rows)
         out->program.max_rows = qn_min_u32(options->rows, chunk);
 
-    float *frequencies;
+    struct qn_rope rope;
     struct qn_weights weights;
     QN_TRY(qn_weights_init(&weights, &out->program, d, c, err));
-    QN_TRY(qn_rope_frequencies(&frequencies, arena, c, d, files, err));
-    QN_TRY(qn_decoder_build(&weights, frequencies, options->kv_type, err));
+    QN_TRY(qn_rope_frequencies(&rope, arena, c, context, d, files, err));
+    if (rope.n_sets > 1)
+        out->program.rope_switch = c->rope_original_context;
+    QN_TRY(qn_decoder_build(&weights, &rope, options->kv_type, err));
     QN_TRY(qn_program_infer(&out->program, err));
     QN_TRY(qn_program_fuse(&out->program, err));
     QN_TRY(qn_program_plan(&out->program, err));

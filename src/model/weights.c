@@ -3,8 +3,6 @@
 #include "base/num.h"
 #include "quant/codec.h"
 
-#define NAME_MAX_BYTES 128
-
 #define FLOATS ((1u << QN_DTYPE_F32) | (1u << QN_DTYPE_F16) | (1u << QN_DTYPE_BF16))
 #define INTEGERS                                                                                 \
     ((1u << QN_DTYPE_I8) | (1u << QN_DTYPE_U8) | (1u << QN_DTYPE_I16) | (1u << QN_DTYPE_U16) |   \
@@ -12,17 +10,19 @@
      (1u << QN_DTYPE_BOOL) | (1u << QN_DTYPE_NONE))
 
 /* https://github.com/mlc-ai/mlc-llm/blob/main/python/mlc_llm/quantization/quantization.py.
- * Missing on purpose: q4f16_0 and q4f32_0 (transposed), q3f16_1 (ten 3-bit values in a word). */
+ * Missing on purpose: q3f16_1 (ten 3-bit values in a word). */
 static const struct qn_mlc_quant mlc_quants[] = {
-    {"q0f16", false, false},  {"q0bf16", false, false}, {"q0f32", false, false},
-    {"q4f16_1", true, true},  {"q4bf16_1", true, true}, {"q4f32_1", true, true},
-    {"q4f16_2", true, false},
+    {"q0f16", false, false, false},  {"q0bf16", false, false, false},
+    {"q0f32", false, false, false},  {"q4f16_1", true, true, false},
+    {"q4bf16_1", true, true, false}, {"q4f32_1", true, true, false},
+    {"q4f16_2", true, false, false}, {"q4f16_0", true, true, true},
 };
 
 enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
                                const struct qn_directory *d, const struct qn_model_config *config,
                                struct qn_error *err) {
-    *w = (struct qn_weights){program, d, config, qn_traits_naming(config->traits, d->format), NULL};
+    *w = (struct qn_weights){.program = program, .d = d, .config = config};
+    qn_tensor_names_find(&w->names, config->traits, d);
     if (d->format != QN_FORMAT_MLC)
         return QN_OK;
     for (size_t i = 0; i < sizeof mlc_quants / sizeof mlc_quants[0]; i++)
@@ -35,27 +35,18 @@ enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
 }
 
 bool qn_weights_has(const struct qn_weights *w, enum qn_role role) {
-    return w->naming->names[role] != NULL;
+    return w->names.naming->names[role] != NULL;
 }
 
-/* "model.layers.#.mlp.down_proj" with the layer put in, and the suffix. */
-static struct qn_str tensor_name(char buffer[NAME_MAX_BYTES], const struct qn_weights *w,
+static struct qn_str tensor_name(char buffer[QN_TENSOR_NAME_BYTES], const struct qn_weights *w,
                                  enum qn_role role, uint32_t layer, const char *suffix) {
-    size_t n = 0;
-    for (const char *p = w->naming->names[role]; *p && n < NAME_MAX_BYTES; p++) {
-        if (*p != '#') {
-            buffer[n++] = *p;
-            continue;
-        }
-        uint32_t scale = 1;
-        while (layer / scale >= 10)
-            scale *= 10;
-        for (; scale && n < NAME_MAX_BYTES; scale /= 10)
-            buffer[n++] = (char)('0' + layer / scale % 10);
-    }
-    for (; *suffix && n < NAME_MAX_BYTES; suffix++)
-        buffer[n++] = *suffix;
-    return (struct qn_str){buffer, n};
+    return qn_tensor_name(buffer, &w->names, role, layer, 0, suffix);
+}
+
+bool qn_weights_present(const struct qn_weights *w, enum qn_role role, uint32_t layer) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    struct qn_str name = tensor_name(buffer, w, role, layer, ".weight");
+    return name.n && qn_directory_find(w->d, name);
 }
 
 static enum qn_status add_source(struct qn_weight *weight, const struct qn_tensor *tensor,
@@ -87,17 +78,23 @@ static enum qn_status no_decoder(const struct qn_tensor *tensor, struct qn_error
 static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weight,
                                const struct qn_weights *w, const struct qn_weight_part *part,
                                uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
-    char buffer[NAME_MAX_BYTES];
+    char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *words, *scales;
     uint64_t groups = qn_ceil_div_u32(cols, QN_GROUP);
-    uint64_t dims[2] = {part->n_rows, groups * (QN_GROUP / 8)};
+    bool transposed = w->mlc->transposed && part->role != QN_ROLE_EMBED;
+    uint32_t rows_at = transposed ? 1 : 0, cols_at = 1 - rows_at;
+    uint64_t dims[2];
+    dims[rows_at] = part->n_rows;
+    dims[cols_at] = groups * (QN_GROUP / 8);
     struct qn_str name = tensor_name(buffer, w, part->role, layer, ".q_weight");
     QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, 2, dims, err));
-    dims[1] = groups;
+    dims[cols_at] = groups;
     name = tensor_name(buffer, w, part->role, layer, ".q_scale");
     QN_TRY(qn_directory_bind(&scales, w->d, name, FLOATS, 2, dims, err));
     QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
     QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
+    for (uint32_t i = 1; i <= 2; i++)
+        weight->sources[weight->n_sources - i].transposed = transposed;
     *format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7};
     return QN_OK;
 }
@@ -105,17 +102,22 @@ static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weig
 static enum qn_status plain(struct qn_wformat *format, struct qn_weight *weight,
                             const struct qn_weights *w, const struct qn_weight_part *part,
                             uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
-    char buffer[NAME_MAX_BYTES];
+    char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *tensor;
-    uint64_t dims[2] = {part->n_rows, cols};
+    bool table = part->role == QN_ROLE_EMBED || part->role == QN_ROLE_HEAD ||
+                 part->role == QN_ROLE_POSITIONS;
+    bool transposed = w->config->traits->conv1d && w->d->format == QN_FORMAT_SAFETENSORS && !table;
+    uint64_t dims[2] = {transposed ? cols : part->n_rows, transposed ? part->n_rows : cols};
     struct qn_str name = tensor_name(buffer, w, part->role, layer, ".weight");
-    QN_TRY(qn_directory_bind(&tensor, w->d, name, ~INTEGERS, 2, dims, err));
+    QN_TRY(qn_directory_bind(&tensor, w->d, name, transposed ? FLOATS : ~INTEGERS, 2, dims, err));
     if (!qn_codec_format(format, tensor->dtype, false))
         return no_decoder(tensor, err);
     if (cols % qn_dtype_block(tensor->dtype))
         return qn_fail(err, QN_E_TENSOR, "tensor %.*s: rows of %u are no whole blocks of %s",
                        QN_STR_ARG(tensor->name), cols, qn_dtype_name(tensor->dtype));
-    return add_source(weight, tensor, QN_PLANE_VALUES, row, part->n_rows, err);
+    QN_TRY(add_source(weight, tensor, QN_PLANE_VALUES, row, part->n_rows, err));
+    weight->sources[weight->n_sources - 1].transposed = transposed;
+    return QN_OK;
 }
 
 static enum qn_status add_weight(uint32_t *out, const struct qn_weights *w,
@@ -137,7 +139,8 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
     *same = true;
     *out = QN_NONE;
     for (uint32_t i = 0; i < n_parts; i++) {
-        bool table = parts[i].role == QN_ROLE_EMBED || parts[i].role == QN_ROLE_HEAD;
+        bool table = parts[i].role == QN_ROLE_EMBED || parts[i].role == QN_ROLE_HEAD ||
+                     parts[i].role == QN_ROLE_POSITIONS;
         bool pair = w->mlc && (table ? w->mlc->table : w->mlc->linear);
         struct qn_wformat format;
         QN_TRY((pair ? mlc_pair : plain)(&format, &weight, w, &parts[i], layer, weight.rows, cols,
@@ -156,7 +159,7 @@ enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
                                  uint32_t layer, const char *suffix, struct qn_error *err) {
     struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1};
     for (uint32_t i = 0; i < n_parts; i++) {
-        char buffer[NAME_MAX_BYTES];
+        char buffer[QN_TENSOR_NAME_BYTES];
         const struct qn_tensor *tensor;
         uint64_t n = parts[i].n_rows;
         struct qn_str name = tensor_name(buffer, w, parts[i].role, layer, suffix);
@@ -174,7 +177,7 @@ enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool e
     if (expected)
         return qn_weights_vector(out, w, parts, n_parts, layer, ".bias", err);
     for (uint32_t i = 0; i < n_parts; i++) {
-        char buffer[NAME_MAX_BYTES];
+        char buffer[QN_TENSOR_NAME_BYTES];
         struct qn_str name = tensor_name(buffer, w, parts[i].role, layer, ".bias");
         if (qn_directory_find(w->d, name))
             return qn_fail(err, QN_E_TENSOR,
@@ -182,4 +185,147 @@ enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool e
                            QN_STR_ARG(name));
     }
     return QN_OK;
+}
+
+/* ---- Norms ----------------------------------------------------------------------------------- */
+
+/* One tensor per head, joined. */
+static enum qn_status per_head(uint32_t *out, const struct qn_weights *w, enum qn_role role,
+                               uint32_t n, uint32_t group, uint32_t layer, struct qn_error *err) {
+    struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1, .cols = n};
+    struct qn_weight_source *sources =
+        QN_ARENA_NEW(w->program->arena, struct qn_weight_source, n / group);
+    if (!sources)
+        return qn_fail(err, QN_E_NO_MEMORY, "the norms of %u heads", n / group);
+    for (uint32_t head = 0; head < n / group; head++) {
+        char buffer[QN_TENSOR_NAME_BYTES];
+        const struct qn_tensor *tensor;
+        struct qn_weight one = {.cols = n};
+        uint64_t dim = group;
+        struct qn_str name = qn_tensor_name(buffer, &w->names, role, layer, head, ".weight");
+        QN_TRY(qn_directory_bind(&tensor, w->d, name, FLOATS, 1, &dim, err));
+        QN_TRY(add_source(&one, tensor, QN_PLANE_VALUES, head * group, group, err));
+        weight.name = head ? weight.name : tensor->name;
+        sources[head] = one.sources[0];
+    }
+    weight.many = sources;
+    weight.n_sources = n / group;
+    return add_weight(out, w, &weight, err);
+}
+
+/* GGUF joins them in one tensor [heads, group]. */
+static enum qn_status joined_heads(uint32_t *out, const struct qn_weights *w, enum qn_role role,
+                                   uint32_t n, uint32_t group, uint32_t layer,
+                                   struct qn_error *err) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    const struct qn_tensor *tensor;
+    struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1, .cols = n};
+    const uint64_t dims[2] = {n / group, group};
+    struct qn_str name = tensor_name(buffer, w, role, layer, ".weight");
+    QN_TRY(qn_directory_bind(&tensor, w->d, name, FLOATS, 2, dims, err));
+    QN_TRY(add_source(&weight, tensor, QN_PLANE_VALUES, 0, n, err));
+    return add_weight(out, w, &weight, err);
+}
+
+enum qn_status qn_weights_norm(uint32_t *weight, uint32_t *bias, const struct qn_weights *w,
+                               enum qn_role role, uint32_t n, uint32_t group, uint32_t layer,
+                               float scale, struct qn_error *err) {
+    const struct qn_traits *traits = w->config->traits;
+    bool of_heads = role == QN_ROLE_Q_NORM || role == QN_ROLE_K_NORM;
+    *bias = QN_NONE;
+    if (of_heads && traits->qk_norm_switched) // StableLM: no bias
+        return (w->d->format == QN_FORMAT_GGUF ? joined_heads : per_head)(weight, w, role, n, group,
+                                                                          layer, err);
+    const struct qn_weight_part part = {role, group};
+    QN_TRY(qn_weights_vector(weight, w, &part, 1, layer, ".weight", err));
+    struct qn_program *p = w->program;
+    struct qn_weight *vector = &p->weights[p->tensors[*weight].weight];
+    vector->vector_scale = scale;
+    if (traits->norm_offset && w->d->format == QN_FORMAT_SAFETENSORS)
+        vector->vector_offset = scale;
+    if (!traits->layer_norm || of_heads)
+        return QN_OK;
+    QN_TRY(qn_weights_vector(bias, w, &part, 1, layer, ".bias", err));
+    p->weights[p->tensors[*bias].weight].vector_scale = scale;
+    return QN_OK;
+}
+
+/* ---- Experts --------------------------------------------------------------------------------- */
+
+/* Rows of one expert from a tensor of its own, or from its place in a stack [n_experts, rows,
+ * cols]. */
+static enum qn_status expert_source(struct qn_weight_source *out, struct qn_wformat *format,
+                                    struct qn_str *name_out, const struct qn_weights *w,
+                                    const struct qn_weight_part *part, uint32_t expert,
+                                    uint32_t n_experts, uint32_t layer, uint32_t row, uint32_t cols,
+                                    struct qn_error *err) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    const struct qn_tensor *tensor;
+    bool stacked = w->d->format == QN_FORMAT_GGUF;
+    const uint64_t dims[3] = {n_experts, part->n_rows, cols};
+    struct qn_str name = qn_tensor_name(buffer, &w->names, part->role, layer, expert, ".weight");
+    QN_TRY(qn_directory_bind(&tensor, w->d, name, ~INTEGERS, stacked ? 3 : 2,
+                             stacked ? dims : dims + 1, err));
+    if (!qn_codec_format(format, tensor->dtype, false))
+        return no_decoder(tensor, err);
+    if (cols % qn_dtype_block(tensor->dtype))
+        return qn_fail(err, QN_E_TENSOR, "tensor %.*s: rows of %u are no whole blocks of %s",
+                       QN_STR_ARG(tensor->name), cols, qn_dtype_name(tensor->dtype));
+    struct qn_weight one = {.cols = cols};
+    QN_TRY(add_source(&one, tensor, QN_PLANE_VALUES, row, part->n_rows, err));
+    *out = one.sources[0];
+    *name_out = tensor->name;
+    if (stacked) {
+        out->nbytes = tensor->nbytes / n_experts;
+        out->offset += expert * out->nbytes;
+    }
+    return QN_OK;
+}
+
+enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
+                                  const struct qn_weight_part *parts, uint32_t n_parts,
+                                  uint32_t n_experts, uint32_t layer, uint32_t cols,
+                                  struct qn_error *err) {
+    struct qn_weight weight = {.cols = cols, .n_sources = n_experts * n_parts};
+    struct qn_weight_source *sources =
+        QN_ARENA_NEW(w->program->arena, struct qn_weight_source, weight.n_sources);
+    if (!sources)
+        return qn_fail(err, QN_E_NO_MEMORY, "the weights of %u experts", n_experts);
+    if (w->mlc)
+        return qn_fail(err, QN_E_UNSUPPORTED, "experts in MLC weights");
+    for (uint32_t i = 0; i < weight.n_sources; i++) {
+        struct qn_wformat format;
+        struct qn_str name;
+        const struct qn_weight_part *part = &parts[i % n_parts];
+        QN_TRY(expert_source(&sources[i], &format, &name, w, part, i / n_parts, n_experts, layer,
+                             weight.rows, cols, err));
+        if (!i) {
+            weight.format = format;
+            weight.name = name;
+        }
+        if (format.type != weight.format.type || format.scale != weight.format.scale ||
+            format.zero != weight.format.zero)
+            return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: experts of different types",
+                           QN_STR_ARG(name));
+        if (part->n_rows > UINT32_MAX - weight.rows)
+            return qn_fail(err, QN_E_LIMIT, "tensor %.*s: too many experts", QN_STR_ARG(name));
+        weight.rows += part->n_rows;
+    }
+    weight.many = sources;
+    return add_weight(out, w, &weight, err);
+}
+
+enum qn_status qn_weights_row(uint32_t *out, const struct qn_weights *w, enum qn_role role,
+                              uint32_t layer, uint32_t cols, struct qn_error *err) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    const struct qn_tensor *tensor;
+    struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1, .cols = cols};
+    const uint64_t dims[2] = {1, cols};
+    struct qn_str name = tensor_name(buffer, w, role, layer, ".weight");
+    const struct qn_tensor *found = qn_directory_find(w->d, name);
+    bool flat = found && found->n_dims == 1; // GGUF
+    QN_TRY(
+        qn_directory_bind(&tensor, w->d, name, FLOATS, flat ? 1 : 2, flat ? dims + 1 : dims, err));
+    QN_TRY(add_source(&weight, tensor, QN_PLANE_VALUES, 0, cols, err));
+    return add_weight(out, w, &weight, err);
 }

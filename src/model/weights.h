@@ -9,13 +9,14 @@ struct qn_mlc_quant {
     const char *name; // "q4f16_1"
     bool linear;      // linear layers are q_weight and q_scale, else weight
     bool table;       // embedding and head too
+    bool transposed;  // both are [in, out], but for the embedding
 };
 
 struct qn_weights {
     struct qn_program *program;
     const struct qn_directory *d;
     const struct qn_model_config *config;
-    const struct qn_naming *naming;
+    struct qn_tensor_names names;
     const struct qn_mlc_quant *mlc; // NULL for other formats
 };
 
@@ -30,6 +31,8 @@ enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
                                struct qn_error *err);
 /* Whether the file's naming has a tensor for this role at all. */
 bool qn_weights_has(const struct qn_weights *w, enum qn_role role);
+/* Whether this file has the ".weight" of a role in a layer. */
+bool qn_weights_present(const struct qn_weights *w, enum qn_role role, uint32_t layer);
 /* One matrix of the stacked rows of n_parts parts; *same is false, and nothing is added, when their
  * canonical formats differ. *out is a tensor. E_TENSOR with name, expected and actual. */
 enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weights *w,
@@ -44,5 +47,20 @@ enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
 enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool expected,
                                const struct qn_weight_part *parts, uint32_t n_parts, uint32_t layer,
                                struct qn_error *err);
+
+/* The weight and, for a LayerNorm, the bias of a norm over n columns; *bias may be QN_NONE. Each
+ * stored element is multiplied by `scale`, after what the format leaves out was added. A name with
+ * '@' has n / group parts of `group`. */
+enum qn_status qn_weights_norm(uint32_t *weight, uint32_t *bias, const struct qn_weights *w,
+                               enum qn_role role, uint32_t n, uint32_t group, uint32_t layer,
+                               float scale, struct qn_error *err);
+/* One stacked matrix [n_experts × Σ n_rows, cols]: for each expert the rows of its parts. */
+enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
+                                  const struct qn_weight_part *parts, uint32_t n_parts,
+                                  uint32_t n_experts, uint32_t layer, uint32_t cols,
+                                  struct qn_error *err);
+/* A matrix of one row [1, cols] as a vector. */
+enum qn_status qn_weights_row(uint32_t *out, const struct qn_weights *w, enum qn_role role,
+                              uint32_t layer, uint32_t cols, struct qn_error *err);
 
 #endif

@@ -8,15 +8,16 @@
 
 struct qn_backend_session;
 
-/* One step over a session's timeline. Positions pos .. pos+n-1 of the KV cache are (re)written; what lies
- * beyond is dead. With n == 0 the step takes one token: the one that the previous step sampled,
- * wherever it is (decision 5: it need not have been read back). */
+/* One step over a session's timeline. Positions pos .. pos+n-1 of the KV cache are (re)written;
+ * what lies beyond is dead. With n == 0 the step takes one token: the one that the previous step
+ * sampled, wherever it is (decision 5: it need not have been read back). */
 struct qn_step {
     const uint32_t *ids; // [n]
     uint32_t n;
     uint32_t pos;
-    bool sample;     // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
-    uint32_t want;   // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
+    bool sample; // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
+    uint32_t want;     // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
+    uint32_t rope_set; // 1: the sequence is longer than program.rope_switch (0 where that is 0)
 };
 
 /* Result of a step that sampled or wanted something, in the order of the steps. */
@@ -57,11 +58,12 @@ struct qn_backend_ops {
                             struct qn_error *err);
     enum qn_status (*enqueue)(struct qn_backend *backend, struct qn_backend_session *session,
                               const struct qn_step *step, struct qn_error *err);
-    /* *ready false: the result of the oldest step is not there yet. What `out` points to lives until
-     * the next call on the session. */
+    /* *ready false: the result of the oldest step is not there yet. What `out` points to lives
+     * until the next call on the session. */
     enum qn_status (*poll)(struct qn_backend *backend, struct qn_backend_session *session,
                            struct qn_step_result *out, bool *ready, struct qn_error *err);
-    /* Forgets all outstanding results (cancel, overrun past EOS). The device may still finish them. */
+    /* Forgets all outstanding results (cancel, overrun past EOS). The device may still finish them.
+     */
     void (*drop)(struct qn_backend *backend, struct qn_backend_session *session);
 };
 

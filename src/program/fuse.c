@@ -42,7 +42,8 @@ static const struct qn_program_op *sole_matmul(const struct qn_program *p, const
     if (at == QN_NONE || at >= before || f->dead[at])
         return NULL;
     const struct qn_program_op *op = &p->ops[at];
-    return op->kind == QN_OP_MATMUL && op->in[3].tensor == QN_NONE ? op : NULL;
+    bool plain = op->kind == QN_OP_MATMUL && op->in[3].tensor == QN_NONE;
+    return plain && op->u.matmul.softcap == 0.0f ? op : NULL;
 }
 
 static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
@@ -59,8 +60,10 @@ static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
         *op = fused;
         return;
     }
+    bool sum = op->kind == QN_OP_ADD && op->in[2].tensor == QN_NONE &&
+               (op->u.add.scale == 0.0f || op->u.add.scale == 1.0f);
     /* The matmul is usually the second summand: hidden + projection. */
-    for (uint32_t i = 2; op->kind == QN_OP_ADD && i-- > 0;) {
+    for (uint32_t i = 2; sum && i-- > 0;) {
         const struct qn_program_op *matmul = sole_matmul(p, f, op->in[i], at);
         if (!matmul)
             continue;
@@ -69,6 +72,7 @@ static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
         fused.in[3] = op->in[1 - i];
         fused.out = op->out;
         *op = fused;
+        return;
     }
 }
 

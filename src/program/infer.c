@@ -42,15 +42,20 @@ uint32_t qn_op_inputs(enum qn_op_kind kind) {
     switch (kind) {
     case QN_OP_EMBED:
     case QN_OP_RMSNORM:
-    case QN_OP_ADD:
         return 2;
     case QN_OP_MATMUL:
         return 4;
+    case QN_OP_LAYERNORM:
+    case QN_OP_ADD:
     case QN_OP_MATMUL_GLU:
     case QN_OP_ATTENTION:
+    case QN_OP_EXPERT_GLU:
+    case QN_OP_EXPERT_DOWN:
         return 3;
     case QN_OP_GLU:
+    case QN_OP_ACT:
     case QN_OP_LAST_ROWS:
+    case QN_OP_ROUTE:
         return 1;
     case QN_OP_ROPE_APPEND:
         return 6;
@@ -259,11 +264,22 @@ static enum qn_status infer_embed(struct qn_shape *out, const struct site *s) {
     return QN_OK;
 }
 
-static enum qn_status infer_norm(struct qn_shape *out, const struct site *s) {
+static enum qn_status infer_norm(struct qn_shape *out, const struct site *s, bool has_bias) {
     struct qn_dim rows;
-    uint32_t cols;
-    QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
-    QN_TRY(vector(s, 1, cols));
+    uint32_t found, cols = s->op->u.norm.cols, group = s->op->u.norm.group;
+    QN_TRY(activation(&rows, &found, s, 0, cols ? cols : ANY_DIM, cols != 0));
+    cols = cols ? cols : found;
+    group = group ? group : cols;
+    if (group > cols || cols % group)
+        return bad_parameter(s, "group", group);
+    for (uint32_t i = 1; i < (has_bias ? 3u : 2u); i++) {
+        uint32_t tensor = s->op->in[i].tensor;
+        if (i == 2 && tensor == QN_NONE)
+            break;
+        bool whole = tensor < s->p->n_tensors && s->p->tensors[tensor].n_dims == 2 &&
+                     s->p->tensors[tensor].dims[1].n == cols;
+        QN_TRY(vector(s, i, whole ? cols : group));
+    }
     if (!finite(s->op->u.norm.eps) || s->op->u.norm.eps < 0)
         return bad_parameter(s, "eps bits", qn_f32_bits(s->op->u.norm.eps));
     *out = shape2(rows, cols);
@@ -289,6 +305,9 @@ static enum qn_status infer_matmul(struct qn_shape *out, const struct site *s, b
         QN_TRY(activation(&residual, &cols, s, 3, n, false));
         QN_TRY(same_rows(s, rows, residual, 3));
     }
+    float softcap = glu ? 0.0f : s->op->u.matmul.softcap;
+    if (!finite(softcap) || softcap < 0 || (softcap > 0 && s->op->in[3].tensor != QN_NONE))
+        return bad_parameter(s, "softcap bits", qn_f32_bits(softcap));
     *out = shape2(rows, n);
     return QN_OK;
 }
@@ -305,12 +324,28 @@ static enum qn_status infer_glu(struct qn_shape *out, const struct site *s) {
     return QN_OK;
 }
 
+static enum qn_status infer_act(struct qn_shape *out, const struct site *s) {
+    struct qn_dim rows;
+    uint32_t cols;
+    QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
+    if ((uint32_t)s->op->u.glu.act > QN_ACT_RELU)
+        return bad_parameter(s, "activation", (uint32_t)s->op->u.glu.act);
+    *out = shape2(rows, cols);
+    return QN_OK;
+}
+
 static enum qn_status infer_add(struct qn_shape *out, const struct site *s) {
     struct qn_dim rows, other;
     uint32_t cols, other_cols;
     QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
     QN_TRY(activation(&other, &other_cols, s, 1, cols, false));
     QN_TRY(same_rows(s, rows, other, 1));
+    if (s->op->in[2].tensor != QN_NONE) {
+        QN_TRY(activation(&other, &other_cols, s, 2, 1, false));
+        QN_TRY(same_rows(s, rows, other, 2));
+    }
+    if (!finite(s->op->u.add.scale))
+        return bad_parameter(s, "scale bits", qn_f32_bits(s->op->u.add.scale));
     *out = shape2(rows, cols);
     return QN_OK;
 }
@@ -321,16 +356,25 @@ static enum qn_status infer_rope(struct qn_shape *out, const struct site *s) {
     QN_TRY(heads(&n_q, &n_kv, s, s->op->u.rope.n_heads, n_kv_heads, head_dim));
     if (!n_rot || n_rot % 2 || n_rot > head_dim)
         return bad_parameter(s, "n_rot", n_rot);
+    uint32_t stride = s->op->u.rope.head_stride, n_sets = s->op->u.rope.n_sets;
+    stride = stride ? stride : head_dim;
+    if (stride < head_dim || (uint64_t)s->op->u.rope.n_heads * stride >= ANY_DIM)
+        return bad_parameter(s, "head_stride", stride);
+    if (n_sets > 2 || (n_sets == 2 && !s->p->rope_switch))
+        return bad_parameter(s, "n_sets", n_sets);
+    if (!finite(s->op->u.rope.magnitude) || s->op->u.rope.magnitude < 0)
+        return bad_parameter(s, "magnitude bits", qn_f32_bits(s->op->u.rope.magnitude));
     for (uint32_t i = 0; i < 3; i++) {
         struct qn_dim rows;
-        QN_TRY(activation(&rows, &cols, s, i, i ? n_kv : n_q, true));
+        uint32_t n = i ? n_kv_heads : s->op->u.rope.n_heads;
+        QN_TRY(activation(&rows, &cols, s, i, (n - 1) * stride + head_dim, true));
         QN_TRY(same_rows(s, QN_DIM_T, rows, i));
     }
     QN_TRY(state(s, 3, n_kv_heads, head_dim));
     QN_TRY(state(s, 4, n_kv_heads, head_dim));
     if (s->op->in[3].tensor == s->op->in[4].tensor)
         return bad_parameter(s, "k_state and v_state", s->op->in[3].tensor);
-    QN_TRY(vector(s, 5, n_rot / 2));
+    QN_TRY(vector(s, 5, n_rot / 2 * (n_sets ? n_sets : 1)));
     *out = shape2(QN_DIM_T, n_q);
     return QN_OK;
 }
@@ -348,6 +392,8 @@ static enum qn_status infer_attention(struct qn_shape *out, const struct site *s
         return bad_parameter(s, "k_state and v_state", s->op->in[1].tensor);
     if (!finite(s->op->u.attention.scale))
         return bad_parameter(s, "scale bits", qn_f32_bits(s->op->u.attention.scale));
+    if (!finite(s->op->u.attention.softcap) || s->op->u.attention.softcap < 0)
+        return bad_parameter(s, "softcap bits", qn_f32_bits(s->op->u.attention.softcap));
     *out = shape2(QN_DIM_T, n_q);
     return QN_OK;
 }
@@ -358,6 +404,47 @@ static enum qn_status infer_last_rows(struct qn_shape *out, const struct site *s
     QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
     QN_TRY(same_rows(s, QN_DIM_T, rows, 0));
     *out = shape2(QN_DIM_R, cols);
+    return QN_OK;
+}
+
+/* ---- Mixture of experts ---------------------------------------------------------------------- */
+
+#define MAX_EXPERTS 1024u
+
+static enum qn_status experts(const struct site *s) {
+    uint32_t n = s->op->u.moe.n_experts, used = s->op->u.moe.n_used;
+    if (!n || n > MAX_EXPERTS)
+        return bad_parameter(s, "n_experts", n);
+    return used && used <= n ? QN_OK : bad_parameter(s, "n_used", used);
+}
+
+static enum qn_status infer_route(struct qn_shape *out, const struct site *s) {
+    struct qn_dim rows;
+    uint32_t cols;
+    QN_TRY(experts(s));
+    QN_TRY(activation(&rows, &cols, s, 0, s->op->u.moe.n_experts, false));
+    *out = shape2(rows, 2 * s->op->u.moe.n_used);
+    return QN_OK;
+}
+
+static enum qn_status infer_experts(struct qn_shape *out, const struct site *s, bool glu) {
+    struct qn_dim rows, route_rows;
+    uint32_t cols, found, n_rows, n = s->op->u.moe.n_experts, used = s->op->u.moe.n_used;
+    QN_TRY(experts(s));
+    QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
+    QN_TRY(activation(&route_rows, &found, s, 2, 2 * used, false));
+    QN_TRY(same_rows(s, rows, route_rows, 2));
+    if (!glu && cols % used)
+        return bad_parameter(s, "column count", cols);
+    QN_TRY(weight(&n_rows, &found, s, 1, ANY_DIM, glu ? cols : cols / used, false));
+    if (n_rows % (glu ? 2 * n : n))
+        return bad_parameter(s, "row count", n_rows);
+    if (glu && (uint32_t)s->op->u.moe.act > QN_ACT_RELU)
+        return bad_parameter(s, "activation", (uint32_t)s->op->u.moe.act);
+    uint32_t each = glu ? n_rows / (2 * n) : n_rows / n;
+    if (glu && (uint64_t)each * used >= ANY_DIM)
+        return bad_parameter(s, "row count", n_rows);
+    *out = shape2(rows, glu ? each * used : each);
     return QN_OK;
 }
 
@@ -373,7 +460,17 @@ enum qn_status qn_op_result(struct qn_shape *out, const struct qn_program *p, ui
     case QN_OP_EMBED:
         return infer_embed(out, &site);
     case QN_OP_RMSNORM:
-        return infer_norm(out, &site);
+        return infer_norm(out, &site, false);
+    case QN_OP_LAYERNORM:
+        return infer_norm(out, &site, true);
+    case QN_OP_ACT:
+        return infer_act(out, &site);
+    case QN_OP_ROUTE:
+        return infer_route(out, &site);
+    case QN_OP_EXPERT_GLU:
+        return infer_experts(out, &site, true);
+    case QN_OP_EXPERT_DOWN:
+        return infer_experts(out, &site, false);
     case QN_OP_MATMUL:
         return infer_matmul(out, &site, false);
     case QN_OP_MATMUL_GLU:

@@ -101,6 +101,16 @@ const char *qn_op_name(enum qn_op_kind kind) {
         return "attention";
     case QN_OP_LAST_ROWS:
         return "last_rows";
+    case QN_OP_LAYERNORM:
+        return "layernorm";
+    case QN_OP_ACT:
+        return "act";
+    case QN_OP_ROUTE:
+        return "route";
+    case QN_OP_EXPERT_GLU:
+        return "expert_glu";
+    case QN_OP_EXPERT_DOWN:
+        return "expert_down";
     case QN_OP_COUNT:
         break;
     }

@@ -31,7 +31,7 @@ enum qn_tensor_kind {
     QN_TENSOR_IDS,        // u32 [T]: the step's token ids
     QN_TENSOR_WEIGHT,     // a canonical weight matrix, `weight` says which
     QN_TENSOR_ACTIVATION, // f32, lives within a step; `offset` is set by the plan
-    QN_TENSOR_STATE,      // KV cache of a session, lives across steps: [n_kv_heads, context, head_dim]
+    QN_TENSOR_STATE, // KV cache of a session, lives across steps: [n_kv_heads, context, head_dim]
 };
 
 struct qn_program_tensor {
@@ -39,34 +39,55 @@ struct qn_program_tensor {
     enum qn_dtype dtype; // ACTIVATION: F32; IDS: U32; STATE: F32 or F16; WEIGHT: NONE
     uint32_t n_dims;
     struct qn_dim dims[QN_TENSOR_DIMS];
-    uint32_t weight;              // WEIGHT: index into weights
-    uint64_t offset, nbytes;      // ACTIVATION: place in the step arena at max_tokens. STATE: nbytes
-    uint32_t first_op, last_op;   // life, set by the plan
-    const char *label;            // static text for messages: "q", "layer out"
+    uint32_t weight;            // WEIGHT: index into weights
+    uint64_t offset, nbytes;    // ACTIVATION: place in the step arena at max_tokens. STATE: nbytes
+    uint32_t first_op, last_op; // life, set by the plan
+    const char *label;          // static text for messages: "q", "layer out"
 };
 
 enum qn_op_kind {
-    /* out[t, :] = table[ids[t], :] × scale.  in: ids, table */
+    /* out[t, :] = table[ids[t], :] × scale; by position: table[pos + t, :] × scale.  in: ids, table
+     */
     QN_OP_EMBED,
-    /* out = x × rsqrt(mean(x²) + eps) × w over the last axis (Zhang & Sennrich 2019).  in: x, w */
+    /* out = x × rsqrt(mean(x²) + eps) × w over groups of the last axis (Zhang & Sennrich 2019).
+     * in: x (column view), w [1, group] or [1, cols] */
     QN_OP_RMSNORM,
-    /* out[t, n] = Σ_k x[t, k] W[n, k] (+ bias[n]) (+ residual[t, n]).  in: x, W, bias?, residual? */
+    /* out = (x − mean(x)) × rsqrt(var(x) + eps) × w (+ b), likewise (Ba et al. 2016).  in: x, w, b?
+     */
+    QN_OP_LAYERNORM,
+    /* out[t, n] = Σ_k x[t, k] W[n, k] (+ bias[n]) (+ residual[t, n]).  in: x, W, bias?, residual?
+     * With a soft cap (no residual): out = cap × tanh(… / cap). */
     QN_OP_MATMUL,
     /* out[t, f] = act(y[t, f]) × y[t, F + f], y = x Wᵀ (+ bias) with W [2F, K].  in: x, W, bias? */
     QN_OP_MATMUL_GLU,
     /* out[t, f] = act(x[t, f]) × x[t, F + f], x [T, 2F].  in: x */
     QN_OP_GLU,
-    /* out = a + b.  in: a, b */
+    /* out = act(x).  in: x */
+    QN_OP_ACT,
+    /* out = a + b × scale (× sigmoid(gate[t])).  in: a, b, gate? [T, 1] */
     QN_OP_ADD,
     /* Rotates q and k by position (Su et al. 2021) and appends k and v to the cache at positions
-     * pos .. pos+T-1. in: q, k, v (column views), k_state, v_state, freq [1, n_rot/2] (inverse
-     * frequencies as a weight vector). out: rotated q [T, n_heads × head_dim]. */
+     * pos .. pos+T-1. in: q, k, v (column views), k_state, v_state, freq [1, n_sets × n_rot/2]
+     * (inverse frequencies as a weight vector; the step says which set). Head h of a view begins at
+     * column h × head_stride. Cosine and sine are multiplied by `magnitude`. out: rotated q [T,
+     * n_heads × head_dim]. */
     QN_OP_ROPE_APPEND,
     /* Causal grouped-query attention over the cache: position p sees 0..p (window w: p-w+1..p).
-     * out[t, h, :] = Σ_j softmax_j(q·k_j × scale) v_j.  in: q, k_state, v_state */
+     * out[t, h, :] = Σ_j softmax_j(cap(q·k_j × scale)) v_j, cap(s) = softcap × tanh(s / softcap)
+     * where there is one (Gemma 2).  in: q, k_state, v_state */
     QN_OP_ATTENTION,
     /* out[r, :] = x[T - R + r, :].  in: x */
     QN_OP_LAST_ROWS,
+    /* Of softmax(x[t, :]), the n_used largest: out[t, i] = index (as a float), out[t, n_used + i] =
+     * probability, in falling order, the lower index first; `renormalise` makes them sum to 1.
+     * in: x [T, n_experts]; out [T, 2 n_used] */
+    QN_OP_ROUTE,
+    /* out[t, i F + f] = act(W[e][f]·x[t]) × W[e][F + f]·x[t], e = routes[t, i].
+     * in: x [T, K], W [n_experts × 2F, K], routes; out [T, n_used × F] */
+    QN_OP_EXPERT_GLU,
+    /* out[t, h] = Σ_i p_i W[e][h]·x[t, i F ..], e = routes[t, i], p_i = routes[t, n_used + i].
+     * in: x [T, n_used × F], W [n_experts × H, F], routes; out [T, H] */
+    QN_OP_EXPERT_DOWN,
     QN_OP_COUNT
 };
 
@@ -85,21 +106,38 @@ struct qn_program_op {
     union {
         struct {
             float scale;
+            bool by_position;
         } embed;
         struct {
             float eps;
-        } norm;
+            uint32_t cols;  // of the view; 0: all of x
+            uint32_t group; // columns normalised together; 0: all
+        } norm;             // RMSNORM, LAYERNORM
+        struct {
+            float softcap; // 0: none
+        } matmul;
+        struct {
+            float scale; // 0 stands for 1
+        } add;
         struct {
             enum qn_act act;
-        } glu; // MATMUL_GLU, GLU
+        } glu; // MATMUL_GLU, GLU, ACT
         struct {
             uint32_t n_heads, n_kv_heads, head_dim, n_rot;
-            bool interleaved; // pairs (2i, 2i+1) instead of (i, i + n_rot/2)
+            bool interleaved;     // pairs (2i, 2i+1) instead of (i, i + n_rot/2)
+            uint32_t head_stride; // 0: head_dim
+            uint32_t n_sets;      // 0 stands for 1
+            float magnitude;      // 0 stands for 1
         } rope;
         struct {
             uint32_t n_heads, n_kv_heads, head_dim, window; // window 0: all
-            float scale;
+            float scale, softcap;                           // softcap 0: none
         } attention;
+        struct {
+            uint32_t n_experts, n_used;
+            enum qn_act act;  // EXPERT_GLU
+            bool renormalise; // ROUTE
+        } moe;                // ROUTE, EXPERT_GLU, EXPERT_DOWN
     } u;
 };
 
@@ -114,10 +152,13 @@ struct qn_program {
     uint32_t max_tokens; // largest T
     uint32_t max_rows;   // largest R: max_tokens (all positions may be asked for)
     uint32_t context;    // positions in a STATE tensor
-    uint32_t ids;        // the IDS tensor
-    uint32_t logits;     // the result: ACTIVATION f32 [R, vocab]
-    uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the vocabulary
-                           // is padding that the tokenizer does not know); 0: all
+    /* Sequences of more tokens than this rotate by the second set of frequencies, at every position
+     * (Phi-3's long context): a session that grows past it computes its cache anew. 0: one set. */
+    uint32_t rope_switch;
+    uint32_t ids;          // the IDS tensor
+    uint32_t logits;       // the result: ACTIVATION f32 [R, vocab]
+    uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the
+                           // vocabulary is padding that the tokenizer does not know); 0: all
     uint64_t arena_bytes; // of all activations, set by the plan
     uint64_t state_bytes; // of one session's STATE tensors
 };
@@ -130,8 +171,9 @@ enum qn_status qn_program_add_weight(struct qn_program *p, uint32_t *out,
 enum qn_status qn_program_add_tensor(struct qn_program *p, uint32_t *out,
                                      const struct qn_program_tensor *tensor, struct qn_error *err);
 /* Adds the op and its ACTIVATION result, whose shape inference fills in. */
-enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out, const struct qn_program_op *op,
-                                 const char *label, struct qn_error *err);
+enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out,
+                                 const struct qn_program_op *op, const char *label,
+                                 struct qn_error *err);
 
 /* Shapes of all results from their inputs; every operand's kind, dtype and shape is checked.
  * QN_E_INTERNAL with op index, op name, expected and actual shape. */
@@ -139,7 +181,8 @@ enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err);
 /* MATMUL + ADD → MATMUL with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate has no
  * other use. Leaves the list linear and dense. */
 enum qn_status qn_program_fuse(struct qn_program *p, struct qn_error *err);
-/* Lives and places of activations in one arena, first fit over free gaps, offsets multiples of 256. */
+/* Lives and places of activations in one arena, first fit over free gaps, offsets multiples of 256.
+ */
 enum qn_status qn_program_plan(struct qn_program *p, struct qn_error *err);
 /* Checks a planned program from scratch: definition before use, shapes, no two live activations
  * overlap, all in bounds, weights complete. For tests and before every execution of an import. */

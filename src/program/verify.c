@@ -18,6 +18,9 @@ static bool same_format(const struct qn_wformat *a, const struct qn_wformat *b) 
 static bool source_fits(const struct qn_weight *w, const struct qn_weight_source *s, bool *both) {
     uint64_t groups = qn_ceil_div_u32(w->cols, QN_GROUP), n = 0;
     *both = false;
+    bool blocks = s->dtype != QN_DTYPE_U32 && qn_dtype_block(s->dtype) != 1;
+    if (s->transposed && (w->rows == 1 || blocks))
+        return false;
     if (s->plane == QN_PLANE_SCALES) {
         if (w->format.scale == QN_DTYPE_NONE || s->dtype != w->format.scale)
             return false;
@@ -50,7 +53,7 @@ static enum qn_status verify_weight(const struct qn_weight *w, uint32_t at, stru
         return broken(err, "a weight has no valid scale type", at);
     if (w->format.type == QN_W_Q4 ? w->format.zero > 15 : w->format.zero != 0)
         return broken(err, "a weight has no valid zero point", at);
-    if (w->n_sources > QN_WEIGHT_SOURCES)
+    if (!w->many && w->n_sources > QN_WEIGHT_SOURCES)
         return broken(err, "a weight has too many sources", at);
     if (w->computed) {
         if (w->n_sources || w->format.type != QN_W_F32 || w->rows != 1)
@@ -62,7 +65,7 @@ static enum qn_status verify_weight(const struct qn_weight *w, uint32_t at, stru
     uint32_t units = w->rows == 1 ? w->cols : w->rows;
     uint64_t next[QN_PLANE_COUNT] = {0, 0};
     for (uint32_t i = 0; i < w->n_sources; i++) {
-        const struct qn_weight_source *s = &w->sources[i];
+        const struct qn_weight_source *s = qn_weight_source_at(w, i);
         bool both;
         if ((uint32_t)s->plane >= QN_PLANE_COUNT || !source_fits(w, s, &both))
             return qn_fail(err, QN_E_INTERNAL,

@@ -124,6 +124,12 @@ static uint32_t common_prefix(const struct qn_run *run, const struct qn_request 
     return n;
 }
 
+/* The set of frequencies of a sequence of n tokens. */
+static uint32_t rope_set(const struct qn_run *run, uint32_t n) {
+    uint32_t limit = run->backend->program->rope_switch;
+    return limit != 0 && n > limit;
+}
+
 enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
                             struct qn_error *err) {
     QN_TRY(check_request(run, request, err));
@@ -137,6 +143,10 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
     }
     run->n_reused = common_prefix(run, request);
     run->n_prefix = (uint32_t)request->n_ids; // at most `context`, checked above
+    if (run->rope_set != rope_set(run, run->n_prefix))
+        run->n_reused = 0; // its keys are rotated otherwise
+    run->rope_set = rope_set(run, run->n_prefix);
+    run->n_known = run->n_prefix;
     memcpy(run->tokens, request->ids, request->n_ids * sizeof *run->tokens);
     run->n_kv = run->n_reused;
     run->fed = run->n_reused;
@@ -182,13 +192,14 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     uint32_t most = run->want & QN_WANT_ARGMAX_ALL
                         ? qn_min_u32(run->chunk, run->backend->program->max_rows)
                         : run->chunk;
-    uint32_t n = qn_min_u32(most, run->n_prefix - run->fed);
-    bool last = run->fed + n == run->n_prefix;
+    uint32_t n = qn_min_u32(most, run->n_known - run->fed);
+    bool last = run->fed + n == run->n_known;
     struct qn_step step = {
         .ids = run->tokens + run->fed,
         .n = n,
         .pos = run->fed,
         .sample = last && run->limit > 0,
+        .rope_set = run->rope_set,
         .want = (run->want & QN_WANT_ARGMAX_ALL) | (last ? run->want & QN_WANT_LOGITS : 0),
     };
     QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
@@ -205,6 +216,7 @@ static enum qn_status enqueue_decode(struct qn_run *run, struct qn_error *err) {
         .n = 0,
         .pos = run->fed,
         .sample = true,
+        .rope_set = run->rope_set,
         .want = run->want & QN_WANT_LOGITS,
     };
     QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
@@ -212,6 +224,22 @@ static enum qn_status enqueue_decode(struct qn_run *run, struct qn_error *err) {
     run->sampled++;
     run->in_flight++;
     return QN_OK;
+}
+
+/* Whether the next token makes the sequence too long for the frequencies that the cache was made with. All
+ * results are in by then, so that every token is known. */
+static bool outgrown(const struct qn_run *run) {
+    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
+           rope_set(run, run->fed + 1) != run->rope_set;
+}
+
+/* Feeds all tokens so far again as a prompt, under the other set. */
+static void recompute(struct qn_run *run) {
+    run->rope_set = rope_set(run, run->fed + 1);
+    run->n_known = run->n_prefix + run->n_out;
+    run->n_kv = run->fed = 0;
+    run->want &= ~(uint32_t)QN_WANT_ARGMAX_ALL; // of the prompt, and told already
+    run->state = QN_RUN_PREFILL;
 }
 
 static bool is_eos(const struct qn_run *run, uint32_t id) {
@@ -310,15 +338,20 @@ static enum qn_status next_event(struct qn_run *run, struct qn_event *out, struc
         }
         if (run->state == QN_RUN_PREFILL && run->in_flight < run->backend->max_in_flight) {
             QN_TRY(enqueue_prompt(run, err));
-            if (run->fed == run->n_prefix)
+            if (run->fed == run->n_known)
                 run->state = QN_RUN_DECODE;
             out->kind = QN_EVENT_PREFILL;
             out->n = run->fed;
             return QN_OK;
         }
         while (run->state == QN_RUN_DECODE && run->sampled < run->limit && run->sampled > 0 &&
-               run->in_flight < run->backend->max_in_flight)
+               run->in_flight < run->backend->max_in_flight &&
+               rope_set(run, run->fed + 1) == run->rope_set)
             QN_TRY(enqueue_decode(run, err));
+        if (run->in_flight == 0 && outgrown(run)) {
+            recompute(run);
+            continue;
+        }
         if (run->in_flight == 0) {
             end_generation(run, run->limit == 0 ? QN_FINISH_STOP : run->finish);
             continue;

@@ -484,8 +484,13 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
             break;
+        case QN_OP_LAYERNORM:
+        case QN_OP_ACT:
+        case QN_OP_ROUTE:
+        case QN_OP_EXPERT_GLU:
+        case QN_OP_EXPERT_DOWN:
         case QN_OP_COUNT:
-            return qn_fail(err, QN_E_INTERNAL, "op %u has no kind", i);
+            return qn_fail(err, QN_E_INTERNAL, "op %u has no kernel", i);
         }
     }
     out->end = l->n_dispatches;
@@ -521,6 +526,52 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
                                            by->in[0].column);
         }
     }
+}
+
+/* What no kernel does yet is refused by name, never computed wrongly. */
+static enum qn_status check_ops(const struct qn_program *p, struct qn_error *err) {
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        const char *what = NULL;
+        switch (op->kind) {
+        case QN_OP_LAYERNORM:
+        case QN_OP_ACT:
+        case QN_OP_ROUTE:
+        case QN_OP_EXPERT_GLU:
+        case QN_OP_EXPERT_DOWN:
+            what = "on the GPU";
+            break;
+        case QN_OP_EMBED:
+            what = op->u.embed.by_position ? "by position on the GPU" : NULL;
+            break;
+        case QN_OP_RMSNORM:
+            what = op->u.norm.cols || op->u.norm.group ? "per head on the GPU" : NULL;
+            break;
+        case QN_OP_MATMUL:
+            what = op->u.matmul.softcap != 0 ? "with a soft cap on the GPU" : NULL;
+            break;
+        case QN_OP_ADD:
+            if (op->in[2].tensor != QN_NONE || (op->u.add.scale != 0 && op->u.add.scale != 1))
+                what = "with a scale on the GPU";
+            break;
+        case QN_OP_ROPE_APPEND:
+            if (op->u.rope.n_sets > 1 || op->u.rope.head_stride ||
+                (op->u.rope.magnitude != 0 && op->u.rope.magnitude != 1))
+                what = "with two sets of frequencies on the GPU";
+            break;
+        case QN_OP_ATTENTION:
+            what = op->u.attention.softcap != 0 ? "with a soft cap on the GPU" : NULL;
+            break;
+        case QN_OP_MATMUL_GLU:
+        case QN_OP_GLU:
+        case QN_OP_LAST_ROWS:
+        case QN_OP_COUNT:
+            break;
+        }
+        if (what)
+            return qn_fail(err, QN_E_UNSUPPORTED, "%s %s", qn_op_name(op->kind), what);
+    }
+    return QN_OK;
 }
 
 /* The head's ops make R rows and the body's T; a body op may not need what the head makes. */
@@ -562,6 +613,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     uint32_t *producer = QN_ARENA_NEW(arena, uint32_t, program->n_tensors);
     if (fused == NULL || producer == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
+    QN_TRY(check_ops(program, err));
     QN_TRY(check_order(program, err));
     QN_TRY(qn_lower_weights(l, err));
     find_fused(l, fused, producer);

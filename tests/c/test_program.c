@@ -480,7 +480,8 @@ static void tensor_faults(struct qn_program *p, uint32_t i) {
 static void op_faults(struct qn_program *p, uint32_t i) {
     struct qn_program_op *op = &p->ops[i];
     for (uint32_t kind = 0; kind <= QN_OP_COUNT; kind++)
-        FAULT(op->kind, kind, i);
+        if (!(op->kind == QN_OP_RMSNORM && kind == QN_OP_LAYERNORM)) // valid too: no bias
+            FAULT(op->kind, kind, i);
     for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
         /* A norm's vector as bias of a matrix of that width is another valid program. */
         for (uint32_t t = 0; t <= p->n_tensors; t++)
@@ -497,6 +498,9 @@ static void op_faults(struct qn_program *p, uint32_t i) {
     if (op->kind == QN_OP_RMSNORM) {
         FAULT(op->u.norm.eps, -1.0f, i);
         FAULT(op->u.norm.eps, INFINITY, i);
+        FAULT(op->u.norm.group, 3, i);
+        FAULT(op->u.norm.cols, 4, i);
+        FAULT(op->u.norm.cols, 1000, i);
     }
     if (op->kind == QN_OP_ROPE_APPEND) {
         FAULT(op->u.rope.n_heads, 0, i);
@@ -506,12 +510,26 @@ static void op_faults(struct qn_program *p, uint32_t i) {
         FAULT(op->u.rope.head_dim, 5, i);
         FAULT(op->u.rope.n_rot, 5, i);
         FAULT(op->u.rope.n_rot, 4, i);
+        FAULT(op->u.rope.n_sets, 2, i);
+        FAULT(op->u.rope.n_sets, 3, i);
+        FAULT(op->u.rope.magnitude, NAN, i);
+        FAULT(op->u.rope.head_stride, 1, i);
+        FAULT(op->u.rope.head_stride, 1000, i);
+        FAULT(op->u.rope.head_stride, UINT32_MAX, i);
     }
     if (op->kind == QN_OP_ATTENTION) {
         FAULT(op->u.attention.n_heads, UINT32_MAX - 1, i);
         FAULT(op->u.attention.n_kv_heads, 1, i);
         FAULT(op->u.attention.head_dim, 12, i);
         FAULT(op->u.attention.scale, NAN, i);
+        FAULT(op->u.attention.softcap, NAN, i);
+        FAULT(op->u.attention.softcap, -1.0f, i);
+    }
+    if (op->kind == QN_OP_MATMUL) {
+        FAULT(op->u.matmul.softcap, NAN, i);
+        FAULT(op->u.matmul.softcap, -1.0f, i);
+        if (op->in[3].tensor != QN_NONE)
+            FAULT(op->u.matmul.softcap, 30.0f, i);
     }
 }
 

@@ -60,7 +60,7 @@ static void check_model(const char *name, const struct model_shape *shape,
             CHECK_MSG(error < 1e-5, "%s: chunk %u, token %u: error %g", name, chunks[i], k, error);
             CHECK_MSG(have.token == want.token, "%s: chunk %u, token %u: %u instead of %u", name,
                       chunks[i], k, have.token, want.token);
-            struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS};
+            struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS, 0};
             ok = step_once(p.cpu, NULL, c, &next, &want) &&
                  step_once(p.gpu, p.host, g, &next, &have);
         }
@@ -157,7 +157,7 @@ static void test_argmax_all(void) {
         for (uint32_t at = 0; at < PROMPT; at += chunk) {
             struct qn_step_result want, have;
             uint32_t t = qn_min_u32(chunk, PROMPT - at);
-            struct qn_step step = {prompt + at, t, at, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+            struct qn_step step = {prompt + at, t, at, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS, 0};
             if (!step_once(p.cpu, NULL, c, &step, &want) ||
                 !step_once(p.gpu, p.host, g, &step, &have))
                 break;
@@ -220,7 +220,7 @@ static void check_lives(int body, int head) {
     for (uint32_t t = 2; t <= 32; t += 15) {
         struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
         struct qn_step_result want, have;
-        struct qn_step step = {prompt, t, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+        struct qn_step step = {prompt, t, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS, 0};
         CHECK(step_once(p.cpu, NULL, c, &step, &want) && step_once(p.gpu, p.host, g, &step, &have));
         CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5 && have.token == want.token);
         for (uint32_t r = 0; r < t; r++)
@@ -252,7 +252,7 @@ static void test_sample_vocab(void) {
     pair_finish(&p);
     struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
     struct qn_step_result want, have;
-    struct qn_step step = {prompt, PROMPT, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS};
+    struct qn_step step = {prompt, PROMPT, 0, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS, 0};
     CHECK(step_once(p.cpu, NULL, c, &step, &want) && step_once(p.gpu, p.host, g, &step, &have));
     CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5);
     CHECK(have.token == want.token && have.token < 40);
@@ -273,7 +273,7 @@ static void check_sampling(struct pair *p, const char *name, const struct qn_sam
     CHECK_MSG(p->gpu->ops->begin(p->gpu, g, sampling, prompt, PROMPT, &err) == QN_OK, "%s",
               err.text);
     for (uint32_t k = 0; k < 20; k++) {
-        struct qn_step step = {k ? NULL : prompt, k ? 0 : PROMPT, k ? PROMPT + k - 1 : 0, true, 0};
+        struct qn_step step = {k ? NULL : prompt, k ? 0 : PROMPT, k ? PROMPT + k - 1 : 0, true, 0, 0};
         if (!step_once(p->cpu, NULL, c, &step, &r))
             return;
         want[k] = r.token;
@@ -283,7 +283,7 @@ static void check_sampling(struct pair *p, const char *name, const struct qn_sam
         bool ready = false;
         while (sent < 20 && sent - n < p->gpu->max_in_flight) {
             struct qn_step step = {sent ? NULL : prompt, sent ? 0 : PROMPT,
-                                   sent ? PROMPT + sent - 1 : 0, true, 0};
+                                   sent ? PROMPT + sent - 1 : 0, true, 0, 0};
             if (!CHECK_MSG(p->gpu->ops->enqueue(p->gpu, g, &step, &err) == QN_OK, "%s", err.text))
                 return;
             sent++;
@@ -351,18 +351,18 @@ static void test_sessions(void) {
     }
     for (uint32_t k = 0; k < 12; k++) {
         uint32_t i = k & 1;
-        struct qn_step step = {NULL, 0, 20 + k / 2, true, 0};
+        struct qn_step step = {NULL, 0, 20 + k / 2, true, 0, 0};
         CHECK(step_once(p.cpu, NULL, c[i], &step, &want) &&
               step_once(p.gpu, p.host, g[i], &step, &have));
         CHECK(want.token == have.token);
     }
     // Rewind the first to position 10 and go on with other ids.
-    struct qn_step again = {prompt + 3, 7, 10, true, QN_WANT_LOGITS};
+    struct qn_step again = {prompt + 3, 7, 10, true, QN_WANT_LOGITS, 0};
     CHECK(step_once(p.cpu, NULL, c[0], &again, &want) &&
           step_once(p.gpu, p.host, g[0], &again, &have));
     CHECK(relative_error(have.logits, want.logits, VOCAB) < 1e-5 && have.token == want.token);
     // A step that samples nothing, then one that would need its token.
-    struct qn_step silent = {prompt, 3, 17, false, 0}, blind = {NULL, 0, 20, true, 0};
+    struct qn_step silent = {prompt, 3, 17, false, 0, 0}, blind = {NULL, 0, 20, true, 0, 0};
     CHECK(step_once(p.gpu, p.host, g[0], &silent, &have));
     CHECK(p.gpu->ops->enqueue(p.gpu, g[0], &blind, NULL) == QN_E_STATE);
     for (int i = 0; i < 2; i++) {
@@ -380,24 +380,24 @@ static void test_refusals(void) {
     struct qn_backend_session *g = session_open(p.gpu);
     struct qn_step_result r;
     bool ready;
-    struct qn_step step = {NULL, 0, 0, true, 0};
+    struct qn_step step = {NULL, 0, 0, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_STATE); // nothing sampled yet
     CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);
     uint32_t bad[1] = {VOCAB};
-    step = (struct qn_step){bad, 1, 0, true, 0};
+    step = (struct qn_step){bad, 1, 0, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT);
-    step = (struct qn_step){prompt, 41, 0, true, 0};
+    step = (struct qn_step){prompt, 41, 0, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_LIMIT);
-    step = (struct qn_step){prompt, 2, 1, true, 0};
+    step = (struct qn_step){prompt, 2, 1, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT); // a gap
-    step = (struct qn_step){prompt, 2, 159, true, 0};
+    step = (struct qn_step){prompt, 2, 159, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_CONTEXT);
     CHECK(ops->finish(p.gpu, NULL) == QN_E_STATE);
-    step = (struct qn_step){prompt, 2, 0, true, 0};
+    step = (struct qn_step){prompt, 2, 0, true, 0, 0};
     CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
     CHECK(ops->begin(p.gpu, g, &greedy, prompt, 2, NULL) == QN_E_STATE);
     for (uint32_t k = 0; k < 3; k++) {
-        step = (struct qn_step){NULL, 0, 2 + k, true, 0};
+        step = (struct qn_step){NULL, 0, 2 + k, true, 0, 0};
         CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
     }
     step.pos = 5;
@@ -405,7 +405,7 @@ static void test_refusals(void) {
     ops->drop(p.gpu, g);
     CHECK(pump(p.host, p.gpu) == QN_OK); // late results of nobody
     CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);
-    step = (struct qn_step){prompt, 5, 0, true, 0};
+    step = (struct qn_step){prompt, 5, 0, true, 0, 0};
     CHECK(step_once(p.gpu, p.host, g, &step, &r) && r.sampled);
     struct qn_sampling biased = {.bias_ids = bad, .bias = (float[]){1}, .n_bias = 1};
     CHECK(ops->begin(p.gpu, g, &biased, prompt, 5, NULL) == QN_E_ARGUMENT);
@@ -444,7 +444,7 @@ static void test_decode_is_lean(void) {
         CHECK(prefill(gpu, host, s, prompt, PROMPT, 16, true, 0, &r));
         for (uint32_t k = 0; k < 100; k++) {
             qn_null_host_stats(qn_ref_host_checks(host), &before);
-            struct qn_step step = {NULL, 0, PROMPT + k, true, 0};
+            struct qn_step step = {NULL, 0, PROMPT + k, true, 0, 0};
             CHECK(step_once(gpu, host, s, &step, &r));
             qn_null_host_stats(qn_ref_host_checks(host), &after);
             CHECK(after.plays == before.plays + 1 && after.passes == before.passes + 1 &&

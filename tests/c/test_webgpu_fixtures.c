@@ -84,7 +84,7 @@ static void check_sequence(struct fixture *f, const char *folder, const uint32_t
                   folder, n, chunk, k, have.token, expected[k]);
         if (have.token != want.token)
             break;
-        struct qn_step next = {NULL, 0, n + k, true, QN_WANT_LOGITS};
+        struct qn_step next = {NULL, 0, n + k, true, QN_WANT_LOGITS, 0};
         ok =
             step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
     }
@@ -98,7 +98,7 @@ static void check_argmax_all(struct fixture *f, const char *folder, const uint32
     struct qn_step_result r;
     uint32_t all[MAX_IDS];
     struct qn_backend_session *g = session_open(f->pair.gpu);
-    struct qn_step step = {ids, n, 0, false, QN_WANT_ARGMAX_ALL};
+    struct qn_step step = {ids, n, 0, false, QN_WANT_ARGMAX_ALL, 0};
     if (CHECK(read_ids(all, MAX_IDS, expected) == n) &&
         step_once(f->pair.gpu, f->pair.host, g, &step, &r)) {
         CHECK(r.n == n && !r.sampled && r.logits == NULL);
