@@ -130,13 +130,15 @@ static enum qn_status replace_run(struct qn_marked_buf *out, struct qn_normalize
     return QN_OK;
 }
 
-/* White space at the ends, where `left` and `right`. */
+/* White space, or the one character `pattern`, at the ends, where `left` and `right`. */
 static enum qn_status strip(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
                             const struct qn_normalizer *step, struct qn_marked in) {
-    size_t begin = 0, end = 0;
+    size_t begin = 0, end = 0, zero = 0;
+    uint32_t wanted = step->pattern.n > 0 ? qn_unicode_next(step->pattern, &zero) : 0;
     (void)scratch;
     for (size_t at = 0; at < in.text.n;) {
-        if (is_space(qn_unicode_next(in.text, &at))) {
+        uint32_t c = qn_unicode_next(in.text, &at);
+        if (step->pattern.n > 0 ? c == wanted : is_space(c)) {
             if (end == 0)
                 begin = at;
         } else {

@@ -14,7 +14,7 @@ enum qn_normalizer_kind {
     QN_NORMALIZE_REPLACE,     // every `pattern`, a string, by `content`
     QN_NORMALIZE_REPLACE_RUN, // min…max (0: any number) of one character `pattern`, or of white
                               // space where that is empty, by `content`
-    QN_NORMALIZE_STRIP,       // white space at the ends, where `left` and `right`
+    QN_NORMALIZE_STRIP,       // the same at the ends, where `left` and `right`
     QN_NORMALIZE_CHARSMAP,    // SentencePiece's precompiled map
     /* Character by character: */
     QN_NORMALIZE_LOWERCASE,

@@ -200,22 +200,26 @@ enum qn_status qn_tokenizer_add_bert_pretok(struct qn_tokenizer *t, struct qn_er
     return qn_tokenizer_add_pretok(t, (struct qn_pretok){.kind = QN_SPLIT_PUNCTUATION}, err);
 }
 
-enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena, uint32_t first,
-                                  uint32_t last, struct qn_error *err) {
+enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena,
+                                  struct qn_frame frame, struct qn_error *err) {
     struct qn_template_item *items = QN_ARENA_NEW(arena, struct qn_template_item, 9);
     if (!items)
         return qn_fail(err, QN_E_NO_MEMORY, "tokenizer");
+    uint32_t type = !frame.one_type, last = frame.last;
+    uint32_t middle = frame.twice ? last : last == UINT32_MAX ? frame.first : UINT32_MAX;
+    const struct qn_template_item all[] = {
+        {.id = frame.first}, {.kind = QN_ITEM_TEXT},
+        {.id = last},        {.id = middle, .type = frame.twice ? 0 : type},
+        {.kind = QN_ITEM_SECOND, .type = type}, {.id = last, .type = type},
+    };
     t->single.items = items;
     t->pair.items = items + 3;
-    for (uint32_t i = 0; i < 3; i++) { // the text alone, then the first and the second of a pair
-        struct qn_template_ids *list = i == 0 ? &t->single : &t->pair;
-        uint32_t type = i == 2;
-        if (first != UINT32_MAX)
-            list->items[list->n++] = (struct qn_template_item){.id = first, .type = type};
-        list->items[list->n++] = (struct qn_template_item){
-            .kind = i == 2 ? QN_ITEM_SECOND : QN_ITEM_TEXT, .type = type};
-        if (last != UINT32_MAX)
-            list->items[list->n++] = (struct qn_template_item){.id = last, .type = type};
+    for (uint32_t i = 0; i < 6; i++) {
+        if (all[i].kind == QN_ITEM_TOKEN && all[i].id == UINT32_MAX)
+            continue;
+        if (i < 3)
+            t->single.items[t->single.n++] = all[i];
+        t->pair.items[t->pair.n++] = all[i];
     }
     return QN_OK;
 }

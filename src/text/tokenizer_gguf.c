@@ -1,5 +1,5 @@
-/* Reads the tokenizer in GGUF metadata: `tokenizer.ggml.model` "gpt2" (byte-level BPE by merges)
- * and "llama" (SentencePiece BPE by scores). */
+/* Reads the tokenizer in GGUF metadata: `tokenizer.ggml.model` "gpt2" (byte-level BPE by merges),
+ * "llama" (SentencePiece BPE by scores), "t5" (Unigram) and "bert" (WordPiece). */
 #include "text/tokenizer_impl.h"
 
 /* Values of tokenizer.ggml.token_type. */
@@ -11,8 +11,6 @@ enum {
     TYPE_UNUSED = 5,
     TYPE_BYTE = 6,
 };
-
-#define WORD_MARK QN_STR("\xe2\x96\x81")
 
 struct source {
     const struct qn_directory *directory;
@@ -163,8 +161,9 @@ static enum qn_status read_frame(struct qn_tokenizer *t, const struct source *s,
     t->eos = token_id(t, s, "tokenizer.ggml.eos_token_id");
     qn_gguf_bool(&add_bos, s->directory, "tokenizer.ggml.add_bos_token");
     qn_gguf_bool(&add_eos, s->directory, "tokenizer.ggml.add_eos_token");
-    return qn_tokenizer_frame(t, s->arena, add_bos ? t->bos : UINT32_MAX,
-                              add_eos ? t->eos : UINT32_MAX, s->err);
+    struct qn_frame frame = {.first = add_bos ? t->bos : UINT32_MAX,
+                             .last = add_eos ? t->eos : UINT32_MAX};
+    return qn_tokenizer_frame(t, s->arena, frame, s->err);
 }
 
 static enum qn_status read_gpt2(struct qn_tokenizer *t, struct source *s) {
@@ -194,23 +193,7 @@ static enum qn_status read_gpt2(struct qn_tokenizer *t, struct source *s) {
 static enum qn_status read_llama(struct qn_tokenizer *t, struct source *s) {
     bool space_prefix = true;
     qn_gguf_bool(&space_prefix, s->directory, "tokenizer.ggml.add_space_prefix");
-    if (space_prefix)
-        QN_TRY(qn_tokenizer_add_normalizer(
-            t, (struct qn_normalizer){.kind = QN_NORMALIZE_PREPEND, .content = WORD_MARK}, s->err));
-    QN_TRY(qn_tokenizer_add_normalizer(t,
-                                       (struct qn_normalizer){.kind = QN_NORMALIZE_REPLACE,
-                                                              .pattern = QN_STR(" "),
-                                                              .content = WORD_MARK},
-                                       s->err));
-    QN_TRY(qn_tokenizer_add_decoder(t,
-                                    (struct qn_decoder){.kind = QN_DECODE_REPLACE,
-                                                        .pattern = WORD_MARK,
-                                                        .content = QN_STR(" ")},
-                                    s->err));
-    QN_TRY(
-        qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_BYTE_FALLBACK}, s->err));
-    t->byte_runs = true;
-    t->strip_first = space_prefix;
+    QN_TRY(qn_tokenizer_add_spm(t, space_prefix, false, s->err));
     QN_TRY(read_vocab(t, s, true));
     t->bpe.byte_fallback = true;
     t->bpe.unk = token_id(t, s, "tokenizer.ggml.unknown_token_id");
@@ -218,6 +201,81 @@ static enum qn_status read_llama(struct qn_tokenizer *t, struct source *s) {
     QN_TRY(read_scores(t, s));
     return read_frame(t, s, true);
 }
+
+/* T5: Unigram, with SentencePiece's character map and treatment of spaces as metadata. */
+static enum qn_status read_t5(struct qn_tokenizer *t, struct source *s) {
+    bool space_prefix = true, remove_extra = true;
+    const struct qn_gguf_kv *map_kv = find_array(s, "tokenizer.ggml.precompiled_charsmap");
+    const struct qn_gguf_kv *kv = find_array(s, "tokenizer.ggml.scores");
+    struct qn_normalizer map = {.kind = QN_NORMALIZE_CHARSMAP};
+    float *scores;
+    qn_gguf_bool(&space_prefix, s->directory, "tokenizer.ggml.add_space_prefix");
+    qn_gguf_bool(&remove_extra, s->directory, "tokenizer.ggml.remove_extra_whitespaces");
+    if (map_kv && map_kv->count > 0) {
+        int64_t *values;
+        uint32_t n;
+        if (!qn_u64_to_u32(&n, map_kv->count) || n > 1u << 26)
+            return qn_fail(s->err, QN_E_LIMIT, "tokenizer.ggml.precompiled_charsmap");
+        QN_TRY(qn_gguf_integers(&values, s->scratch, s->directory, s->files, map_kv, s->err));
+        char *bytes = QN_ARENA_NEW(s->scratch, char, n);
+        if (!bytes)
+            return qn_fail(s->err, QN_E_NO_MEMORY, "tokenizer");
+        for (uint32_t i = 0; i < n; i++)
+            bytes[i] = (char)values[i];
+        QN_TRY(qn_charsmap_init(&map.charsmap, s->arena, (struct qn_str){bytes, n}, true, s->err));
+        QN_TRY(qn_tokenizer_add_normalizer(t, map, s->err));
+    }
+    QN_TRY(qn_tokenizer_add_spm(t, space_prefix, remove_extra, s->err));
+    QN_TRY(read_vocab(t, s, true));
+    if (!kv || kv->count != s->n)
+        return qn_fail(s->err, QN_E_TOKENIZER,
+                       "tokenizer.ggml.scores is missing or not of %u values", s->n);
+    QN_TRY(qn_gguf_floats(&scores, s->scratch, s->directory, s->files, kv, s->err));
+    double *wide = QN_ARENA_NEW(s->scratch, double, s->n);
+    if (!wide)
+        return qn_fail(s->err, QN_E_NO_MEMORY, "%u scores", s->n);
+    for (uint32_t i = 0; i < s->n; i++)
+        wide[i] = (double)scores[i];
+    uint32_t unk = token_id(t, s, "tokenizer.ggml.unknown_token_id");
+    t->unigram.byte_fallback = true;
+    QN_TRY(qn_tokenizer_set_unigram(t, s->arena, wide, s->n, unk, s->err));
+    return read_frame(t, s, false);
+}
+
+/* BERT: the tokens of a word's beginning carry U+2581, the others lost their "##". */
+static enum qn_status read_bert(struct qn_tokenizer *t, struct source *s) {
+    QN_TRY(qn_tokenizer_add_bert(t, true, true, true, true, s->err));
+    QN_TRY(qn_tokenizer_add_bert_pretok(t, s->err));
+    QN_TRY(qn_tokenizer_add_pretok(t,
+                                   (struct qn_pretok){.rewrite = QN_REWRITE_METASPACE,
+                                                      .prepend = QN_PREPEND_ALWAYS,
+                                                      .string = {"\xe2\x96\x81", 3}},
+                                   s->err));
+    QN_TRY(qn_tokenizer_add_decoder(t,
+                                    (struct qn_decoder){.kind = QN_DECODE_METASPACE,
+                                                        .pattern = {"\xe2\x96\x81", 3},
+                                                        .drop_first = true},
+                                    s->err));
+    QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_CLEANUP}, s->err));
+    QN_TRY(read_vocab(t, s, true));
+    uint32_t unk = token_id(t, s, "tokenizer.ggml.unknown_token_id");
+    QN_TRY(qn_tokenizer_set_wordpiece(t, s->arena, (struct qn_str){"", 0}, UINT32_MAX, unk, s->err));
+    t->bos = token_id(t, s, "tokenizer.ggml.cls_token_id");
+    t->eos = token_id(t, s, "tokenizer.ggml.seperator_token_id"); // as the format spells it
+    return qn_tokenizer_frame(t, s->arena, (struct qn_frame){.first = t->bos, .last = t->eos},
+                              s->err);
+}
+
+/* Values of tokenizer.ggml.model. */
+static const struct {
+    const char *name;
+    enum qn_status (*read)(struct qn_tokenizer *t, struct source *s);
+} models[] = {
+    {"gpt2", read_gpt2},
+    {"llama", read_llama},
+    {"t5", read_t5},
+    {"bert", read_bert},
+};
 
 enum qn_status qn_tokenizer_read_gguf(struct qn_tokenizer **out, struct qn_arena *arena,
                                       struct qn_arena *scratch,
@@ -231,12 +289,12 @@ enum qn_status qn_tokenizer_read_gguf(struct qn_tokenizer **out, struct qn_arena
     if (!t)
         return qn_fail(err, QN_E_NO_MEMORY, "tokenizer");
     t->bpe.unk = QN_ID_NONE;
-    if (qn_str_is(model, "gpt2"))
-        QN_TRY(read_gpt2(t, &s));
-    else if (qn_str_is(model, "llama"))
-        QN_TRY(read_llama(t, &s));
-    else
+    size_t kind = 0;
+    while (kind < sizeof models / sizeof models[0] && !qn_str_is(model, models[kind].name))
+        kind++;
+    if (kind == sizeof models / sizeof models[0])
         return qn_fail(err, QN_E_UNSUPPORTED, "tokenizer.ggml.model \"%.*s\"", QN_STR_ARG(model));
+    QN_TRY(models[kind].read(t, &s));
     QN_TRY(qn_tokenizer_build_finish(t, arena, err));
     *out = t;
     return QN_OK;

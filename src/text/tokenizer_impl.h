@@ -88,8 +88,17 @@ enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_aren
                                        struct qn_arena *scratch, struct qn_str vocab,
                                        struct qn_str merges, struct qn_json_value config,
                                        struct qn_error *err);
+/* A SentencePiece model, the bytes of `file`, with what tokenizer_config.json says. */
+enum qn_status qn_tokenizer_read_spm(struct qn_tokenizer **out, struct qn_arena *arena,
+                                     struct qn_arena *scratch, struct qn_str bytes,
+                                     struct qn_str file, struct qn_json_value config,
+                                     struct qn_error *err);
+/* vocab.txt of BERT: a token a line. */
+enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena *arena,
+                                      struct qn_arena *scratch, struct qn_str vocab,
+                                      struct qn_json_value config, struct qn_error *err);
 
-/* Shared by the readers (tokenizer_build.c). */
+/* Shared by the readers (tokenizer_build.c, tokenizer_open.c, tokenizer_spm.c). */
 
 /* A token of the vocabulary or an added one, before the vocabulary is built. Ids may come in any
  * order; `flags` are QN_TOKEN_…, `added` are QN_ADDED_… of a token matched in the text. */
@@ -105,6 +114,13 @@ struct qn_token_entry {
 enum qn_status qn_tokenizer_build_vocab(struct qn_tokenizer *t, struct qn_arena *arena,
                                         const struct qn_token_entry *entries, uint32_t n,
                                         uint64_t max_id, struct qn_error *err);
+/* added_tokens_decoder of tokenizer_config.json: {"151643": {"content": …}, …}. */
+enum qn_status qn_tokenizer_config_tokens(struct qn_token_entry **out, uint32_t *n,
+                                          struct qn_arena *scratch, struct qn_json_value added,
+                                          struct qn_error *err);
+/* SentencePiece's treatment of spaces, and the decoders that undo it. */
+enum qn_status qn_tokenizer_add_spm(struct qn_tokenizer *t, bool dummy_prefix, bool remove_extra,
+                                    struct qn_error *err);
 /* After model and steps are set: longest token, safe cuts. */
 enum qn_status qn_tokenizer_build_finish(struct qn_tokenizer *t, struct qn_arena *arena,
                                          struct qn_error *err);
@@ -126,9 +142,15 @@ enum qn_status qn_tokenizer_set_wordpiece(struct qn_tokenizer *t, struct qn_aren
 enum qn_status qn_tokenizer_add_bert(struct qn_tokenizer *t, bool clean, bool chinese,
                                      bool strip_accents, bool lower, struct qn_error *err);
 enum qn_status qn_tokenizer_add_bert_pretok(struct qn_tokenizer *t, struct qn_error *err);
-/* A token, the text, a token; and the same for two texts. */
-enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena, uint32_t first,
-                                  uint32_t last, struct qn_error *err);
+/* first, text, last; and for a pair: first, text, last, then `last` again where `twice`, or `first`
+ * where there is no last, second text, last. UINT32_MAX: none. The second part has type 1 unless
+ * `one_type`. */
+struct qn_frame {
+    uint32_t first, last;
+    bool twice, one_type;
+};
+enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena,
+                                  struct qn_frame frame, struct qn_error *err);
 
 /* Where a token stands: set first and last; `first` is cleared when text has come. */
 struct qn_piece_place {

@@ -39,14 +39,48 @@ static enum qn_status use_class(struct qn_tokenizer *t, struct qn_json_value con
     return qn_fail(err, QN_E_UNSUPPORTED, "tokenizer_class \"%.*s\"", QN_STR_ARG(name));
 }
 
-/* Tokens of vocab.json, then those of added_tokens_decoder: {"151643": {"content": …}, …}. */
+enum qn_status qn_tokenizer_config_tokens(struct qn_token_entry **out, uint32_t *n,
+                                          struct qn_arena *scratch, struct qn_json_value added,
+                                          struct qn_error *err) {
+    static const struct {
+        const char *key;
+        uint32_t flag;
+    } flags[] = {
+        {"special", QN_ADDED_SPECIAL},       {"lstrip", QN_ADDED_LSTRIP},
+        {"rstrip", QN_ADDED_RSTRIP},         {"single_word", QN_ADDED_SINGLE_WORD},
+        {"normalized", QN_ADDED_NORMALIZED},
+    };
+    struct qn_json_iter it = qn_json_iterate(added);
+    *n = 0;
+    *out = QN_ARENA_NEW(scratch, struct qn_token_entry, qn_json_count(added));
+    if (!*out)
+        return qn_fail(err, QN_E_NO_MEMORY, "added_tokens_decoder");
+    while (qn_json_type(added) == QN_JSON_OBJECT && qn_json_each(&it)) {
+        struct qn_token_entry *e = &(*out)[(*n)++];
+        uint64_t id;
+        if (!qn_str_to_u64(&id, qn_json_raw(it.key)) || !qn_u64_to_u32(&e->id, id) ||
+            !qn_json_string(&e->s, scratch, qn_json_get(it.value, "content")))
+            return qn_fail(err, QN_E_TOKENIZER, "added_tokens_decoder of tokenizer_config.json");
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+            bool set = false;
+            qn_json_bool(&set, qn_json_get(it.value, flags[i].key));
+            e->added |= set ? flags[i].flag : 0;
+        }
+        e->flags = QN_TOKEN_ADDED | (e->added & QN_ADDED_SPECIAL ? QN_TOKEN_SPECIAL : 0u);
+    }
+    return QN_OK;
+}
+
+/* Tokens of vocab.json, then those of added_tokens_decoder. */
 static enum qn_status read_tokens(struct qn_tokenizer *t, struct qn_arena *arena,
                                   struct qn_arena *scratch, struct qn_json_value vocab,
                                   struct qn_json_value added, uint64_t max_id,
                                   struct qn_error *err) {
-    uint32_t n = 0;
-    struct qn_token_entry *entries = QN_ARENA_NEW(
-        scratch, struct qn_token_entry, (size_t)qn_json_count(vocab) + qn_json_count(added));
+    struct qn_token_entry *more;
+    uint32_t n = 0, n_more;
+    QN_TRY(qn_tokenizer_config_tokens(&more, &n_more, scratch, added, err));
+    struct qn_token_entry *entries =
+        QN_ARENA_NEW(scratch, struct qn_token_entry, (size_t)qn_json_count(vocab) + n_more);
     if (!entries)
         return qn_fail(err, QN_E_NO_MEMORY, "vocab.json");
     struct qn_json_iter it = qn_json_iterate(vocab);
@@ -57,28 +91,8 @@ static enum qn_status read_tokens(struct qn_tokenizer *t, struct qn_arena *arena
         if (!qn_json_string(&e->s, scratch, it.key))
             return qn_fail(err, QN_E_NO_MEMORY, "vocab.json");
     }
-    it = qn_json_iterate(added);
-    while (qn_json_each(&it)) {
-        struct qn_token_entry *e = &entries[n++];
-        uint64_t id;
-        if (!qn_str_to_u64(&id, qn_json_raw(it.key)) || !qn_u64_to_u32(&e->id, id) ||
-            !qn_json_string(&e->s, scratch, qn_json_get(it.value, "content")))
-            return qn_fail(err, QN_E_TOKENIZER, "added_tokens_decoder of tokenizer_config.json");
-        static const struct {
-            const char *key;
-            uint32_t flag;
-        } flags[] = {
-            {"special", QN_ADDED_SPECIAL},       {"lstrip", QN_ADDED_LSTRIP},
-            {"rstrip", QN_ADDED_RSTRIP},         {"single_word", QN_ADDED_SINGLE_WORD},
-            {"normalized", QN_ADDED_NORMALIZED},
-        };
-        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-            bool set = false;
-            qn_json_bool(&set, qn_json_get(it.value, flags[i].key));
-            e->added |= set ? flags[i].flag : 0;
-        }
-        e->flags = QN_TOKEN_ADDED | (e->added & QN_ADDED_SPECIAL ? QN_TOKEN_SPECIAL : 0u);
-    }
+    for (uint32_t i = 0; i < n_more; i++)
+        entries[n++] = more[i];
     return qn_tokenizer_build_vocab(t, arena, entries, n, max_id, err);
 }
 
@@ -133,6 +147,60 @@ enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_aren
     return QN_OK;
 }
 
+enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena *arena,
+                                      struct qn_arena *scratch, struct qn_str vocab,
+                                      struct qn_json_value config, struct qn_error *err) {
+    static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
+    uint32_t n = 1, i = 0, ids[5];
+    bool lower = true, strip_accents, chinese = true;
+    for (size_t at = 0; (at = qn_str_find(vocab, QN_STR("\n"), at)) != SIZE_MAX; at++)
+        n++;
+    struct qn_tokenizer *t = QN_ARENA_NEW(arena, struct qn_tokenizer, 1);
+    struct qn_token_entry *entries = QN_ARENA_NEW(scratch, struct qn_token_entry, (size_t)n + 5);
+    if (!t || !entries)
+        return qn_fail(err, QN_E_NO_MEMORY, "vocab.txt");
+    t->bos = t->eos = UINT32_MAX;
+    for (size_t at = 0; at < vocab.n; i++) {
+        size_t end = qn_min_size(qn_str_find(vocab, QN_STR("\n"), at), vocab.n);
+        struct qn_str line = qn_str_slice(vocab, at, end);
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        entries[i] = (struct qn_token_entry){.s = line, .id = i};
+        at = end + 1;
+    }
+    for (uint32_t k = 0; k < 5; k++) { // where they stand among the lines
+        struct qn_str name = qn_str_from(specials[k]);
+        uint32_t id = 0;
+        while (id < i && !qn_str_eq(entries[id].s, name))
+            id++;
+        if (id < i)
+            entries[n + k] = (struct qn_token_entry){
+                name, id, QN_TOKEN_ADDED | QN_TOKEN_SPECIAL, QN_ADDED_SPECIAL};
+        ids[k] = id < i ? id : UINT32_MAX;
+    }
+    for (uint32_t k = 0, total = i; k < 5; k++) {
+        if (ids[k] != UINT32_MAX)
+            entries[total++] = entries[n + k];
+        i = total;
+    }
+    QN_TRY(qn_tokenizer_build_vocab(t, arena, entries, i, n, err));
+    qn_json_bool(&lower, qn_json_get(config, "do_lower_case"));
+    strip_accents = lower;
+    qn_json_bool(&strip_accents, qn_json_get(config, "strip_accents"));
+    qn_json_bool(&chinese, qn_json_get(config, "tokenize_chinese_chars"));
+    QN_TRY(qn_tokenizer_add_bert(t, true, chinese, strip_accents, lower, err));
+    QN_TRY(qn_tokenizer_add_bert_pretok(t, err));
+    QN_TRY(qn_tokenizer_add_decoder(
+        t, (struct qn_decoder){.kind = QN_DECODE_WORDPIECE, .pattern = {"##", 2}}, err));
+    QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_CLEANUP}, err));
+    QN_TRY(qn_tokenizer_set_wordpiece(t, arena, QN_STR("##"), 100, ids[1], err));
+    QN_TRY(qn_tokenizer_frame(
+        t, arena, (struct qn_frame){.first = ids[2], .last = ids[3]}, err));
+    QN_TRY(qn_tokenizer_build_finish(t, arena, err));
+    *out = t;
+    return QN_OK;
+}
+
 /* An id from tokenizer_config.json ("</s>" or {"content": "</s>"}), else from the configuration (a
  * number, or the first of a list). */
 static uint32_t find_id(const struct qn_tokenizer *t, struct qn_arena *scratch,
@@ -164,20 +232,29 @@ static uint32_t find_id(const struct qn_tokenizer *t, struct qn_arena *scratch,
 static enum qn_status open_folder(struct qn_tokenizer **out, struct qn_arena *arena,
                                   struct qn_arena *scratch, const struct qn_directory *directory,
                                   const struct qn_files *files, struct qn_error *err) {
-    struct qn_str text, merges;
+    static const char *const names[] = {"tokenizer.json",          "tokenizer.model", "spiece.model",
+                                        "sentencepiece.bpe.model", "spm.model",       "vocab.txt",
+                                        "vocab.json"};
+    struct qn_str text, merges, name = {"", 0};
     struct qn_json_value config = {NULL, 0};
-    enum qn_status status =
-        qn_files_read_all(&text, scratch, files, QN_STR("tokenizer.json"), MAX_FILE, err);
-    if (status == QN_OK) {
+    enum qn_status status = QN_E_NOT_FOUND;
+    if (directory->tokenizer_config.n_nodes > 0)
+        config = qn_json_root(&directory->tokenizer_config);
+    for (size_t i = 0; status == QN_E_NOT_FOUND && i < sizeof names / sizeof names[0]; i++) {
+        name = qn_str_from(names[i]);
+        status = qn_files_read_all(&text, scratch, files, name, MAX_FILE, err);
+    }
+    QN_TRY(status);
+    if (qn_str_is(name, "tokenizer.json")) {
         QN_TRY(qn_tokenizer_read_json(out, arena, scratch, text, err));
-    } else if (status != QN_E_NOT_FOUND) {
-        return status;
-    } else {
-        if (directory->tokenizer_config.n_nodes > 0)
-            config = qn_json_root(&directory->tokenizer_config);
-        QN_TRY(qn_files_read_all(&text, scratch, files, QN_STR("vocab.json"), MAX_FILE, err));
-        QN_TRY(qn_files_read_all(&merges, scratch, files, QN_STR("merges.txt"), MAX_FILE, err));
+    } else if (qn_str_is(name, "vocab.txt")) {
+        QN_TRY(qn_tokenizer_read_bert(out, arena, scratch, text, config, err));
+    } else if (qn_str_is(name, "vocab.json")) {
+        name = QN_STR("merges.txt");
+        QN_TRY(qn_files_read_all(&merges, scratch, files, name, MAX_FILE, err));
         QN_TRY(qn_tokenizer_read_vocab(out, arena, scratch, text, merges, config, err));
+    } else {
+        QN_TRY(qn_tokenizer_read_spm(out, arena, scratch, text, name, config, err));
     }
     (*out)->bos = find_id(*out, scratch, directory, "bos_token", "bos_token_id");
     (*out)->eos = find_id(*out, scratch, directory, "eos_token", "eos_token_id");
