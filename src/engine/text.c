@@ -92,6 +92,9 @@ static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *ar
         sep[1] = sep[0];
     struct qn_buf b;
     qn_buf_init(&b, arena->allocator);
+    /* Its ids before everything are the beginning-of-sequence token in all models that have them. */
+    if (qn_json_count(qn_json_get(conv, "system_prefix_token_ids")) > 0)
+        qn_buf_cstr(&b, "{{ bos_token }}");
     /* The system template holds "{system_message}" where the text goes. */
     qn_buf_cstr(&b, "{% set system = ");
     struct qn_json_value fallback = qn_json_get(conv, "system_message");
@@ -194,8 +197,10 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
 
 /* The caller's context with the model's own bos_token and eos_token, which templates expect, put
  * before its members: what the caller says wins. */
-static enum qn_status with_tokens(qn_engine *e, struct qn_buf *out, struct qn_str context,
-                                  struct qn_error *err) {
+static enum qn_status with_tokens(qn_engine *e, struct qn_buf *out, struct qn_arena *arena,
+                                  struct qn_str context, struct qn_error *err) {
+    struct qn_json json; // read here first, so that an error's offset is the caller's
+    QN_TRY(qn_json_parse(&json, arena, context, err));
     size_t open = 0;
     while (open < context.n && strchr(" \t\r\n", context.p[open]))
         open++;
@@ -223,7 +228,7 @@ enum qn_status qn_engine_template(qn_engine *e, struct qn_str *out, struct qn_st
     qn_arena_init(&arena, e->allocator);
     qn_buf_init(&full, e->allocator);
     qn_buf_clear(&e->text);
-    enum qn_status status = with_tokens(e, &full, context, err);
+    enum qn_status status = with_tokens(e, &full, &arena, context, err);
     if (status == QN_OK)
         status =
             qn_engine_render(e, &e->text, &arena, &plain, &n_plain, qn_buf_view(&full), err);
