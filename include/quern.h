@@ -258,7 +258,7 @@ struct qn_sampling {
 
 enum qn_want {
     QN_WANT_LOGITS = 1,     // an event QN_EVENT_LOGITS per sampled position
-    QN_WANT_ARGMAX_ALL = 2, // arg-max at every position of the prompt (max_tokens 0)
+    QN_WANT_ARGMAX_ALL = 2, // arg-max at every position of the prompt; nothing is reused
 };
 
 struct qn_request {
@@ -276,7 +276,7 @@ enum qn_event_kind {
     QN_EVENT_WAIT,   // the GPU has not answered yet
     QN_EVENT_PREFILL,// progress: n tokens of the prompt are done
     QN_EVENT_LOGITS, // logits[n_logits] of the position after the last id
-    QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt
+    QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
     QN_EVENT_TOKEN,  // id, and the text that became certain with it (may be empty)
     QN_EVENT_DONE,   // finish, usage; text held back comes with it
 };
