@@ -35,7 +35,7 @@ export async function bench(o, open, print) {
   const tg = o['-n'] ?? 128;
   const depth = o['-d'] ?? 0;
   const repeats = o['-r'] ?? 5;
-  const m = await open({ ...o, '--context': o['--context'] ?? Math.max(pp, depth + 1) + tg + 8 }, 'weights');
+  const m = await open({ ...o, '--context': o['--context'] ?? Math.max(pp, depth + 1, 32) + tg + 8 }, 'weights');
   try {
     const session = m.core.createSession();
     const { vocab } = m.core.sizes();

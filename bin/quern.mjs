@@ -28,9 +28,12 @@ Common: --backend cpu|webgpu|auto, --context N, --device-features LIST, --varian
 
 const FLAGS = new Set(['--json', '--all', '--raw', '--no-special', '--skip-special', '--lines', '--no-generation-prompt', '--stop-on-eos', '--verbose']);
 const NUMBERS = new Set(['-n', '-d', '-r', '--threads', '--context', '--chunk', '--temp', '--top-k', '--top-p', '--min-p', '--seed']);
+const WHOLE = new Set(['-n', '-d', '-r', '--threads', '--context', '--chunk', '--top-k']); // unsigned 32-bit
 const TEXTS = new Set(['--ids', '--text', '--file', '--messages', '--tools', '--type', '--hex', '--synthetic', '--backend', '--device-features', '--variant', '--kv', '-p']);
 
 class UsageError extends Error {}
+
+const BACKENDS = ['cpu', 'webgpu', 'auto'];
 
 /** @param {string[]} args @returns {Options} */
 function parse(args) {
@@ -47,11 +50,13 @@ function parse(args) {
       const value = args[++i];
       if (value === undefined) throw new UsageError(`${name} needs a value`);
       o[name] = NUMBERS.has(name) ? Number(value) : value;
-      if (Number.isNaN(o[name])) throw new UsageError(`${name}: "${value}" is not a number`);
+      if (Number.isNaN(o[name]) || (WHOLE.has(name) && Number(o[name]) >>> 0 !== Number(o[name]))) throw new UsageError(`${name}: "${value}" is not a number it takes`);
     } else {
       throw new UsageError(`unknown option ${name}`);
     }
   }
+  if (o.model === '') throw new UsageError('MODEL is empty');
+  if (!BACKENDS.includes(String(o['--backend'] ?? 'cpu'))) throw new UsageError(`--backend is one of ${BACKENDS.join(', ')}`);
   return o;
 }
 
@@ -202,8 +207,26 @@ async function chat(o) {
   });
 }
 
+/** @param {unknown} path @returns {string} */
+function readText(path) {
+  try {
+    return readFileSync(String(path), 'utf8');
+  } catch (error) {
+    throw fail(STATUS.E_IO, `${path}: ${/** @type {NodeJS.ErrnoException} */ (error).code}`, error);
+  }
+}
+
+/** @param {string} text @param {string} where @returns {any} */
+function parseJson(text, where) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw fail(STATUS.E_JSON, `${where}: ${/** @type {Error} */ (error).message}`, error);
+  }
+}
+
 /** @param {unknown} path */
-const lines = (path) => readFileSync(String(path), 'utf8').split('\n').filter((l) => l.trim()).map((l) => JSON.parse(l));
+const lines = (path) => readText(path).split('\n').filter((l) => l.trim()).map((l, i) => parseJson(l, `${path}, line ${i + 1}`));
 
 /** @param {Options} o */
 async function tokenize(o) {
@@ -214,7 +237,7 @@ async function tokenize(o) {
       for (const text of lines(o['--file'])) print([...core.tokenize(text, { special })]);
       return;
     }
-    const list = [...core.tokenize(o['--text'] === undefined ? readFileSync(String(o['--file']), 'utf8') : String(o['--text']), { special })];
+    const list = [...core.tokenize(o['--text'] === undefined ? readText(o['--file']) : String(o['--text']), { special })];
     print({ ids: list, tokens: list.map((id) => core.token(id).text) });
   });
 }
@@ -225,7 +248,7 @@ async function detokenize(o) {
   await withModel(o, 'text', ({ core }) => {
     const skipSpecial = o['--skip-special'] === true;
     if (o['--lines']) for (const list of lines(o['--file'])) print(JSON.stringify(core.detokenize(list, { skipSpecial })));
-    else print({ text: core.detokenize(ids(o['--ids'] ?? readFileSync(String(o['--file']), 'utf8')), { skipSpecial }) });
+    else print({ text: core.detokenize(ids(o['--ids'] ?? readText(o['--file'])), { skipSpecial }) });
   });
 }
 
@@ -233,9 +256,9 @@ async function detokenize(o) {
 async function template(o) {
   if (o['--messages'] === undefined) throw new UsageError('template needs --messages');
   await withModel(o, 'text', ({ core }) => {
-    const given = JSON.parse(readFileSync(String(o['--messages']), 'utf8'));
+    const given = parseJson(readText(o['--messages']), String(o['--messages']));
     const context = Array.isArray(given)
-      ? { messages: given, add_generation_prompt: !o['--no-generation-prompt'], ...(o['--tools'] ? { tools: JSON.parse(readFileSync(String(o['--tools']), 'utf8')) } : {}) }
+      ? { messages: given, add_generation_prompt: !o['--no-generation-prompt'], ...(o['--tools'] ? { tools: parseJson(readText(o['--tools']), String(o['--tools'])) } : {}) }
       : given;
     process.stdout.write(core.template(context));
   });
@@ -276,8 +299,8 @@ async function main() {
       process.stderr.write(`${error.message ? `quern: ${error.message}\n` : ''}${HELP}`);
       process.exitCode = 2;
     } else {
-      const code = error instanceof QuernError ? error.code : 'QN_E_ARGUMENT';
-      process.stderr.write(`quern: error ${code}: ${error instanceof Error ? error.message : error}\n`);
+      const told = error instanceof QuernError ? error : fail(STATUS.E_INTERNAL, String(error));
+      process.stderr.write(`quern: error ${told.code}: ${told.message.replace(/\s+/g, ' ')}\n`);
       process.exitCode = 1;
     }
   }

@@ -166,6 +166,11 @@ static int parse(struct options *o, int argc, char **argv) {
             return usage(message);
         }
     }
+    if (o->model && !*o->model)
+        return usage("MODEL is empty");
+    if (o->backend && strcmp(o->backend, "cpu") != 0 && strcmp(o->backend, "webgpu") != 0 &&
+        strcmp(o->backend, "auto") != 0)
+        return usage("--backend is one of cpu, webgpu, auto");
     return EXIT_DONE;
 }
 

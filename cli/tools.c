@@ -23,7 +23,8 @@ int command_dequant(const struct options *o) {
     for (size_t i = 0; good && i < digits; i += 2) {
         int high = nibble(o->hex[i]), low = nibble(o->hex[i + 1]);
         good = high >= 0 && low >= 0;
-        bytes[i / 2] = (char)(high << 4 | low);
+        if (good)
+            bytes[i / 2] = (char)(high << 4 | low);
     }
     if (!good) {
         free(bytes);
