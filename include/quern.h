@@ -275,7 +275,7 @@ struct qn_request {
 enum qn_event_kind {
     QN_EVENT_WAIT,   // the GPU has not answered yet
     QN_EVENT_PREFILL,// progress: n tokens of the prompt are done
-    QN_EVENT_LOGITS, // logits[n_logits] of the position after the last id
+    QN_EVENT_LOGITS, // logits[n], one per token of the vocabulary, of the position after the last id
     QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
     QN_EVENT_TOKEN,  // id, and the text that became certain with it (may be empty)
     QN_EVENT_DONE,   // finish, usage; text held back comes with it
