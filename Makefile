@@ -14,7 +14,7 @@ WASM_SOURCES := $(SOURCES) build/gen/wgsl.c
 TESTS := $(patsubst tests/c/%.c,%,$(sort $(wildcard tests/c/test_*.c)))
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/fuzz_*.c)))
 
-WARN = -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wvla -Werror
+WARN = -Wall -Wextra -Wno-missing-field-initializers -Wshadow -Wconversion -Wno-sign-conversion -Wmissing-prototypes -Wvla -Werror
 CFLAGS_common = -std=c17 -I. -Isrc -Iinclude $(WARN) -ffp-contract=off -MMD -MP
 CFLAGS_release  = -O3 -g1
 CFLAGS_debug    = -O0 -g -DQN_DEBUG
