@@ -1,5 +1,5 @@
-/* A GGUF file through the public interface: open, load, text, two tokens. Memory is limited; whatever
- * is refused is refused with a name and a text, and nothing leaks. */
+/* A GGUF file through the public interface: open, load, text, two tokens. Memory is limited;
+ * whatever is refused is refused with a name and a text, and nothing leaks. */
 #include <stdlib.h>
 #include <string.h>
 

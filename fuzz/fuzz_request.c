@@ -1,15 +1,13 @@
 /* JSON as callers write it: chat requests, engine options, generation parameters. Byte 0 chooses;
- * 'n' fails the allocation numbered by byte 1. What a chat request yields must be JSON again, in range,
- * and hold no more than the request. */
+ * 'n' fails the allocation numbered by byte 1. What a chat request yields must be JSON again, in
+ * range, and hold no more than the request. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/chat.h"
 #include "engine/options.h"
 
-static struct {
-    size_t live, calls, fail;
-} heap;
+static struct { size_t live, calls, fail; } heap;
 
 static void *take(void *ud, size_t size) {
     (void)ud;

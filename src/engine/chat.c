@@ -76,8 +76,8 @@ static void write_value(struct qn_buf *buf, struct qn_json_value v, uint32_t dep
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. Only an answer
- * may have none. */
+/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. Only an
+ * answer may have none. */
 static enum qn_status write_content(struct parser *p, struct qn_json_value content, bool answer) {
     enum qn_json_type type = qn_json_type(content);
     if (type == QN_JSON_STRING || (type == QN_JSON_NULL && answer)) {
@@ -278,7 +278,8 @@ static enum qn_status field_response_format(struct parser *p, struct qn_json_val
     return QN_OK;
 }
 
-/* Variables for the template: {"enable_thinking": false}. They cannot replace what the request says. */
+/* Variables for the template: {"enable_thinking": false}. They cannot replace what the request
+ * says. */
 static enum qn_status field_kwargs(struct parser *p, struct qn_json_value v, const char *name) {
     if (qn_json_type(v) != QN_JSON_OBJECT)
         return bad(p, name, "an object");

@@ -51,7 +51,8 @@ static enum qn_status init(qn_engine *e, const struct qn_engine_desc *desc, stru
 enum qn_status qn_engine_create(qn_engine **out, const struct qn_engine_desc *desc,
                                 struct qn_error *err) {
     *out = NULL;
-    const struct qn_allocator *allocator = desc->allocator ? desc->allocator : qn_allocator_default();
+    const struct qn_allocator *allocator =
+        desc->allocator ? desc->allocator : qn_allocator_default();
     qn_engine *e = qn_mem_alloc(allocator, sizeof *e);
     if (!e)
         return qn_fail(err, QN_E_NO_MEMORY, "an engine");
@@ -105,8 +106,7 @@ const struct qn_error *qn_engine_error(const qn_engine *e) {
 
 static enum qn_status open_tokenizer(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
     QN_TRY(qn_engine_find_template(e, arena, err));
-    enum qn_status status =
-        qn_tokenizer_open(&e->tokenizer, arena, &e->directory, &e->files, err);
+    enum qn_status status = qn_tokenizer_open(&e->tokenizer, arena, &e->directory, &e->files, err);
     if (status == QN_E_NOT_FOUND) { // ids in, ids out
         e->tokenizer = NULL;
         return QN_OK;
@@ -160,7 +160,8 @@ static enum qn_status create_backend(qn_engine *e, struct qn_arena *arena, struc
     QN_TRY(qn_loader_init(&e->loader, arena, &e->directory, &e->model.program, err));
     if (e->desc.gpu)
         return qn_gpu_backend_create(&e->backend, e->allocator, &e->model.program, &e->gpu, err);
-    return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program, e->desc.threads, err);
+    return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program, e->desc.threads,
+                                 err);
 }
 
 static enum qn_status run_stage(qn_engine *e, struct qn_error *err) {
@@ -210,8 +211,8 @@ static enum qn_status fail_engine(qn_engine *e, enum qn_status status, const str
 /* A text-only engine is ready once it has a tokenizer or a template. */
 static enum qn_status text_ready(qn_engine *e, struct qn_error *err) {
     if (!e->tokenizer && e->template_source.n == 0)
-        return fail_engine(e, qn_fail(err, QN_E_NOT_FOUND, "neither a tokenizer nor a chat template"),
-                           err);
+        return fail_engine(
+            e, qn_fail(err, QN_E_NOT_FOUND, "neither a tokenizer nor a chat template"), err);
     e->state = QN_ENGINE_READY;
     return QN_OK;
 }
@@ -295,10 +296,12 @@ enum qn_status qn_engine_gpu_event(qn_engine *e, const struct qn_gpu_event *even
     if (event->kind == QN_GPU_EVENT_LOST || event->kind == QN_GPU_EVENT_ERROR) {
         if (e->state != QN_ENGINE_LOST && e->state != QN_ENGINE_FAILED) {
             struct qn_str text = {event->bytes, event->n};
-            enum qn_status status = event->kind == QN_GPU_EVENT_LOST ? QN_E_GPU_LOST : event->status;
+            enum qn_status status =
+                event->kind == QN_GPU_EVENT_LOST ? QN_E_GPU_LOST : event->status;
             struct qn_error error = {0};
-            fail_engine(e, qn_fail(&error, status == QN_OK ? QN_E_GPU : status, "%.*s",
-                                   QN_STR_ARG(text)), &error);
+            fail_engine(
+                e, qn_fail(&error, status == QN_OK ? QN_E_GPU : status, "%.*s", QN_STR_ARG(text)),
+                &error);
         }
     }
     if (!e->backend)

@@ -10,7 +10,13 @@
 #include "text/tokenizer.h"
 
 /* How far qn_engine_open has come: each stage is done once, however often open is called again. */
-enum qn_open_stage { QN_STAGE_DIRECTORY, QN_STAGE_TOKENIZER, QN_STAGE_MODEL, QN_STAGE_BACKEND, QN_STAGE_DONE };
+enum qn_open_stage {
+    QN_STAGE_DIRECTORY,
+    QN_STAGE_TOKENIZER,
+    QN_STAGE_MODEL,
+    QN_STAGE_BACKEND,
+    QN_STAGE_DONE
+};
 
 struct qn_engine {
     const struct qn_allocator *allocator;
@@ -22,8 +28,8 @@ struct qn_engine {
     enum qn_open_stage stage;
     struct qn_error error; // why FAILED or LOST
 
-    struct qn_arena arena;         // lives as long as the engine
-    struct qn_arena stage_arena;   // of the stage that runs; joined to `kept` when it succeeds
+    struct qn_arena arena;       // lives as long as the engine
+    struct qn_arena stage_arena; // of the stage that runs; joined to `kept` when it succeeds
     struct qn_arena kept[QN_STAGE_DONE];
     struct qn_directory directory;
     struct qn_tokenizer *tokenizer; // NULL: the model has none
@@ -33,7 +39,7 @@ struct qn_engine {
 
     uint32_t eos[QN_MAX_EOS + 8];
     uint32_t n_eos;
-    struct qn_template *template; // parsed at first use
+    struct qn_template *template;  // parsed at first use
     struct qn_str template_source; // empty: the model has none
     struct qn_arena template_arena;
 
@@ -48,8 +54,9 @@ struct qn_session {
     struct qn_run run;
 };
 
-/* Finds the chat template's source: tokenizer_config.json, chat_template.jinja, GGUF metadata, or MLC's
- * conv_template turned into one. May answer QN_E_NEED_DATA. Leaves it empty when there is none. */
+/* Finds the chat template's source: tokenizer_config.json, chat_template.jinja, GGUF metadata, or
+ * MLC's conv_template turned into one. May answer QN_E_NEED_DATA. Leaves it empty when there is
+ * none. */
 enum qn_status qn_engine_find_template(qn_engine *engine, struct qn_arena *arena,
                                        struct qn_error *err);
 /* Renders `context`; the text goes to `out`, the user's spans into `arena`. */

@@ -12,9 +12,11 @@
  * none: its sources have rows, not elements. */
 static bool is_vector(const struct qn_weight *w) {
     uint64_t n = 0;
+    if (w->rows != 1 || w->format.type != QN_W_F32)
+        return false;
     for (uint32_t i = 0; i < w->n_sources; i++)
         n += qn_weight_source_at(w, i)->n_rows;
-    return w->rows == 1 && w->format.type == QN_W_F32 && n == w->cols;
+    return n == w->cols;
 }
 
 /* Rows of the source as they lie in the file. */

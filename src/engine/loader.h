@@ -1,5 +1,5 @@
-/* Weights: file → repack → backend, in pieces of at most 8 MiB of stored or canonical bytes. The plan is made once;
- * pieces run in file order, so that a download is used as it streams in. */
+/* Weights: file → repack → backend, in pieces of at most 8 MiB of stored or canonical bytes. The
+ * plan is made once; pieces run in file order, so that a download is used as it streams in. */
 #ifndef QN_ENGINE_LOADER_H
 #define QN_ENGINE_LOADER_H
 

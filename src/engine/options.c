@@ -38,8 +38,7 @@ static enum qn_status take(void *out, const struct member *m, struct qn_json_val
         break;
     case TEXT: {
         struct qn_str s = qn_json_raw(v); // names need no escapes
-        good = qn_json_type(v) == QN_JSON_STRING && s.n < QN_OPTION_TEXT &&
-               !memchr(s.p, '\\', s.n);
+        good = qn_json_type(v) == QN_JSON_STRING && s.n < QN_OPTION_TEXT && !memchr(s.p, '\\', s.n);
         if (good)
             memcpy(at, s.p, s.n); // the target is zeroed
         break;
@@ -56,12 +55,11 @@ static const struct member *find(const struct member *list, size_t n, struct qn_
 }
 
 /* Reads the members of an object by a table; `other` takes the rest. */
-static enum qn_status read_object(void *out, const struct member *list, size_t n,
-                                  struct qn_json_value object,
-                                  enum qn_status (*other)(void *out, struct qn_str name,
-                                                          struct qn_json_value v,
-                                                          struct qn_error *err),
-                                  struct qn_error *err) {
+static enum qn_status
+read_object(void *out, const struct member *list, size_t n, struct qn_json_value object,
+            enum qn_status (*other)(void *out, struct qn_str name, struct qn_json_value v,
+                                    struct qn_error *err),
+            struct qn_error *err) {
     if (qn_json_type(object) != QN_JSON_OBJECT)
         return qn_fail(err, QN_E_ARGUMENT, "options that are not a JSON object");
     struct qn_json_iter it = qn_json_iterate(object);
@@ -82,7 +80,8 @@ static enum qn_status unknown(void *out, struct qn_str name, struct qn_json_valu
     return qn_fail(err, QN_E_ARGUMENT, "option \"%.*s\" is not known", QN_STR_ARG(name));
 }
 
-/* ---- engine options ------------------------------------------------------------------------------ */
+/* ---- engine options
+ * ------------------------------------------------------------------------------ */
 
 #define CAP(member) offsetof(struct qn_gpu_caps, member)
 static const struct member cap_members[] = {
@@ -120,12 +119,9 @@ static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_va
 
 #define OPTION(member) offsetof(struct qn_options, member)
 static const struct member option_members[] = {
-    {"main", TEXT, OPTION(main)},
-    {"synthetic", TEXT, OPTION(synthetic)},
-    {"threads", U32, OPTION(threads)},
-    {"context", U32, OPTION(context)},
-    {"chunk", U32, OPTION(chunk)},
-    {"textOnly", BOOL, OPTION(text_only)},
+    {"main", TEXT, OPTION(main)},      {"synthetic", TEXT, OPTION(synthetic)},
+    {"threads", U32, OPTION(threads)}, {"context", U32, OPTION(context)},
+    {"chunk", U32, OPTION(chunk)},     {"textOnly", BOOL, OPTION(text_only)},
 };
 
 static enum qn_status other_option(void *out, struct qn_str name, struct qn_json_value v,
@@ -142,8 +138,8 @@ static enum qn_status other_option(void *out, struct qn_str name, struct qn_json
     if (qn_json_type(v) == QN_JSON_NULL)
         return QN_OK;
     o->gpu = true;
-    return read_object(&o->caps, cap_members, sizeof cap_members / sizeof *cap_members, v, other_cap,
-                       err);
+    return read_object(&o->caps, cap_members, sizeof cap_members / sizeof *cap_members, v,
+                       other_cap, err);
 }
 
 enum qn_status qn_options_parse(struct qn_options *out, struct qn_str json, struct qn_error *err) {
@@ -172,7 +168,8 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
     desc->gpu = options->gpu ? gpu : NULL;
 }
 
-/* ---- a request ------------------------------------------------------------------------------------ */
+/* ---- a request
+ * ------------------------------------------------------------------------------------ */
 
 struct request_options {
     struct qn_request request;
@@ -195,7 +192,8 @@ static const struct member request_members[] = {
     {"argmaxAll", BOOL, offsetof(struct request_options, argmax_all)},
 };
 
-enum qn_status qn_options_request(struct qn_request *out, struct qn_str json, struct qn_error *err) {
+enum qn_status qn_options_request(struct qn_request *out, struct qn_str json,
+                                  struct qn_error *err) {
     struct request_options o = {.request.sampling = {.top_p = 1, .repetition_penalty = 1}};
     struct qn_arena arena;
     struct qn_json document;

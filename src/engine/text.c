@@ -49,7 +49,8 @@ bool qn_engine_is_eos(const qn_engine *e, uint32_t id) {
     return false;
 }
 
-/* ---- where the chat template comes from -------------------------------------------------------- */
+/* ---- where the chat template comes from --------------------------------------------------------
+ */
 
 /* Leaves *out empty when the file names no template. */
 static enum qn_status from_tokenizer_config(struct qn_str *out, struct qn_arena *arena,
@@ -75,8 +76,8 @@ static void append_literal(struct qn_buf *buf, struct qn_json_value string) {
     qn_buf_cstr(buf, "\" }}");
 }
 
-/* MLC describes a chat format by its parts (conversation_template in mlc-llm's protocol); repositories
- * without tokenizer_config.json have only that. */
+/* MLC describes a chat format by its parts (conversation_template in mlc-llm's protocol);
+ * repositories without tokenizer_config.json have only that. */
 static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *arena,
                                          const struct qn_directory *d, struct qn_error *err) {
     struct qn_json_value conv = qn_json_get(qn_json_root(&d->config), "conv_template");
@@ -92,7 +93,8 @@ static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *ar
         sep[1] = sep[0];
     struct qn_buf b;
     qn_buf_init(&b, arena->allocator);
-    /* Its ids before everything are the beginning-of-sequence token in all models that have them. */
+    /* Its ids before everything are the beginning-of-sequence token in all models that have them.
+     */
     if (qn_json_count(qn_json_get(conv, "system_prefix_token_ids")) > 0)
         qn_buf_cstr(&b, "{{ bos_token }}");
     /* The system template holds "{system_message}" where the text goes. */
@@ -101,8 +103,9 @@ static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *ar
     qn_buf_cstr(&b, "\"");
     if (qn_json_type(fallback) == QN_JSON_STRING)
         qn_buf_str(&b, qn_json_raw(fallback));
-    qn_buf_cstr(&b, "\" %}{% if messages[0].role == 'system' %}{% set system = messages[0].content %}"
-                    "{% endif %}{{ \"");
+    qn_buf_cstr(&b,
+                "\" %}{% if messages[0].role == 'system' %}{% set system = messages[0].content %}"
+                "{% endif %}{{ \"");
     struct qn_json_value system = qn_json_get(conv, "system_template");
     struct qn_str text = qn_json_type(system) == QN_JSON_STRING ? qn_json_raw(system) : QN_STR("");
     size_t at = qn_str_find(text, QN_STR("{system_message}"), 0);
@@ -154,7 +157,8 @@ enum qn_status qn_engine_find_template(qn_engine *e, struct qn_arena *arena, str
                                       : QN_OK;
 }
 
-/* ---- rendering --------------------------------------------------------------------------------- */
+/* ---- rendering ---------------------------------------------------------------------------------
+ */
 
 static struct qn_str token_or_empty(const qn_engine *e, uint32_t id) {
     return id == UINT32_MAX ? (struct qn_str){"", 0} : qn_engine_token(e, id);
@@ -230,8 +234,7 @@ enum qn_status qn_engine_template(qn_engine *e, struct qn_str *out, struct qn_st
     qn_buf_clear(&e->text);
     enum qn_status status = with_tokens(e, &full, &arena, context, err);
     if (status == QN_OK)
-        status =
-            qn_engine_render(e, &e->text, &arena, &plain, &n_plain, qn_buf_view(&full), err);
+        status = qn_engine_render(e, &e->text, &arena, &plain, &n_plain, qn_buf_view(&full), err);
     qn_buf_free(&full);
     qn_arena_free(&arena);
     return status == QN_OK ? answer(e, out, err) : status;

@@ -88,8 +88,9 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
         return qn_fail(err, QN_E_UNSUPPORTED, "stop strings with a model that has no tokenizer");
     for (size_t i = 0; i < request->n_stops; i++)
         if (request->stops[i].n == 0 || request->stops[i].n > 4096)
-            return qn_fail(err, QN_E_ARGUMENT, "stop string %zu has %zu bytes, allowed are 1 to 4096",
-                           i, request->stops[i].n);
+            return qn_fail(err, QN_E_ARGUMENT,
+                           "stop string %zu has %zu bytes, allowed are 1 to 4096", i,
+                           request->stops[i].n);
     /* Written so that NaN fails. */
     if (!(s->temperature >= 0 && s->temperature <= 100))
         return qn_fail(err, QN_E_ARGUMENT, "temperature %g, allowed is 0 to 100",
@@ -150,7 +151,8 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
     memcpy(run->tokens, request->ids, request->n_ids * sizeof *run->tokens);
     run->n_kv = run->n_reused;
     run->fed = run->n_reused;
-    /* The first token needs no room in the cache, each further one the room of the one before it. */
+    /* The first token needs no room in the cache, each further one the room of the one before it.
+     */
     run->limit = qn_min_u32(request->max_tokens, run->context - run->n_prefix + 1);
     run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;
     run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
@@ -226,8 +228,8 @@ static enum qn_status enqueue_decode(struct qn_run *run, struct qn_error *err) {
     return QN_OK;
 }
 
-/* Whether the next token makes the sequence too long for the frequencies that the cache was made with. All
- * results are in by then, so that every token is known. */
+/* Whether the next token makes the sequence too long for the frequencies that the cache was made
+ * with. All results are in by then, so that every token is known. */
 static bool outgrown(const struct qn_run *run) {
     return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
            rope_set(run, run->fed + 1) != run->rope_set;

@@ -12,7 +12,8 @@
 
 #define EXPORT __attribute__((visibility("default"), used))
 
-/* ---- imports: files and the GPU, held by JavaScript --------------------------------------------- */
+/* ---- imports: files and the GPU, held by JavaScript ---------------------------------------------
+ */
 
 /* Size of a file in bytes, or a negative status. */
 extern double qn_js_size(const char *name, size_t n);
@@ -62,7 +63,8 @@ EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
 EXPORT void *qn_wasm_pool(struct instance *w);
 EXPORT void qn_wasm_worker(void *pool, uint32_t index);
 
-/* ---- memory ------------------------------------------------------------------------------------ */
+/* ---- memory ------------------------------------------------------------------------------------
+ */
 
 void *qn_wasm_alloc(uint32_t n) {
     return malloc(n ? n : 1);
@@ -82,13 +84,14 @@ const char *qn_wasm_error(struct instance *w) {
     return w ? w->error.text : "the engine was destroyed";
 }
 
-/* Whether there is no engine to call: it was refused at creation (the error says why) or destroyed. In
- * wasm a null pointer would not trap. */
+/* Whether there is no engine to call: it was refused at creation (the error says why) or destroyed.
+ * In wasm a null pointer would not trap. */
 static uint32_t missing(const struct instance *w) {
     return !w ? QN_E_STATE : !w->engine ? w->error.status : QN_OK;
 }
 
-/* ---- hosts ------------------------------------------------------------------------------------- */
+/* ---- hosts -------------------------------------------------------------------------------------
+ */
 
 static enum qn_status file_size(void *ud, uint64_t *out, struct qn_str name) {
     (void)ud;
@@ -101,7 +104,8 @@ static enum qn_status file_size(void *ud, uint64_t *out, struct qn_str name) {
     return QN_OK;
 }
 
-static enum qn_status file_read(void *ud, struct qn_str name, uint64_t offset, void *dst, size_t n) {
+static enum qn_status file_read(void *ud, struct qn_str name, uint64_t offset, void *dst,
+                                size_t n) {
     (void)ud;
     return (enum qn_status)qn_js_read(name.p, name.n, (double)offset, dst, n);
 }
@@ -121,7 +125,8 @@ static int64_t unix_time(void) {
     return (int64_t)qn_js_clock();
 }
 
-/* ---- engine ------------------------------------------------------------------------------------ */
+/* ---- engine ------------------------------------------------------------------------------------
+ */
 
 /* Options as JSON, see engine/options.h. 0: out of memory. A refusal is told by qn_wasm_open. */
 struct instance *qn_wasm_create(const char *json, uint32_t n) {
@@ -199,11 +204,13 @@ uint32_t qn_wasm_event(struct instance *w, uint32_t kind, uint32_t tag, uint32_t
     uint32_t gone = missing(w);
     if (gone)
         return gone;
-    struct qn_gpu_event event = {(enum qn_gpu_event_kind)kind, tag, (enum qn_status)status, bytes, n};
+    struct qn_gpu_event event = {(enum qn_gpu_event_kind)kind, tag, (enum qn_status)status, bytes,
+                                 n};
     return qn_engine_gpu_event(w->engine, &event);
 }
 
-/* ---- text: words 0 pointer, 1 length ------------------------------------------------------------ */
+/* ---- text: words 0 pointer, 1 length ------------------------------------------------------------
+ */
 
 static uint32_t answer(struct instance *w, enum qn_status status, const void *p, size_t n) {
     w->result.words[0] = (uint32_t)(uintptr_t)p;
@@ -264,13 +271,14 @@ uint32_t qn_wasm_template(struct instance *w, const char *json, uint32_t n) {
 uint32_t qn_wasm_dequant(struct instance *w, const char *type, uint32_t type_n, const char *bytes,
                          uint32_t n, float *out) {
     size_t count = 0;
-    enum qn_status status =
-        qn_dequant(out, &count, (struct qn_str){type, type_n}, (struct qn_str){bytes, n}, &w->error);
+    enum qn_status status = qn_dequant(out, &count, (struct qn_str){type, type_n},
+                                       (struct qn_str){bytes, n}, &w->error);
     w->result.words[0] = (uint32_t)count;
     return status;
 }
 
-/* ---- sessions ----------------------------------------------------------------------------------- */
+/* ---- sessions -----------------------------------------------------------------------------------
+ */
 
 /* words: 0 the session. */
 uint32_t qn_wasm_session(struct instance *w) {
@@ -295,8 +303,7 @@ uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, u
     if (gone)
         return gone;
     struct qn_request request;
-    enum qn_status status =
-        qn_options_request(&request, (struct qn_str){json, json_n}, &w->error);
+    enum qn_status status = qn_options_request(&request, (struct qn_str){json, json_n}, &w->error);
     if (status != QN_OK)
         return status;
     request.ids = ids;
@@ -339,7 +346,8 @@ void qn_wasm_cancel(struct instance *w, qn_session *s) {
         qn_session_cancel(s);
 }
 
-/* ---- threads -------------------------------------------------------------------------------------- */
+/* ---- threads
+ * -------------------------------------------------------------------------------------- */
 
 void *qn_wasm_pool(struct instance *w) {
     return missing(w) ? NULL : qn_engine_workers(w->engine);

@@ -5,7 +5,8 @@
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 
-/* ---- Requests ------------------------------------------------------------------------------------ */
+/* ---- Requests
+ * ------------------------------------------------------------------------------------ */
 
 struct request {
     const char *json; // "@" stands for a good list of messages
@@ -28,7 +29,9 @@ static const struct request requests[] = {
     {"{\"messages\":[{\"role\":\"user\",\"content\":\"\x01\"}]}", QN_E_JSON, ""},
     {"[]", QN_E_ARGUMENT, "JSON object"},
     {"null", QN_E_ARGUMENT, "JSON object"},
-    {"\"" "messages\"", QN_E_ARGUMENT, "JSON object"},
+    {"\""
+     "messages\"",
+     QN_E_ARGUMENT, "JSON object"},
     {"7", QN_E_ARGUMENT, "JSON object"},
     // messages
     {"{}", QN_E_ARGUMENT, "messages"},
@@ -79,7 +82,8 @@ static const struct request requests[] = {
     {MESSAGE("\"role\":\"user\",\"content\":[{\"type\":7,\"text\":\"a\"}]"), QN_E_ARGUMENT,
      "messages[].content[].type"},
     {MESSAGE("\"role\":\"user\",\"content\":[\"a\"]"), QN_E_ARGUMENT, "messages[].content[].type"},
-    {MESSAGE("\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"\"}}]"),
+    {MESSAGE(
+         "\"role\":\"user\",\"content\":[{\"type\":\"image_url\",\"image_url\":{\"url\":\"\"}}]"),
      QN_E_UNSUPPORTED, "image_url"},
     {MESSAGE("\"role\":\"user\",\"content\":[{\"type\":\"input_audio\"}]"), QN_E_UNSUPPORTED,
      "input_audio"},
@@ -226,7 +230,8 @@ static void parse(struct qn_chat *out, struct qn_arena *arena, const char *json)
         .eos_token = {"</s>", 4},
     };
     struct qn_error err = {0};
-    CHECK_MSG(qn_chat_parse(out, arena, qn_str_from(json), &defaults, &err) == QN_OK, "%s", err.text);
+    CHECK_MSG(qn_chat_parse(out, arena, qn_str_from(json), &defaults, &err) == QN_OK, "%s",
+              err.text);
 }
 
 static void test_values(void) {
@@ -236,9 +241,10 @@ static void test_values(void) {
     parse(&c, &arena, "{" M ",\"temperature\":null,\"stop\":null}");
     CHECK(c.sampling.temperature == 0.5f && c.sampling.top_p == 0.75f && c.max_tokens == 77);
     CHECK(c.sampling.repetition_penalty == 1.25f && c.n_stops == 0 && c.sampling.n_bias == 0);
-    CHECK_MSG(qn_str_is(c.context, "{\"bos_token\":\"<s>\\\"\",\"eos_token\":\"</s>\","
-                                   "\"add_generation_prompt\":true,\"messages\":[{\"role\":\"user\","
-                                   "\"content\":\"the a\"}]}"),
+    CHECK_MSG(qn_str_is(c.context,
+                        "{\"bos_token\":\"<s>\\\"\",\"eos_token\":\"</s>\","
+                        "\"add_generation_prompt\":true,\"messages\":[{\"role\":\"user\","
+                        "\"content\":\"the a\"}]}"),
               "%.*s", QN_STR_ARG(c.context));
     parse(&c, &arena,
           "{\"max_tokens\":5,\"temperature\":1.5,\"top_p\":0.5,\"top_k\":3,\"min_p\":0.25,"
@@ -254,18 +260,21 @@ static void test_values(void) {
     // Zero asks for the likeliest token; in qn_sampling it would turn the filter off.
     parse(&c, &arena, WITH("\"top_p\":0"));
     CHECK(c.sampling.top_p > 0 && c.sampling.top_p < 1e-6f);
-    parse(&c, &arena,
-          "{\"messages\":[{\"name\":\"n\",\"role\":\"developer\",\"content\":[{\"type\":\"text\","
-          "\"text\":\"a\\\"\"},{\"type\":\"text\",\"text\":\"\\u0062\"}],\"x\":[1,{\"y\":null}]}]}");
-    CHECK_MSG(qn_str_find(c.context,
-                          QN_STR("[{\"role\":\"system\",\"content\":\"a\\\"\\u0062\",\"name\":\"n\","
-                                 "\"x\":[1,{\"y\":null}]}]"),
-                          0) != SIZE_MAX,
-              "%.*s", QN_STR_ARG(c.context));
+    parse(
+        &c, &arena,
+        "{\"messages\":[{\"name\":\"n\",\"role\":\"developer\",\"content\":[{\"type\":\"text\","
+        "\"text\":\"a\\\"\"},{\"type\":\"text\",\"text\":\"\\u0062\"}],\"x\":[1,{\"y\":null}]}]}");
+    CHECK_MSG(
+        qn_str_find(c.context,
+                    QN_STR("[{\"role\":\"system\",\"content\":\"a\\\"\\u0062\",\"name\":\"n\","
+                           "\"x\":[1,{\"y\":null}]}]"),
+                    0) != SIZE_MAX,
+        "%.*s", QN_STR_ARG(c.context));
     qn_arena_free(&arena);
 }
 
-/* ---- Smuggling ------------------------------------------------------------------------------------ */
+/* ---- Smuggling
+ * ------------------------------------------------------------------------------------ */
 
 static const char template_text[] =
     "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' }}{% if m.name %}{{ m.name ~ ': ' }}"
@@ -282,11 +291,30 @@ static uint32_t draw(uint32_t *state) { // xorshift32
 }
 
 static void append(struct qn_buf *json, uint32_t *rng, int n) {
-    static const char *const pieces[] = {
-        "<|im_end|>", "<|im_start|>", "<|im_start|>system", "\\n",    "<|",    "|>",
-        "im_end",     "<|im_",        "end|>",              "<|im_end", "|im_end|>", "<|endoftext|>",
-        "\\u003c|im_end|\\u003e", "\\u003c", " ",           "a",      "<",     "im_start|>",
-        "\\ud83d\\ude00", "\\u00e9", "\\u0000", "<|im_\\u200bend|>", "{{ '<|im_end|>' }}", "\\t"};
+    static const char *const pieces[] = {"<|im_end|>",
+                                         "<|im_start|>",
+                                         "<|im_start|>system",
+                                         "\\n",
+                                         "<|",
+                                         "|>",
+                                         "im_end",
+                                         "<|im_",
+                                         "end|>",
+                                         "<|im_end",
+                                         "|im_end|>",
+                                         "<|endoftext|>",
+                                         "\\u003c|im_end|\\u003e",
+                                         "\\u003c",
+                                         " ",
+                                         "a",
+                                         "<",
+                                         "im_start|>",
+                                         "\\ud83d\\ude00",
+                                         "\\u00e9",
+                                         "\\u0000",
+                                         "<|im_\\u200bend|>",
+                                         "{{ '<|im_end|>' }}",
+                                         "\\t"};
     for (int i = 0; i < n; i++)
         qn_buf_cstr(json, pieces[draw(rng) % (sizeof pieces / sizeof *pieces)]);
 }
@@ -310,7 +338,8 @@ static void message(struct qn_buf *json, uint32_t *rng) {
     }
 }
 
-/* The control tokens of a prompt are those of the template: one pair a message, and the last turn. */
+/* The control tokens of a prompt are those of the template: one pair a message, and the last turn.
+ */
 static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_messages,
                          const uint32_t special[3]) {
     struct qn_arena arena;
@@ -329,7 +358,8 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
     if (status == QN_OK)
         status = qn_engine_render(e, &text, &arena, &plain, &n_plain, chat.context, &err);
     if (status == QN_OK)
-        status = qn_tokenizer_encode(e->tokenizer, &ids, qn_buf_view(&text), 0, plain, n_plain, &err);
+        status =
+            qn_tokenizer_encode(e->tokenizer, &ids, qn_buf_view(&text), 0, plain, n_plain, &err);
     CHECK_MSG(status == QN_OK, "%.*s: %s", QN_STR_ARG(request), err.text);
     uint32_t starts = 0, ends = 0, others = 0;
     bool order = true;
@@ -341,8 +371,8 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
         order = order && (starts == ends || starts == ends + 1);
     }
     CHECK_MSG(starts == n_messages + 1 && ends == n_messages && others == 0 && order,
-              "%.*s: %u starts, %u ends, %u others of %u messages", QN_STR_ARG(request), starts, ends,
-              others, n_messages);
+              "%.*s: %u starts, %u ends, %u others of %u messages", QN_STR_ARG(request), starts,
+              ends, others, n_messages);
     // Nothing is lost either: the ids say the rendered text.
     CHECK(qn_tokenizer_decode(e->tokenizer, &back, ids.p, ids.n, 0, &err) == QN_OK);
     CHECK_MSG(qn_str_eq(qn_buf_view(&back), qn_buf_view(&text)), "\"%.*s\" instead of \"%.*s\"",
@@ -366,7 +396,8 @@ static void test_smuggling(void) {
         {QN_STR("chat_template.jinja"), qn_str_from(template_text)},
         {QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")}};
     struct qn_memory_files list = {files, 3};
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&list), .main = "", .text_only = true};
+    struct qn_engine_desc desc = {
+        .files = qn_files_from_memory(&list), .main = "", .text_only = true};
     qn_engine *e = NULL;
     struct qn_error err = {0};
     CHECK_MSG(qn_engine_create(&e, &desc, &err) == QN_OK && qn_engine_open(e, &err) == QN_OK, "%s",
@@ -393,7 +424,8 @@ static void test_smuggling(void) {
     free((void *)(uintptr_t)tokenizer.p);
 }
 
-/* ---- Turns ---------------------------------------------------------------------------------------- */
+/* ---- Turns
+ * ---------------------------------------------------------------------------------------- */
 
 /* Three turns over one session: each says what a fresh session says, and keeps what it has. */
 static void test_turns(struct bench *b, qn_session *s) {
@@ -429,7 +461,8 @@ static void test_turns(struct bench *b, qn_session *s) {
         n -= 2;
         for (size_t i = 0; i < a.n_text && a.text[i] != '\n'; i++)
             history[n++] = a.text[i];
-        snprintf(history + n, sizeof history - n, "\"},{\"role\":\"user\",\"content\":\"t%d\"}", turn);
+        snprintf(history + n, sizeof history - n, "\"},{\"role\":\"user\",\"content\":\"t%d\"}",
+                 turn);
     }
 }
 
@@ -443,7 +476,8 @@ int main(void) {
         qn_session *s = NULL;
         struct qn_engine_desc desc = {
             .files = qn_files_from_memory(&m.list), .main = m.main, .context = 800};
-        CHECK(bench_open(&b, &desc, &err) == QN_OK && qn_session_create(&s, b.engine, &err) == QN_OK);
+        CHECK(bench_open(&b, &desc, &err) == QN_OK &&
+              qn_session_create(&s, b.engine, &err) == QN_OK);
         test_requests(&b, s);
         qn_session_destroy(s);
         CHECK(qn_session_create(&s, b.engine, &err) == QN_OK);

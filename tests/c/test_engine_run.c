@@ -233,8 +233,7 @@ static void test_cancel(struct bench *b, qn_session *s) {
         } else {
             CHECK(tell(&t, b, s, &err) == QN_OK && t.waits == 0 && t.n == 0);
             // After the last token there is nothing left to cancel.
-            CHECK(t.done.finish ==
-                  (before.n == TOKENS ? QN_FINISH_LENGTH : QN_FINISH_CANCELLED));
+            CHECK(t.done.finish == (before.n == TOKENS ? QN_FINISH_LENGTH : QN_FINISH_CANCELLED));
         }
         // What is left in the cache is true.
         struct told fresh = {0};

@@ -10,7 +10,8 @@
 static const char chat_json[] =
     "{\"messages\":[{\"role\":\"system\",\"content\":\"be good.\"},"
     "{\"role\":\"user\",\"content\":\"the \\u0074hin <|im_end|> is an \\ud83d\\ude00 er\"}],"
-    "\"max_tokens\":8,\"temperature\":0.7,\"top_p\":0.9,\"seed\":7,\"stop\":[\"zzz\",\"q\\u0071q\"],"
+    "\"max_tokens\":8,\"temperature\":0.7,\"top_p\":0.9,\"seed\":7,\"stop\":[\"zzz\",\"q\\u0071q\"]"
+    ","
     "\"logit_bias\":{\"63\":-100,\"61\":-100,\"5\":1}}";
 static const char template_json[] =
     "{\"messages\":[{\"role\":\"user\",\"content\":\"a\\nb\"}],\"add_generation_prompt\":true}";
@@ -28,10 +29,10 @@ struct life {
     bool gpu, text_only;
     struct faults *faults;
     struct bench bench;
-    bool once;                // the fault is over after it has struck
-    uint64_t strikes;         // operations that failed
-    enum qn_status expected;  // the fault's status; QN_OK: none may strike
-    uint64_t allocs, reads;   // made until the life's end, without those of poke()
+    bool once;               // the fault is over after it has struck
+    uint64_t strikes;        // operations that failed
+    enum qn_status expected; // the fault's status; QN_OK: none may strike
+    uint64_t allocs, reads;  // made until the life's end, without those of poke()
 };
 
 static bool typed(const struct life *l, enum qn_status status, const struct qn_error *err) {
@@ -43,22 +44,22 @@ static bool typed(const struct life *l, enum qn_status status, const struct qn_e
 }
 
 /* Runs an operation; when it fails on an engine that is ready, once more, as a user would. */
-#define AGAIN(l, operation)                                                                        \
-    do {                                                                                           \
-        struct qn_error err_ = {0};                                                                \
-        enum qn_status status_ = (operation);                                                      \
-        if (status_ != QN_OK) {                                                                    \
-            (l)->strikes++;                                                                        \
-            typed((l), status_, &err_);                                                            \
-            bench_pump(&(l)->bench);                                                               \
-            if (!(l)->once || qn_engine_state((l)->bench.engine) != QN_ENGINE_READY)               \
-                return status_;                                                                    \
-            memset(&err_, 0, sizeof err_);                                                         \
-            status_ = (operation);                                                                 \
-            CHECK_MSG(status_ == QN_OK, "%s: again: %s", (l)->model->name, err_.text);             \
-            if (status_ != QN_OK)                                                                  \
-                return status_;                                                                    \
-        }                                                                                          \
+#define AGAIN(l, operation)                                                            \
+    do {                                                                               \
+        struct qn_error err_ = {0};                                                    \
+        enum qn_status status_ = (operation);                                          \
+        if (status_ != QN_OK) {                                                        \
+            (l)->strikes++;                                                            \
+            typed((l), status_, &err_);                                                \
+            bench_pump(&(l)->bench);                                                   \
+            if (!(l)->once || qn_engine_state((l)->bench.engine) != QN_ENGINE_READY)   \
+                return status_;                                                        \
+            memset(&err_, 0, sizeof err_);                                             \
+            status_ = (operation);                                                     \
+            CHECK_MSG(status_ == QN_OK, "%s: again: %s", (l)->model->name, err_.text); \
+            if (status_ != QN_OK)                                                      \
+                return status_;                                                        \
+        }                                                                              \
     } while (0)
 
 static enum qn_status keep_text(char *out, struct qn_str s) {
@@ -72,7 +73,8 @@ static enum qn_status do_tokenize(struct life *l, struct yield *y, struct qn_err
     static const char text[] = "the <|im_start|>in\n 42";
     const uint32_t *ids = NULL;
     size_t n = 0;
-    QN_TRY(qn_engine_tokenize(l->bench.engine, &ids, &n, qn_str_from(text), QN_TEXT_ADD_SPECIAL, err));
+    QN_TRY(
+        qn_engine_tokenize(l->bench.engine, &ids, &n, qn_str_from(text), QN_TEXT_ADD_SPECIAL, err));
     y->n_ids = n < 64 ? n : 64;
     memcpy(y->ids, ids, y->n_ids * sizeof *ids);
     return QN_OK;
@@ -96,7 +98,8 @@ static enum qn_status do_info(struct life *l, struct yield *y, struct qn_error *
     return keep_text(y->text[2], s);
 }
 
-static enum qn_status do_chat(struct life *l, struct yield *y, qn_session *s, struct qn_error *err) {
+static enum qn_status do_chat(struct life *l, struct yield *y, qn_session *s,
+                              struct qn_error *err) {
     memset(&y->chat, 0, sizeof y->chat);
     QN_TRY(qn_session_start_chat(s, qn_str_from(chat_json), err));
     return tell(&y->chat, &l->bench, s, err);
@@ -235,9 +238,7 @@ static void check_after(struct life *l, enum qn_status status, const char *what,
                   (unsigned long long)n);
 }
 
-static struct counts {
-    uint64_t allocs, reads, plays, lives;
-} counts;
+static struct counts { uint64_t allocs, reads, plays, lives; } counts;
 
 static void begin(struct life *l, struct faults *f, bool once, enum qn_status status) {
     faults_init(f);
@@ -339,8 +340,8 @@ static void test_plays(struct life *l) {
     counts.plays += total;
 }
 
-/* The host reports a failure, or the loss of the device, after the n-th call of next: everything from
- * then on says so, and a fresh engine on the same host gives what was expected. */
+/* The host reports a failure, or the loss of the device, after the n-th call of next: everything
+ * from then on says so, and a fresh engine on the same host gives what was expected. */
 static void test_events(struct model_case *m) {
     static const uint32_t ids[5] = {9, 2, 30, 7, 12};
     const struct qn_request r = {.ids = ids, .n_ids = 5, .max_tokens = TOKENS};
