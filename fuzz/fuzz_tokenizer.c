@@ -1,7 +1,8 @@
 /* Tokenizers from hostile bytes, run over hostile text.
  *
  * Byte 0: bit 0 GGUF instead of tokenizer.json; bits 1-2 flags of encode; bit 3 marks the first
- * half of the text as untrusted. Bytes 1-2: length of the tokenizer, little-endian; then the text.
+ * half of the text as untrusted; bits 4-5 a SentencePiece model (1), vocab.txt (2) or fairseq's kind
+ * of SentencePiece model (3) instead; bit 6 encodes a pair. Bytes 1-2: length of the tokenizer, little-endian; then the text.
  */
 #include <stdlib.h>
 
@@ -33,12 +34,17 @@ static void heap_free(void *ud, void *p, size_t n) {
 }
 
 static enum qn_status load(struct qn_tokenizer **t, struct qn_arena *arena, struct qn_str bytes,
-                           bool gguf, struct qn_error *err) {
-    struct qn_memory_file file = {QN_STR("m.gguf"), bytes};
+                           uint32_t mode, struct qn_error *err) {
+    static const char *const names[] = {"m.gguf", "spiece.model", "vocab.txt",
+                                        "sentencepiece.bpe.model"};
+    uint32_t kind = mode >> 4 & 3;
+    struct qn_memory_file file = {qn_str_from(names[kind]), bytes};
     struct qn_memory_files list = {&file, 1};
     struct qn_files files = qn_files_from_memory(&list);
-    struct qn_directory directory;
-    if (!gguf)
+    struct qn_directory directory = {.format = QN_FORMAT_SAFETENSORS};
+    if (kind > 0)
+        return qn_tokenizer_open(t, arena, &directory, &files, err);
+    if (!(mode & 1))
         return qn_tokenizer_from_json(t, arena, bytes, err);
     enum qn_status status = qn_gguf_read(&directory, arena, &files, file.name, err);
     return status == QN_OK ? qn_tokenizer_open(t, arena, &directory, &files, err) : status;
@@ -75,6 +81,15 @@ static void use(const struct qn_tokenizer *t, const struct qn_allocator *allocat
             qn_str_find(qn_buf_view(&stream), stop, 0) != SIZE_MAX)
             abort();
     }
+    if (mode & 64) {
+        struct qn_ids types;
+        qn_ids_init(&types, allocator);
+        ids.n = 0;
+        if (qn_tokenizer_encode_pair(t, &ids, &types, stop, &text, mode >> 1 & 3, &err) == QN_OK &&
+            types.n != ids.n)
+            abort();
+        qn_ids_free(&types);
+    }
     qn_detok_free(&d);
     qn_buf_free(&stream);
     qn_buf_free(&out);
@@ -93,7 +108,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct qn_str bytes = {(const char *)data + 3, n};
     struct qn_str text = {(const char *)data + 3 + n, size - 3 - n};
     qn_arena_init(&arena, &allocator);
-    if (load(&t, &arena, bytes, data[0] & 1, &err) == QN_OK)
+    if (load(&t, &arena, bytes, data[0], &err) == QN_OK)
         use(t, &allocator, text, data[0]);
     qn_arena_free(&arena);
     if (heap.live != 0)

@@ -12,7 +12,7 @@ struct qn_charsmap {
     const char *block;
     size_t n_block;
     bool longest;
-    bool ascii_stays[128]; // no entry begins with this character
+    bool ascii_stays[128]; // before ASCII this character has no entry
 };
 
 static inline uint32_t offset_of(uint32_t unit) {
@@ -67,9 +67,10 @@ enum qn_status qn_charsmap_init(const struct qn_charsmap **out, struct qn_arena 
                                 .block = block.p,
                                 .n_block = block.n,
                                 .longest = longest};
-    for (uint32_t c = 0; c < 128; c++) {
+    for (uint32_t c = 0; c < 128; c++) { // alone it is a cluster, unless CR
         uint32_t unit = unit_at(map, offset_of(units[0]) ^ c);
-        map->ascii_stays[c] = c == 0 || (unit & 0x800000ff) != c;
+        bool begins = c != 0 && (unit & 0x800000ff) == c;
+        map->ascii_stays[c] = !begins || (!longest && !(unit >> 8 & 1) && c != '\r');
     }
     *out = map;
     return QN_OK;

@@ -7,7 +7,7 @@
 #include "text/tokenizer.h"
 #include "text/vocab.h"
 
-#define QN_CACHE_SLOTS 4096u
+#define QN_CACHE_SLOTS 16384u
 #define QN_CACHE_WORD 24
 #define QN_CACHE_IDS 8
 
