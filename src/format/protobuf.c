@@ -57,7 +57,7 @@ bool qn_protobuf_next(struct qn_protobuf *p, struct qn_protobuf_field *out, enum
         return false;
     if (read_field(p, out))
         return true;
-    *status = qn_fail_at(err, QN_E_FORMAT, begin, "a protobuf field at byte %zu is malformed",
-                         begin);
+    *status =
+        qn_fail_at(err, QN_E_FORMAT, begin, "a protobuf field at byte %zu is malformed", begin);
     return false;
 }

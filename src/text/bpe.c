@@ -332,8 +332,7 @@ static uint32_t split_characters(const struct qn_bpe *bpe, struct qn_bpe_symbol 
     for (size_t at = 0; at < word.n;) {
         size_t begin = at;
         qn_unicode_next(word, &at);
-        uint32_t id =
-            find_character(bpe, qn_str_slice(word, begin, at), begin == 0, at == word.n);
+        uint32_t id = find_character(bpe, qn_str_slice(word, begin, at), begin == 0, at == word.n);
         struct qn_bpe_symbol symbol = {.id = id, .begin = (uint32_t)begin, .end = (uint32_t)at};
         if (bpe->scores) { // unknown characters may still be part of a piece
             symbols[n++] = symbol;

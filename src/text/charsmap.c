@@ -1,5 +1,6 @@
 /* SentencePiece's precompiled_charsmap: u32 size of the trie in bytes, a double-array trie as
- * darts-clone lays it out, and a block of NUL-terminated replacements that its values point into. */
+ * darts-clone lays it out, and a block of NUL-terminated replacements that its values point into.
+ */
 #include <string.h>
 
 #include "base/num.h"
@@ -62,11 +63,8 @@ enum qn_status qn_charsmap_init(const struct qn_charsmap **out, struct qn_arena 
     if (!map || !units || !block.p)
         return qn_fail(err, QN_E_NO_MEMORY, "precompiled_charsmap of %zu bytes", bytes.n);
     memcpy(units, bytes.p + 4, n);
-    *map = (struct qn_charsmap){.units = units,
-                                .n_units = n / 4,
-                                .block = block.p,
-                                .n_block = block.n,
-                                .longest = longest};
+    *map = (struct qn_charsmap){
+        .units = units, .n_units = n / 4, .block = block.p, .n_block = block.n, .longest = longest};
     for (uint32_t c = 0; c < 128; c++) { // alone it is a cluster, unless CR
         uint32_t unit = unit_at(map, offset_of(units[0]) ^ c);
         bool begins = c != 0 && (unit & 0x800000ff) == c;
@@ -90,8 +88,8 @@ static bool in_ranges(const uint32_t (*ranges)[2], size_t n, uint32_t c) {
 static bool extends(uint32_t c) {
     /* Spacing marks that begin a cluster all the same. */
     static const uint32_t not_spacing[][2] = {
-        {0x102b, 0x102c}, {0x1038, 0x1038}, {0x1062, 0x1064}, {0x1067, 0x106d}, {0x1083, 0x1083},
-        {0x1087, 0x108c}, {0x108f, 0x108f}, {0x109a, 0x109c}, {0x1a61, 0x1a61}, {0x1a63, 0x1a64},
+        {0x102b, 0x102c}, {0x1038, 0x1038}, {0x1062, 0x1064},   {0x1067, 0x106d}, {0x1083, 0x1083},
+        {0x1087, 0x108c}, {0x108f, 0x108f}, {0x109a, 0x109c},   {0x1a61, 0x1a61}, {0x1a63, 0x1a64},
         {0xaa7b, 0xaa7b}, {0xaa7d, 0xaa7d}, {0x11720, 0x11721},
     };
     if (c < 0x300 || c == QN_UTF8_INVALID)
@@ -144,8 +142,8 @@ static size_t cluster_end(struct qn_str s, size_t at) {
     return at;
 }
 
-/* By clusters: a short cluster of which any prefix has an entry becomes that entry and nothing else;
- * other clusters are replaced character by character. */
+/* By clusters: a short cluster of which any prefix has an entry becomes that entry and nothing
+ * else; other clusters are replaced character by character. */
 static void apply_cluster(const struct qn_charsmap *map, struct qn_marked_buf *out,
                           struct qn_marked in, size_t begin, size_t end) {
     struct qn_str to;

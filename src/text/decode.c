@@ -47,9 +47,9 @@ static void shorten(struct qn_buf *out, size_t start, struct qn_str from, struct
 
 static void clean_up(struct qn_buf *out, size_t start) {
     static const char *const pairs[][2] = {
-        {" .", "."},     {" ?", "?"},     {" !", "!"},      {" ,", ","},
-        {" ' ", "'"},    {" n't", "n't"}, {" 'm", "'m"},    {" do not", " don't"},
-        {" 's", "'s"},   {" 've", "'ve"}, {" 're", "'re"},
+        {" .", "."},   {" ?", "?"},     {" !", "!"},     {" ,", ","},
+        {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"},
+        {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0] && !out->failed; i++)
         shorten(out, start, qn_str_from(pairs[i][0]), qn_str_from(pairs[i][1]));

@@ -51,8 +51,7 @@ enum qn_status qn_lexicon_init(struct qn_lexicon *lexicon, struct qn_arena *aren
         capacity *= 2;
     while (bits < 1u << 30 && bits < 2 * n_bytes)
         bits *= 2;
-    *lexicon =
-        (struct qn_lexicon){.vocab = vocab, .mask = capacity - 1, .filter_mask = bits - 1};
+    *lexicon = (struct qn_lexicon){.vocab = vocab, .mask = capacity - 1, .filter_mask = bits - 1};
     lexicon->slots = QN_ARENA_NEW(arena, uint32_t, capacity);
     lexicon->filter = QN_ARENA_NEW(arena, uint64_t, bits / 64);
     if (!lexicon->slots || !lexicon->filter)

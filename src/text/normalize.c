@@ -66,7 +66,6 @@ void qn_normalize_scratch_free(struct qn_normalize_scratch *s) {
     qn_code_points_free(&s->sorted);
 }
 
-
 static bool not_empty(const struct qn_normalizer *step, struct qn_str s) {
     (void)step;
     return s.n > 0;

@@ -33,7 +33,8 @@ static bool code_points_push(struct qn_code_points *c, uint32_t code_point) {
     return true;
 }
 
-/* Full compatibility decomposition, or the canonical one: of that the first half may decompose again, the second at most once more.
+/* Full compatibility decomposition, or the canonical one: of that the first half may decompose
+ * again, the second at most once more.
  */
 static bool push_decomposed(struct qn_code_points *c, uint32_t code_point, bool compat) {
     uint32_t tail[18], first, second;

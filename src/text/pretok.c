@@ -6,13 +6,13 @@
 
 /* Classes of a character as bits; any class may be the complement of a union of these. */
 enum {
-    L = 1,    // \p{L}
-    N = 2,    // \p{N}
-    S = 4,    // \s: White_Space
-    NL = 8,   // \r, \n
-    M = 16,   // \p{M}
-    P = 32,   // \p{P}
-    UP = 64,  // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+    L = 1,        // \p{L}
+    N = 2,        // \p{N}
+    S = 4,        // \s: White_Space
+    NL = 8,       // \r, \n
+    M = 16,       // \p{M}
+    P = 32,       // \p{P}
+    UP = 64,      // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
     LOW = 128,    // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
     SYM = 256,    // \p{S}
     WORD = 512,   // \w
@@ -352,8 +352,8 @@ static bool find_clip(const struct qn_pretok *step, size_t *begin, size_t *end,
 
 /* ( \s | and common sentence marks of BLOOM's pattern. */
 static bool in_bloom(const struct text *t, size_t at, size_t *next) {
-    static const uint16_t out[] = {'(', '|', ')', '.', ',', '!', '?', 0x2026, 0x3002, 0xff0c,
-                                   0x3001, 0x964, 0x6d4, 0x60c};
+    static const uint16_t out[] = {'(',    '|',    ')',    '.',    ',',   '!',   '?',
+                                   0x2026, 0x3002, 0xff0c, 0x3001, 0x964, 0x6d4, 0x60c};
     *next = at;
     if (at >= t->s.n)
         return false;
@@ -436,8 +436,8 @@ static bool find_last_space(size_t *begin, size_t *end, const struct text *t, si
 }
 
 /* Characters in `classes`, as many as there are or up to max_digits. */
-static bool find_run(const struct qn_pretok *step, size_t *begin, size_t *end,
-                     const struct text *t, size_t at) {
+static bool find_run(const struct qn_pretok *step, size_t *begin, size_t *end, const struct text *t,
+                     size_t at) {
     size_t next;
     for (; at < t->s.n && !(class_at(t, at, &next) & step->classes); at = next)
         continue;
@@ -647,8 +647,7 @@ static const struct {
     {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
      "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
      {.kind = QN_SPLIT_DEEPSEEK3}},
-    {"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+",
-     {.kind = QN_SPLIT_RUN, .classes = CJK}},
+    {"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", {.kind = QN_SPLIT_RUN, .classes = CJK}},
     {"\\p{N}{1,3}", {.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3}},
     {"\\p{N}+", {.kind = QN_SPLIT_RUN, .classes = N}},
     {"\\p{L}+", {.kind = QN_SPLIT_RUN, .classes = L}},
@@ -672,78 +671,103 @@ bool qn_pretok_by_regex(struct qn_pretok *out, struct qn_str regex) {
     return false;
 }
 
-#define GPT2 \
-    { .kind = QN_SPLIT_GPT2 }
-#define NUMBER \
-    { .kind = QN_SPLIT_NUMBER }
-#define NUMBERS \
-    { .kind = QN_SPLIT_NUMBER, .behavior = QN_BEHAVIOR_CONTIGUOUS }
-#define DIGITS3 \
-    { .kind = QN_SPLIT_DIGITS3 }
-#define CL100K(digits) \
-    { .kind = QN_SPLIT_CL100K, .max_digits = (digits) }
+/* The steps that names of tokenizer.ggml.pre stand for. */
+enum {
+    END,
+    GPT2,
+    LLAMA3,
+    QWEN2,
+    QWEN35,
+    O200K,
+    TEKKEN,
+    BLOOM,
+    DEEPSEEK3,
+    NUMBER,
+    NUMBERS,
+    NUMBER3,
+    DIGITS3,
+    MATH,
+    MATH_BACKTICK,
+    NEWLINE,
+    LETTERS,
+    PUNCTUATION,
+    EAST,
+    CJKS,
+    CASED_WORDS,
+    FORMS,
+    LAST_SPACE,
+};
 
-/* Names that llama.cpp's converter writes, a space around each, and the steps they stand for. */
+static const struct qn_pretok gguf_steps[] = {
+    [GPT2] = {.kind = QN_SPLIT_GPT2},
+    [LLAMA3] = {.kind = QN_SPLIT_CL100K, .max_digits = 3},
+    [QWEN2] = {.kind = QN_SPLIT_CL100K, .max_digits = 1},
+    [QWEN35] = {.kind = QN_SPLIT_CL100K, .max_digits = 1, .marks = true},
+    [O200K] = {.kind = QN_SPLIT_O200K, .max_digits = 3, .slash = true},
+    [TEKKEN] = {.kind = QN_SPLIT_O200K, .max_digits = 1, .slash = true, .no_contractions = true},
+    [BLOOM] = {.kind = QN_SPLIT_BLOOM},
+    [DEEPSEEK3] = {.kind = QN_SPLIT_DEEPSEEK3},
+    [NUMBER] = {.kind = QN_SPLIT_NUMBER},
+    [NUMBERS] = {.kind = QN_SPLIT_NUMBER, .behavior = QN_BEHAVIOR_CONTIGUOUS},
+    [NUMBER3] = {.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3},
+    [DIGITS3] = {.kind = QN_SPLIT_DIGITS3},
+    [MATH] = {.kind = QN_SPLIT_PUNCTUATION_MATH, .behavior = QN_BEHAVIOR_CONTIGUOUS},
+    [MATH_BACKTICK] = {.kind = QN_SPLIT_PUNCTUATION_MATH,
+                       .behavior = QN_BEHAVIOR_CONTIGUOUS,
+                       .backtick = true},
+    [NEWLINE] = {.kind = QN_SPLIT_NEWLINE},
+    [LETTERS] = {.kind = QN_SPLIT_SPACE_LETTERS},
+    [PUNCTUATION] = {.kind = QN_SPLIT_SPACE_PUNCTUATION},
+    [EAST] = {.kind = QN_SPLIT_EAST, .behavior = QN_BEHAVIOR_CONTIGUOUS},
+    [CJKS] = {.kind = QN_SPLIT_RUN, .classes = CJK},
+    [CASED_WORDS] = {.kind = QN_SPLIT_CASED},
+    [FORMS] = {.kind = QN_SPLIT_FORMS},
+    [LAST_SPACE] = {.kind = QN_SPLIT_LAST_SPACE},
+};
+
+/* Names that llama.cpp's converter writes, a space around each. */
 static const struct {
     const char *names;
-    struct qn_pretok_gguf value;
+    uint8_t steps[7];
+    bool ignore_merges, add_bos, nfc;
 } gguf_names[] = {
     {" gpt-2 mpt olmo jais trillion granite-docling phi-2 roberta-bpe exaone4 jina-es jina-de "
      "jina-v1-en jina-v2-es jina-v2-de jina-v2-code gigachat a.x-4.0 mellum modern-bert ",
-     {.n_steps = 1, .steps = {GPT2}}},
+     {GPT2},
+     false,
+     false,
+     false},
     {" llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 ",
-     {.n_steps = 1, .steps = {CL100K(3)}, .ignore_merges = true, .add_bos = true}},
-    {" dbrx smaug-bpe chatglm-bpe glm4 ", {.n_steps = 1, .steps = {CL100K(3)}}},
-    {" qwen2 deepseek-r1-qwen ", {.n_steps = 1, .steps = {CL100K(1)}, .nfc = true}},
+     {LLAMA3},
+     true,
+     true,
+     false},
+    {" dbrx smaug-bpe chatglm-bpe glm4 ", {LLAMA3}, false, false, false},
+    {" qwen2 deepseek-r1-qwen ", {QWEN2}, false, false, true},
     {" stablelm2 hunyuan megrez bailingmoe bailingmoe2 llada-moe grok-2 ",
-     {.n_steps = 1, .steps = {CL100K(1)}}},
-    {" qwen35 ",
-     {.n_steps = 1,
-      .steps = {{.kind = QN_SPLIT_CL100K, .max_digits = 1, .marks = true}},
-      .nfc = true}},
-    {" gpt-4o llama4 kanana2 ",
-     {.n_steps = 1, .steps = {{.kind = QN_SPLIT_O200K, .max_digits = 3, .slash = true}}}},
-    {" tekken ",
-     {.n_steps = 1,
-      .steps = {{.kind = QN_SPLIT_O200K, .max_digits = 1, .slash = true, .no_contractions = true}},
-      .ignore_merges = true}},
-    {" bloom gpt3-finnish poro-chat poro ", {.n_steps = 1, .steps = {{.kind = QN_SPLIT_BLOOM}}}},
-    {" viking ", {.n_steps = 2, .steps = {{.kind = QN_SPLIT_BLOOM}, NUMBER}}},
-    {" deepseek-v3 hunyuan-dense joyai-llm ",
-     {.n_steps = 3,
-      .steps = {{.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3},
-                {.kind = QN_SPLIT_RUN, .classes = CJK},
-                {.kind = QN_SPLIT_DEEPSEEK3}}}},
+     {QWEN2},
+     false,
+     false,
+     false},
+    {" qwen35 ", {QWEN35}, false, false, true},
+    {" gpt-4o llama4 kanana2 ", {O200K}, false, false, false},
+    {" tekken ", {TEKKEN}, true, false, false},
+    {" bloom gpt3-finnish poro-chat poro ", {BLOOM}, false, false, false},
+    {" viking ", {BLOOM, NUMBER}, false, false, false},
+    {" deepseek-v3 hunyuan-dense joyai-llm ", {NUMBER3, CJKS, DEEPSEEK3}, false, false, false},
     {" deepseek-llm ",
-     {.n_steps = 6,
-      .steps = {{.kind = QN_SPLIT_NEWLINE},
-                {.kind = QN_SPLIT_CASED},
-                {.kind = QN_SPLIT_FORMS},
-                {.kind = QN_SPLIT_LAST_SPACE},
-                {.kind = QN_SPLIT_EAST, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-                NUMBERS}}},
+     {NEWLINE, CASED_WORDS, FORMS, LAST_SPACE, EAST, NUMBERS},
+     false,
+     false,
+     false},
     {" starcoder refact command-r smollm codeshell exaone minerva-7b ",
-     {.n_steps = 2, .steps = {NUMBER, GPT2}}},
-    {" default ",
-     {.n_steps = 4,
-      .steps = {{.kind = QN_SPLIT_PUNCTUATION_MATH, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-                GPT2,
-                NUMBERS,
-                DIGITS3}}},
-    {" falcon ",
-     {.n_steps = 3,
-      .steps = {{.kind = QN_SPLIT_PUNCTUATION_MATH,
-                 .behavior = QN_BEHAVIOR_CONTIGUOUS,
-                 .backtick = true},
-                GPT2,
-                DIGITS3}}},
-    {" deepseek-coder ",
-     {.n_steps = 5,
-      .steps = {{.kind = QN_SPLIT_NEWLINE},
-                {.kind = QN_SPLIT_SPACE_LETTERS},
-                {.kind = QN_SPLIT_SPACE_PUNCTUATION},
-                {.kind = QN_SPLIT_EAST, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-                NUMBER}}},
+     {NUMBER, GPT2},
+     false,
+     false,
+     false},
+    {" default ", {MATH, GPT2, NUMBERS, DIGITS3}, false, false, false},
+    {" falcon ", {MATH_BACKTICK, GPT2, DIGITS3}, false, false, false},
+    {" deepseek-coder ", {NEWLINE, LETTERS, PUNCTUATION, EAST, NUMBER}, false, false, false},
 };
 
 bool qn_pretok_by_gguf(struct qn_pretok_gguf *out, struct qn_str name) {
@@ -756,7 +780,13 @@ bool qn_pretok_by_gguf(struct qn_pretok_gguf *out, struct qn_str name) {
     for (size_t i = 0; i < sizeof gguf_names / sizeof gguf_names[0]; i++) {
         if (qn_str_find(qn_str_from(gguf_names[i].names), (struct qn_str){key, name.n + 2}, 0) !=
             SIZE_MAX) {
-            *out = gguf_names[i].value;
+            *out = (struct qn_pretok_gguf){.ignore_merges = gguf_names[i].ignore_merges,
+                                           .add_bos = gguf_names[i].add_bos,
+                                           .nfc = gguf_names[i].nfc};
+            while (gguf_names[i].steps[out->n_steps] != END) {
+                out->steps[out->n_steps] = gguf_steps[gguf_names[i].steps[out->n_steps]];
+                out->n_steps++;
+            }
             return true;
         }
     }

@@ -10,9 +10,10 @@ struct qn_tokenizer;
 
 /* From whatever the model brings: GGUF metadata; else tokenizer.json; else a SentencePiece model
  * (tokenizer.model, spiece.model, sentencepiece.bpe.model, spm.model); else vocab.json + merges.txt
- * (with added_tokens_decoder of tokenizer_config.json); else vocab.txt (BERT). May answer QN_E_NEED_DATA; call again.
- * Everything lives in `arena`. E_NOT_FOUND: the model has no tokenizer. Errors otherwise:
- * E_TOKENIZER, E_JSON, E_UNSUPPORTED (a pre-tokeniser or model type by its name), E_NO_MEMORY. */
+ * (with added_tokens_decoder of tokenizer_config.json); else vocab.txt (BERT). May answer
+ * QN_E_NEED_DATA; call again. Everything lives in `arena`. E_NOT_FOUND: the model has no tokenizer.
+ * Errors otherwise: E_TOKENIZER, E_JSON, E_UNSUPPORTED (a pre-tokeniser or model type by its name),
+ * E_NO_MEMORY. */
 enum qn_status qn_tokenizer_open(struct qn_tokenizer **out, struct qn_arena *arena,
                                  const struct qn_directory *directory, const struct qn_files *files,
                                  struct qn_error *err);
@@ -39,13 +40,13 @@ enum {
     QN_ENCODE_NO_MATCH = 2, // text is all plain: never match special/control tokens in it
 };
 
-/* Added tokens that are not special (runs of spaces, Qwen3's <think>) are ordinary vocabulary and are
- * matched in plain text too.
+/* Added tokens that are not special (runs of spaces, Qwen3's <think>) are ordinary vocabulary and
+ * are matched in plain text too.
  *
- * Appends the ids of `text`, at most 1 GiB; on an error nothing. Scratch is taken from the allocator
- * of `out` and given back. Text need not be valid UTF-8 (ill-formed bytes pass through byte-level
- * models as they are). `plain` may be NULL (n_plain 0): then the whole text may hold special
- * tokens. */
+ * Appends the ids of `text`, at most 1 GiB; on an error nothing. Scratch is taken from the
+ * allocator of `out` and given back. Text need not be valid UTF-8 (ill-formed bytes pass through
+ * byte-level models as they are). `plain` may be NULL (n_plain 0): then the whole text may hold
+ * special tokens. */
 enum qn_status qn_tokenizer_encode(const struct qn_tokenizer *t, struct qn_ids *out,
                                    struct qn_str text, uint32_t flags, const struct qn_span *plain,
                                    size_t n_plain, struct qn_error *err);
@@ -60,8 +61,8 @@ enum qn_status qn_tokenizer_encode_pair(const struct qn_tokenizer *t, struct qn_
 enum { QN_DECODE_SKIP_SPECIAL = 1 };
 
 /* Appends the text of all ids at once, as the tokenizers library decodes them (leading-space rule
- * of SentencePiece included, ill-formed bytes to U+FFFD). Ids beyond the vocabulary: QN_E_ARGUMENT; a
- * hole in it gives no text. */
+ * of SentencePiece included, ill-formed bytes to U+FFFD). Ids beyond the vocabulary: QN_E_ARGUMENT;
+ * a hole in it gives no text. */
 enum qn_status qn_tokenizer_decode(const struct qn_tokenizer *t, struct qn_buf *out,
                                    const uint32_t *ids, size_t n, uint32_t flags,
                                    struct qn_error *err);

@@ -182,14 +182,14 @@ enum qn_status qn_tokenizer_add_bert(struct qn_tokenizer *t, bool clean, bool ch
         bool wanted;
         enum qn_normalizer_kind kind;
     } steps[] = {
-        {clean, QN_NORMALIZE_CLEAN},         {chinese, QN_NORMALIZE_CHINESE},
-        {strip_accents, QN_NORMALIZE_NFD},   {strip_accents, QN_NORMALIZE_STRIP_NONSPACING},
+        {clean, QN_NORMALIZE_CLEAN},       {chinese, QN_NORMALIZE_CHINESE},
+        {strip_accents, QN_NORMALIZE_NFD}, {strip_accents, QN_NORMALIZE_STRIP_NONSPACING},
         {lower, QN_NORMALIZE_LOWERCASE},
     };
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         if (steps[i].wanted)
-            QN_TRY(qn_tokenizer_add_normalizer(t, (struct qn_normalizer){.kind = steps[i].kind},
-                                               err));
+            QN_TRY(
+                qn_tokenizer_add_normalizer(t, (struct qn_normalizer){.kind = steps[i].kind}, err));
     }
     return QN_OK;
 }
@@ -208,9 +208,12 @@ enum qn_status qn_tokenizer_frame(struct qn_tokenizer *t, struct qn_arena *arena
     uint32_t type = !frame.one_type, last = frame.last;
     uint32_t middle = frame.twice ? last : last == UINT32_MAX ? frame.first : UINT32_MAX;
     const struct qn_template_item all[] = {
-        {.id = frame.first}, {.kind = QN_ITEM_TEXT},
-        {.id = last},        {.id = middle, .type = frame.twice ? 0 : type},
-        {.kind = QN_ITEM_SECOND, .type = type}, {.id = last, .type = type},
+        {.id = frame.first},
+        {.kind = QN_ITEM_TEXT},
+        {.id = last},
+        {.id = middle, .type = frame.twice ? 0 : type},
+        {.kind = QN_ITEM_SECOND, .type = type},
+        {.id = last, .type = type},
     };
     t->single.items = items;
     t->pair.items = items + 3;

@@ -259,7 +259,8 @@ static enum qn_status read_bert(struct qn_tokenizer *t, struct source *s) {
     QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_CLEANUP}, s->err));
     QN_TRY(read_vocab(t, s, true));
     uint32_t unk = token_id(t, s, "tokenizer.ggml.unknown_token_id");
-    QN_TRY(qn_tokenizer_set_wordpiece(t, s->arena, (struct qn_str){"", 0}, UINT32_MAX, unk, s->err));
+    QN_TRY(
+        qn_tokenizer_set_wordpiece(t, s->arena, (struct qn_str){"", 0}, UINT32_MAX, unk, s->err));
     t->bos = token_id(t, s, "tokenizer.ggml.cls_token_id");
     t->eos = token_id(t, s, "tokenizer.ggml.seperator_token_id"); // as the format spells it
     return qn_tokenizer_frame(t, s->arena, (struct qn_frame){.first = t->bos, .last = t->eos},

@@ -28,8 +28,8 @@ static enum qn_status read_step(struct qn_json_reader *r, const struct qn_json_p
                    QN_STR_ARG(name));
 }
 
-enum qn_status qn_json_read_string(struct qn_json_reader *r, struct qn_str *out, struct qn_json_value value,
-                                  const char *what) {
+enum qn_status qn_json_read_string(struct qn_json_reader *r, struct qn_str *out,
+                                   struct qn_json_value value, const char *what) {
     struct qn_str s;
     if (qn_json_type(value) != QN_JSON_STRING)
         return qn_fail(r->err, QN_E_TOKENIZER, "%s in tokenizer.json is not a string", what);
@@ -46,7 +46,7 @@ bool qn_json_flag(struct qn_json_value object, const char *key, bool otherwise) 
 }
 
 enum qn_status qn_json_read_literal(struct qn_json_reader *r, struct qn_str *out,
-                                   struct qn_json_value pattern, const char *what) {
+                                    struct qn_json_value pattern, const char *what) {
     struct qn_json_value string = qn_json_get(pattern, "String");
     if (!qn_json_exists(string)) {
         struct qn_str regex = qn_json_raw(qn_json_get(pattern, "Regex"));
@@ -60,7 +60,7 @@ enum qn_status qn_json_read_literal(struct qn_json_reader *r, struct qn_str *out
 }
 
 enum qn_status qn_json_read_prepend(struct qn_json_reader *r, enum qn_prepend *out,
-                                   struct qn_json_value step) {
+                                    struct qn_json_value step) {
     struct qn_json_value scheme = qn_json_get(step, "prepend_scheme");
     if (!qn_json_exists(scheme)) { // files from before there were schemes
         *out = qn_json_flag(step, "add_prefix_space", true) ? QN_PREPEND_ALWAYS : QN_PREPEND_NEVER;
@@ -96,7 +96,8 @@ static bool cut_merge(const struct qn_vocab *v, struct qn_str s, struct qn_str *
 }
 
 /* One merge, "a b" or ["a", "b"]. */
-static enum qn_status read_merge(struct qn_json_reader *r, uint32_t rank, struct qn_json_value value) {
+static enum qn_status read_merge(struct qn_json_reader *r, uint32_t rank,
+                                 struct qn_json_value value) {
     struct qn_str left, right;
     if (qn_json_type(value) == QN_JSON_STRING) {
         struct qn_str s;
@@ -116,7 +117,8 @@ static enum qn_status read_merge(struct qn_json_reader *r, uint32_t rank, struct
 }
 
 /* The token named by a member of the model, or QN_ID_NONE. */
-static enum qn_status read_unk(struct qn_json_reader *r, uint32_t *out, struct qn_json_value model) {
+static enum qn_status read_unk(struct qn_json_reader *r, uint32_t *out,
+                               struct qn_json_value model) {
     struct qn_json_value unk = qn_json_get(model, "unk_token");
     struct qn_str s;
     *out = QN_ID_NONE;
@@ -200,8 +202,7 @@ static enum qn_status find_model(size_t *out, struct qn_json_value model, struct
     for (*out = 0; *out < N_MODELS; ++*out) {
         if (qn_json_exists(type)
                 ? qn_json_string_is(type, models[*out].type)
-                : qn_json_type(qn_json_get(model, models[*out].member)) ==
-                      models[*out].member_type)
+                : qn_json_type(qn_json_get(model, models[*out].member)) == models[*out].member_type)
             break;
     }
     if (*out == N_MODELS) {

@@ -234,8 +234,7 @@ static enum qn_status pretok_words(struct qn_json_reader *r, struct qn_json_valu
     (void)step;
     return qn_tokenizer_add_pretok(
         r->t,
-        (struct qn_pretok){
-            .kind = QN_SPLIT_WORDS, .behavior = QN_BEHAVIOR_REMOVED, .invert = true},
+        (struct qn_pretok){.kind = QN_SPLIT_WORDS, .behavior = QN_BEHAVIOR_REMOVED, .invert = true},
         r->err);
 }
 
@@ -246,8 +245,7 @@ static enum qn_status pretok_bert(struct qn_json_reader *r, struct qn_json_value
 
 static enum qn_status pretok_delimiter(struct qn_json_reader *r, struct qn_json_value step) {
     struct qn_pretok p = {.kind = QN_SPLIT_STRING, .behavior = QN_BEHAVIOR_REMOVED};
-    QN_TRY(qn_json_read_string(r, &p.string, qn_json_get(step, "delimiter"),
-                               "CharDelimiterSplit"));
+    QN_TRY(qn_json_read_string(r, &p.string, qn_json_get(step, "delimiter"), "CharDelimiterSplit"));
     if (p.string.n == 0)
         return qn_fail(r->err, QN_E_TOKENIZER, "CharDelimiterSplit without a delimiter");
     return qn_tokenizer_add_pretok(r->t, p, r->err);

@@ -38,8 +38,7 @@ static enum qn_status read_element(struct qn_json_reader *r, struct qn_json_valu
     item.kind = QN_ITEM_TOKEN;
     if (!qn_json_string(&name, r->scratch, qn_json_get(special, "id")))
         return qn_fail(r->err, QN_E_TOKENIZER, "TemplateProcessing: a token without id");
-    struct qn_json_iter it =
-        qn_json_iterate(qn_json_get(qn_json_get_str(specials, name), "ids"));
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_get_str(specials, name), "ids"));
     while (qn_json_each(&it)) {
         if (!qn_json_u32(&item.id, it.value))
             return qn_fail(r->err, QN_E_TOKENIZER, "TemplateProcessing: ids of \"%.*s\"",
@@ -104,8 +103,8 @@ static enum qn_status post_pair(struct qn_json_reader *r, struct qn_json_value s
             items[n++] = (struct qn_template_item){.kind = QN_ITEM_SECOND, .type = !roberta};
             items[n++] = (struct qn_template_item){.id = ids[1], .type = !roberta};
         }
-        QN_TRY(set_items(r, pair ? &r->t->pair : &r->t->single, begin,
-                         (uint32_t)(items + n - begin)));
+        QN_TRY(
+            set_items(r, pair ? &r->t->pair : &r->t->single, begin, (uint32_t)(items + n - begin)));
     }
     return QN_OK;
 }
@@ -223,5 +222,4 @@ static const struct qn_json_row decoders[] = {
     {"CTC", decoder_ctc},
 };
 
-const struct qn_json_part qn_json_decoder_part =
-    QN_JSON_PART("decoder", "decoders", decoders);
+const struct qn_json_part qn_json_decoder_part = QN_JSON_PART("decoder", "decoders", decoders);

@@ -174,8 +174,8 @@ enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena
         while (id < i && !qn_str_eq(entries[id].s, name))
             id++;
         if (id < i)
-            entries[n + k] = (struct qn_token_entry){
-                name, id, QN_TOKEN_ADDED | QN_TOKEN_SPECIAL, QN_ADDED_SPECIAL};
+            entries[n + k] = (struct qn_token_entry){name, id, QN_TOKEN_ADDED | QN_TOKEN_SPECIAL,
+                                                     QN_ADDED_SPECIAL};
         ids[k] = id < i ? id : UINT32_MAX;
     }
     for (uint32_t k = 0, total = i; k < 5; k++) {
@@ -194,8 +194,7 @@ enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena
         t, (struct qn_decoder){.kind = QN_DECODE_WORDPIECE, .pattern = {"##", 2}}, err));
     QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_CLEANUP}, err));
     QN_TRY(qn_tokenizer_set_wordpiece(t, arena, QN_STR("##"), 100, ids[1], err));
-    QN_TRY(qn_tokenizer_frame(
-        t, arena, (struct qn_frame){.first = ids[2], .last = ids[3]}, err));
+    QN_TRY(qn_tokenizer_frame(t, arena, (struct qn_frame){.first = ids[2], .last = ids[3]}, err));
     QN_TRY(qn_tokenizer_build_finish(t, arena, err));
     *out = t;
     return QN_OK;
@@ -232,9 +231,9 @@ static uint32_t find_id(const struct qn_tokenizer *t, struct qn_arena *scratch,
 static enum qn_status open_folder(struct qn_tokenizer **out, struct qn_arena *arena,
                                   struct qn_arena *scratch, const struct qn_directory *directory,
                                   const struct qn_files *files, struct qn_error *err) {
-    static const char *const names[] = {"tokenizer.json",          "tokenizer.model", "spiece.model",
-                                        "sentencepiece.bpe.model", "spm.model",       "vocab.txt",
-                                        "vocab.json"};
+    static const char *const names[] = {
+        "tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+        "spm.model",      "vocab.txt",       "vocab.json"};
     struct qn_str text, merges, name = {"", 0};
     struct qn_json_value config = {NULL, 0};
     enum qn_status status = QN_E_NOT_FOUND;

@@ -7,8 +7,14 @@
 #define WORD_MARK QN_STR("\xe2\x96\x81")
 
 /* Values of SentencePiece.type and TrainerSpec.model_type. */
-enum { PIECE_NORMAL = 1, PIECE_UNKNOWN = 2, PIECE_CONTROL = 3, PIECE_USER = 4, PIECE_UNUSED = 5,
-       PIECE_BYTE = 6 };
+enum {
+    PIECE_NORMAL = 1,
+    PIECE_UNKNOWN = 2,
+    PIECE_CONTROL = 3,
+    PIECE_USER = 4,
+    PIECE_UNUSED = 5,
+    PIECE_BYTE = 6
+};
 enum { MODEL_UNIGRAM = 1, MODEL_BPE = 2 };
 
 /* Classes of tokenizer_config.json. `first` and `last` frame the text; those of the fairseq family
@@ -183,8 +189,8 @@ static enum qn_status add_extra(struct spm *m, struct qn_arena *scratch, uint32_
         qn_buf_free(&name);
         if (failed)
             return qn_fail(err, QN_E_NO_MEMORY, "%u extra tokens", n);
-        m->entries[m->n] = (struct qn_token_entry){
-            s, m->n, QN_TOKEN_ADDED | QN_TOKEN_SPECIAL, QN_ADDED_SPECIAL};
+        m->entries[m->n] =
+            (struct qn_token_entry){s, m->n, QN_TOKEN_ADDED | QN_TOKEN_SPECIAL, QN_ADDED_SPECIAL};
         m->n++;
     }
     return QN_OK;
@@ -196,8 +202,8 @@ static void add_class_tokens(struct spm *m, const struct spm_class *class) {
     const uint32_t flags = QN_TOKEN_ADDED | QN_TOKEN_SPECIAL;
     if (class && class->fairseq && m->n >= 3) {
         for (uint32_t id = 0; id < 4; id++) // the pieces <unk> <s> </s> make room
-            m->entries[id < 3 ? id : m->n] = (struct qn_token_entry){
-                qn_str_from(fairseq[id]), id, flags, QN_ADDED_SPECIAL};
+            m->entries[id < 3 ? id : m->n] =
+                (struct qn_token_entry){qn_str_from(fairseq[id]), id, flags, QN_ADDED_SPECIAL};
         m->n++;
         m->unk = 3;
     }

@@ -121,8 +121,8 @@ static enum qn_status encode_wordpiece(const struct qn_wordpiece *model, struct 
             some = qn_lexicon_step(&model->lexicon, &w, (unsigned char)prefix.p[i]);
         for (size_t end = at; some && end < word.n;) {
             some = qn_lexicon_step(&model->lexicon, &w, (unsigned char)word.p[end++]);
-            uint32_t id = some ? qn_lexicon_find(&model->lexicon, &w, prefix, word.p + at)
-                               : QN_ID_NONE;
+            uint32_t id =
+                some ? qn_lexicon_find(&model->lexicon, &w, prefix, word.p + at) : QN_ID_NONE;
             if (id != QN_ID_NONE) {
                 best = end;
                 best_id = id;

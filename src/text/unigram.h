@@ -8,11 +8,11 @@
 
 struct qn_unigram {
     struct qn_lexicon lexicon;
-    const double *scores;  // [vocab->size]
-    double unk_score;      // 10 below the lowest score
-    uint32_t unk;          // or QN_ID_NONE: unknown characters vanish
-    bool byte_fallback;    // unknown characters as bytes, where all of these are tokens
-    uint32_t bytes[256];   // ids, QN_ID_NONE where missing
+    const double *scores; // [vocab->size]
+    double unk_score;     // 10 below the lowest score
+    uint32_t unk;         // or QN_ID_NONE: unknown characters vanish
+    bool byte_fallback;   // unknown characters as bytes, where all of these are tokens
+    uint32_t bytes[256];  // ids, QN_ID_NONE where missing
 };
 
 /* Where the best path to a place comes from. */

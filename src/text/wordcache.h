@@ -43,8 +43,7 @@ static inline struct qn_cached_word *qn_word_cache_at(struct qn_word_cache *cach
     *hit = false;
     if (!cache->slots || word.n > QN_CACHE_WORD)
         return NULL;
-    struct qn_cached_word *c =
-        &cache->slots[qn_hash_bytes(word.p, word.n) & (QN_CACHE_SLOTS - 1)];
+    struct qn_cached_word *c = &cache->slots[qn_hash_bytes(word.p, word.n) & (QN_CACHE_SLOTS - 1)];
     *hit = c->n_word == word.n && memcmp(c->word, word.p, word.n) == 0;
     return c;
 }

@@ -82,12 +82,23 @@ static bool check_fixture(const char *name) {
 }
 
 int main(int argc, char **argv) {
-    static const char *const names[] = {
-        "gpt2",         "qwen2",        "llama3",     "roberta",
-        "gpt_neox",     "smollm",       "o200k",      "llama2_spm",
-        "phi3_spm",     "gemma_spm",    "clip",       "metaspace_first_spm",
-        "bert_cased",   "bert_uncased", "t5_unigram", "xlmr_unigram",
-        "deberta_v3_unigram"};
+    static const char *const names[] = {"gpt2",
+                                        "qwen2",
+                                        "llama3",
+                                        "roberta",
+                                        "gpt_neox",
+                                        "smollm",
+                                        "o200k",
+                                        "llama2_spm",
+                                        "phi3_spm",
+                                        "gemma_spm",
+                                        "clip",
+                                        "metaspace_first_spm",
+                                        "bert_cased",
+                                        "bert_uncased",
+                                        "t5_unigram",
+                                        "xlmr_unigram",
+                                        "deberta_v3_unigram"};
     if (argc > 1)
         check_fixture(argv[1]);
     for (size_t i = 0; argc == 1 && i < sizeof names / sizeof names[0]; i++) {

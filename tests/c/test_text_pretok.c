@@ -1,5 +1,5 @@
-/* The hand-written matchers against the regular expressions they stand for, and NFC against another
- * implementation; both from tests/data/text/pretok.json. */
+/* The hand-written matchers against the regular expressions they stand for, and the normalization
+ * forms against another implementation; both from tests/data/text/pretok.json. */
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
 #include "text/normalize.h"
@@ -40,18 +40,30 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
     }
 }
 
-/* FNV-1a over NFC(before + c + after) + "\n" for all scalar values below 0x32000. */
-static void check_nfc(struct qn_arena *arena, struct qn_json_value root) {
-    struct qn_normalizer nfc = {.kind = QN_NORMALIZE_NFC};
+/* FNV-1a over form(before + c + after) + "\n" for all scalar values below 0x32000. */
+static void check_forms(struct qn_arena *arena, struct qn_json_value root) {
+    static const struct {
+        const char *name;
+        enum qn_normalizer_kind kind;
+    } kinds[] = {{"NFC", QN_NORMALIZE_NFC},
+                 {"NFD", QN_NORMALIZE_NFD},
+                 {"NFKC", QN_NORMALIZE_NFKC},
+                 {"NFKD", QN_NORMALIZE_NFKD},
+                 {"lower", QN_NORMALIZE_LOWERCASE}};
     struct qn_normalize_scratch scratch;
     struct qn_buf text;
     struct qn_error err;
-    struct qn_json_iter it = qn_json_iterate(qn_json_get(root, "nfc"));
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(root, "forms"));
     qn_normalize_scratch_init(&scratch, qn_allocator_default());
     qn_buf_init(&text, qn_allocator_default());
-    CHECK(it.left == 5);
+    CHECK(it.left == 12);
     while (qn_json_each(&it)) {
-        struct qn_str before, after;
+        struct qn_str before, after, name = qn_json_raw(qn_json_get(it.value, "step"));
+        struct qn_normalizer step = {.kind = QN_NORMALIZE_NMT};
+        for (size_t i = 0; i < 5; i++) {
+            if (qn_str_is(name, kinds[i].name))
+                step.kind = kinds[i].kind;
+        }
         uint64_t h = 0xcbf29ce484222325u;
         char hex[17];
         CHECK(qn_json_string(&before, arena, qn_json_get(it.value, "before")));
@@ -65,15 +77,15 @@ static void check_nfc(struct qn_arena *arena, struct qn_json_value root) {
             qn_utf8_append(&text, c);
             qn_buf_str(&text, after);
             struct qn_marked in = {.text = qn_buf_view(&text)};
-            if (qn_normalize(&out, &scratch, &nfc, 1, in, &err) != QN_OK)
+            if (qn_normalize(&out, &scratch, &step, 1, in, &err) != QN_OK)
                 break;
             for (size_t i = 0; i < out.text.n; i++)
                 h = (h ^ (unsigned char)out.text.p[i]) * 0x100000001b3u;
             h = (h ^ '\n') * 0x100000001b3u;
         }
         snprintf(hex, sizeof hex, "%016llx", (unsigned long long)h);
-        CHECK_MSG(qn_json_string_is(qn_json_get(it.value, "fnv"), hex), "%s after \"%.*s\"", hex,
-                  QN_STR_ARG(before));
+        CHECK_MSG(qn_json_string_is(qn_json_get(it.value, "fnv"), hex), "%.*s: %s after \"%.*s\"",
+                  QN_STR_ARG(name), hex, QN_STR_ARG(before));
     }
     qn_buf_free(&text);
     qn_normalize_scratch_free(&scratch);
@@ -188,7 +200,7 @@ int main(void) {
     qn_arena_init(&arena, qn_allocator_default());
     if (CHECK(text.p) && CHECK(qn_json_parse(&json, &arena, text, &err) == QN_OK)) {
         check_cuts(&arena, qn_json_root(&json));
-        check_nfc(&arena, qn_json_root(&json));
+        check_forms(&arena, qn_json_root(&json));
     }
     check_nfc_edges();
     check_behaviors();

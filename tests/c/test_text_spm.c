@@ -64,7 +64,11 @@ static void check_model(const char *folder, const char *file, const char *config
 /* The same model as .model and as GGUF gives the same ids and texts. */
 static void check_stories(void) {
     static const char *const texts[] = {
-        "Once upon a time, there was a little girl named Lily.", "", " ", "  two  spaces ", "\n\t",
+        "Once upon a time, there was a little girl named Lily.",
+        "",
+        " ",
+        "  two  spaces ",
+        "\n\t",
         "Caf\xc3\xa9 \xe4\xb8\xad\xe6\x96\x87 \xf0\x9f\x98\x80 <s> </s> <0x41> \xe2\x96\x81"};
     struct qn_arena arena;
     struct qn_tokenizer *a, *b;
@@ -76,8 +80,8 @@ static void check_stories(void) {
     struct qn_files files = folder_files(path);
     struct qn_str bytes = case_file(&arena, "assets/lm/stories260K/tok512.model");
     struct qn_str gguf = QN_STR("stories260K.gguf");
-    if (CHECK(bytes.p && open_bytes(&a, &arena, &arena, "tokenizer.model", bytes, NULL, &err) ==
-                             QN_OK) &&
+    if (CHECK(bytes.p &&
+              open_bytes(&a, &arena, &arena, "tokenizer.model", bytes, NULL, &err) == QN_OK) &&
         CHECK(qn_directory_open_text(&directory, &arena, &files, gguf, &err) == QN_OK) &&
         CHECK(qn_tokenizer_open(&b, &arena, &directory, &files, &err) == QN_OK)) {
         for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
@@ -92,8 +96,7 @@ static void check_stories(void) {
             CHECK(qn_tokenizer_encode(b, &y, text, 0, NULL, 0, &err) == QN_OK);
             CHECK(extra || (x.n == y.n && (x.n == 0 || memcmp(x.p, y.p, x.n * sizeof *x.p) == 0)));
             CHECK(qn_tokenizer_decode(a, &back, x.p, x.n, 0, &err) == QN_OK);
-            CHECK_MSG(extra || qn_str_eq(qn_buf_view(&back), text), "%.*s", (int)back.n,
-                      back.p);
+            CHECK_MSG(extra || qn_str_eq(qn_buf_view(&back), text), "%.*s", (int)back.n, back.p);
             x.n = 0;
             CHECK(qn_tokenizer_encode(a, &x, text, QN_ENCODE_SPECIAL, NULL, 0, &err) == QN_OK);
             CHECK(x.n >= 1 && x.p[0] == 1);
@@ -117,9 +120,8 @@ static void build(struct qn_buf *out) {
         const char *s;
         float score;
         char type;
-    } pieces[] = {{"<unk>", 0, 2},           {"</s>", 0, 3},
-                  {"\xe2\x96\x81", -3, 1},   {"\xe2\x96\x81he", -2, 1},
-                  {"l", -4, 1},              {"lo", -2.5f, 1},
+    } pieces[] = {{"<unk>", 0, 2},           {"</s>", 0, 3},  {"\xe2\x96\x81", -3, 1},
+                  {"\xe2\x96\x81he", -2, 1}, {"l", -4, 1},    {"lo", -2.5f, 1},
                   {"<user>", 0, 4},          {"<0x41>", 0, 6}};
     for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) {
         struct qn_buf piece;
@@ -148,8 +150,8 @@ static enum qn_status scenario(const struct qn_allocator *a, struct qn_str bytes
     qn_arena_init(&scratch, a);
     qn_ids_init(&ids, a);
     qn_buf_init(&out, a);
-    enum qn_status status = open_bytes(&t, &arena, &scratch, "spiece.model", bytes,
-                                       "{\"extra_ids\":2}", &err);
+    enum qn_status status =
+        open_bytes(&t, &arena, &scratch, "spiece.model", bytes, "{\"extra_ids\":2}", &err);
     if (status == QN_OK)
         status = qn_tokenizer_encode(t, &ids, QN_STR("  hello  <user>A\xc3\xa9 "),
                                      QN_ENCODE_SPECIAL, NULL, 0, &err);
@@ -220,14 +222,22 @@ static void check_protobuf(void) {
         {{"\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", 11}, 0, QN_E_FORMAT},
         {{"\x08\x96", 2}, 0, QN_E_FORMAT},
         {{"\x08", 1}, 0, QN_E_FORMAT},
-        {{"\x00\x01", 2}, 0, QN_E_FORMAT},                  // field 0
-        {{"\x0b\x0c", 2}, 0, QN_E_FORMAT},                  // a group
+        {{"\x00\x01", 2}, 0, QN_E_FORMAT},               // field 0
+        {{"\x0b\x0c", 2}, 0, QN_E_FORMAT},               // a group
         {{"\x0d\x01\x02\x03\x04\x08\x01", 7}, 2, QN_OK}, // fixed32, varint
         {{"\x0d\x01\x02\x03", 4}, 0, QN_E_FORMAT},
         {{"\x09\x01\x02\x03\x04\x05\x06\x07\x08", 9}, 1, QN_OK},
         {{"\x09\x01\x02\x03\x04\x05\x06\x07", 8}, 0, QN_E_FORMAT},
-        {{"\x0a\x02" "ab", 4}, 1, QN_OK},
-        {{"\x0a\x03" "ab", 4}, 0, QN_E_FORMAT},
+        {{"\x0a\x02"
+          "ab",
+          4},
+         1,
+         QN_OK},
+        {{"\x0a\x03"
+          "ab",
+          4},
+         0,
+         QN_E_FORMAT},
         {{"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}, 0, QN_E_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -244,7 +254,8 @@ static void check_protobuf(void) {
 
 /* Lines of vocab.txt, cased and uncased. */
 static void check_vocab_txt(void) {
-    static const char vocab[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n##o\n##s\r\nH\n,\n\xe4\xb8\xad\ne";
+    static const char vocab[] =
+        "[PAD]\n[UNK]\n[CLS]\n[SEP]\nhello\n##o\n##s\r\nH\n,\n\xe4\xb8\xad\ne";
     static const uint32_t lower[] = {2, 4, 6, 8, 9, 1, 10, 3, 4, 3};
     static const uint32_t cased[] = {2, 1, 8, 9, 1, 1, 3, 4, 3};
     struct qn_str text = QN_STR("Hellos,\xe4\xb8\xadx \xc3\x89"), second = QN_STR("hello");

@@ -203,7 +203,8 @@ static bool load_gguf(struct loaded *l, const char *name) {
            CHECK(qn_tokenizer_open(&l->t, &l->model, &directory, &files, &l->err) == QN_OK);
 }
 
-/* The vocabulary of bert-base-cased as its vocab.txt; in this copy all beyond ASCII is encoded twice.
+/* The vocabulary of bert-base-cased as its vocab.txt; in this copy all beyond ASCII is encoded
+ * twice.
  */
 static bool load_bert(struct loaded *l) {
     struct qn_directory directory = {.format = QN_FORMAT_SAFETENSORS};
@@ -232,8 +233,7 @@ static void check_more(void) {
     }
     unload(&l);
     if (load_bert(&l)) {
-        check_vectors(l.t, "bert", "Xenova/bert-base-cased", QN_ENCODE_SPECIAL, false,
-                      ascii_only);
+        check_vectors(l.t, "bert", "Xenova/bert-base-cased", QN_ENCODE_SPECIAL, false, ascii_only);
         check_vectors(l.t, "bert", "google-bert/bert-base-cased", QN_ENCODE_SPECIAL, false,
                       ascii_only);
         check_vectors(l.t, "distilbert", "Xenova/distilbert-base-cased-distilled-squad",
