@@ -1,6 +1,7 @@
 # Quern. `make` lists the targets. Everything is built under build/ and web/wasm/.
 
 config ?= release
+JOBS := $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
 CC      = clang-19
 WASM_LD = wasm-ld-19
 NODE    = node
@@ -39,7 +40,7 @@ WASM_CFLAGS_threads = -msimd128 -matomics
 WASM_LDFLAGS = --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 --allow-undefined-file=src/wasm/imports.txt
 WASM_LDFLAGS_threads = --shared-memory --import-memory --max-memory=4294967296 --no-check-features --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align
 
-.PHONY: help deps build native wasm demo test check bench lint format fuzz dist size clean gen gen-check
+.PHONY: help deps deps-build build native wasm demo test check bench lint format fuzz dist size clean gen gen-check
 help:
 	@echo 'make demo     install what is missing, build, and serve the page on localhost'
 	@echo 'make test     install what is missing, build, and run all tests'
@@ -51,9 +52,12 @@ help:
 	@echo 'config=debug|release|sanitize|coverage chooses the native build'
 
 deps:
-	@sh tools/deps.sh
+	@sh tools/deps.sh test
+deps-build:
+	@sh tools/deps.sh build
 
-build: deps native wasm
+build: deps-build
+	@$(MAKE) --no-print-directory $(JOBS) native wasm
 native: build/quern
 wasm: $(WASM_VARIANTS:%=web/wasm/quern-%.wasm)
 
@@ -97,15 +101,17 @@ endef
 $(foreach v,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(v))))
 
 # ---- what people run
-demo: build
+demo: deps-build
+	@echo 'building the WebAssembly modules (a minute or three, the first time)'
+	@$(MAKE) --no-print-directory $(JOBS) wasm
 	@$(NODE) tools/serve.mjs
 
 test: deps
-	@$(MAKE) --no-print-directory build test-programs
-	@$(MAKE) --no-print-directory config=sanitize test-programs
+	@$(MAKE) --no-print-directory $(JOBS) native wasm test-programs
+	@$(MAKE) --no-print-directory $(JOBS) config=sanitize test-programs
 	@$(NODE) tools/test.mjs $(TEST)
 
-bench: build
+bench: deps build
 	@$(NODE) bench/run.mjs $(BENCH)
 
 lint: gen-check
@@ -122,7 +128,7 @@ fuzz: $(FUZZERS:%=build/fuzz/%)
 	@for f in $(FUZZERS:fuzz_%=%); do mkdir -p build/corpus/$$f; echo "== $$f"; \
 	    build/fuzz/fuzz_$$f -max_total_time=$(SECONDS) -timeout=1 -rss_limit_mb=512 build/corpus/$$f fuzz/seeds/$$f || exit 1; done
 
-dist: build
+dist: deps build
 	@$(NODE) tools/dist.mjs
 size: build
 	@$(NODE) tools/size.mjs

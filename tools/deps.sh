@@ -1,7 +1,9 @@
 #!/bin/sh
-# Installs what the build and the tests need, by package name, from Debian and npm. Where there is no
-# apt or no root it says exactly what to install. Quiet and quick when all is there.
+# Installs what the build ("build") or the build and the tests ("test") need, by package name, from
+# Debian and npm. Where there is no apt or no root it says exactly what to install. Quiet and quick
+# when all is there.
 set -eu
+wanted=${1:-test}
 
 missing=''
 need() { # command, Debian package
@@ -15,10 +17,15 @@ need wasm-ld-19 lld-19
 need llvm-ar-19 llvm-19
 need node nodejs
 need npm npm
-need chromium chromium
 need_file /usr/include/wasm32-wasi/stdlib.h wasi-libc
 need_file /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a libclang-rt-19-dev-wasm32
-need_file /usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.asan-x86_64.a libclang-rt-19-dev
+if [ "$wanted" = test ]; then
+    need chromium chromium
+    case "$(uname -m)" in
+        x86_64) need_file /usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.asan-x86_64.a libclang-rt-19-dev ;;
+        *) need_file /usr/lib/llvm-19/lib/clang/19/lib/linux libclang-rt-19-dev ;;
+    esac
+fi
 
 if [ -n "$missing" ]; then
     if ! command -v apt-get >/dev/null 2>&1; then
@@ -48,6 +55,7 @@ if [ "$major" -lt 20 ]; then
     PATH="$PWD/build/node/bin:$PATH"
 fi
 
+[ "$wanted" = test ] || exit 0 # the library and the page have no dependency
 if [ ! -d node_modules/webgpu ] || [ ! -d node_modules/playwright-core ] || [ package.json -nt node_modules/.package-lock.json ]; then
     echo 'installing npm packages'
     npm install --no-audit --no-fund --no-package-lock --loglevel=error
