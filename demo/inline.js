@@ -101,7 +101,8 @@ export function parseInline(text) {
       if (to) {
         emphasise(nodes, delimiters, open.delimiter);
         const children = nodes.splice(open.node).slice(1);
-        nodes.push(...link(to.href, children)); // an image is shown as a link: nothing is fetched
+        // An image is shown as a link to it, or as its text within another link: nothing is fetched.
+        nodes.push(...(open.image && brackets.length ? children : link(to.href, children)));
         if (!open.image) brackets.length = 0; // no links within links
         i = to.end;
       } else {

@@ -1,7 +1,7 @@
 // Wires the page together.
 //
-// In the address: ?model=URL puts a model of this origin first in the list (a .gguf file or a folder);
-// nothing is loaded before somebody asks for it.
+// In the address: ?model=URL puts a model of this origin first in the list (a .gguf file or a folder),
+// nothing is loaded before somebody asks for it; ?backend=webgpu|cpu|auto chooses for this visit.
 
 import { Chat } from './chat.js';
 import { announce, byId, children, el } from './dom.js';
@@ -86,7 +86,7 @@ function showIntro(name) {
       ? 'This is a small demonstration model. It tells short stories, answers simple questions in English, and is often wrong.'
       : `${format.parameters(info.parameters)} parameters, ${info.quantization}, on this device.`),
     info.backend === 'cpu' && el('p', { id: 'backend-note', class: 'notice' },
-      settings.backend === 'cpu' || !info.reason ? `It runs on the CPU (${deviceName(info)}).` : `There is no WebGPU here (${format.cause(info.reason)}): it runs on the CPU, with ${deviceName(info).replace('CPU, ', '')}.`),
+      settings.backend === 'cpu' || !info.reason ? `It runs on the CPU (${deviceName(info)}).` : `There is no WebGPU to use here (${format.cause(info.reason)}): it runs on the CPU, with ${deviceName(info).replace('CPU, ', '')}.`),
     small && el('p', { class: 'row' },
       el('button', { id: 'bigger', class: 'button', type: 'button', onclick: () => load(bigger.id, bigger.name) }, `Load ${bigger.name} from the hub (${format.bytes(bigger.bytes)})`)),
     small && el('ul', { class: 'starters', 'aria-label': 'Things to ask' }, ...STARTERS.map((text) => el('li', {}, el('button', { type: 'button', onclick: () => chat.ask(text) }, text)))),
@@ -134,7 +134,10 @@ function startComposer() {
 }
 
 function startPicker() {
-  const wanted = new URLSearchParams(location.search).get('model');
+  const address = new URLSearchParams(location.search);
+  const backend = address.get('backend');
+  if (backend === 'webgpu' || backend === 'cpu' || backend === 'auto') settings.backend = backend;
+  const wanted = address.get('model');
   if (wanted) {
     const url = new URL(wanted, location.href);
     if (url.origin === location.origin) models.add(url.href);

@@ -1,7 +1,7 @@
 // The model picker: what there is, how big it is, what fits this device, what is kept here already.
 
 import { catalog, deleteModel, deviceReport, storedModels } from '../web/index.js';
-import { announce, byId, el } from './dom.js';
+import { announce, byId, children, el } from './dom.js';
 import * as format from './format.js';
 
 /** @typedef {Awaited<ReturnType<typeof deviceReport>>} Device */
@@ -34,7 +34,7 @@ export function fits(bytes, device) {
 /** @param {Device} device */
 function describe(device) {
   const memory = device.memory ? ` Memory: ${device.memory >= 8 * 2 ** 30 ? '8\u00a0GB or more' : format.bytes(device.memory)}.` : '';
-  if (!device.webgpu) return `This device: no WebGPU (${format.cause(device.reason ?? 'no reason given')}), so models run on the CPU.${memory}`;
+  if (!device.webgpu) return `This device: no WebGPU to use (${format.cause(device.reason ?? 'no reason given')}), so models run on the CPU.${memory}`;
   const name = [device.device.description, device.device.device, device.device.architecture, device.device.vendor].find((s) => typeof s === 'string' && s);
   return `This device: WebGPU${name ? ` (${name})` : ''}.${memory}`;
 }
@@ -46,6 +46,8 @@ export class Models {
   #stored = {};
   /** @type {Row[]} */
   #extra = [];
+  /** @type {Map<Row, HTMLElement>} rows stay; only what is said of them changes */
+  #notes = new Map();
   #load;
 
   /** @param {(model: string, name: string) => void} load */
@@ -59,42 +61,48 @@ export class Models {
   }
 
   async refresh() {
-    this.#show();
+    if (this.#notes.size === 0) this.#build();
     this.#device ??= await deviceReport();
     byId('device').textContent = describe(this.#device);
-    this.#show();
-    this.#stored = await storedModels([...this.#extra, ...catalog].map((m) => m.id));
-    this.#show();
+    this.#note();
+    this.#stored = await storedModels([...this.#notes.keys()].map((m) => m.id));
+    this.#note();
   }
 
-  #show() {
-    const focus = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset?.key;
-    byId('models').replaceChildren(...this.#extra.map((m) => this.#row(m)), this.#row(catalog[0]), this.#row(bigger));
-    byId('more-models').replaceChildren(...catalog.filter((m, i) => i > 0 && m !== bigger).map((m) => this.#row(m)));
-    if (focus) /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(focus)}"]`))?.focus();
+  #build() {
+    byId('models').append(...[...this.#extra, catalog[0], bigger].map((m) => this.#row(m)));
+    byId('more-models').append(...catalog.filter((m, i) => i > 0 && m !== bigger).map((m) => this.#row(m)));
   }
 
   /** @param {Row} m */
   #row(m) {
-    const kept = this.#stored[m.id] ?? 0;
-    const fit = m.bytes && this.#device ? fits(m.bytes, this.#device) : null;
-    const first = m.id === (this.#extra[0] ?? catalog[0]).id;
+    const first = m === (this.#extra[0] ?? catalog[0]);
     const facts = [m.bytes && format.bytes(m.bytes), m.parameters && `${format.parameters(m.parameters)} parameters`, m.licence].filter((f) => f);
+    const note = el('p', { class: 'quiet' });
+    this.#notes.set(m, note);
     return el('li', {},
       el('div', { class: 'what' },
         el('h3', {}, m.name),
         el('p', {}, m.about),
         el('p', { class: 'quiet numbers' }, ...facts.map((f) => el('span', {}, String(f)))),
-        el('p', { class: 'quiet' },
-          fit && el('span', { class: `fit ${fit.verdict}` }, fit.text),
-          kept > 0 && el('span', { class: 'kept' }, m.bytes && kept < 0.9 * m.bytes ? `${format.bytes(kept)} kept in this browser` : 'Kept in this browser'),
-          kept > 0 && el('button', { class: 'link', type: 'button', 'aria-label': `Delete ${m.name} from this browser`, onclick: () => this.#delete(m) }, 'Delete')),
-      ),
+        note),
       el('button', {
-        class: `button${first ? ' primary' : ''}`, type: 'button', dataset: { model: m.id, key: m.id },
+        class: `button${first ? ' primary' : ''}`, type: 'button', dataset: { model: m.id },
         'aria-label': `Load ${m.name}${m.bytes ? `, ${format.bytes(m.bytes)}` : ''}`,
         onclick: () => this.#load(m.id, m.name),
       }, 'Load'));
+  }
+
+  /** What is known by now: what fits, what is kept. */
+  #note() {
+    for (const [m, note] of this.#notes) {
+      const kept = this.#stored[m.id] ?? 0;
+      const fit = m.bytes && this.#device ? fits(m.bytes, this.#device) : null;
+      note.replaceChildren(...children(
+        fit && el('span', { class: `fit ${fit.verdict}` }, fit.text),
+        kept > 0 && el('span', { class: 'kept' }, m.bytes && kept < 0.9 * m.bytes ? `${format.bytes(kept)} kept in this browser` : 'Kept in this browser'),
+        kept > 0 && el('button', { class: 'link', type: 'button', 'aria-label': `Delete ${m.name} from this browser`, onclick: () => this.#delete(m) }, 'Delete')));
+    }
   }
 
   /** @param {Row} m */
@@ -102,6 +110,6 @@ export class Models {
     await deleteModel(m.id);
     announce(`${m.name} was deleted from this browser`);
     await this.refresh();
-    /** @type {HTMLElement | null} */ (document.querySelector(`[data-key="${CSS.escape(m.id)}"]`))?.focus();
+    /** @type {HTMLElement | null} */ (document.querySelector(`[data-model="${CSS.escape(m.id)}"]`))?.focus();
   }
 }

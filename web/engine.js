@@ -18,7 +18,8 @@ import { fail, STATUS } from './errors.js';
  * @typedef {object} EngineOptions
  * @property {string | File | File[]} [model] a catalogue name, "hf:org/repo[@revision][/file.gguf]", the URL of a .gguf file
  *   or of a folder, or files that the user picked; without it the embedded default
- * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is one, else the CPU
+ * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU, else
+ *   the CPU; 'webgpu' takes a software adapter too
  * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
  * @property {'f32' | 'f16'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated

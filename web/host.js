@@ -1,10 +1,10 @@
 // One loaded model and its requests, inside the worker: chooses the backend, opens the source, runs
 // chats one after another on a session whose KV cache is kept between them.
 
+import { chooseGpu } from './backend.js';
 import { Core } from './core.js';
 import { fail, STATUS } from './errors.js';
 import { ModelFiles } from './files.js';
-import { openDevice } from './gpu/device.js';
 import { TapePlayer } from './gpu/player.js';
 import { Runner } from './runner.js';
 import { openSource } from './sources.js';
@@ -44,7 +44,7 @@ export class Host {
       tell(fetching ? { phase: cached ? 'verify' : 'download', loaded: fetched, total, cached } : { ...progress, cached });
     };
     const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
-    const { gpu, reason } = await this.#chooseGpu(options.backend ?? 'auto');
+    const { gpu, reason } = await chooseGpu(options.backend ?? 'auto');
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ threads });
     const module = await compile(wasmUrl(variant));
@@ -86,17 +86,6 @@ export class Host {
       memory: info.memory,
       variant,
     };
-  }
-
-  /** @param {'auto' | 'webgpu' | 'cpu'} backend */
-  async #chooseGpu(backend) {
-    if (backend === 'cpu') return { gpu: null, reason: undefined };
-    try {
-      return { gpu: await openDevice(navigator.gpu), reason: undefined };
-    } catch (error) {
-      if (backend === 'webgpu') throw error;
-      return { gpu: null, reason: error instanceof Error ? error.message : String(error) };
-    }
   }
 
   memory() {

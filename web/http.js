@@ -84,7 +84,10 @@ export class HttpFiles {
       await response.body?.cancel();
       return Number(total);
     }
-    return (await response.arrayBuffer()).byteLength;
+    // A partial answer that does not say of how much: only the whole file tells.
+    const whole = response.status === 206 ? await fetch(url, { signal }) : response;
+    if (!whole.ok) throw refused(url, whole);
+    return (await whole.arrayBuffer()).byteLength;
   }
 
   /** @param {string} name @param {number} offset @param {number} n @param {AbortSignal} [signal] @returns {Promise<Uint8Array>} */

@@ -1,6 +1,6 @@
 // What this browser keeps and what this device can do: for model pickers and settings pages.
 
-import { openDevice } from './gpu/device.js';
+import { chooseGpu } from './backend.js';
 import { resolveModel } from './sources.js';
 import { BLOCK, CACHE_PREFIX, opfsRoot, openStore, storeKey } from './store.js';
 
@@ -48,11 +48,7 @@ export async function deviceReport() {
   /** @type {StorageEstimate} */
   const { quota = 0, usage = 0 } = (await navigator.storage?.estimate().catch(() => null)) ?? {};
   const memory = ((/** @type {{ deviceMemory?: number }} */ (navigator)).deviceMemory ?? 0) * 2 ** 30;
-  try {
-    const { device, info, caps } = await openDevice(navigator.gpu);
-    device.destroy();
-    return { webgpu: true, device: info, maxBuffer: caps.maxBuffer, quota, usage, memory };
-  } catch (error) {
-    return { webgpu: false, reason: error instanceof Error ? error.message : String(error), device: {}, maxBuffer: 0, quota, usage, memory };
-  }
+  const { gpu, reason } = await chooseGpu('auto');
+  gpu?.device.destroy();
+  return { webgpu: gpu !== null, reason, device: gpu?.info ?? {}, maxBuffer: gpu?.caps.maxBuffer ?? 0, quota, usage, memory };
 }

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -23,6 +24,7 @@ if (!skip && !grist) console.log('skipped: no models/grist');
 const QUIET = ['--headless=new', '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
 const GPU = ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'];
 const FIXTURE = '/fixtures/mlc/qwen2_q4f16_1/';
+const UNREACHABLE = /provided scope|when fetching the script|ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|Failed to fetch/;
 const PATIENCE = 90_000; // a slow machine is no failure
 
 /** @type {string[]} paths that the servers were asked for */
@@ -93,7 +95,8 @@ async function visit(query = '', options = {}, at = base, from = browser) {
 /** @param {import('playwright-core').Page} page */
 async function load(page) {
   await page.click('#models .primary');
-  await page.waitForSelector('html[data-view="chat"]');
+  await page.waitForSelector('html[data-view="chat"], .error');
+  assert.deepEqual(await page.locator('.error').allInnerTexts(), []);
 }
 
 /** @param {import('playwright-core').Page} page */
@@ -132,7 +135,7 @@ test('load, ask, stream, stop, answer again, edit, new chat, reload, offline', w
     const rows = await page.locator('#models li').allInnerTexts();
     assert.match(rows[0], /Grist[\s\S]*MB[\s\S]*(Fits|Tight|Too big).*of memory/);
     assert.match(rows[1], /Qwen2\.5 0\.5B Instruct[\s\S]*278.MB/);
-    assert.match(await page.innerText('#device'), /no WebGPU.*CPU/);
+    assert.match(await page.innerText('#device'), /no WebGPU to use.*CPU/);
   });
 
   await t.test('loading shows bytes and phases, then says where it runs', async () => {
@@ -152,7 +155,7 @@ test('load, ask, stream, stop, answer again, edit, new chat, reload, offline', w
     assert.ok(weights().length > 3);
     assert.match(await page.innerText('#intro'), /small demonstration model/);
     assert.match(await page.innerText('#bigger'), /Qwen2\.5 0\.5B Instruct from the hub/);
-    assert.match(await page.innerText('#backend-note'), /no WebGPU.*CPU/);
+    assert.match(await page.innerText('#backend-note'), /no WebGPU to use.*CPU/);
     assert.match(await page.innerText('[data-stat=device]'), /CPU/);
     assert.equal(await page.evaluate(() => document.activeElement?.id), 'input');
   });
@@ -253,18 +256,31 @@ test('load, ask, stream, stop, answer again, edit, new chat, reload, offline', w
       assert.equal(await listen(server, port), port);
     }
     // The browser reports what it could not fetch; it fell back to what is kept.
-    const rest = problems.filter((p) => !/ERR_INTERNET_DISCONNECTED|ERR_CONNECTION_REFUSED|Failed to fetch/.test(p));
-    problems.splice(0, problems.length, ...rest);
+    problems.splice(0, problems.length, ...problems.filter((p) => !UNREACHABLE.test(p)));
   });
   await end();
 });
 
-test('without isolation headers it runs on one thread, and the same page works', small, async () => {
-  const { page, end } = await visit(`?model=${FIXTURE}`, {}, plainBase);
+test('on a host that sets no headers it runs on one thread, and opens without a network', small, async () => {
+  const bare = createServer((request, response) => {
+    const writeHead = response.writeHead.bind(response);
+    response.writeHead = /** @type {any} */ ((/** @type {number} */ status, /** @type {Record<string, string>} */ headers) =>
+      writeHead(status, Object.fromEntries(Object.entries(headers).filter(([name]) => /^content-(type|length|range)$/.test(name)))));
+    plain.emit('request', request, response);
+  });
+  const { page, problems, end } = await visit(`?model=${FIXTURE}`, {}, `http://localhost:${await listen(bare, 0)}`);
   assert.equal(await page.evaluate(() => crossOriginIsolated), false);
   await load(page);
   assert.match(await page.innerText('[data-stat=device]'), /one thread/);
   assert.ok((await ask(page, 'Hello')).length > 0);
+  await page.waitForSelector('#offline[data-state=ready]');
+  bare.closeAllConnections();
+  await new Promise((done) => bare.close(done));
+  await page.reload();
+  await page.waitForSelector('html[data-ready]');
+  await load(page);
+  assert.ok((await ask(page, 'Hello')).length > 0);
+  problems.splice(0, problems.length, ...problems.filter((p) => !UNREACHABLE.test(p)));
   await end();
 });
 
@@ -329,6 +345,44 @@ test('on a phone nothing overflows and targets are large', small, async () => {
   await check();
   await page.click('#open-settings');
   await check();
+  await end();
+});
+
+test('text is readable in both themes', small, async () => {
+  const { page, end } = await visit(`?model=${FIXTURE}`);
+  const faint = () => page.evaluate(() => {
+    const parts = (/** @type {string} */ c) => (c.match(/[\d.]+/g) ?? []).map(Number);
+    const luminance = (/** @type {number[]} */ rgb) => rgb.slice(0, 3).map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = (/** @type {Element | null} */ e) => {
+      for (; e; e = e.parentElement) {
+        const [r, g, b, a = 1] = parts(getComputedStyle(e).backgroundColor);
+        if (a === 1) return [r, g, b];
+      }
+      return [255, 255, 255];
+    };
+    const bad = [];
+    for (const e of document.querySelectorAll('body *')) {
+      if (!e.checkVisibility() || ![...e.childNodes].some((n) => n.nodeType === 3 && n.textContent?.trim())) continue;
+      const [x, y] = [luminance(parts(getComputedStyle(e).color)), luminance(ground(e))].sort((a, b) => b - a);
+      const ratio = (x + 0.05) / (y + 0.05);
+      if (ratio < 4.5) bad.push(`${ratio.toFixed(2)} ${e.tagName} ${e.textContent?.slice(0, 30)}`);
+    }
+    return bad;
+  });
+  await page.waitForSelector('.fit');
+  await page.click('summary');
+  for (const scheme of /** @type {const} */ (['light', 'dark'])) {
+    await page.emulateMedia({ colorScheme: scheme });
+    assert.deepEqual(await faint(), []);
+  }
+  await load(page);
+  await ask(page, 'Hello');
+  await page.click('#offline');
+  for (const scheme of /** @type {const} */ (['light', 'dark'])) {
+    await page.emulateMedia({ colorScheme: scheme });
+    assert.deepEqual(await faint(), []);
+  }
   await end();
 });
 
@@ -549,7 +603,7 @@ test('on WebGPU', small, async () => {
   try {
     const { page, end } = await visit(`?model=${FIXTURE}`, {}, base, gpu);
     await page.waitForFunction(() => !document.querySelector('#device')?.textContent?.startsWith('Looking'));
-    assert.match(await page.innerText('#device'), /WebGPU/);
+    assert.match(await page.innerText('#device'), /software.*CPU/, 'a software adapter is not chosen by itself');
     await set(page, { backend: 'webgpu', max_tokens: '8', temperature: '0' });
     await load(page);
     assert.match(await page.innerText('[data-stat=device]'), /WebGPU/);

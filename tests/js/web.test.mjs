@@ -81,7 +81,13 @@ test('sizes: HEAD, a server without HEAD, a missing file', async () => {
     '/b': [(q, s) => (q.method === 'HEAD' ? status(405)(q, s) : serve(DATA)(q, s))],
     '/c': [(q, s) => (q.method === 'HEAD' ? status(403)(q, s) : whole(DATA)(q, s))],
     '/gone': [status(410)],
+    '/d': [(q, s) => { // chunked, and without Content-Range
+      s.writeHead(q.headers.range ? 206 : 200);
+      if (q.method !== 'HEAD') s.write(q.headers.range ? DATA.subarray(0, 1) : DATA);
+      s.end();
+    }],
   });
+  assert.equal(await files.size('d'), DATA.length);
   assert.equal(await files.size('a'), DATA.length);
   assert.equal(await files.size('b'), DATA.length);
   assert.equal(await files.size('c'), DATA.length);
