@@ -141,7 +141,7 @@ static void write_blocks(struct player *p, const struct qn_step *step, uint32_t 
     uint32_t n = 0;
     for (uint32_t at = 0; at < t; at += l->block_rows, n++) {
         uint32_t rows = qn_min_u32(l->block_rows, t - at);
-        struct qn_params_step block = {step->pos, at + rows, rows, 0};
+        struct qn_params_step block = {step->pos, at + rows, rows, 0, step->rope_set};
         memcpy(slots + (size_t)n * 256, &block, sizeof block);
     }
     qn_gpu_put_write(p->tape, l->b_block_steps, 0, n * 256, slots);
@@ -221,7 +221,7 @@ enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend,
     uint32_t t = step->n ? step->n : 1;
     struct qn_gpu_pending *results;
     QN_TRY(results_open(gpu, session, &results, step, t, err));
-    struct qn_params_step now = {step->pos, t, 1, session->step.result};
+    struct qn_params_step now = {step->pos, t, 1, session->step.result, step->rope_set};
     struct player p = {.gpu = gpu,
                        .session = session,
                        .tape = &gpu->tape,

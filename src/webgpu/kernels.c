@@ -26,7 +26,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE", "STYPE", "ZERO", "BIAS", "RESIDUAL", "NORM", "GLU", "ACT", "LANES", "ROWS",
-    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL",
+    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -118,6 +118,8 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows) {
     return (struct qn_grid){parts(cols, THREADS), rows, 1};
 }
+
+struct qn_grid qn_grid_experts(uint32_t results, uint32_t t) { return fold(results, t); }
 
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t) {
     uint32_t words = (p->n_heads + 2 * p->n_kv_heads) * p->head_dim / 2;

@@ -34,6 +34,7 @@ QN_PARAMS_STRUCT(glu, GLU)
 QN_PARAMS_STRUCT(add, ADD)
 QN_PARAMS_STRUCT(rope, ROPE)
 QN_PARAMS_STRUCT(attention, ATTENTION)
+QN_PARAMS_STRUCT(experts, EXPERTS)
 QN_PARAMS_STRUCT(last_rows, LAST_ROWS)
 QN_PARAMS_STRUCT(vocab, VOCAB)
 QN_PARAMS_STRUCT(sampling, SAMPLING)
@@ -47,18 +48,24 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
  *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the slab are skipped:
  *                    one dispatch per slab fills all rows.
  *  RMSNORM           params, step, x, w f32[cols], out
+ *  LAYERNORM         params rmsnorm, step, x, w, b, out. BIAS: 0 or 1.
  *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out. One row of x
  *                    per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a dispatch). GLU: see
  *                    params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum qn_act. LANES, ROWS: see qn_matvec_tune.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few
  *  GLU               params, step, x, out
- *  ADD               params, step, a, b, out
- *  ROPE_APPEND       params, step, q, k, v, freq f32[n_rot/2], k_state, v_state, out f32[T, n_heads × head_dim].
+ *  ACT               params glu, step, x, out f32[rows, cols]
+ *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
+ *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T, n_heads × head_dim].
  *                    State: [n_kv_heads, context, head_dim] f32, or f16 with KV_F16.
  *  ATTENTION_SPLIT   params, step, q, k_state, v_state, partial f32 (qn_attention_partial bytes). For small T.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
  *  LAST_ROWS         params, step, x, out
+ *  ROUTE             params experts, step, x f32[T, n_experts], out f32[T, 2 n_used]
+ *  EXPERT_GLU        params experts, step, x, values, scales, routes f32[T, 2 n_used], out f32[T, n_used × width].
+ *                    One dispatch per slab; ACT: enum qn_act.
+ *  EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
  *  ARGMAX_PARTIAL    params vocab, step, sampling (uniform), values f32[R, vocab] or z f32[vocab], state u32[8]
  *                    (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw instead of arg-max;
  *                    then ids below the threshold are skipped if sampling.has_threshold.
@@ -77,15 +84,20 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
 #define QN_KERNEL_LIST(X) \
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRW",     "") \
+    X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRW",    "BIAS") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT") \
     X(GLU,               glu,               glu,       "UURW",      "ACT") \
-    X(ADD,               add,               add,       "UURRW",     "") \
+    X(ACT,               act,               glu,       "UURW",      "ACT") \
+    X(ADD,               add,               add,       "UURRRW",    "GATE") \
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_F16 INTERLEAVED") \
     X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRW",    "KV_F16 HEAD_DIM") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
     X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_F16 HEAD_DIM") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \
+    X(ROUTE,             route,             experts,   "UURW",      "") \
+    X(EXPERT_GLU,        expert_glu,        experts,   "UURRRRW",   "WTYPE STYPE ZERO ACT") \
+    X(EXPERT_DOWN,       expert_down,       experts,   "UURRRRW",   "WTYPE STYPE ZERO") \
     X(ARGMAX_PARTIAL,    argmax_partial,    vocab,     "UUURRW",    "GUMBEL") \
     X(ARGMAX_FINAL,      argmax_final,      vocab,     "UURW",      "") \
     X(SAMPLE_PREPARE,    sample_prepare,    vocab,     "UUURRRRW",  "") \
@@ -140,7 +152,8 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows);
-struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // glu, add, last_rows
+struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // glu, act, add, last_rows
+struct qn_grid qn_grid_experts(uint32_t results, uint32_t t);  // a workgroup per result and token
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t);
 /* `end` = pos + T, the cache's length after the step. */
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,

@@ -171,14 +171,14 @@ static struct qn_lower_ref vector_of(const struct qn_lower *l, struct qn_operand
                                  (uint32_t)w->row_bytes[QN_PLANE_VALUES]};
 }
 
-static struct qn_lower_ref plane_of(const struct qn_lower *l, const struct qn_lower_slab *slab,
+struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_lower_slab *slab,
                                     enum qn_plane plane) {
     if (slab->buffer[plane] == QN_NONE)
         return (struct qn_lower_ref){0};
     return qn_lower_whole(l, QN_SPACE_SHARED, slab->buffer[plane]);
 }
 
-static float scale_constant(const struct qn_wformat *format) {
+float qn_lower_scale_type(const struct qn_wformat *format) {
     return format->scale == QN_DTYPE_BF16  ? (float)QN_STYPE_BF16
            : format->scale == QN_DTYPE_F32 ? (float)QN_STYPE_F32
                                            : (float)QN_STYPE_F16;
@@ -192,17 +192,17 @@ static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,
     for (uint32_t i = 0; i < w->n_slabs; i++) {
         const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
         struct qn_params_embed params = {weight->cols, slab->row_begin, slab->n_rows,
-                                         op->u.embed.scale};
+                                         op->u.embed.scale, op->u.embed.by_position};
         struct qn_lower_draft draft = {.kernel = QN_KERNEL_EMBED,
                                        .params = &params,
                                        .bindings = {{0},
                                                     mode->step,
                                                     l->places[op->in[0].tensor],
-                                                    plane_of(l, slab, QN_PLANE_VALUES),
-                                                    plane_of(l, slab, QN_PLANE_SCALES),
+                                                    qn_lower_plane(l, slab, QN_PLANE_VALUES),
+                                                    qn_lower_plane(l, slab, QN_PLANE_SCALES),
                                                     l->places[op->out]},
                                        .constants = {(float)weight->format.type,
-                                                     scale_constant(&weight->format),
+                                                     qn_lower_scale_type(&weight->format),
                                                      (float)weight->format.zero}};
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     }
@@ -213,23 +213,30 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
                                  const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
     struct source x = source_of(l, mode, op->in[0], false);
-    bool rows = by_rows(p, op->out);
-    uint32_t mul = p->tensors[op->out].dims[0].n;
-    struct qn_params_rmsnorm params = {.cols = columns(p, op->out),
+    bool rows = by_rows(p, op->out), centred = op->kind == QN_OP_LAYERNORM;
+    uint32_t mul = p->tensors[op->out].dims[0].n, cols = columns(p, op->out);
+    uint32_t group = op->u.norm.group ? op->u.norm.group : cols;
+    struct qn_operand bias = centred ? op->in[2] : (struct qn_operand){QN_NONE, 0};
+    struct qn_params_rmsnorm params = {.cols = group,
                                        .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
                                        .rows_mul = mul,
                                        .tail = x.tail,
                                        .x_stride = x.stride,
                                        .x_column = x.column,
-                                       .eps = op->u.norm.eps};
-    struct qn_lower_draft draft = {.kernel = QN_KERNEL_RMSNORM,
-                                   .params = &params,
-                                   .bindings = {{0},
-                                                mode->step,
-                                                l->places[x.tensor],
-                                                vector_of(l, op->in[1]),
-                                                l->places[op->out]},
-                                   .rest = {.by_rows = rows, .rows_mul = mul}};
+                                       .eps = op->u.norm.eps,
+                                       .groups = cols / group};
+    if (columns(p, op->in[1].tensor) != group)
+        params.w_advance = group;
+    if (bias.tensor != QN_NONE && columns(p, bias.tensor) != group)
+        params.b_advance = group;
+    struct qn_lower_ref out = l->places[op->out];
+    struct qn_lower_draft draft = {
+        .kernel = centred ? QN_KERNEL_LAYERNORM : QN_KERNEL_RMSNORM,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[x.tensor], vector_of(l, op->in[1]),
+                     centred ? vector_of(l, bias) : out, centred ? out : (struct qn_lower_ref){0}},
+        .constants = {bias.tensor != QN_NONE},
+        .rest = {.by_rows = rows, .rows_mul = mul * params.groups}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -268,7 +275,8 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             .x_stride = x.stride,
             .x_column = x.column,
             .out_stride = logits && mode->all_rows ? limit : columns(p, op->out),
-            .eps = x.norm ? x.norm->u.norm.eps : 0};
+            .eps = x.norm ? x.norm->u.norm.eps : 0,
+            .softcap = glu ? 0 : op->u.matmul.softcap};
         if (residual.tensor != QN_NONE) {
             params.residual_stride = columns(p, residual.tensor);
             params.residual_column = residual.column;
@@ -279,15 +287,15 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             .bindings = {{0},
                          mode->step,
                          l->places[x.tensor],
-                         plane_of(l, slab, QN_PLANE_VALUES),
-                         plane_of(l, slab, QN_PLANE_SCALES),
+                         qn_lower_plane(l, slab, QN_PLANE_VALUES),
+                         qn_lower_plane(l, slab, QN_PLANE_SCALES),
                          vector_of(l, bias),
                          residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
                                                     : l->places[residual.tensor],
                          x.norm ? vector_of(l, x.norm->in[1]) : (struct qn_lower_ref){0},
                          l->places[op->out]},
             .rest = {.by_rows = rows, .glu = glu}};
-        float format[3] = {(float)weight->format.type, scale_constant(&weight->format),
+        float format[3] = {(float)weight->format.type, qn_lower_scale_type(&weight->format),
                            (float)weight->format.zero};
         float act = glu ? (float)op->u.glu.act : 0.0f;
         float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
@@ -328,20 +336,40 @@ static enum qn_status lower_glu(struct qn_lower *l, const struct mode *mode,
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
+static enum qn_status lower_act(struct qn_lower *l, const struct mode *mode,
+                                const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool rows = by_rows(p, op->out);
+    struct qn_params_glu params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
+                                   columns(p, op->in[0].tensor), op->in[0].column};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ACT,
+        .params = &params,
+        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
+        .constants = {(float)op->u.glu.act},
+        .rest = {.by_rows = rows}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
 static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
                                 const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
     bool rows = by_rows(p, op->out);
     struct qn_params_add params = {columns(p, op->out),          rows ? QN_ROWS_R : QN_ROWS_T,
                                    columns(p, op->in[0].tensor), op->in[0].column,
-                                   columns(p, op->in[1].tensor), op->in[1].column};
+                                   columns(p, op->in[1].tensor), op->in[1].column,
+                                   op->u.add.scale != 0 ? op->u.add.scale : 1};
+    bool gated = op->in[2].tensor != QN_NONE;
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_ADD,
                                    .params = &params,
                                    .bindings = {{0},
                                                 mode->step,
                                                 l->places[op->in[0].tensor],
                                                 l->places[op->in[1].tensor],
+                                                gated ? l->places[op->in[2].tensor]
+                                                      : (struct qn_lower_ref){0},
                                                 l->places[op->out]},
+                                   .constants = {gated},
                                    .rest = {.by_rows = rows}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
@@ -369,7 +397,15 @@ static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
                                     .k_stride = columns(p, k),
                                     .k_column = op->in[1].column,
                                     .v_stride = columns(p, v),
-                                    .v_column = op->in[2].column};
+                                    .v_column = op->in[2].column,
+                                    .head_stride = op->u.rope.head_dim,
+                                    .magnitude = 1};
+    if (op->u.rope.head_stride)
+        params.head_stride = op->u.rope.head_stride;
+    if (op->u.rope.n_sets == 2)
+        params.set_stride = op->u.rope.n_rot / 2;
+    if (op->u.rope.magnitude != 0)
+        params.magnitude = op->u.rope.magnitude;
     struct qn_lower_draft draft = {
         .kernel = QN_KERNEL_ROPE_APPEND,
         .params = &params,
@@ -396,7 +432,8 @@ static struct qn_params_attention attention_params(const struct qn_program *p,
                                         .q_column = op->in[0].column,
                                         .splits =
                                             qn_attention_splits(p->context, op->u.attention.window),
-                                        .scale = op->u.attention.scale};
+                                        .scale = op->u.attention.scale,
+                                        .softcap = op->u.attention.softcap};
 }
 
 static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mode,
@@ -455,7 +492,8 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             continue;
         if (mode->fused[i] && (op->kind == QN_OP_LAST_ROWS || mode->small))
             continue;
-        if (p->tensors[op->out].dims[0].n != 1 && op->kind != QN_OP_RMSNORM)
+        if (p->tensors[op->out].dims[0].n != 1 && op->kind != QN_OP_RMSNORM &&
+            op->kind != QN_OP_LAYERNORM)
             return qn_fail(err, QN_E_UNSUPPORTED, "op %u %s with several rows per token", i,
                            qn_op_name(op->kind));
         switch (op->kind) {
@@ -463,6 +501,7 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             QN_TRY(lower_embed(l, mode, op, err));
             break;
         case QN_OP_RMSNORM:
+        case QN_OP_LAYERNORM:
             QN_TRY(lower_norm(l, mode, op, err));
             break;
         case QN_OP_MATMUL:
@@ -484,13 +523,18 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
             break;
-        case QN_OP_LAYERNORM:
         case QN_OP_ACT:
+            QN_TRY(lower_act(l, mode, op, err));
+            break;
         case QN_OP_ROUTE:
+            QN_TRY(qn_lower_route(l, mode->step, op, err));
+            break;
         case QN_OP_EXPERT_GLU:
         case QN_OP_EXPERT_DOWN:
+            QN_TRY(qn_lower_experts(l, mode->step, op, err));
+            break;
         case QN_OP_COUNT:
-            return qn_fail(err, QN_E_INTERNAL, "op %u has no kernel", i);
+            return qn_fail(err, QN_E_INTERNAL, "op %u has no kind", i);
         }
     }
     out->end = l->n_dispatches;
@@ -507,7 +551,8 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
         producer[p->ops[i].out] = i;
         fused[i] = p->ops[i].out != p->logits &&
                    (p->ops[i].kind == QN_OP_LAST_ROWS ||
-                    (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1));
+                    (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1 &&
+                     !p->ops[i].u.norm.cols && !p->ops[i].u.norm.group));
     }
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
@@ -517,7 +562,8 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
             if (made == QN_NONE || !fused[made])
                 continue;
             const struct qn_program_op *by = &p->ops[made];
-            bool x = j == 0 && (matmul || op->kind == QN_OP_RMSNORM);
+            bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
+            bool x = j == 0 && (matmul || norm);
             if (by->kind == QN_OP_LAST_ROWS)
                 fused[made] = x;
             else // a norm: its operand must suit the matvec that takes its place
@@ -526,52 +572,6 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
                                            by->in[0].column);
         }
     }
-}
-
-/* What no kernel does yet is refused by name, never computed wrongly. */
-static enum qn_status check_ops(const struct qn_program *p, struct qn_error *err) {
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        const struct qn_program_op *op = &p->ops[i];
-        const char *what = NULL;
-        switch (op->kind) {
-        case QN_OP_LAYERNORM:
-        case QN_OP_ACT:
-        case QN_OP_ROUTE:
-        case QN_OP_EXPERT_GLU:
-        case QN_OP_EXPERT_DOWN:
-            what = "on the GPU";
-            break;
-        case QN_OP_EMBED:
-            what = op->u.embed.by_position ? "by position on the GPU" : NULL;
-            break;
-        case QN_OP_RMSNORM:
-            what = op->u.norm.cols || op->u.norm.group ? "per head on the GPU" : NULL;
-            break;
-        case QN_OP_MATMUL:
-            what = op->u.matmul.softcap != 0 ? "with a soft cap on the GPU" : NULL;
-            break;
-        case QN_OP_ADD:
-            if (op->in[2].tensor != QN_NONE || (op->u.add.scale != 0 && op->u.add.scale != 1))
-                what = "with a scale on the GPU";
-            break;
-        case QN_OP_ROPE_APPEND:
-            if (op->u.rope.n_sets > 1 || op->u.rope.head_stride ||
-                (op->u.rope.magnitude != 0 && op->u.rope.magnitude != 1))
-                what = "with two sets of frequencies on the GPU";
-            break;
-        case QN_OP_ATTENTION:
-            what = op->u.attention.softcap != 0 ? "with a soft cap on the GPU" : NULL;
-            break;
-        case QN_OP_MATMUL_GLU:
-        case QN_OP_GLU:
-        case QN_OP_LAST_ROWS:
-        case QN_OP_COUNT:
-            break;
-        }
-        if (what)
-            return qn_fail(err, QN_E_UNSUPPORTED, "%s %s", qn_op_name(op->kind), what);
-    }
-    return QN_OK;
 }
 
 /* The head's ops make R rows and the body's T; a body op may not need what the head makes. */
@@ -613,7 +613,6 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     uint32_t *producer = QN_ARENA_NEW(arena, uint32_t, program->n_tensors);
     if (fused == NULL || producer == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
-    QN_TRY(check_ops(program, err));
     QN_TRY(check_order(program, err));
     QN_TRY(qn_lower_weights(l, err));
     find_fused(l, fused, producer);
@@ -662,17 +661,27 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_EMBED:
         return qn_grid_embed(params, t);
     case QN_KERNEL_RMSNORM:
+    case QN_KERNEL_LAYERNORM:
         return qn_grid_rmsnorm(rows * d->rows_mul);
     case QN_KERNEL_MATVEC:
         return qn_grid_matvec(params, d->tune, rows);
     case QN_KERNEL_MATMUL:
         return qn_grid_matmul(params, d->glu, rows);
     case QN_KERNEL_GLU:
+    case QN_KERNEL_ACT:
         return qn_grid_elements(((const struct qn_params_glu *)params)->cols, rows);
     case QN_KERNEL_ADD:
         return qn_grid_elements(((const struct qn_params_add *)params)->cols, rows);
     case QN_KERNEL_LAST_ROWS:
         return qn_grid_elements(((const struct qn_params_last_rows *)params)->cols, rows);
+    case QN_KERNEL_ROUTE:
+        return qn_grid_rmsnorm(t);
+    case QN_KERNEL_EXPERT_GLU: {
+        const struct qn_params_experts *e = params;
+        return qn_grid_experts(e->n_used * e->width, t);
+    }
+    case QN_KERNEL_EXPERT_DOWN:
+        return qn_grid_experts(((const struct qn_params_experts *)params)->width, t);
     case QN_KERNEL_ROPE_APPEND:
         return qn_grid_rope(params, t);
     case QN_KERNEL_ATTENTION_SPLIT:

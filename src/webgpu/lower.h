@@ -148,6 +148,16 @@ enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_d
                                      struct qn_error *err);
 struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer);
 
+/* One plane of a slab, or nothing where the format lacks it; constant STYPE of a format. */
+struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_lower_slab *slab,
+                                   enum qn_plane plane);
+float qn_lower_scale_type(const struct qn_wformat *format);
+/* lower_experts.c */
+enum qn_status qn_lower_route(struct qn_lower *l, struct qn_lower_ref step,
+                              const struct qn_program_op *op, struct qn_error *err);
+enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
+                                const struct qn_program_op *op, struct qn_error *err);
+
 /* ---- Playing ---- */
 
 /* Workgroups of a dispatch for T tokens and R rows; `end` is pos + T. */

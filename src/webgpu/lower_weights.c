@@ -12,6 +12,8 @@ static uint32_t use_of(enum qn_op_kind kind, uint32_t input) {
     case QN_OP_EMBED:
         return USE_MATRIX;
     case QN_OP_MATMUL:
+    case QN_OP_EXPERT_GLU:
+    case QN_OP_EXPERT_DOWN:
         return input == 1 ? USE_MATRIX : USE_VECTOR;
     case QN_OP_MATMUL_GLU:
         return input == 1 ? USE_GLU : USE_VECTOR;
@@ -39,7 +41,9 @@ static enum qn_status slab_add(struct qn_lower *l, const struct qn_lower_weight 
     return QN_OK;
 }
 
-static enum qn_status slabs_add(struct qn_lower *l, uint32_t index, struct qn_error *err) {
+/* `unit`: a slab's rows are a multiple of this. */
+static enum qn_status slabs_add(struct qn_lower *l, uint32_t index, uint32_t unit,
+                                struct qn_error *err) {
     const struct qn_weight *weight = &l->program->weights[index];
     struct qn_lower_weight *w = &l->weights[index];
     uint32_t rows = w->half ? w->half : weight->rows;
@@ -52,7 +56,7 @@ static enum qn_status slabs_add(struct qn_lower *l, uint32_t index, struct qn_er
     row *= w->half ? 2 : 1;
     uint64_t most = (limit & ~(uint64_t)15) / row;
     if (most < rows)
-        most -= most % SLAB_ROWS;
+        most -= most % unit;
     if (most == 0)
         return qn_fail(err, QN_E_GPU_MEMORY, "weight %.*s: rows of %llu bytes, the limit is %llu",
                        QN_STR_ARG(weight->name), (unsigned long long)row,
@@ -72,13 +76,25 @@ enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err) {
     const struct qn_program *p = l->program;
     uint32_t *uses = QN_ARENA_NEW(l->arena, uint32_t, p->n_weights);
     l->weights = QN_ARENA_NEW(l->arena, struct qn_lower_weight, p->n_weights);
-    if (uses == NULL || l->weights == NULL)
+    uint32_t *units = QN_ARENA_NEW(l->arena, uint32_t, p->n_weights);
+    if (uses == NULL || units == NULL || l->weights == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: %u weights", p->n_weights);
     for (uint32_t i = 0; i < p->n_ops; i++)
         for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
             uint32_t tensor = p->ops[i].in[j].tensor;
-            if (tensor != QN_NONE && p->tensors[tensor].kind == QN_TENSOR_WEIGHT)
-                uses[p->tensors[tensor].weight] |= use_of(p->ops[i].kind, j);
+            if (tensor == QN_NONE || p->tensors[tensor].kind != QN_TENSOR_WEIGHT)
+                continue;
+            uint32_t at = p->tensors[tensor].weight;
+            uses[at] |= use_of(p->ops[i].kind, j);
+            bool experts =
+                p->ops[i].kind == QN_OP_EXPERT_GLU || p->ops[i].kind == QN_OP_EXPERT_DOWN;
+            units[at] = SLAB_ROWS;
+            if (experts) { // whole ones
+                uint32_t each = p->weights[at].rows / p->ops[i].u.moe.n_experts;
+                units[at] = each;
+                while (units[at] % SLAB_ROWS && units[at] <= UINT32_MAX - each)
+                    units[at] += each;
+            }
         }
     uint64_t pool = 0;
     for (uint32_t i = 0; i < p->n_weights; i++) {
@@ -104,7 +120,7 @@ enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err) {
             return qn_fail(err, QN_E_UNSUPPORTED, "weight %.*s is used in two ways",
                            QN_STR_ARG(weight->name));
         w->half = uses[i] == USE_GLU ? weight->rows / 2 : 0;
-        QN_TRY(slabs_add(l, i, err));
+        QN_TRY(slabs_add(l, i, units[i], err));
     }
     return qn_lower_buffer_add(l, &l->b_vectors, QN_SPACE_SHARED, pool ? pool : 256,
                                QN_USE_STORAGE | QN_USE_COPY_DST, "the vectors", err);

@@ -18,6 +18,20 @@ enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid, s
 uint32_t qn_ref_key(uint32_t bits);
 float qn_ref_value(uint32_t key);
 
+struct qn_ref_weights {
+    struct qn_wformat format;
+    const unsigned char *values, *scales;
+    uint32_t groups;               // per row
+    size_t value_step, scale_step; // bytes per group
+};
+/* Bindings `at` and `at + 1` as `rows` rows of weights, formed as constants 0..2 say. */
+enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c,
+                                 uint32_t at, uint32_t cols, uint64_t rows, struct qn_error *err);
+void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, size_t row,
+                         uint32_t group);
+double qn_ref_act(uint32_t kind, double x);
+
+qn_ref_fn qn_ref_route, qn_ref_expert_glu, qn_ref_expert_down;
 qn_ref_fn qn_ref_argmax_partial, qn_ref_argmax_final, qn_ref_sample_prepare,
     qn_ref_sample_threshold, qn_ref_sample_finish, qn_ref_seen_mark;
 

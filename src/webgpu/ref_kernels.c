@@ -35,7 +35,7 @@ static uint64_t extent(uint32_t rows, uint32_t stride, uint32_t column, uint32_t
     return rows ? (uint64_t)(rows - 1) * stride + column + cols : 0;
 }
 
-static double act(uint32_t kind, double x) {
+double qn_ref_act(uint32_t kind, double x) {
     switch (kind) {
     case QN_ACT_SILU: return x / (1 + exp(-x));
     case QN_ACT_GELU_TANH:
@@ -47,15 +47,7 @@ static double act(uint32_t kind, double x) {
 
 /* ---- Weights -------------------------------------------------------------------------------- */
 
-struct weights {
-    struct qn_wformat format;
-    const unsigned char *values, *scales;
-    uint32_t groups;            // per row
-    size_t value_step, scale_step; // bytes per group
-};
-
-/* Bindings `at` and `at + 1` as `rows` rows of weights, formed as constants 0..2 say. */
-static enum qn_status weights_of(struct weights *out, const struct qn_ref_call *c, uint32_t at,
+enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c, uint32_t at,
                                  uint32_t cols, uint64_t rows, struct qn_error *err) {
     static const enum qn_dtype scales[] = {QN_DTYPE_F16, QN_DTYPE_BF16, QN_DTYPE_F32};
     uint32_t type = (uint32_t)c->constants[0], stype = (uint32_t)c->constants[1];
@@ -71,7 +63,7 @@ static enum qn_status weights_of(struct weights *out, const struct qn_ref_call *
     return qn_ref_holds(c, at + 1, rows * out->groups, out->scale_step, err);
 }
 
-static void decode_group(float out[QN_GROUP], const struct weights *w, size_t row, uint32_t group) {
+void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, size_t row, uint32_t group) {
     size_t at = row * w->groups + group;
     qn_wformat_decode(out, &w->format, QN_GROUP, w->values + at * w->value_step,
                       w->scales + at * w->scale_step);
@@ -82,16 +74,16 @@ static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_step *step = c->p[1];
     const uint32_t *ids = c->p[2];
     float *out = c->p[5];
-    struct weights w;
-    QN_TRY(weights_of(&w, c, 3, p->cols, p->n_rows, err));
+    struct qn_ref_weights w;
+    QN_TRY(qn_ref_weights_of(&w, c, 3, p->cols, p->n_rows, err));
     QN_TRY(qn_ref_covers(c, qn_grid_embed(p, step->n_tokens), err));
     QN_TRY(qn_ref_holds(c, 2, step->n_tokens, 4, err));
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->cols, 4, err));
     for (uint32_t t = 0; t < step->n_tokens; t++) {
-        uint32_t row = ids[t] - p->row_begin;
+        uint32_t row = (p->by_position ? step->pos + t : ids[t]) - p->row_begin;
         for (uint32_t g = 0; g < w.groups && row < p->n_rows; g++) {
             float group[QN_GROUP];
-            decode_group(group, &w, row, g);
+            qn_ref_decode_group(group, &w, row, g);
             for (uint32_t i = 0; i < QN_GROUP && g * QN_GROUP + i < p->cols; i++)
                 out[(size_t)t * p->cols + g * QN_GROUP + i] = group[i] * p->scale;
         }
@@ -101,33 +93,52 @@ static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {
 
 /* ---- Dense ops ------------------------------------------------------------------------------ */
 
-static enum qn_status rmsnorm(const struct qn_ref_call *c, struct qn_error *err) {
+static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_error *err) {
     const struct qn_params_rmsnorm *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
-    const float *x = c->p[2], *w = c->p[3];
-    float *out = c->p[4];
+    const float *x = c->p[2], *w = c->p[3], *b = NULL;
+    float *out = c->p[centred ? 5 : 4];
+    if (centred && c->constants[0] != 0)
+        b = c->p[4];
     uint32_t rows = row_count(step, p->rows_sym) * p->rows_mul, skip = row_source(step, p->tail);
-    QN_TRY(qn_ref_covers(c, qn_grid_rmsnorm(rows), err));
-    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
-    QN_TRY(qn_ref_holds(c, 3, p->cols, 4, err));
-    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = x + (r + skip) * p->x_stride + p->x_column;
-        double sum = 0;
+    uint64_t whole = (uint64_t)p->cols * p->groups;
+    if (!p->groups || p->groups > 4096 || (p->tail && p->rows_mul != 1))
+        return qn_fail(err, QN_E_INTERNAL, "norm: %u groups", p->groups);
+    QN_TRY(qn_ref_covers(c, qn_grid_rmsnorm(rows * p->groups), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, (uint32_t)whole), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)(p->groups - 1) * p->w_advance + p->cols, 4, err));
+    if (b != NULL)
+        QN_TRY(qn_ref_holds(c, 4, (uint64_t)(p->groups - 1) * p->b_advance + p->cols, 4, err));
+    QN_TRY(qn_ref_holds(c, centred ? 5 : 4, rows * whole, 4, err));
+    for (size_t r = 0; r < (size_t)rows * p->groups; r++) {
+        size_t group = r % p->groups;
+        const float *row = x + (r / p->groups + skip) * p->x_stride + p->x_column + group * p->cols;
+        double sum = 0, mean = 0;
+        for (uint32_t i = 0; centred && i < p->cols; i++)
+            mean += (double)row[i] / p->cols;
         for (uint32_t i = 0; i < p->cols; i++)
-            sum += (double)row[i] * row[i];
+            sum += (row[i] - mean) * (row[i] - mean);
         double scale = 1 / sqrt(sum / p->cols + p->eps);
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = (float)(row[i] * scale * w[i]);
+            out[r * p->cols + i] = (float)((row[i] - mean) * scale * w[group * p->w_advance + i] +
+                                           (b != NULL ? b[group * p->b_advance + i] : 0.0f));
     }
     return QN_OK;
+}
+
+static enum qn_status rmsnorm(const struct qn_ref_call *c, struct qn_error *err) {
+    return norm(c, false, err);
+}
+
+static enum qn_status layernorm(const struct qn_ref_call *c, struct qn_error *err) {
+    return norm(c, true, err);
 }
 
 struct product {
     const struct qn_params_matmul *p;
     bool bias, residual, norm, glu;
     uint32_t act;
-    struct weights w;
+    struct qn_ref_weights w;
 };
 
 /* Σ_k x[k] W[row, k], of x times norm where that is on. */
@@ -137,7 +148,7 @@ static double product_row(const struct product *m, const struct qn_ref_call *c, 
     double sum = 0;
     for (uint32_t g = 0; g < m->w.groups; g++) {
         float group[QN_GROUP];
-        decode_group(group, &m->w, row, g);
+        qn_ref_decode_group(group, &m->w, row, g);
         for (uint32_t i = 0; i < QN_GROUP && g * QN_GROUP + i < m->p->cols; i++) {
             uint32_t k = g * QN_GROUP + i;
             sum += (double)group[i] * x[k] * (m->norm ? norm[k] : 1.0f);
@@ -175,8 +186,10 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
             double v = product_row(m, c, row, n) * scale + (m->bias ? bias[at] : 0);
             if (m->glu) {
                 double up = product_row(m, c, row, n + p->up_row) * scale;
-                v = act(m->act, v) * (up + (m->bias ? bias[at + p->up_row] : 0));
+                v = qn_ref_act(m->act, v) * (up + (m->bias ? bias[at + p->up_row] : 0));
             }
+            if (p->softcap != 0)
+                v = p->softcap * tanh(v / p->softcap);
             if (m->residual)
                 v += residual[z * p->residual_stride + column + at];
             out[z * p->out_stride + at] = (float)v;
@@ -196,7 +209,7 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);
-    QN_TRY(weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    QN_TRY(qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec(p, tune, rows), err));
     return product(&m, c, rows, err);
@@ -205,7 +218,7 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
 static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
     struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, false,
                         c->constants[5] != 0, (uint32_t)c->constants[6], {0}};
-    QN_TRY(weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, rows), err));
     return product(&m, c, rows, err);
@@ -222,23 +235,41 @@ static enum qn_status glu(const struct qn_ref_call *c, struct qn_error *err) {
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * p->x_stride + p->x_column;
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = (float)(act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
+            out[r * p->cols + i] = (float)(qn_ref_act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
     }
+    return QN_OK;
+}
+
+static enum qn_status activate(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_glu *p = c->p[0];
+    const float *x = c->p[2];
+    float *out = c->p[3];
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->x_stride, p->x_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < p->cols; i++)
+            out[r * p->cols + i] = (float)qn_ref_act((uint32_t)c->constants[0], x[r * p->x_stride + p->x_column + i]);
     return QN_OK;
 }
 
 static enum qn_status add(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_add *p = c->p[0];
-    const float *a = c->p[2], *b = c->p[3];
-    float *out = c->p[4];
+    const float *a = c->p[2], *b = c->p[3], *gate = c->constants[0] != 0 ? c->p[4] : NULL;
+    float *out = c->p[5];
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
     QN_TRY(qn_ref_holds(c, 2, extent(rows, p->a_stride, p->a_column, p->cols), 4, err));
     QN_TRY(qn_ref_holds(c, 3, extent(rows, p->b_stride, p->b_column, p->cols), 4, err));
-    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
-    for (size_t r = 0; r < rows; r++)
+    QN_TRY(qn_ref_holds(c, 4, gate != NULL ? rows : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++) {
+        float scale = gate != NULL ? (float)(p->scale / (1 + exp(-(double)gate[r]))) : p->scale;
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = a[r * p->a_stride + p->a_column + i] + b[r * p->b_stride + p->b_column + i];
+            out[r * p->cols + i] = a[r * p->a_stride + p->a_column + i] +
+                                   b[r * p->b_stride + p->b_column + i] * scale;
+    }
     return QN_OK;
 }
 
@@ -279,7 +310,7 @@ static float rotated(const struct qn_params_rope *p, const float *head, const fl
     uint32_t other = interleaved ? d ^ 1 : high ? d - half : d + half;
     double a = (float)position * freq[i];
     double turn = high ? sin(a) : -sin(a);
-    return (float)(head[d] * cos(a) + head[other] * turn);
+    return (float)((head[d] * cos(a) + head[other] * turn) * p->magnitude);
 }
 
 static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *err) {
@@ -290,11 +321,15 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     bool f16 = c->constants[0] != 0, interleaved = c->constants[1] != 0;
     uint32_t n = step->n_tokens, dim = p->head_dim, kv = p->n_kv_heads * dim;
     uint64_t state = (uint64_t)kv * p->context;
+    uint32_t apart = p->head_stride;
+    if (apart < dim || !p->n_heads || !p->n_kv_heads)
+        return qn_fail(err, QN_E_INTERNAL, "rope_append: heads of %u every %u columns", dim, apart);
     QN_TRY(qn_ref_covers(c, qn_grid_rope(p, n), err));
-    QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, p->n_heads * dim), 4, err));
-    QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, kv), 4, err));
-    QN_TRY(qn_ref_holds(c, 4, extent(n, p->v_stride, p->v_column, kv), 4, err));
-    QN_TRY(qn_ref_holds(c, 5, p->n_rot / 2, 4, err));
+    QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, (p->n_heads - 1) * apart + dim), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, extent(n, p->v_stride, p->v_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
+    freq += (size_t)step->rope_set * p->set_stride;
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->rope_set * p->set_stride + p->n_rot / 2, 4, err));
     QN_TRY(qn_ref_holds(c, 6, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 7, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 8, (uint64_t)n * p->n_heads * dim, 4, err));
@@ -306,13 +341,13 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
         for (uint32_t h = 0; h < p->n_heads; h++)
             for (uint32_t d = 0; d < dim; d++)
                 out[(t * p->n_heads + h) * dim + d] =
-                    rotated(p, q + t * p->q_stride + p->q_column + h * dim, freq, position, d, interleaved);
+                    rotated(p, q + t * p->q_stride + p->q_column + h * apart, freq, position, d, interleaved);
         for (uint32_t h = 0; h < p->n_kv_heads; h++)
             for (uint32_t d = 0; d < dim; d++) {
                 size_t to = ((size_t)h * p->context + position) * dim + d;
-                const float *head = k + t * p->k_stride + p->k_column + h * dim;
+                const float *head = k + t * p->k_stride + p->k_column + h * apart;
                 state_set(c->p[6], f16, to, rotated(p, head, freq, position, d, interleaved));
-                state_set(c->p[7], f16, to, v[t * p->v_stride + p->v_column + h * dim + d]);
+                state_set(c->p[7], f16, to, v[t * p->v_stride + p->v_column + h * apart + d]);
             }
     }
     return QN_OK;
@@ -333,6 +368,8 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
         for (uint32_t d = 0; d < dim; d++)
             s += (double)q[d] * state_get(c->p[3], f16, start + j * dim + d);
         s *= p->scale;
+        if (p->softcap != 0)
+            s = p->softcap * tanh(s / p->softcap);
         double shrink = s > *top ? exp(*top - s) : 1, e = s > *top ? 1 : exp(s - *top);
         *top = s > *top ? s : *top;
         *mass = *mass * shrink + e;
@@ -449,15 +486,20 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call, 
     static qn_ref_fn *const functions[QN_KERNEL_COUNT] = {
         [QN_KERNEL_EMBED] = embed,
         [QN_KERNEL_RMSNORM] = rmsnorm,
+        [QN_KERNEL_LAYERNORM] = layernorm,
         [QN_KERNEL_MATVEC] = matvec,
         [QN_KERNEL_MATMUL] = matmul,
         [QN_KERNEL_GLU] = glu,
+        [QN_KERNEL_ACT] = activate,
         [QN_KERNEL_ADD] = add,
         [QN_KERNEL_ROPE_APPEND] = rope_append,
         [QN_KERNEL_ATTENTION_SPLIT] = attention_split,
         [QN_KERNEL_ATTENTION_MERGE] = attention_merge,
         [QN_KERNEL_ATTENTION_PREFILL] = attention_prefill,
         [QN_KERNEL_LAST_ROWS] = last_rows,
+        [QN_KERNEL_ROUTE] = qn_ref_route,
+        [QN_KERNEL_EXPERT_GLU] = qn_ref_expert_glu,
+        [QN_KERNEL_EXPERT_DOWN] = qn_ref_expert_down,
         [QN_KERNEL_ARGMAX_PARTIAL] = qn_ref_argmax_partial,
         [QN_KERNEL_ARGMAX_FINAL] = qn_ref_argmax_final,
         [QN_KERNEL_SAMPLE_PREPARE] = qn_ref_sample_prepare,

@@ -99,11 +99,11 @@ static enum qn_status use(struct qn_backend *b, struct qn_ref_host *host, uint32
     QN_TRY(b->ops->session_create(b, &s, err));
     QN_TRY(b->ops->begin(b, s, &sampling, prompt, 9, err));
     QN_TRY(pump(host, b));
-    struct qn_step first = {prompt, 6, 0, false, 0}, second = {prompt + 6, 3, 6, true, 0};
+    struct qn_step first = {prompt, 6, 0, false, 0, 0}, second = {prompt + 6, 3, 6, true, 0, 0};
     QN_TRY(step(b, host, s, &first, NULL, err));
     QN_TRY(step(b, host, s, &second, &tokens[0], err));
     for (uint32_t k = 1; k < TOKENS; k++) {
-        struct qn_step next = {NULL, 0, 8 + k, true, k == 4 ? QN_WANT_LOGITS : 0};
+        struct qn_step next = {NULL, 0, 8 + k, true, k == 4 ? QN_WANT_LOGITS : 0, 0};
         QN_TRY(step(b, host, s, &next, &tokens[k], err));
     }
     b->ops->session_destroy(b, s);
@@ -236,7 +236,7 @@ static void test_recovery(void) {
     struct qn_sampling plain = {.temperature = 0.9f, .seed = 4};
     CHECK(b->ops->begin(b, s, &plain, prompt, 9, &err) == QN_OK);
     for (int round = 0; round < 2; round++) {
-        struct qn_step first = {prompt, 6, 0, true, 0};
+        struct qn_step first = {prompt, 6, 0, true, 0, 0};
         if (round == 1) { // its writes did not happen either
             struct qn_null_fault fault = {0, QN_E_GPU, false, false};
             qn_null_host_fail(qn_ref_host_checks(host), &fault);
@@ -244,14 +244,14 @@ static void test_recovery(void) {
         }
         CHECK(step(b, host, s, &first, &token, &err) == QN_OK);
         for (uint32_t k = 0; k < TOKENS; k++) {
-            struct qn_step next = {NULL, 0, 6 + k, true, 0};
+            struct qn_step next = {NULL, 0, 6 + k, true, 0, 0};
             uint32_t before = token;
             if (round == 1 && k % 3 == 1) {
                 struct qn_null_fault fault = {0, QN_E_GPU, false, false};
                 qn_null_host_fail(qn_ref_host_checks(host), &fault);
                 CHECK(step(b, host, s, &next, &token, &err) == QN_E_GPU);
                 CHECK(b->ops->enqueue(b, s, &next, &err) == QN_E_STATE); // its token is not known
-                next = (struct qn_step){&before, 1, 6 + k, true, 0};
+                next = (struct qn_step){&before, 1, 6 + k, true, 0, 0};
             }
             CHECK(step(b, host, s, &next, &token, &err) == QN_OK);
             if (round == 0)
@@ -277,7 +277,7 @@ static void test_lost(void) {
           QN_OK);
     CHECK(b->ops->finish(b, &err) == QN_OK && pump(host, b) == QN_OK && b->ops->ready(b));
     s = session_open(b);
-    struct qn_step first = {prompt, 6, 0, true, 0};
+    struct qn_step first = {prompt, 6, 0, true, 0, 0};
     CHECK(b->ops->enqueue(b, s, &first, &err) == QN_OK);
     struct qn_gpu_event lost = {.kind = QN_GPU_EVENT_LOST, .bytes = "driver reset", .n = 12};
     CHECK(b->ops->event(b, &lost) == QN_E_GPU_LOST && !b->ops->ready(b));

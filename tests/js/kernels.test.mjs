@@ -58,7 +58,7 @@ function compare(want, got, tolerance, where) {
 }
 
 /** @param {number} pos @param {number} t @param {number} r */
-const step = (pos, t, r = t, result = 0) => params('step', { pos, n_tokens: t, n_rows: r, result });
+const step = (pos, t, r = t, result = 0, rope_set = 0) => params('step', { pos, n_tokens: t, n_rows: r, result, rope_set });
 /** An output buffer with a margin that must stay. @param {number} words */
 const output = (words) => new Uint32Array(words + 5).fill(SENTINEL);
 const none = new Uint32Array(4);
@@ -95,12 +95,14 @@ test('embed', options, async () => {
     const [rows, cols, t] = [37, type === 4 ? 2100 : 52, 5];
     const w = weights(rng, type, stype, zero, rows, cols);
     for (const row_begin of [0, 20]) {
-      const p = params('embed', { cols, row_begin, n_rows: rows, scale: row_begin ? 1 : 1.5 });
-      const ids = Uint32Array.from([0, 36, 20, 7, 56]);
-      await check('EMBED', {
-        bindings: [p, step(3, t), ids, w.values, w.scales, output(t * cols)], constants: w.constants,
-        grid: reference.grid(KERNELS.EMBED, p, t), tolerance: 1e-6, label: `${WTYPES[type]}/${stype}`,
-      });
+      for (const by_position of [0, 1]) {
+        const p = params('embed', { cols, row_begin, n_rows: rows, scale: row_begin ? 1 : 1.5, by_position });
+        const ids = Uint32Array.from([0, 36, 20, 7, 56]);
+        await check('EMBED', {
+          bindings: [p, step(3, t), ids, w.values, w.scales, output(t * cols)], constants: w.constants,
+          grid: reference.grid(KERNELS.EMBED, p, t), tolerance: 1e-6, label: `${WTYPES[type]}/${stype}`,
+        });
+      }
     }
   }
 });
@@ -111,15 +113,57 @@ test('rmsnorm', options, async () => {
     for (const sym of [0, 1]) {
       const rows = sym ? r : t;
       if (tail && !sym) continue;
-      const p = params('rmsnorm', { cols, rows_sym: sym, rows_mul: 1, tail, x_stride: stride, x_column: column, eps: 1e-5 });
+      const p = params('rmsnorm', { cols, rows_sym: sym, rows_mul: 1, tail, x_stride: stride, x_column: column, eps: 1e-5, groups: 1, w_advance: 0, b_advance: 0 });
       await check('RMSNORM', {
         bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), output(rows * cols)],
         grid: reference.grid(KERNELS.RMSNORM, p, rows), tolerance: 2e-6, label: `${cols} columns`,
       });
+      for (const BIAS of [0, 1]) {
+        await check('LAYERNORM', {
+          bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), rng.floats(cols), output(rows * cols)], constants: { BIAS },
+          grid: reference.grid(KERNELS.LAYERNORM, p, rows), tolerance: 4e-6, label: `${cols} columns`,
+        });
+      }
     }
   }
-  const p = params('rmsnorm', { cols: 32, rows_sym: 0, rows_mul: 3, tail: 0, x_stride: 32, x_column: 0, eps: 1e-6 });
+  const p = params('rmsnorm', { cols: 32, rows_sym: 0, rows_mul: 3, tail: 0, x_stride: 32, x_column: 0, eps: 1e-6, groups: 1, w_advance: 0, b_advance: 0 });
   await check('RMSNORM', { bindings: [p, step(0, 4), rng.floats(12 * 32), rng.floats(32), output(12 * 32)], grid: reference.grid(KERNELS.RMSNORM, p, 12), tolerance: 2e-6, label: 'heads' });
+  // Heads in a view of a wider tensor, with one vector for all of them and with one for each.
+  for (const advance of [0, 48]) {
+    const q = params('rmsnorm', { cols: 48, rows_sym: 0, rows_mul: 1, tail: 0, x_stride: 300, x_column: 9, eps: 1e-6, groups: 5, w_advance: advance, b_advance: 48 });
+    const w = rng.floats(advance ? 240 : 48);
+    await check('RMSNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, output(4 * 240)], grid: reference.grid(KERNELS.RMSNORM, q, 20), tolerance: 2e-6, label: `groups ${advance}` });
+    await check('LAYERNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, rng.floats(240), output(4 * 240)], constants: { BIAS: 1 }, grid: reference.grid(KERNELS.LAYERNORM, q, 20), tolerance: 4e-6, label: `groups ${advance}` });
+  }
+});
+
+test('route, expert_glu, expert_down', options, async () => {
+  for (const [n_experts, n_used, t, renormalise] of [[4, 2, 5, 0], [60, 4, 1, 0], [128, 8, 3, 1], [1, 1, 2, 1], [1000, 3, 2, 0]]) {
+    const rng = random(n_experts);
+    const p = params('experts', { cols: 0, width: 0, n_experts, n_used, renormalise, row_begin: 0, n_rows: 0, first: 0, x_stride: n_experts });
+    await check('ROUTE', { bindings: [p, step(0, t), rng.floats(t * n_experts, 2), output(t * n_used * 2)], grid: reference.grid(KERNELS.ROUTE, p, t), tolerance: 2e-6, label: `${n_used} of ${n_experts}` });
+  }
+  for (const [format, cols, width, n_experts, begin, count] of [[[4, 0, 8], 96, 20, 5, 0, 5], [[3, 1, 0], 70, 33, 6, 2, 3], [[0, 0, 0], 33, 7, 3, 0, 2], [[1, 0, 0], 64, 9, 3, 1, 2]]) {
+    const rng = random(cols);
+    const [t, n_used] = [3, 2];
+    const routes = Float32Array.from([0, n_experts - 1, 0.75, 0.25, 2, 1, 0.5, 0.25, 1, 0, 0.9, 0.05]);
+    const [type, stype, zero] = format;
+    for (const glu of [1, 0]) {
+      const each = width * (1 + glu);
+      const w = weights(rng, type, stype, zero, count * each, cols);
+      const x_stride = glu ? cols + 3 : cols * n_used;
+      for (const first of glu ? [1] : [1, 0]) {
+        const p = params('experts', { cols, width, n_experts, n_used, renormalise: 0, row_begin: begin * each, n_rows: count * each, first, x_stride });
+        const results = glu ? n_used * width : width;
+        const out = first ? output(t * results) : new Float32Array(t * results + 5).fill(1.5);
+        await check(glu ? 'EXPERT_GLU' : 'EXPERT_DOWN', {
+          bindings: [p, step(0, t), rng.floats(t * x_stride), w.values, w.scales, routes, out],
+          constants: { ...w.constants, ...(glu ? { ACT: 1 } : {}) }, tolerance: 5e-6, label: `${WTYPES[type]} ${width}×${cols} first ${first}`,
+          grid: reference.grid(glu ? KERNELS.EXPERT_GLU : KERNELS.EXPERT_DOWN, p, t, results),
+        });
+      }
+    }
+  }
 });
 
 /** @param {'MATVEC' | 'MATMUL'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
@@ -132,7 +176,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const w = weights(rng, type, stype, zero, rows * (1 + glu), cols);
   const p = params('matmul', {
     cols, n_rows: rows, row_begin: 0, up_row: glu ? rows : 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0,
-    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, ...values,
+    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, softcap: 0, ...values,
   });
   const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
   const m = values.rows_sym ? r : t;
@@ -176,6 +220,7 @@ test('matvec: epilogues, fused norm, gate, views and slabs', options, async () =
   for (const ACT of [0, 1, 2, 3]) await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 1, constants: { GLU: 1, ACT } });
   await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 2, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
   await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 5, r: 2, values: { rows_sym: 1, tail: 1 } });
+  await product('MATVEC', { format: [1, 0, 0], cols: 64, rows: 20, t: 2, constants: { NORM: 1 }, values: { softcap: 3 } });
 });
 
 test('matmul', options, async () => {
@@ -183,18 +228,22 @@ test('matmul', options, async () => {
   for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 0, 7], cols, rows, t });
   await product('MATMUL', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
   await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+  await product('MATMUL', { format: [1, 0, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
   await product('MATMUL', { format: [0, 0, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
 });
 
-test('glu, add, last_rows', options, async () => {
+test('glu, act, add, last_rows', options, async () => {
   const rng = random(5);
   for (const [cols, t, r] of [[1, 1, 1], [70, 5, 2], [300, 3, 3]]) {
     for (const ACT of [0, 1, 2, 3]) {
       const p = params('glu', { cols, rows_sym: 0, x_stride: 2 * cols + 9, x_column: 4 });
       await check('GLU', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), 4), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.GLU, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
+      if (cols > 1) await check('ACT', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), 4), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.ACT, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
     }
-    const p = params('add', { cols, rows_sym: 1, a_stride: cols + 3, a_column: 2, b_stride: cols, b_column: 0 });
-    await check('ADD', { bindings: [p, step(0, t, r), rng.floats(r * (cols + 3)), rng.floats(r * cols), output(r * cols)], grid: reference.grid(KERNELS.ADD, p, r, cols) });
+    for (const [GATE, scale] of [[0, 1], [0, 0.22], [1, 1]]) {
+      const p = params('add', { cols, rows_sym: 1, a_stride: cols + 3, a_column: 2, b_stride: cols, b_column: 0, scale });
+      await check('ADD', { bindings: [p, step(0, t, r), rng.floats(r * (cols + 3)), rng.floats(r * cols), rng.floats(r), output(r * cols)], constants: { GATE }, grid: reference.grid(KERNELS.ADD, p, r, cols), tolerance: GATE || scale !== 1 ? 2e-6 : 0 });
+    }
     const q = params('last_rows', { cols, x_stride: cols + 5, x_column: 1 });
     await check('LAST_ROWS', { bindings: [q, step(0, t, r), rng.floats(t * (cols + 5)), output(r * cols)], grid: reference.grid(KERNELS.LAST_ROWS, q, r, cols) });
   }
@@ -209,6 +258,7 @@ test('rope_append', options, async () => {
         const p = params('rope', {
           n_heads: heads, n_kv_heads: kv, head_dim: dim, n_rot, context, q_stride: width, q_column: 0,
           k_stride: width, k_column: heads * dim, v_stride: width, v_column: (heads + kv) * dim,
+          head_stride: dim, set_stride: 0, magnitude: 1,
         });
         const qkv = rng.floats(t * width);
         const freq = Float32Array.from({ length: n_rot / 2 }, (_, i) => 10000 ** (-2 * i / n_rot));
@@ -217,6 +267,21 @@ test('rope_append', options, async () => {
         await checkStates({ bindings: [p, step(pos, t), qkv, qkv, qkv, freq, output(words), output(words), output(t * heads * dim)], constants: { KV_F16, INTERLEAVED }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t) }, KV_F16 === 1);
       }
     }
+  }
+});
+
+test('rope_append: heads apart, two sets of frequencies, a magnitude', options, async () => {
+  const [heads, dim, context, pos, t] = [3, 16, 20, 4, 3];
+  const rng = random(77);
+  const width = heads * 3 * dim;
+  const p = params('rope', {
+    n_heads: heads, n_kv_heads: heads, head_dim: dim, n_rot: 8, context, q_stride: width, q_column: 0, k_stride: width, k_column: dim,
+    v_stride: width, v_column: 2 * dim, head_stride: 3 * dim, set_stride: 4, magnitude: 1.19,
+  });
+  const qkv = rng.floats(t * width);
+  const words = heads * context * dim;
+  for (const set of [0, 1]) {
+    await check('ROPE_APPEND', { bindings: [p, step(pos, t, t, 0, set), qkv, qkv, qkv, Float32Array.from([1, 0.3, 0.1, 0.03, 0.5, 0.1, 0.02, 0.005]), output(words), output(words), output(t * heads * dim)], constants: { KV_F16: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t), tolerance: 2e-6, label: `set ${set}` });
   }
 });
 
@@ -245,7 +310,7 @@ function attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t = 1) {
   const n = n_kv_heads * context * dim;
   const state = () => (KV_F16 ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
   const stride = n_heads * dim + 12;
-  const p = params('attention', { n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window), scale: dim ** -0.5 });
+  const p = params('attention', { n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window), scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0 });
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
 

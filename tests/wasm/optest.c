@@ -25,12 +25,17 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
                  uint32_t c) {
     switch ((enum qn_kernel_id)id) {
     case QN_KERNEL_EMBED: *out = qn_grid_embed(params, a); break;
-    case QN_KERNEL_RMSNORM: *out = qn_grid_rmsnorm(a); break;
+    case QN_KERNEL_RMSNORM:
+    case QN_KERNEL_LAYERNORM:
+    case QN_KERNEL_ROUTE: *out = qn_grid_rmsnorm(a); break;
+    case QN_KERNEL_EXPERT_GLU:
+    case QN_KERNEL_EXPERT_DOWN: *out = qn_grid_experts(b, a); break;
     case QN_KERNEL_MATVEC:
         *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c}, a);
         break;
     case QN_KERNEL_MATMUL: *out = qn_grid_matmul(params, b != 0, a); break;
     case QN_KERNEL_GLU:
+    case QN_KERNEL_ACT:
     case QN_KERNEL_ADD:
     case QN_KERNEL_LAST_ROWS: *out = qn_grid_elements(b, a); break;
     case QN_KERNEL_ROPE_APPEND: *out = qn_grid_rope(params, a); break;

@@ -1,5 +1,5 @@
 // Causal attention for many tokens, one pass with running maxima (Dao et al. 2022):
-//   out[t, h, :] = Σ_j softmax_j(scale × q[t, h]·k[j]) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t.
+//   out[t, h, :] = Σ_j softmax_j(cap(scale × q[t, h]·k[j])) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t.
 //
 //   params   ATTENTION  step  STEP
 //   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each
@@ -111,7 +111,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let line = row * (KEYS + 1u);
         for (var i = 0u; i < OWN_KEYS; i++) {
             let j = begin + sub + i * SHARE;
-            s[i] = select(LOWEST, s[i] * params.scale, j <= p && j >= first);
+            s[i] = select(LOWEST, softcap(s[i] * params.scale, params.softcap), j <= p && j >= first);
             ps[line + sub + i * SHARE] = s[i];
         }
         workgroupBarrier();

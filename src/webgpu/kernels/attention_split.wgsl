@@ -1,5 +1,5 @@
 // Decode attention, first half. A workgroup takes 64 positions of one KV head and up to eight of the
-// query heads that share it:  s[h, j] = scale × q[h]·k[j],  m = max_j s,  p = exp(s − m),
+// query heads that share it:  s[h, j] = cap(scale × q[h]·k[j]),  m = max_j s,  p = exp(s − m),
 // partial[t, h, split] = (Σ_j p v[j, :], m, Σ_j p).  attention_merge joins the splits.
 //
 //   params   ATTENTION  step  STEP
@@ -90,7 +90,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let at = begin + i % SPLIT;
         var score = LOWEST;
         if (at <= p && at >= first) {
-            score = sums[i] + sums[HEADS * SPLIT + i] + sums[2u * HEADS * SPLIT + i] + sums[3u * HEADS * SPLIT + i];
+            score = softcap(sums[i] + sums[HEADS * SPLIT + i] + sums[2u * HEADS * SPLIT + i] + sums[3u * HEADS * SPLIT + i], params.softcap);
         }
         ps[i % SPLIT * HEADS + i / SPLIT] = score;
     }

@@ -1,5 +1,6 @@
 // What the attention kernels share. State is [n_kv_heads, context, head_dim], bound as 32-bit words.
 #include "common_step.wgsl"
+#include "common_softcap.wgsl"
 #params ATTENTION
 override KV_F16: u32 = 0u;
 override HEAD_DIM: u32 = 64u;

@@ -1,6 +1,7 @@
 // Bindings and the inner product that matvec and its variants share. See matvec.wgsl.
 #include "common_step.wgsl"
 #include "common_act.wgsl"
+#include "common_softcap.wgsl"
 #params MATMUL
 @group(0) @binding(0) var<uniform> params: Matmul;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -146,6 +147,7 @@ fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
     if (GLU != 0u) {
         v = act(v) * up;
     }
+    v = softcap(v, params.softcap);
     if (RESIDUAL != 0u) {
         v += residual[z * params.residual_stride + params.residual_column + column];
     }

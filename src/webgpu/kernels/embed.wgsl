@@ -1,4 +1,4 @@
-// Token embedding: out[t, c] = table[ids[t], c] × scale.
+// Embedding: out[t, c] = table[ids[t], c] × scale, or table[pos + t, c] × scale by position.
 //
 //   params   EMBED            step  STEP
 //   ids      u32 [T]          values, scales  rows [row_begin, row_begin + n_rows) of the table
@@ -22,7 +22,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (t >= step.n_tokens || id.x >= groups) {
         return;
     }
-    let row = ids[t] - params.row_begin; // wraps below row_begin
+    let row = select(ids[t], step.pos + t, params.by_position != 0u) - params.row_begin; // wraps below row_begin
     if (row >= params.n_rows) {
         return;
     }

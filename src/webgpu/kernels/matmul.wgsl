@@ -9,6 +9,7 @@
 // columns 4j, 4j+1 are rows n, n+1 and 4j+2, 4j+3 their partners. 6 storage buffers. Workgroup (n, m).
 #include "common_step.wgsl"
 #include "common_act.wgsl"
+#include "common_softcap.wgsl"
 #params MATMUL
 @group(0) @binding(0) var<uniform> params: Matmul;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -78,6 +79,7 @@ fn store(m: u32, row: u32, sum: f32, sum_up: f32) {
         }
         v = act(v) * up;
     }
+    v = softcap(v, params.softcap);
     if (RESIDUAL != 0u) {
         v += residual[m * params.residual_stride + params.residual_column + column];
     }

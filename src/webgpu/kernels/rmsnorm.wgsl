@@ -2,9 +2,10 @@
 //
 //   params  RMSNORM    step  STEP
 //   x       f32, rows of x_stride from x_column on; r' = T - R + r with `tail`
-//   w       f32 [cols]
-//   out     f32 [rows, cols], rows = (T or R) × rows_mul
-// One workgroup of 256 threads per row; 1 KiB of workgroup memory.
+//   w       f32 [cols], or of all groups
+//   out     f32 [rows, cols], rows = (T or R) × rows_mul × groups
+// A row of x may be several groups (heads) that are normed apart.
+// One workgroup of 256 threads per row and group; 1 KiB of workgroup memory.
 #include "common_step.wgsl"
 #params RMSNORM
 @group(0) @binding(0) var<uniform> params: Rmsnorm;
@@ -19,10 +20,11 @@ var<workgroup> sums: array<f32, THREADS>;
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let row = group.x + group.y * 32768u;
-    if (row >= row_count(step, params.rows_sym) * params.rows_mul) {
+    if (row >= row_count(step, params.rows_sym) * params.rows_mul * params.groups) {
         return;
     }
-    let start = row_source(step, params.tail, row) * params.x_stride + params.x_column;
+    let part = row % params.groups;
+    let start = row_source(step, params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
     var sum = 0.0;
     for (var c = tid; c < params.cols; c += THREADS) {
         let v = x[start + c];
@@ -38,6 +40,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let scale = inverseSqrt(sums[0] / f32(params.cols) + params.eps);
     for (var c = tid; c < params.cols; c += THREADS) {
-        out[row * params.cols + c] = x[start + c] * scale * w[c];
+        out[row * params.cols + c] = x[start + c] * scale * w[part * params.w_advance + c];
     }
 }

@@ -1,11 +1,11 @@
 // Rotary positions and KV append. With p = pos + t and a = p × freq[i], i < n_rot / 2:
 //   q'[lo] = q[lo] cos a − q[hi] sin a,  q'[hi] = q[hi] cos a + q[lo] sin a   (Su et al. 2021)
 // where (lo, hi) = (i, i + n_rot/2), or (2i, 2i + 1) if INTERLEAVED; dims from n_rot on are copied.
-// k likewise into k_state at position p, v unchanged into v_state.
+// cos and sin are times `magnitude`. k likewise into k_state at position p, v unchanged into v_state.
 //
 //   params   ROPE      step  STEP
-//   q, k, v  f32 rows of *_stride from *_column on (views of one tensor or of three)
-//   freq     f32 [n_rot / 2], radians per position
+//   q, k, v  f32 rows of *_stride from *_column on, a head every head_stride columns
+//   freq     f32 [sets, n_rot / 2], radians per position; the step says which set
 //   k_state, v_state  [n_kv_heads, context, head_dim]; f32, or f16 (KV_F16) two to a word
 //   out      f32 [T, n_heads × head_dim]
 // A thread makes two adjacent dims of one head of one token (so that an f16 word has one writer);
@@ -70,7 +70,7 @@ fn rotated(which: u32, start: u32, d: u32, p: u32) -> f32 {
         high = (d & 1u) == 1u;
         other = d ^ 1u;
     }
-    let turn = cos_sin(f32(p) * freq[i]);
+    let turn = cos_sin(f32(p) * freq[step.rope_set * params.set_stride + i]) * params.magnitude;
     return own * turn.x + source(which, start + other) * select(-turn.y, turn.y, high);
 }
 
@@ -85,7 +85,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     }
     let p = step.pos + t;
     if (head < params.n_heads) {
-        let start = t * params.q_stride + params.q_column + head * params.head_dim;
+        let start = t * params.q_stride + params.q_column + head * params.head_stride;
         let to = (t * params.n_heads + head) * params.head_dim + d;
         out[to] = rotated(0u, start, d, p);
         out[to + 1u] = rotated(0u, start, d + 1u, p);
@@ -98,10 +98,10 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let kv_head = head - params.n_heads - select(0u, params.n_kv_heads, is_v);
     var pair: vec2<f32>;
     if (is_v) {
-        let start = t * params.v_stride + params.v_column + kv_head * params.head_dim + d;
+        let start = t * params.v_stride + params.v_column + kv_head * params.head_stride + d;
         pair = vec2<f32>(v[start], v[start + 1u]);
     } else {
-        let start = t * params.k_stride + params.k_column + kv_head * params.head_dim;
+        let start = t * params.k_stride + params.k_column + kv_head * params.head_stride;
         pair = vec2<f32>(rotated(1u, start, d, p), rotated(1u, start, d + 1u, p));
     }
     let to = (kv_head * params.context + p) * params.head_dim + d;

@@ -1,0 +1,21 @@
+// Activation: out[t, c] = act(x[t, c]).
+//
+//   params  GLU        step  STEP
+//   x       f32, rows of x_stride from x_column on
+//   out     f32 [rows, cols]
+// A thread per element, workgroup (x, row).
+#include "common_step.wgsl"
+#include "common_act.wgsl"
+#params GLU
+@group(0) @binding(0) var<uniform> params: Glu;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> out: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    if (id.x >= params.cols || id.y >= row_count(step, params.rows_sym)) {
+        return;
+    }
+    out[id.y * params.cols + id.x] = act(x[id.y * params.x_stride + params.x_column + id.x]);
+}
