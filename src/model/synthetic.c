@@ -3,31 +3,47 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "model/traits.h"
 
 /* ---- Catalogue
  * ----------------------------------------------------------------------------------- */
 
 struct shape {
-    const char *name, *model_type, *qkv; // qkv: name of the fused projection in MLC
-    bool qkv_bias;
+    const char *name, *model_type; // the type's names in MLC files are those of the trait table
+    bool qkv_bias, tied;
     uint32_t hidden, n_layers, n_heads, n_kv_heads, head_dim, intermediate, vocab, context;
-    const char *rope; // JSON members of model_config
+    const char *rest; // further JSON members of model_config
 };
 
-/* From the models' published config.json; all of them tie the head to the embedding. */
+#define SIX(x) x "," x "," x "," x "," x "," x
+#define FORTY_EIGHT(x) \
+    SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x)
+
+/* From the models' published config.json, but for Phi's factors, of which only the number counts.
+ */
 static const struct shape catalogue[] = {
-    {"qwen2.5-0.5b", "qwen2", "c_attn", true, 896, 24, 14, 2, 64, 4864, 151936, 32768,
+    {"qwen2.5-0.5b", "qwen2", true, true, 896, 24, 14, 2, 64, 4864, 151936, 32768,
      "\"rope_theta\":1000000.0"},
-    {"qwen2.5-1.5b", "qwen2", "c_attn", true, 1536, 28, 12, 2, 128, 8960, 151936, 32768,
+    {"qwen2.5-1.5b", "qwen2", true, true, 1536, 28, 12, 2, 128, 8960, 151936, 32768,
      "\"rope_theta\":1000000.0"},
-    {"qwen2.5-3b", "qwen2", "c_attn", true, 2048, 36, 16, 2, 128, 11008, 151936, 32768,
+    {"qwen2.5-3b", "qwen2", true, true, 2048, 36, 16, 2, 128, 11008, 151936, 32768,
      "\"rope_theta\":1000000.0"},
-    {"llama-3.2-1b", "llama", "qkv_proj", false, 2048, 16, 32, 8, 64, 8192, 128256, 131072,
+    {"llama-3.2-1b", "llama", false, true, 2048, 16, 32, 8, 64, 8192, 128256, 131072,
      "\"position_embedding_base\":500000.0,\"rope_scaling\":{\"factor\":32.0,"
      "\"high_freq_factor\":4.0,\"low_freq_factor\":1.0,"
      "\"original_max_position_embeddings\":8192,\"rope_type\":\"llama3\"}"},
-    {"smollm2-360m", "llama", "qkv_proj", false, 960, 32, 15, 5, 64, 2560, 49152, 8192,
+    {"smollm2-360m", "llama", false, true, 960, 32, 15, 5, 64, 2560, 49152, 8192,
      "\"position_embedding_base\":100000.0"},
+    {"qwen3-0.6b", "qwen3", false, true, 1024, 28, 16, 8, 128, 3072, 151936, 40960,
+     "\"rope_theta\":1000000.0,\"attention_bias\":false"},
+    {"phi-3.5-mini", "phi3", false, false, 3072, 32, 32, 32, 96, 8192, 32064, 131072,
+     "\"position_embedding_base\":10000,\"max_position_embeddings\":131072,"
+     "\"original_max_position_embeddings\":4096,\"rope_scaling\":{\"type\":\"longrope\","
+     "\"short_factor\":[" FORTY_EIGHT("1.25") "],\"long_factor\":[" FORTY_EIGHT("16") "]}"},
+    {"gemma-2-2b", "gemma2", false, true, 2304, 26, 8, 4, 256, 9216, 256000, 8192,
+     "\"position_embedding_base\":10000,\"hidden_activation\":\"gelu_pytorch_tanh\","
+     "\"attn_logit_softcapping\":50.0,\"final_logit_softcapping\":30.0,"
+     "\"query_pre_attn_scalar\":256,\"sliding_window\":4096"},
 };
 
 #define N_MODELS (sizeof catalogue / sizeof catalogue[0])
@@ -95,47 +111,43 @@ struct entry {
     struct lanes lanes;
 };
 
-/* The list under construction. A model has at most 4 + 12 × 36 tensors. */
+/* The list under construction. */
 struct list {
     const struct shape *shape;
     const struct quant *quant;
+    const struct qn_naming *naming;
     struct entry *entries;
     uint32_t n, cap;
 };
-
-#define LAYER_TENSORS 12
 
 static void put(struct entry *e, const char *text) {
     while (*text && e->name_n < sizeof e->name)
         e->name[e->name_n++] = *text++;
 }
 
-static struct entry *add(struct list *l, int layer, const char *name, const char *suffix) {
+static struct entry *add(struct list *l, uint32_t layer, enum qn_role role, const char *suffix) {
     struct entry *e = &l->entries[l->n++]; // room: see build_list
-    put(e, "model.");
-    if (layer >= 0) {
-        char digits[3] = {(char)('0' + layer / 10), (char)('0' + layer % 10), 0};
-        put(e, "layers.");
-        put(e, layer < 10 ? digits + 1 : digits);
-        put(e, ".");
+    char digits[3] = {(char)('0' + layer / 10), (char)('0' + layer % 10), 0}, one[2] = {0, 0};
+    for (const char *p = l->naming->names[role]; *p; p++) {
+        one[0] = *p;
+        put(e, *p != '#' ? one : layer < 10 ? digits + 1 : digits);
     }
-    put(e, name);
     put(e, suffix);
     return e;
 }
 
-static void add_vector(struct list *l, int layer, const char *name, const char *suffix, uint32_t n,
-                       struct lanes lanes) {
-    struct entry *e = add(l, layer, name, suffix);
+static void add_vector(struct list *l, uint32_t layer, enum qn_role role, const char *suffix,
+                       uint32_t n, struct lanes lanes) {
+    struct entry *e = add(l, layer, role, suffix);
     e->n_dims = 1;
     e->dims[0] = n;
     e->nbytes = 2 * (uint64_t)n;
     e->lanes = lanes;
 }
 
-static void add_rows(struct list *l, int layer, const char *name, const char *suffix, uint32_t rows,
-                     uint32_t cols, bool words, struct lanes lanes) {
-    struct entry *e = add(l, layer, name, suffix);
+static void add_rows(struct list *l, uint32_t layer, enum qn_role role, const char *suffix,
+                     uint32_t rows, uint32_t cols, bool words, struct lanes lanes) {
+    struct entry *e = add(l, layer, role, suffix);
     e->n_dims = 2;
     e->dims[0] = rows;
     e->dims[1] = cols;
@@ -144,50 +156,86 @@ static void add_rows(struct list *l, int layer, const char *name, const char *su
     e->lanes = lanes;
 }
 
-static void add_matrix(struct list *l, int layer, const char *name, uint32_t rows, uint32_t cols) {
+static void add_matrix(struct list *l, uint32_t layer, enum qn_role role, uint32_t rows,
+                       uint32_t cols) {
     if (!l->quant->q4) {
-        add_rows(l, layer, name, ".weight", rows, cols, false, l->quant->weight);
+        add_rows(l, layer, role, ".weight", rows, cols, false, l->quant->weight);
         return;
     }
-    add_rows(l, layer, name, ".q_weight", rows, qn_ceil_div_u32(cols, 32) * 4, true,
+    add_rows(l, layer, role, ".q_weight", rows, qn_ceil_div_u32(cols, 32) * 4, true,
              l->quant->weight);
-    add_rows(l, layer, name, ".q_scale", rows, qn_ceil_div_u32(cols, 32), false, l->quant->scale);
+    add_rows(l, layer, role, ".q_scale", rows, qn_ceil_div_u32(cols, 32), false, l->quant->scale);
 }
 
-static void add_layer(struct list *l, int layer) {
+static void add_role(struct list *l, uint32_t layer, enum qn_role role) {
     const struct shape *s = l->shape;
     uint32_t n_q = s->n_heads * s->head_dim, n_qkv = n_q + 2 * s->n_kv_heads * s->head_dim;
-    char qkv[32] = "self_attn.";
-    memcpy(qkv + 10, s->qkv, strlen(s->qkv) + 1);
-    add_vector(l, layer, "input_layernorm", ".weight", s->hidden, l->quant->norm);
-    add_matrix(l, layer, "mlp.down_proj", s->hidden, s->intermediate);
-    add_matrix(l, layer, "mlp.gate_up_proj", 2 * s->intermediate, s->hidden);
-    add_vector(l, layer, "post_attention_layernorm", ".weight", s->hidden, l->quant->norm);
-    bool first = strcmp(s->qkv, "c_attn") == 0;
-    if (s->qkv_bias)
-        add_vector(l, layer, qkv, ".bias", n_qkv, l->quant->bias);
-    if (first)
-        add_matrix(l, layer, qkv, n_qkv, s->hidden);
-    add_matrix(l, layer, "self_attn.o_proj", s->hidden, n_q);
-    if (!first) // names are sorted in the real files
-        add_matrix(l, layer, qkv, n_qkv, s->hidden);
+    switch (role) {
+    case QN_ROLE_QKV:
+        if (s->qkv_bias)
+            add_vector(l, layer, role, ".bias", n_qkv, l->quant->bias);
+        add_matrix(l, layer, role, n_qkv, s->hidden);
+        break;
+    case QN_ROLE_O:
+        add_matrix(l, layer, role, s->hidden, n_q);
+        break;
+    case QN_ROLE_GATE_UP:
+        add_matrix(l, layer, role, 2 * s->intermediate, s->hidden);
+        break;
+    case QN_ROLE_DOWN:
+        add_matrix(l, layer, role, s->hidden, s->intermediate);
+        break;
+    case QN_ROLE_Q_NORM:
+    case QN_ROLE_K_NORM:
+        add_vector(l, layer, role, ".weight", s->head_dim, l->quant->norm);
+        break;
+    default: // a norm of the residual
+        add_vector(l, layer, role, ".weight", s->hidden, l->quant->norm);
+    }
 }
 
-/* Embedding, then layers in the order of their names (0, 1, 10, 11, …, 2, 20, …), then the norm. */
+/* The tensors of a layer in the order of their names, as in the real files. */
+static void add_layer(struct list *l, const enum qn_role *roles, uint32_t n, uint32_t layer) {
+    for (uint32_t i = 0; i < n; i++)
+        add_role(l, layer, roles[i]);
+}
+
+/* Roles that every layer has a tensor for, by name. */
+static uint32_t layer_roles(enum qn_role *out, const struct qn_naming *naming) {
+    uint32_t n = 0;
+    for (uint32_t role = 0; role < QN_ROLE_COUNT; role++) {
+        const char *name = naming->names[role];
+        if (!name || !strchr(name, '#'))
+            continue;
+        uint32_t at = n++;
+        for (; at && strcmp(naming->names[out[at - 1]], name) > 0; at--)
+            out[at] = out[at - 1];
+        out[at] = (enum qn_role)role;
+    }
+    return n;
+}
+
+/* Head and embedding, then layers in the order of their names (0, 1, 10, 11, …, 2, 20, …), then the
+ * norm. */
 static bool build_list(struct list *l, struct qn_arena *arena) {
     const struct shape *s = l->shape;
-    l->cap = 3 + LAYER_TENSORS * s->n_layers;
+    enum qn_role roles[QN_ROLE_COUNT];
+    l->naming = qn_traits_find_mlc(qn_str_from(s->model_type))->mlc;
+    uint32_t n = layer_roles(roles, l->naming);
+    l->cap = 5 + (2 * n + 1) * s->n_layers; // words and scales each, and a bias
     l->entries = QN_ARENA_NEW(arena, struct entry, l->cap);
     if (!l->entries)
         return false;
-    add_matrix(l, -1, "embed_tokens", s->vocab, s->hidden);
+    if (!s->tied)
+        add_matrix(l, 0, QN_ROLE_HEAD, s->vocab, s->hidden);
+    add_matrix(l, 0, QN_ROLE_EMBED, s->vocab, s->hidden);
     for (uint32_t tens = 0; tens < 10; tens++) {
         if (tens < s->n_layers)
-            add_layer(l, (int)tens);
+            add_layer(l, roles, n, tens);
         for (uint32_t i = tens * 10; tens && i < tens * 10 + 10 && i < s->n_layers; i++)
-            add_layer(l, (int)i);
+            add_layer(l, roles, n, i);
     }
-    add_vector(l, -1, "norm", ".weight", s->hidden, l->quant->norm);
+    add_vector(l, 0, QN_ROLE_FINAL_NORM, ".weight", s->hidden, l->quant->norm);
     return true;
 }
 
@@ -236,10 +284,11 @@ static void write_config(struct qn_buf *b, const struct list *l) {
                   s->model_type, l->quant->name, s->hidden, s->intermediate, s->n_heads,
                   s->n_layers, s->n_kv_heads, s->vocab);
     qn_buf_format(b,
-                  "\"tie_word_embeddings\":true,\"context_window_size\":%u,\"head_dim\":%u,%s},"
+                  "\"tie_word_embeddings\":%s,\"context_window_size\":%u,\"head_dim\":%u,%s},"
                   "\"vocab_size\":%u,\"context_window_size\":%u,\"sliding_window_size\":-1,"
                   "\"tokenizer_files\":[],\"conv_template\":{\"name\":\"synthetic\"}}",
-                  s->context, s->head_dim, s->rope, s->vocab, s->context);
+                  s->tied ? "true" : "false", s->context, s->head_dim, s->rest, s->vocab,
+                  s->context);
 }
 
 static void write_record(struct qn_buf *b, const struct list *l, const struct entry *e,

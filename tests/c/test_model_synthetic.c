@@ -64,7 +64,8 @@ static void test_layout(const char *folder) {
 static void test_catalogue(void) {
     static const char *const quants[] = {"q4f16_1", "q4f32_1", "q0f16", "q0f32"};
     /* Parameters, from the models' cards: embedding once, biases and norms included. */
-    static const uint64_t parameters[] = {494032768, 1543714304, 3085938688, 1235814400, 361821120};
+    static const uint64_t parameters[] = {494032768, 1543714304, 3085938688, 1235814400,
+                                          361821120, 596049920,  3821079552, 2614341888};
     uint32_t n = 0;
     for (; qn_synthetic_model(n); n++)
         for (size_t q = 0; q < 4; q++) {
@@ -89,13 +90,13 @@ static void test_catalogue(void) {
                     if (!model.program.weights[i].computed)
                         count +=
                             (uint64_t)model.program.weights[i].rows * model.program.weights[i].cols;
-                CHECK_MSG(n < 5 && count == parameters[n], "%s: %llu", name,
+                CHECK_MSG(n < 8 && count == parameters[n], "%s: %llu", name,
                           (unsigned long long)count);
                 CHECK(d.n_tensors > 0 && d.tensors[0].dtype != QN_DTYPE_NONE);
             }
             qn_arena_free(&arena);
         }
-    CHECK(n == 5);
+    CHECK(n == 8);
 }
 
 static void test_names(void) {
