@@ -63,11 +63,11 @@ async function timed(engine, prompt, maxTokens) {
  * @param {{ model: string, context: number, threads: number, gpu: boolean, prompt: number, tokens: number, rounds: number }} plan
  */
 export async function compare({ model, context, threads, gpu, prompt, tokens, rounds }) {
-  const quern = await loadQuern({ model, context, threads, backend: gpu ? 'webgpu' : 'cpu', kv: 'f16' });
-  const wllama = await loadWllama({ model, context, threads, gpu, kv: 'f16' });
+  const quern = await loadQuern({ model, context, threads, backend: gpu ? 'webgpu' : 'cpu', kv: gpu ? 'f16' : 'f32' });
+  const wllama = await loadWllama({ model, context, threads, gpu });
   const runs = [];
   let seed = 1;
-  for (const engine of [quern, wllama]) await timed(engine, letters(prompt, seed++), 8); // warm-up, not counted
+  for (const engine of [quern, wllama]) await timed(engine, letters(prompt, seed++), tokens); // warm-up, not counted
   for (let round = 0; round < rounds; round++) {
     for (const engine of [quern, wllama, wllama, quern]) {
       runs.push({ engine: engine.name, round, ...(await timed(engine, letters(prompt, seed++), tokens)) });

@@ -46,6 +46,7 @@ export async function load({ model, synthetic, backend = 'cpu', features, contex
     variant,
     device: gpu?.info ?? null,
     core,
+    runner,
     memory: () => core.memory.buffer.byteLength,
     tokenize: (/** @type {string} */ text) => [...core.tokenize(text)],
     /** @param {{ ids: number[], maxTokens: number, onToken?: () => void, options?: Record<string, unknown> }} request */

@@ -1,13 +1,16 @@
 // npm @wllama/wllama (llama.cpp compiled to WebAssembly) for bench/run.mjs and tests/js/wllama.test.mjs.
 // Its interface takes a prompt as text and gives token ids with their log-probabilities.
 
-/** @param {{ model: string, context?: number, threads?: number, gpu?: boolean, kv?: string }} options model: URL of a .gguf file */
-export async function load({ model, context = 256, threads = 1, gpu = false, kv = 'f32' }) {
+/**
+ * @param {{ model: string, context?: number, threads?: number, gpu?: boolean, exact?: boolean }} options model: URL of a .gguf
+ *   file; exact: a float32 KV cache and plain attention instead of the package's defaults
+ */
+export async function load({ model, context = 256, threads = 1, gpu = false, exact = false }) {
   const { Wllama } = await import('/npm/@wllama/wllama/esm/index.js');
   const engine = new Wllama({ default: '/npm/@wllama/wllama/esm/wasm/wllama.wasm' }, { suppressNativeLog: true, logger: { debug() {}, log() {}, warn() {}, error: console.error } });
   const blob = await (await fetch(model)).blob();
   const begun = performance.now();
-  await engine.loadModel([blob], { n_ctx: context, n_threads: threads, n_gpu_layers: gpu ? 99999 : 0, n_parallel: 1, cache_type_k: kv, cache_type_v: kv, warmup: false, flash_attn: false, cont_batching: false });
+  await engine.loadModel([blob], { n_ctx: context, n_threads: threads, n_gpu_layers: gpu ? 99999 : 0, n_parallel: 1, ...(exact ? { cache_type_k: 'f32', cache_type_v: 'f32', flash_attn: false } : {}) });
   return {
     name: 'wllama',
     loadMs: performance.now() - begun,

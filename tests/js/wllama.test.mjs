@@ -65,7 +65,7 @@ test('greedy tokens of llama.cpp', { skip }, async (t) => {
         const peer = await chromium.page.evaluate(
           async ([model, prompts, tokens]) => {
             const { load } = await import(/** @type {string} */ ('/bench/adapters/wllama.js'));
-            const engine = await load({ model });
+            const engine = await load({ model, exact: true });
             const answers = [];
             for (const prompt of prompts) answers.push(await engine.generate({ prompt, maxTokens: tokens, logprobs: 2 }));
             const { eog } = engine;

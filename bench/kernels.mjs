@@ -1,0 +1,201 @@
+// Prefill matmul, kernel by kernel: every variant over the matrices of two models and a range of token counts.
+//
+//   node bench/kernels.mjs [--tokens=8,16,32,…] [--repeats=10] [--kernels=FOLDER] [--extra=NAME[:tile],…]
+//
+// Each variant is first compared with sums in float64 over a sample of its results, then timed by timestamp
+// queries over one pass of `repeats` dispatches, the best of three passes. Dispatches take turns over copies of the
+// weights that together exceed the caches, as layers of a model do. Printed per matrix: microseconds per
+// dispatch, a column per token count; * marks the fastest, x a wrong result. The last line of a matrix is the
+// fastest variant's Tflop/s. --extra adds other texts of a kernel with a square tile and the same bindings.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { globals } from 'webgpu';
+
+import { openNodeDevice } from '../bin/dawn.mjs';
+import { expandKernel } from '../tools/embed_wgsl.mjs';
+
+Object.assign(globalThis, globals); // GPUBufferUsage and its kin
+const options = Object.fromEntries(process.argv.slice(2).map((a) => a.replace(/^--/, '').split('=')));
+const tokens = (options.tokens ?? '8,16,32,64,128,256,512').split(',').map(Number);
+const repeats = Number(options.repeats ?? 10);
+const folder = options.kernels ?? fileURLToPath(new URL('../src/webgpu/kernels/', import.meta.url));
+const CACHE = 96 * 2 ** 20; // bytes of weights that take turns, at least
+
+/** Matrices of Qwen2.5 0.5B and 3B, 4-bit weights with a float16 scale per 32. GLU: n counts pairs. */
+const MATRICES = [
+  { name: '0.5B qkv', n: 1152, k: 896, bias: 1 },
+  { name: '0.5B out', n: 896, k: 896, residual: 1 },
+  { name: '0.5B gate/up', n: 4864, k: 896, glu: 1 },
+  { name: '0.5B down', n: 896, k: 4864, residual: 1 },
+  { name: '3B qkv', n: 2560, k: 2048, bias: 1 },
+  { name: '3B out', n: 2048, k: 2048, residual: 1 },
+  { name: '3B gate/up', n: 11008, k: 2048, glu: 1 },
+  { name: '3B down', n: 2048, k: 11008, residual: 1 },
+].filter((m) => !options.only || m.name.startsWith(options.only));
+
+const ceil = (/** @type {number} */ a, /** @type {number} */ b) => Math.ceil(a / b);
+/** @typedef {{ n: number, k: number, glu?: number, bias?: number, residual?: number, name: string }} Matrix */
+/** @type {{ name: string, file: string, constants: Record<string, number>, upTo?: number,
+ *  grid: (m: Matrix, t: number) => number[] }[]} grids as in src/webgpu/kernels.c */
+const VARIANTS = [];
+for (const LANES of [8, 16, 32, 64]) {
+  VARIANTS.push({
+    name: `few, ${LANES} lanes`, file: 'matmul_few', constants: { LANES }, upTo: 128,
+    grid: (m, t) => [ceil(m.n, 64 / LANES * (m.glu ? 2 : 4)), 1, ceil(t, 8)],
+  });
+}
+for (const TILE of [32, 64]) {
+  VARIANTS.push({ name: `tile ${TILE}×64`, file: 'matmul', constants: { TILE, ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, TILE), 1] });
+}
+for (const extra of (options.extra ?? '').split(',').filter(Boolean)) {
+  const [file, tile = '64', tile_m = tile] = extra.split(':');
+  VARIANTS.push({ name: extra, file, constants: {}, grid: (m, t) => [ceil(m.n, m.glu ? +tile / 2 : +tile), ceil(t, +tile_m), 1] });
+}
+
+let seed = 12345;
+const next = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
+/** Half-precision bits of ±(1 + i/1024) / 256, and the number. @param {number} i */
+const scale = (i) => ({ bits: (i & 1024 ? 0x8000 : 0) | (7 << 10) | (i & 1023), value: (i & 1024 ? -1 : 1) * (1 + (i & 1023) / 1024) / 256 });
+
+const { device, info } = await openNodeDevice();
+console.log(`${info.vendor} ${info.architecture} ${info.description}; ${repeats} dispatches per pass`);
+const errors = [];
+device.addEventListener('uncapturederror', (e) => errors.push(/** @type {GPUUncapturedErrorEvent} */ (e).error.message));
+const queries = device.createQuerySet({ type: 'timestamp', count: 2 });
+const resolved = device.createBuffer({ size: 16, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
+const layout = device.createBindGroupLayout({
+  entries: [0, 1, 2, 3, 4, 5, 6, 7, 8].map((binding) => ({
+    binding, visibility: GPUShaderStage.COMPUTE, buffer: { type: binding < 2 ? 'uniform' : binding < 8 ? 'read-only-storage' : 'storage' },
+  })),
+});
+
+/** @param {ArrayBufferView | number} data or a size in bytes @param {number} [usage] */
+function buffer(data, usage = GPUBufferUsage.STORAGE) {
+  const size = typeof data === 'number' ? data : data.byteLength;
+  const made = device.createBuffer({ size: Math.max(ceil(size, 16) * 16, 16), usage: usage | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC });
+  if (typeof data !== 'number') device.queue.writeBuffer(made, 0, /** @type {GPUAllowSharedBufferSource} */ (data));
+  return made;
+}
+
+/** @param {GPUBuffer} from @param {number} bytes */
+async function read(from, bytes) {
+  const staging = device.createBuffer({ size: bytes, usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST });
+  const encoder = device.createCommandEncoder();
+  encoder.copyBufferToBuffer(from, 0, staging, 0, bytes);
+  device.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ);
+  const copy = staging.getMappedRange().slice(0);
+  staging.destroy();
+  return copy;
+}
+
+const definitions = readFileSync(join(folder, '../params.def'), 'utf8').replace(/\\\r?\n/g, ' ');
+/** A parameter struct of params.def; what is not given is 0. @param {string} name @param {Record<string, number>} values */
+function words(name, values) {
+  const list = definitions.match(new RegExp(`QN_PARAMS_${name}\\(U, F\\)([^\\n]*)`))?.[1].replace(/\/\*[^]*?\*\//g, '') ?? '';
+  return Uint32Array.from([...list.matchAll(/\b[UF]\((\w+)\)/g)], ([, member]) => values[member] ?? 0);
+}
+
+/** The matrix in canonical planes on the device, several times, with activations for the most tokens. @param {Matrix} m */
+function load(m) {
+  const rows = m.n * (m.glu ? 2 : 1);
+  const groups = m.k / 32;
+  const values = Uint32Array.from({ length: rows * groups * 4 }, next);
+  const scales = Uint16Array.from({ length: rows * groups }, () => scale(next() >>> 7).bits);
+  const most = Math.max(...tokens);
+  const x = Float32Array.from({ length: most * m.k }, () => (next() / 2 ** 31 - 1));
+  const bias = Float32Array.from({ length: rows }, () => next() / 2 ** 32);
+  const residual = Float32Array.from({ length: most * m.n }, () => next() / 2 ** 32);
+  const weights = Array.from({ length: Math.min(ceil(CACHE, values.byteLength), 2 * repeats) }, () => buffer(values));
+  return { rows, groups, values, scales, x, bias, residual, weights, gpu: { scales: buffer(scales), x: buffer(x), bias: buffer(bias), residual: buffer(residual), out: buffer(most * m.n * 4) } };
+}
+
+/** One result in float64. @param {Matrix} m @param {ReturnType<typeof load>} d @param {number} t @param {number} n */
+function expected(m, d, t, n) {
+  const row = (/** @type {number} */ r) => {
+    let sum = 0;
+    for (let k = 0; k < m.k; k++) {
+      const at = r * m.k + k;
+      const bits = d.scales[at >> 5];
+      const s = (bits & 0x8000 ? -1 : 1) * (1 + (bits & 1023) / 1024) / 256;
+      sum += ((d.values[at >> 3] >>> (at & 7) * 4 & 15) - 8) * s * d.x[t * m.k + k];
+    }
+    return sum;
+  };
+  let v = row(n) + (m.bias ? d.bias[n] : 0);
+  if (m.glu) v = v / (1 + Math.exp(-v)) * row(n + m.n);
+  return v + (m.residual ? d.residual[t * m.n + n] : 0);
+}
+
+/** Microseconds per dispatch, and whether a sample of results is right. @param {GPUComputePipeline} pipeline @param {Matrix} m
+ *  @param {ReturnType<typeof load>} d @param {number} t @param {number[]} grid */
+async function measure(pipeline, m, d, t, grid) {
+  const params = buffer(words('MATMUL', { cols: m.k, n_rows: m.n, up_row: m.glu ? m.n : 0, x_stride: m.k, out_stride: m.n, residual_stride: m.n }), GPUBufferUsage.UNIFORM);
+  const step = buffer(words('STEP', { n_tokens: t, n_rows: t }), GPUBufferUsage.UNIFORM);
+  const { scales, x, bias, residual, out } = d.gpu;
+  const groups = d.weights.map((values) => device.createBindGroup({
+    layout, entries: [params, step, x, values, scales, bias, residual, x, out].map((b, binding) => ({ binding, resource: { buffer: b } })),
+  }));
+  device.queue.writeBuffer(out, 0, new Uint8Array(t * m.n * 4).fill(0x7f));
+  let best = Infinity;
+  for (let run = 0; run < 3; run++) {
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass({ timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } });
+    pass.setPipeline(pipeline);
+    for (let i = 0; i < repeats; i++) {
+      pass.setBindGroup(0, groups[(run * repeats + i) % groups.length]);
+      pass.dispatchWorkgroups(grid[0], grid[1], grid[2]);
+    }
+    pass.end();
+    encoder.resolveQuerySet(queries, 0, 2, resolved, 0);
+    device.queue.submit([encoder.finish()]);
+    const [begin, end] = new BigUint64Array(await read(resolved, 16));
+    best = Math.min(best, Number(end - begin) / 1000 / repeats);
+  }
+  const got = new Float32Array(await read(out, t * m.n * 4));
+  let worst = 0;
+  let largest = 1;
+  for (let i = 0; i < 24; i++) {
+    const [row, column] = i === 0 ? [t - 1, m.n - 1] : [next() % t, next() % m.n];
+    const want = expected(m, d, row, column);
+    largest = Math.max(largest, Math.abs(want));
+    const error = Math.abs(want - got[row * m.n + column]);
+    worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
+  }
+  for (const b of [params, step]) b.destroy();
+  return { time: best, ok: worst <= 1e-4 * largest && got.every(Number.isFinite) };
+}
+
+/** @param {string} file @param {Record<string, number>} constants @param {Matrix} m */
+function compile(file, constants, m) {
+  const module = device.createShaderModule({ code: expandKernel(join(folder, `${file}.wgsl`)), label: file });
+  return device.createComputePipelineAsync({
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module, constants: { WTYPE: 4, STYPE: 0, ZERO: 8, BIAS: m.bias ?? 0, RESIDUAL: m.residual ?? 0, GLU: m.glu ?? 0, ACT: 0, ...constants } },
+  }).catch((error) => (console.log(`${file} ${JSON.stringify(constants)}: ${error.message}`), undefined));
+}
+
+for (const m of MATRICES) {
+  const d = load(m);
+  const pipelines = await Promise.all(VARIANTS.map((v) => compile(v.file, v.constants, m)));
+  const table = [];
+  for (const [i, v] of VARIANTS.entries()) {
+    const pipeline = pipelines[i];
+    if (!pipeline) continue;
+    const cells = [];
+    for (const t of tokens) cells.push(t > (v.upTo ?? Infinity) ? undefined : await measure(pipeline, m, d, t, v.grid(m, t)));
+    table.push({ name: v.name, cells });
+  }
+  const best = tokens.map((_, i) => Math.min(...table.map((r) => r.cells[i]?.time ?? Infinity)));
+  console.log(`${m.name} ${m.n}${m.glu ? '×2' : ''}×${m.k}`.padEnd(24) + tokens.map((t) => String(t).padStart(9)).join(''));
+  for (const r of table) {
+    console.log(`  ${r.name}`.padEnd(24) + r.cells.map((c, i) => (c ? `${c.ok ? '' : 'x'}${c.time.toFixed(1)}${c.time === best[i] ? '*' : ' '}` : '- ').padStart(9)).join(''));
+  }
+  console.log('  Tflop/s'.padEnd(24) + tokens.map((t, i) => `${(2 * t * d.rows * m.k / best[i] / 1e6).toFixed(1)} `.padStart(9)).join(''));
+  for (const b of [...d.weights, ...Object.values(d.gpu)]) b.destroy();
+}
+if (errors.length) console.log(errors.slice(0, 3).join('\n'));
+device.destroy();
+process.exit(errors.length ? 1 : 0);

@@ -1,0 +1,197 @@
+// Speed, beside other engines: `make bench`, or node bench/run.mjs [SECTION…] [options].
+//
+//   native    the command build/quern on synthetic models
+//   wasm      the same in Node, on the CPU
+//   wllama    Quern and wllama (llama.cpp) in one Chromium, on one GGUF file, in the order A B B A
+//   dawn      WebGPU through Dawn in Node; on a software adapter only with --software
+//   launches  GPU commands per token, counted on the tape (needs no GPU)
+//
+// --quick: fewer and shorter runs. --gpu vulkan: `wllama` also compares both engines' WebGPU in Chromium.
+// --models a,b: synthetic models instead of the default ones. --out FOLDER: default bench/results.
+//
+// Every run adds its rows to results/DATE-DEVICE.csv and its raw figures to a .json beside it, with the commit and
+// the machine. Token counts are forced, prompts differ from run to run, warm-ups are not counted.
+
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { join } from 'node:path';
+
+import { openNodeDevice } from '../bin/dawn.mjs';
+import { findChromium, openPage, root, serve } from './browser.mjs';
+import { countLaunches, DEVICES } from './launches.mjs';
+import { makeGguf } from './synthetic_gguf.mjs';
+
+const SECTIONS = ['native', 'wasm', 'wllama', 'dawn', 'launches'];
+const args = process.argv.slice(2);
+const option = (/** @type {string} */ name, /** @type {string} */ otherwise) => (args.includes(name) ? args[args.indexOf(name) + 1] : otherwise);
+const flag = (/** @type {string} */ name) => args.includes(name);
+const chosen = SECTIONS.filter((s) => args.includes(s));
+const sections = chosen.length ? chosen : SECTIONS;
+const quick = flag('--quick');
+const models = option('--models', quick ? 'smollm2-360m:q4f16_1' : 'qwen2.5-0.5b:q4f16_1,smollm2-360m:q4f16_1').split(',');
+const out = option('--out', join(root, 'bench/results'));
+
+const git = (/** @type {string[]} */ ...a) => execFileSync('git', a, { cwd: root, encoding: 'utf8' }).trim();
+const when = new Date().toISOString();
+const environment = {
+  when,
+  commit: git('rev-parse', '--short', 'HEAD'),
+  dirty: git('status', '--porcelain', '--', 'src', 'web', 'bin', 'cli').length > 0,
+  cpu: cpus()[0]?.model.trim() ?? 'unknown',
+  cores: cpus().length,
+  memoryGiB: Math.round(totalmem() / 2 ** 30),
+  node: process.version,
+  loadBefore: loadavg()[0],
+};
+
+/** @typedef {{ section: string, engine: string, model: string, device: string, threads: number, metric: string, n: number, unit: string, median: number, min: number, max: number, runs: number, ratio?: number, peer?: string }} Row */
+/** @type {Row[]} */
+const rows = [];
+/** @type {Record<string, unknown>} */
+const raw = {};
+
+/** @param {number[]} values */
+function spread(values) {
+  const s = [...values].sort((a, b) => a - b);
+  const median = s.length % 2 ? s[s.length >> 1] : (s[s.length / 2 - 1] + s[s.length / 2]) / 2;
+  return { median, min: s[0], max: s[s.length - 1], runs: s.length };
+}
+
+/** @param {Row} row */
+function add(row) {
+  rows.push(row);
+  const ratio = row.ratio ? `  ${row.ratio.toFixed(2)} × ${row.peer}` : '';
+  console.log(`${row.section.padEnd(9)}${row.engine.padEnd(15)}${row.model.padEnd(24)}${row.device.padEnd(22)}${String(row.threads).padStart(2)} thr  ${row.metric} ${row.n}: ${row.median.toFixed(2)} ${row.unit} (${row.min.toFixed(2)} to ${row.max.toFixed(2)}, ${row.runs} runs)${ratio}`);
+}
+
+/** @typedef {{ pp: { n: number, tps: { median: number, min: number, max: number } }, tg: { n: number, tps: { median: number, min: number, max: number } }, ttft32_ms?: { median: number, min: number, max: number }, load_ms: number }} Bench */
+
+/** What `quern bench --json` says, as rows. @param {string} section @param {string} engine @param {string} model @param {string} device @param {number} threads @param {number} runs @param {Bench} b */
+function addBench(section, engine, model, device, threads, runs, b) {
+  const common = { section, engine, model, device, threads, runs };
+  add({ ...common, metric: 'prefill', n: b.pp.n, unit: 'tok/s', ...b.pp.tps });
+  add({ ...common, metric: 'decode', n: b.tg.n, unit: 'tok/s', ...b.tg.tps });
+  if (b.ttft32_ms) add({ ...common, metric: 'ttft', n: 32, unit: 'ms', ...b.ttft32_ms });
+  add({ ...common, metric: 'load', n: 1, unit: 'ms', median: b.load_ms, min: b.load_ms, max: b.load_ms, runs: 1 });
+}
+
+/** @param {string} command @param {string[]} argv */
+const json = (command, argv) => JSON.parse(execFileSync(command, argv, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 }));
+
+const lengths = quick ? ['-p', '64', '-n', '16', '-r', '3'] : ['-p', '256', '-n', '64', '-r', '5'];
+const repeats = Number(lengths[5]);
+
+/** @type {Record<string, () => Promise<unknown>>} */
+const measure = {
+  async native() {
+    if (!existsSync(join(root, 'build/quern'))) return console.log('native: build/quern is not built');
+    const results = [];
+    for (const model of models) {
+      for (const threads of [...new Set([1, Math.min(cpus().length, 8)])]) {
+        const b = json('build/quern', ['bench', '--synthetic', model, '--threads', String(threads), ...lengths, '--json']);
+        addBench('native', 'quern', model, environment.cpu, threads, repeats, b);
+        results.push({ model, threads, ...b });
+      }
+    }
+    return results;
+  },
+  async wasm() {
+    const results = [];
+    for (const model of models) {
+      const b = json(process.execPath, ['bin/quern.mjs', 'bench', '--synthetic', model, ...lengths, '--json']);
+      addBench('wasm', 'quern (Node)', model, environment.cpu, 1, repeats, b);
+      results.push({ model, ...b });
+    }
+    return results;
+  },
+  async wllama() {
+    if (!findChromium() || !existsSync(join(root, 'node_modules/@wllama/wllama'))) return console.log('wllama: no Chromium or no @wllama/wllama');
+    const file = makeGguf(join(root, 'build/bench/smollm-135m-q4_0.gguf'));
+    const server = await serve({ files: join(root, 'build/bench') });
+    const gpu = option('--gpu', 'none');
+    const results = [];
+    try {
+      /** @type {{ threads: number, gpu: boolean }[]} */
+      const modes = [...new Set([1, Math.min(cpus().length, 8)])].map((threads) => ({ threads, gpu: false }));
+      if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
+      for (const mode of modes) {
+        const chromium = await openPage(server.url, { gpu: /** @type {any} */ (gpu) });
+        try {
+          const plan = { model: '/files/smollm-135m-q4_0.gguf', context: 1024, ...mode, prompt: quick ? 64 : 256, tokens: quick ? 32 : 96, rounds: quick ? 1 : 3 };
+          const answer = await chromium.page.evaluate(async (p) => (await import(/** @type {string} */ ('/bench/page.js'))).compare(p), plan);
+          addComparison(plan, answer);
+          results.push({ file, plan, chromium: chromium.version, ...answer });
+        } finally {
+          await chromium.close();
+        }
+      }
+    } finally {
+      server.close();
+    }
+    return results;
+  },
+  async dawn() {
+    const { device, info } = await openNodeDevice();
+    device.destroy();
+    if (info.fallback && !flag('--software')) return console.log(`dawn: only ${info.description} is here (--software measures it all the same)`);
+    const results = [];
+    for (const model of models) {
+      const b = json(process.execPath, ['bin/quern.mjs', 'bench', '--synthetic', model, '--backend', 'webgpu', '--kv', 'f16', ...lengths, '--json']);
+      addBench('dawn', 'quern (Dawn)', model, info.description || info.device, 1, repeats, b);
+      results.push({ model, ...b });
+    }
+    return results;
+  },
+  async launches() {
+    const results = [];
+    for (const model of models) {
+      for (const [device, caps] of Object.entries(DEVICES)) {
+        for (const [mode, sampling] of /** @type {[string, Record<string, number>][]} */ ([['greedy', {}], ['top-p', { temperature: 0.7, topP: 0.95, seed: 1 }]])) {
+          const c = await countLaunches(model, caps, { prompt: 512, sampling });
+          const { DISPATCH: dispatches, SUBMIT: submits, readBytes = 0, writeBytes = 0 } = c.token;
+          console.log(`launches ${model} ${device} ${mode}: ${dispatches} dispatches, ${submits} submits, ${writeBytes} bytes written, ${readBytes} read per token; ${c.prefill.DISPATCH} dispatches for a prompt of 512; ${c.pipelines} pipelines`);
+          results.push({ model, device, mode, ...c });
+        }
+      }
+    }
+    return results;
+  },
+};
+
+/** @param {any} plan @param {any} answer */
+function addComparison(plan, answer) {
+  const of = (/** @type {string} */ name, /** @type {string} */ field) => spread(answer.runs.filter((/** @type {any} */ r) => r.engine === name).map((/** @type {any} */ r) => r[field]));
+  const device = plan.gpu ? answer.engines[0].device?.description || 'WebGPU' : environment.cpu;
+  for (const [metric, field, n] of /** @type {[string, string, number][]} */ ([['prefill', 'prefillTps', plan.prompt], ['decode', 'decodeTps', plan.tokens]])) {
+    const peer = of('wllama', field);
+    for (const { name, threads } of answer.engines) {
+      const s = of(name, field);
+      add({ section: 'wllama', engine: `${name} (page)`, model: 'smollm-135m Q4_0', device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: 'wllama' } : {}) });
+    }
+  }
+}
+
+console.log(`${when}  ${environment.cpu}, ${environment.cores} cores, load ${environment.loadBefore.toFixed(2)}, commit ${environment.commit}${environment.dirty ? ' with changes' : ''}`);
+for (const section of sections) {
+  try {
+    raw[section] = await measure[section]();
+  } catch (error) {
+    raw[section] = { error: String(error) };
+    console.log(`${section}: ${error}`);
+    process.exitCode = 1;
+  }
+}
+mkdirSync(out, { recursive: true });
+const slug = (rows.find((r) => r.section === 'dawn')?.device ?? environment.cpu).toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-|-$/g, '').slice(0, 40);
+const base = join(out, `${when.slice(0, 10)}-${slug}`);
+const COLUMNS = /** @type {const} */ (['section', 'engine', 'model', 'device', 'threads', 'metric', 'n', 'unit', 'median', 'min', 'max', 'runs', 'ratio', 'peer']);
+const quote = (/** @type {unknown} */ v) => (typeof v === 'number' ? String(Number(v.toPrecision(6))) : /[",\n]/.test(String(v ?? '')) ? `"${String(v).replaceAll('"', '""')}"` : String(v ?? ''));
+if (rows.length) {
+  if (!existsSync(`${base}.csv`)) writeFileSync(`${base}.csv`, `when,commit,dirty,load,${COLUMNS.join()}\n`);
+  appendFileSync(`${base}.csv`, rows.map((r) => `${[when, environment.commit, environment.dirty, environment.loadBefore, ...COLUMNS.map((c) => r[c])].map(quote).join()}\n`).join(''));
+}
+const file = `${base}-${when.slice(11, 19).replaceAll(':', '')}.json`;
+writeFileSync(file, `${JSON.stringify({ environment: { ...environment, loadAfter: loadavg()[0] }, rows, raw }, null, 1)}\n`);
+console.log(`${rows.length} rows; raw figures in ${file}`);
+process.exit(); // Dawn keeps the process alive
