@@ -29,7 +29,9 @@ uint8_t qn_unicode_prop_high(uint32_t code_point);
 /* Category and flags of any value below 0x110000; others count as unassigned. */
 static inline uint8_t qn_unicode_prop(uint32_t code_point) {
     if (code_point < QN_UNICODE_LIMIT) {
-        uint32_t block = qn_unicode_index[code_point >> QN_UNICODE_SHIFT];
+        uint32_t at = code_point >> QN_UNICODE_SHIFT;
+        uint32_t page = qn_unicode_pages[at / QN_UNICODE_PAGE];
+        uint32_t block = qn_unicode_index[page * QN_UNICODE_PAGE + at % QN_UNICODE_PAGE];
         uint32_t low = code_point & ((1u << QN_UNICODE_SHIFT) - 1);
         return qn_unicode_props[block << QN_UNICODE_SHIFT | low];
     }
