@@ -2,7 +2,7 @@
 // fails where a room uses what it may not.
 
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import test from 'node:test';
 
@@ -24,6 +24,7 @@ const rooms = {
 
 /** @param {string} folder @returns {string[]} */
 function walk(folder) {
+  if (!existsSync(folder)) return []; // a room that nobody lives in yet
   return readdirSync(folder).flatMap((name) => {
     const path = join(folder, name);
     return statSync(path).isDirectory() ? walk(path) : [path];
