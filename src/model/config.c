@@ -308,6 +308,22 @@ static enum qn_status read_quantization(struct qn_model_config *c, const struct 
     return QN_OK;
 }
 
+/* Shapes that the builder cannot write down: a matrix of one row would be taken for a vector. */
+static enum qn_status check_shape(const struct qn_model_config *c, const struct qn_source *s) {
+    const struct qn_traits *traits = s->traits;
+    if (traits->plain_mlp && c->intermediate < 2)
+        return qn_fail(s->err, QN_E_CONFIG, "intermediate_size is %u, expected 2 or more",
+                       c->intermediate);
+    if (traits->no_rope && c->context < 2)
+        return qn_fail(s->err, QN_E_CONFIG, "n_positions is %u, expected 2 or more", c->context);
+    if (c->n_experts == 1)
+        return qn_fail(s->err, QN_E_CONFIG, "num_experts is 1, expected 2 or more");
+    if (traits->heads_apart && c->n_kv_heads != c->n_heads)
+        return qn_fail(s->err, QN_E_UNSUPPORTED, "num_key_value_heads %u of %u in this family",
+                       c->n_kv_heads, c->n_heads);
+    return QN_OK;
+}
+
 enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena *arena,
                                     const struct qn_directory *d, struct qn_error *err) {
     *out = (struct qn_model_config){.bos = QN_NONE};
@@ -332,6 +348,7 @@ enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena
     QN_TRY(qn_config_rope(out, arena, &s));
     QN_TRY(qn_config_family(out, &s));
     QN_TRY(qn_config_experts(out, arena, &s));
+    QN_TRY(check_shape(out, &s));
     QN_TRY(read_act(out, &s));
     QN_TRY(read_head_and_biases(out, &s));
     QN_TRY(read_ids(out, &s, generation));

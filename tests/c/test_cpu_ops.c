@@ -194,6 +194,88 @@ static void test_norm_by_hand(qn_cpu_op *const *ops) {
     CHECK(b.arena[66] == 0.0f && near(b.arena[67], -0.8f));
 }
 
+/* Two heads of two columns in a view that begins at column 1. */
+static void test_layernorm_by_hand(qn_cpu_op *const *ops) {
+    struct bench b;
+    bench_init(&b, 1, 0);
+    bench_activation(&b, 0, 6, 0);
+    bench_activation(&b, 1, 4, 64);
+    float w[4] = {2, 3, -1, 5};
+    struct qn_program_op op = model_op(QN_OP_LAYERNORM);
+    op.in[0] = (struct qn_operand){0, 1};
+    op.in[1].tensor = op.in[2].tensor = 2; // the same vector as weight and bias
+    op.out = 1;
+    op.u.norm.eps = 0.0f;
+    op.u.norm.cols = 4;
+    op.u.norm.group = 2;
+    const float x[6] = {100, 1, 5, -3, -2, 100}; // means 3 and −2.5, deviations 2 and 0.5
+    memcpy(b.arena, x, sizeof x);
+    bench_vector(&b, 2, w, 4);
+    ops[QN_OP_LAYERNORM](&b.step, &op);
+    CHECK(near(b.arena[64], -2 + 2) && near(b.arena[65], 3 + 3));
+    CHECK(near(b.arena[66], 1 + -1) && near(b.arena[67], 5 + 5));
+    bench_vector(&b, 2, w, 2); // one head's vector for both
+    ops[QN_OP_LAYERNORM](&b.step, &op);
+    CHECK(near(b.arena[66], -2 + 2) && near(b.arena[67], 3 + 3));
+    op.kind = QN_OP_RMSNORM;
+    op.in[2].tensor = QN_NONE;
+    ops[QN_OP_RMSNORM](&b.step, &op);
+    CHECK(near(b.arena[64], 2 / sqrtf(13)) && near(b.arena[65], 15 / sqrtf(13)));
+}
+
+static void test_sums_by_hand(qn_cpu_op *const *ops) {
+    struct bench b;
+    bench_init(&b, 2, 0);
+    bench_activation(&b, 0, 2, 0);
+    bench_activation(&b, 1, 2, 16);
+    bench_activation(&b, 2, 1, 32);
+    bench_activation(&b, 3, 2, 64);
+    struct qn_program_op op = model_op(QN_OP_ADD);
+    op.in[0].tensor = 0;
+    op.in[1].tensor = 1;
+    op.in[2].tensor = 2;
+    op.out = 3;
+    for (int i = 0; i < 4; i++) {
+        b.arena[i] = 10.0f * (float)i;
+        b.arena[16 + i] = (float)(1 + i);
+    }
+    b.arena[33] = logf(3.0f); // sigmoid 3/4; that of 0 is 1/2
+    ops[QN_OP_ADD](&b.step, &op);
+    CHECK(near(b.arena[64], 0.5f) && near(b.arena[65], 11) && near(b.arena[66], 22.25f));
+    op.in[2].tensor = QN_NONE;
+    op.u.add.scale = 0.25f;
+    ops[QN_OP_ADD](&b.step, &op);
+    CHECK(near(b.arena[64], 0.25f) && near(b.arena[67], 31));
+    op = model_op(QN_OP_ACT);
+    op.in[0].tensor = 1;
+    op.out = 3;
+    op.u.glu.act = QN_ACT_GELU_ERF;
+    ops[QN_OP_ACT](&b.step, &op);
+    CHECK(near(b.arena[64], 0.8413447f));
+}
+
+/* Probabilities 0.1, 0.2, 0.4, 0.1, 0.2: two of them, ties to the lower index. */
+static void test_route_by_hand(qn_cpu_op *const *ops) {
+    struct bench b;
+    bench_init(&b, 1, 0);
+    bench_activation(&b, 0, 5, 0);
+    bench_activation(&b, 1, 4, 64);
+    const float p[5] = {0.1f, 0.2f, 0.4f, 0.1f, 0.2f};
+    for (int i = 0; i < 5; i++)
+        b.arena[i] = 7.0f + logf(p[i]);
+    struct qn_program_op op = model_op(QN_OP_ROUTE);
+    op.in[0].tensor = 0;
+    op.out = 1;
+    op.u.moe.n_experts = 5;
+    op.u.moe.n_used = 2;
+    ops[QN_OP_ROUTE](&b.step, &op);
+    CHECK(b.arena[64] == 2.0f && b.arena[65] == 1.0f);
+    CHECK(near(b.arena[66], 0.4f) && near(b.arena[67], 0.2f));
+    op.u.moe.renormalise = true;
+    ops[QN_OP_ROUTE](&b.step, &op);
+    CHECK(near(b.arena[66], 2.0f / 3) && near(b.arena[67], 1.0f / 3));
+}
+
 static void test_rope_by_hand(qn_cpu_op *const *ops) {
     // Position 3, frequencies 0.5 and 0.1: angles 1.5 and 0.3. Column 4 of each head passes through.
     float freq[2] = {0.5f, 0.1f}, k[8 * 5], v[8 * 5];
@@ -287,6 +369,9 @@ int main(void) {
                                 : version == 1 ? qn_cpu_simd_ops
                                                : qn_cpu_best_ops();
         test_norm_by_hand(ops);
+        test_layernorm_by_hand(ops);
+        test_sums_by_hand(ops);
+        test_route_by_hand(ops);
         test_rope_by_hand(ops);
         test_attention_by_hand(ops);
     }

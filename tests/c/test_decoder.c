@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "engine/loader.h"
 #include "model/model.h"
+#include "run/run.h"
 #include "tests/c/model_files.h"
 
 static const char *const fixtures[] = {
@@ -213,10 +214,15 @@ static void check_sequence(struct machine *m, const char *folder, uint32_t chunk
     free(logits);
 }
 
-static void check_fixture(const char *folder, uint32_t chunk) {
+/* `config`: a file of the folder to read in place of config.json, or NULL. */
+static void check_fixture(const char *folder, const char *config, uint32_t chunk) {
     struct machine m;
     char path[1400];
     m.files = overlay_open(&m.overlay, folder);
+    if (config) {
+        snprintf(path, sizeof path, "%s/%s", m.overlay.folder, config);
+        overlay_put(&m.overlay, "config.json", slurp(path));
+    }
     if (!CHECK_MSG(machine_open(&m, fixture_main(folder), chunk) == QN_OK, "%s: %s", folder,
                    m.err.text)) {
         machine_close(&m);
@@ -234,6 +240,66 @@ static void check_fixture(const char *folder, uint32_t chunk) {
     }
     free((void *)(uintptr_t)text.p);
     machine_close(&m);
+    overlay_close(&m.overlay);
+}
+
+/* Greedy ids of one generation. */
+static void generate(struct qn_run *r, const char *folder, const uint32_t *ids, uint32_t n,
+                     uint32_t *out, uint32_t n_new) {
+    struct qn_error err = {0};
+    struct qn_request request = {.ids = ids, .n_ids = n, .max_tokens = n_new};
+    struct qn_event event = {0};
+    uint32_t got = 0;
+    CHECK_MSG(qn_run_start(r, &request, &err) == QN_OK, "%s: %s", folder, err.text);
+    while (event.kind != QN_EVENT_DONE) {
+        if (!CHECK_MSG(qn_run_next(r, &event, &err) == QN_OK, "%s: %s", folder, err.text))
+            return;
+        if (event.kind == QN_EVENT_TOKEN && CHECK(got < n_new))
+            out[got++] = event.id;
+    }
+    CHECK(got == n_new && event.finish == QN_FINISH_LENGTH);
+}
+
+/* A generation that grows past the length at which other frequencies apply, twice on one session:
+ * the second begins with a cache that was made with the wrong ones. */
+static void check_crossing(const char *folder, uint32_t chunk) {
+    struct machine m;
+    char path[1400];
+    m.files = overlay_open(&m.overlay, folder);
+    if (!CHECK_MSG(machine_open(&m, fixture_main(folder), chunk) == QN_OK, "%s: %s", folder,
+                   m.err.text)) {
+        machine_close(&m);
+        return;
+    }
+    snprintf(path, sizeof path, "%s/golden.json", m.overlay.folder);
+    struct qn_str text = slurp(path);
+    struct qn_json golden;
+    struct qn_run r;
+    memset(&r, 0, sizeof r);
+    CHECK(m.model.program.rope_switch == 64);
+    if (CHECK(qn_json_parse(&golden, &m.arena, text, &m.err) == QN_OK) &&
+        CHECK(qn_run_init(&r, qn_allocator_default(), m.backend, NULL, NULL, 0, &m.err) == QN_OK)) {
+        uint32_t ids[MAX_IDS], expected[MAX_IDS], greedy[MAX_IDS];
+        struct qn_json_value crossing = qn_json_get(qn_json_root(&golden), "greedy_crossing");
+        uint32_t n = read_ids(ids, qn_json_get(crossing, "ids"));
+        uint32_t n_new = read_ids(expected, qn_json_get(crossing, "greedy"));
+        CHECK(n == 50 && n_new == 24);
+        for (int again = 0; again < 2; again++) {
+            generate(&r, folder, ids, n, greedy, n_new);
+            CHECK_MSG(memcmp(greedy, expected, n_new * sizeof *greedy) == 0, "%s, chunk %u, %d",
+                      folder, chunk, again);
+            CHECK(r.n_reused == 0);
+        }
+        /* And from beyond the switch on: 70 tokens, of which the cache holds all but the last. */
+        memcpy(ids + n, expected, 20 * sizeof *ids);
+        generate(&r, folder, ids, 70, greedy, 4);
+        CHECK(memcmp(greedy, expected + 20, 4 * sizeof *greedy) == 0);
+        CHECK_MSG(r.n_reused == 69, "%s: %u reused", folder, r.n_reused);
+    }
+    qn_run_free(&r);
+    free((void *)(uintptr_t)text.p);
+    machine_close(&m);
+    overlay_close(&m.overlay);
 }
 
 /* A trained model: the text that llama2.c's reference program gives greedily from BOS alone. */
@@ -286,16 +352,24 @@ int main(void) {
         return 0;
     }
     for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
-        check_fixture(fixtures[i], 256);
+        check_fixture(fixtures[i], NULL, 256);
+    /* In the field names of transformers 4. */
+    for (size_t i = 0; i < sizeof fixtures / sizeof *fixtures; i++)
+        if (strncmp(fixtures[i], "lm/", 3) == 0)
+            check_fixture(fixtures[i], "config.legacy.json", 256);
+    check_crossing("lm/phi3_longrope", 256);
+    check_crossing("lm/phi4mini", 7);
+    check_crossing("gguf/phi3_longrope_F16", 32);
+    check_crossing("mlc/phi3_longrope_q4f16_1", 64);
     /* Prompts cut into steps, with a remainder and without. */
-    check_fixture("lm/qwen2", 5);
-    check_fixture("lm/mistral", 11);
-    check_fixture("gguf/llama_Q4_0", 1);
-    check_fixture("mlc/llama_q4f16_1", 32);
-    check_fixture("lm/gemma2", 7);
-    check_fixture("lm/phi4mini", 32);
-    check_fixture("lm/gpt2", 5);
-    check_fixture("lm/qwen2_moe", 3);
+    check_fixture("lm/qwen2", NULL, 5);
+    check_fixture("lm/mistral", NULL, 11);
+    check_fixture("gguf/llama_Q4_0", NULL, 1);
+    check_fixture("mlc/llama_q4f16_1", NULL, 32);
+    check_fixture("lm/gemma2", NULL, 7);
+    check_fixture("lm/phi4mini", NULL, 32);
+    check_fixture("lm/gpt2", NULL, 5);
+    check_fixture("lm/qwen2_moe", NULL, 3);
     check_story();
     CHECK(n_positions > 1000);
     CHECK(worst > 0);
