@@ -7,7 +7,7 @@ import { startEngineWorker } from './scripts.js';
 import { settings } from './settings.js';
 
 const WINDOW_MS = 4000; // of the moving average
-const NAMES = { open: 'Opening', download: 'Downloading', verify: 'Verifying', upload: 'Uploading', compile: 'Compiling', ready: 'Ready' };
+const NAMES = { open: 'Opening', download: 'Downloading', verify: 'Verifying', upload: 'Uploading', compile: 'Compiling', ready: 'Keeping the page for offline use' };
 
 /** @type {AbortController | null} */
 let controller = null;
@@ -61,10 +61,11 @@ class Progress {
 /**
  * @param {string | File[]} model
  * @param {string} name for people
- * @param {'auto' | 'webgpu' | 'cpu'} backend
+ * @param {'auto' | 'webgpu' | 'cpu' | undefined} backend
+ * @param {(engine: import('../web/index.js').Engine) => Promise<void>} settle what belongs to loading after the engine is ready
  * @returns {Promise<import('../web/index.js').Engine>}
  */
-export async function loadEngine(model, name, backend = settings.backend) {
+export async function loadEngine(model, name, backend = settings.backend, settle) {
   controller?.abort();
   const own = (controller = new AbortController());
   const progress = new Progress();
@@ -73,7 +74,7 @@ export async function loadEngine(model, name, backend = settings.backend) {
   byId('loading').hidden = false;
   byId('loading-title').focus();
   try {
-    return await createEngine({
+    const engine = await createEngine({
       model,
       backend,
       context: settings.numbers.context,
@@ -81,6 +82,10 @@ export async function loadEngine(model, name, backend = settings.backend) {
       signal: own.signal,
       onProgress: (p) => own === controller && progress.show(p),
     });
+    await settle(engine);
+    if (!own.signal.aborted) return engine;
+    engine.dispose();
+    throw new DOMException('the load was cancelled', 'AbortError');
   } finally {
     if (own === controller) {
       byId('loading').hidden = true;

@@ -20,6 +20,7 @@ const root = document.documentElement;
 
 /** @type {import('../web/index.js').Engine | null} */
 let engine = null;
+let loads = 0;
 /** @type {{ model: string | File[], name: string } | null} what the engine holds */
 let current = null;
 
@@ -44,9 +45,12 @@ async function load(model, name, backend) {
   unload();
   clearError();
   root.dataset.view = 'loading';
+  const turn = ++loads;
   try {
-    engine = await loadEngine(model, name, backend);
+    engine = await loadEngine(model, name, backend, (ready) => offline.loaded(ready, typeof model === 'string' ? model : null));
   } catch (error) {
+    if (turn !== loads) return; // another load has taken over
+    offline.unloaded();
     show('start');
     models.refresh();
     if (isAbort(error)) return byId('models').querySelector('button')?.focus();
@@ -65,7 +69,6 @@ async function load(model, name, backend) {
   byId('input').focus();
   announce(`${name} is ready, on the ${engine.info.backend === 'webgpu' ? 'GPU' : 'CPU'}`);
   engine.memory().then(showMemory, () => {});
-  await offline.loaded(engine, typeof model === 'string' ? model : null);
 }
 
 function unload() {

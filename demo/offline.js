@@ -8,6 +8,7 @@ import * as format from './format.js';
 import { startServiceWorker } from './scripts.js';
 
 const PAGE_CACHE = 'quern-page-v1';
+const KEEP_MS = 15_000; // a service worker that takes longer is not waited for again
 
 /** @typedef {{ text: string, ok: boolean }} Finding */
 
@@ -18,9 +19,12 @@ export class Offline {
   /** @type {string | null} null: files that the user picked */
   #model = null;
   #baseline = 0; // requests of the engine when it was ready
+  #wasm = ''; // URL of the engine's module
+  /** @type {Promise<ServiceWorkerRegistration | null>} */
+  #service = Promise.resolve(null);
 
   start() {
-    startServiceWorker();
+    this.#service = startServiceWorker();
     new PerformanceObserver((list) => {
       if (!this.#engine) return;
       this.#requests += list.getEntries().length;
@@ -45,14 +49,31 @@ export class Offline {
     if (open) this.test();
   }
 
-  /** @param {import('../web/index.js').Engine} engine @param {string | null} model */
+  /**
+   * Resolves when all is kept that will be: from then on nothing is asked for.
+   * @param {import('../web/index.js').Engine} engine @param {string | null} model
+   */
   async loaded(engine, model) {
-    await keep(new URL(`../web/wasm/quern-${engine.info.variant}.wasm`, import.meta.url).href);
+    this.#wasm = new URL(`../web/wasm/quern-${engine.info.variant}.wasm`, import.meta.url).href;
+    await this.#keep(this.#wasm);
     this.#baseline = await engine.requests();
     this.#engine = engine;
     this.#model = model;
     this.#requests = 0;
     await this.test();
+  }
+
+  /** Has the service worker keep a file, and waits for it, but not for ever. @param {string} url */
+  async #keep(url) {
+    if (!(await this.#service)) return;
+    const { port1, port2 } = new MessageChannel();
+    const kept = navigator.serviceWorker.ready.then(({ active }) => new Promise((resolve) => {
+      port1.onmessage = resolve;
+      active?.postMessage({ keep: url }, [port2]);
+    }));
+    const late = new Promise((resolve) => setTimeout(() => resolve('late'), KEEP_MS));
+    if ((await Promise.race([kept, late])) === 'late') this.#service = Promise.resolve(null);
+    port1.close();
   }
 
   unloaded() {
@@ -68,7 +89,7 @@ export class Offline {
       const n = this.#requests + (await this.#engine.requests().catch(() => this.#baseline)) - this.#baseline;
       findings.push({ ok: n === 0, text: `${n} ${n === 1 ? 'request' : 'requests'} since the model was loaded, by this page and the engine.` });
     }
-    const files = await keptFiles();
+    const files = await keptFiles(this.#engine ? this.#wasm : null);
     findings.push({ ok: files > 0, text: files ? `The page itself is kept here (${files} files): it opens without a network.` : 'The page itself is not kept here: it cannot be opened again without a network.' });
     if (this.#engine && this.#model === null) findings.push({ ok: true, text: 'The model comes from files of this device.' });
     if (this.#engine && this.#model !== null) {
@@ -92,24 +113,12 @@ export class Offline {
   }
 }
 
-/** @returns {Promise<number>} files of the page in its cache */
-async function keptFiles() {
+/** @param {string | null} needed @returns {Promise<number>} files of the page in its cache; 0 without the needed one */
+async function keptFiles(needed) {
   try {
-    return (await (await caches.open(PAGE_CACHE)).keys()).length;
+    const cache = await caches.open(PAGE_CACHE);
+    return needed && !(await cache.match(needed)) ? 0 : (await cache.keys()).length;
   } catch {
     return 0;
   }
-}
-
-/** Has the service worker keep a file, and waits for it. @param {string} url */
-async function keep(url) {
-  const worker = navigator.serviceWorker?.controller;
-  if (!worker) return;
-  const { port1, port2 } = new MessageChannel();
-  await new Promise((resolve) => {
-    port1.onmessage = resolve;
-    setTimeout(resolve, 10_000);
-    worker.postMessage({ keep: url }, [port2]);
-  });
-  port1.close();
 }

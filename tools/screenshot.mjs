@@ -21,7 +21,7 @@ const browser = await chromium.launch({
 try {
   const page = await browser.newPage({
     viewport: { width, height },
-    deviceScaleFactor: 2,
+    deviceScaleFactor: 1.5,
     colorScheme: /** @type {'light' | 'dark'} */ (option('--theme', 'light')),
     hasTouch: width < 500,
     isMobile: width < 500,

@@ -164,7 +164,9 @@ function usageOf(done, begun, first, last) {
 
 /** @param {URL} url */
 async function compile(url) {
-  const response = await fetch(url);
+  const response = await fetch(url).catch((error) => {
+    throw fail(STATUS.E_NETWORK, `${url}: ${error.message}`, error);
+  });
   if (!response.ok) throw fail(STATUS.E_NETWORK, `${url}: HTTP ${response.status}`);
   // Servers that do not know .wasm send another type, which compileStreaming refuses.
   if (response.headers.get('content-type')?.startsWith('application/wasm')) return WebAssembly.compileStreaming(response);
