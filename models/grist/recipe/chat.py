@@ -1,8 +1,9 @@
-"""Write the chat examples that Grist is tuned on: chat.py CORPORA_CLEAN CORPORA_RAW OUT.jsonl
+"""Write the chat examples that Grist is tuned on: chat.py CORPORA_CLEAN CORPORA_RAW OUT.jsonl [PASS]
 
 Each line is a JSON list of [role, content] turns. Sources: the tables in
 facts.py, the plots in stories.py, the phrases below, and the instruction sets
-and stories of the corpora. Only the standard library is needed.
+and stories of the corpora; for the second pass (PASS 2) also second.py. Only
+the standard library is needed.
 """
 import json
 import random
@@ -10,9 +11,12 @@ import re
 import sys
 
 import facts as F
+import passes
+import second
 import stories
 
-R = random.Random(7)
+P = passes.FIRST
+R = random.Random(P.seed)
 pick = R.choice
 DEFAULT = "You are a helpful assistant."
 SYSTEMS = [DEFAULT] * 13 + [None] * 4 + [
@@ -326,19 +330,32 @@ WANT = ["Tell me a story about {}.", "Tell me a short story about {}.", "Write a
         "Write a bedtime story about {}.", "Tell me a tale about {}.", "Once more, a story about {}, please.", "Write me a little story about {}."]
 LEAD = [""] * 12 + ["Of course! ", "Here is a story for you.\n\n", "Sure!\n\n", "Gladly!\n\n"]
 
+BARE = ["Tell me a story.", "Tell me a short story.", "Write a story.", "Can you tell me a story?", "I want to hear a story.",
+        "Please tell me a bedtime story.", "Write a short story for children.", "story please", "Tell me another story."]
+
 
 def made_stories(n):
     species = [h[0] for h in stories.HEROES]
-    for s in some(species, n):
-        name = pick(NAMES + CALLED) if R.random() < .2 else None
+    for s in some(species + P.often, n):
+        name = pick(NAMES + CALLED) if R.random() < (P.named_child if s in ("girl", "boy") else .2) else None
         adj = pick(stories.ADJECTIVES) if R.random() < .3 else None
         other = pick([x for x in species if x != s]) if R.random() < .25 else None
         info, text = stories.story(R, species=s, name=name, adj=adj, friend=other)
         topic = a(f"{adj} {s}" if adj else s)
         r = R.random()
+        if P.detail and R.random() < P.detail:  # a detail that the request names and the story keeps
+            called = name and R.random() < .5
+            more, args = second.detail(R, s)
+            info, text = stories.story(R, **{"species": s, "name": name, "adj": adj, "friend": other, **args})
+            topic += (pick([" named ", " called "]) + info["name"] if called and info["name"] == name else "") + more
+            yield chat(pick(WANT).format(topic) if R.random() < .75 else ask(pick(WANT).format(topic)), pick(LEAD) + text)
+            continue
         if info["name"] == name or r < 0.12:
             topic += pick([" named ", " called "]) + info["name"]
-        if info["plot"] == "lost" and R.random() < .5:
+        special = stories.HINTS.get(info["plot"])
+        if special and R.random() < .6:
+            topic += pick(special)
+        elif info["plot"] == "lost" and R.random() < .5:
             thing = info["thing"] if R.random() < .5 else info["thing"].split()[-1]
             topic += pick([f" and a lost {thing}", f" who loses {a(thing)}", f" who lost {a(thing)}"])
         elif info["name"] == name or r < 0.12:
@@ -352,17 +369,18 @@ def made_stories(n):
         elif r < 0.27:
             topic += " and " + a(info["friend"])
         elif r < 0.36:
-            topic += " " + {"lost": "who loses something", "brave": "who is afraid", "practice": "who never gives up", "share": "who learns to share",
-                            "help": "who helps someone", "home": "who gets lost", "friend": "who finds a friend", "truth": "who breaks something",
-                            "treasure": "who finds a map", "night": "who hears a noise at night", "seed": "who plants a seed",
-                            "surprise": "who has a birthday", "race": "who runs a race", "wish": "who gets a wish"}[info["plot"]]
+            topic += " " + stories.WHO[info["plot"]]
         elif r < 0.5 and not adj:
-            topic = pick([info["moral"][6:] if info["moral"].startswith("about ") else a(s)])
+            topic = info["moral"][6:] if info["moral"].startswith("about ") else topic
+            if P is passes.FIRST:
+                pick([topic])  # a choice of one draws a number too, and the first pass made one here
         elif r < 0.55 and not adj:
             topic = {True: s + "s"}.get(not s.endswith(("s", "x", "ch", "y", "f", "fish", "sheep", "mouse")), topic)
         elif r < 0.6 and not adj and info["plot"] in ("lost", "wish", "truth"):
             topic = a(info["thing"])
         q = pick(WANT).format(topic)
+        if P.bare and R.random() < P.bare:
+            q = pick(BARE)
         yield chat(q if R.random() < .7 else ask(q), pick(LEAD) + text)
 
 
@@ -401,8 +419,7 @@ def tiny_stories(tiny, pratham, times):
         if topics and R.random() < 0.85:
             q = pick(WANT).format(pick(topics))
         else:
-            q = pick(["Tell me a story.", "Tell me a short story.", "Write a story.", "Can you tell me a story?", "I want to hear a story.",
-                      "Please tell me a bedtime story.", "Write a short story for children.", "story please", "Tell me another story."])
+            q = pick(BARE)
         yield chat(q if R.random() < .7 else ask(q), pick(LEAD) + text)
 
 
@@ -418,7 +435,7 @@ def about_stories(tiny, n):
         kind = R.random()
         text = pick(tiny)
         if kind < 0.35:
-            text = text if R.random() < .6 else made[i][1]
+            text = text if R.random() < P.tiny_start else made[i][1]
             ends = [m.end() for m in re.finditer(r'[.!?]+"?(?=\s+["A-Z])', text)]
             if len(ends) < 6:
                 continue
@@ -444,12 +461,7 @@ def about_stories(tiny, n):
                            ("What was the story about?", f"It was a story {info['moral']}, with {a(info['species']) } named {info['name']}."),
                            ("Thank you, that was nice!", pick(["You are welcome! I am glad that you liked it.", "I am glad you enjoyed it. Would you like another one?"])),
                            ("I liked that story.", "Thank you! Shall I tell you another one?"),
-                           ("What is the moral?", {"lost": "A good friend is worth more than any treasure.", "brave": "Being brave means helping even when you are afraid.",
-                            "practice": "If you do not give up, you can learn hard things.", "share": "Good things are better when you share them.",
-                            "help": "Kindness comes back to you.", "home": "Stay calm when you are lost, and think.", "friend": "One friendly word can start a friendship.",
-                            "truth": "Telling the truth is better than hiding a mistake.", "treasure": "The best treasure is a good friend.",
-                            "night": "What frightens us may turn out to be a friend.", "seed": "Good things take time.", "surprise": "Your friends think of you even when you do not notice.",
-                            "race": "Kindness matters more than winning.", "wish": "Helping someone else can make you happier than any wish."}[info["plot"]])])
+                           ("What is the moral?", stories.MORALS[info["plot"]])])
             yield chat(pick(WANT).format(a(info["species"])), text, q2, a2)
 
 
@@ -706,7 +718,10 @@ def mixed(n):
         for _ in range(R.randrange(1, 5)):
             turns += next(pick(SIMPLE)(1))
         if R.random() < 0.15:
-            turns += [pick(WANT).format(a(s := pick(stories.HEROES)[0])), stories.story(R, species=s)[1]]
+            q = None if P.bare else pick(WANT)  # the first pass drew the request before the hero
+            s = pick(stories.HEROES)[0]
+            q = q or (pick(BARE) if R.random() < P.bare else pick(WANT))
+            turns += [q.format(a(s)), stories.story(R, species=s)[1]]
         if R.random() < 0.3:
             q, r = next((x for x in TALK if x[0].startswith("Thank you.")))
             turns += [pick(q.split(";")), pick(r.split(";"))]
@@ -806,7 +821,13 @@ def split(path):
     return open(path, encoding="utf-8").read().split(EOT)
 
 
-def main(clean, raw, out):
+def main(clean, raw, out, number="1"):
+    global P
+    P = {"1": passes.FIRST, "2": passes.SECOND}[number]
+    R.seed(P.seed)
+    if P is passes.SECOND:
+        second.extend()
+        BARE.extend(second.BARE)
     tiny, pratham = split(f"{clean}/tiny.txt"), [p.split("\n\n", 1)[-1] for p in split(f"{clean}/pratham.txt")[:-8]]
     tiny_train = tiny[80:]  # the first stories are held out
     data = {}
@@ -816,10 +837,12 @@ def main(clean, raw, out):
 
     add("countries", countries(7000)), add("animals", animals(6000)), add("words", words(8000)), add("arithmetic", arithmetic(6000))
     add("lists", lists(3500)), add("authors", authors(1500)), add("makers", makers(800)), add("people", people(2000)), add("things", things(7000))
-    add("answers", answers(17000)), add("fun", fun(5000)), add("riddles", riddles(500)), add("made stories", made_stories(14000))
-    add("tiny stories", tiny_stories(tiny_train, pratham, 1)), add("about stories", about_stories(tiny_train, 6000))
+    add("answers", answers(P.answers)), add("fun", fun(5000)), add("riddles", riddles(500)), add("made stories", made_stories(P.made_stories))
+    if P.tiny_answers:
+        add("tiny stories", tiny_stories(tiny_train, pratham, 1))
+    add("about stories", about_stories(tiny_train, 6000))
     add("sentence tasks", sentence_tasks(tiny_train, 5000)), add("talk", talk(10000)), add("greetings", greet(1200)), add("memory", memory(4500))
-    add("unknown", unknown(1500)), add("mixed", mixed(12000)), add("statements", said(2500)), add("pets", pets(1500)), add("scenes", scenes(1500))
+    add("unknown", unknown(1500)), add("mixed", mixed(P.mixed)), add("statements", said(2500)), add("pets", pets(1500)), add("scenes", scenes(1500))
     add("encyclopedia", wiki_definitions(split(f"{clean}/wiki.txt")[:-60], 6000)), add("dolly", dolly(f"{raw}/instruct/dolly-openqa/chinkara-open_qa.jsonl"))
     add("gsm8k", gsm8k(f"{raw}/instruct/gsm8k/train.jsonl", 1500)), add("task dialogues", task_dialogues(f"{clean}/sgd.jsonl", 2500))
     rows = [r for part in data.values() for r in part]

@@ -242,6 +242,20 @@ On the way home <he> met <F> the <f>, who was {crying|very sad}. "{What is wrong
 {There was a flash of golden light.|The <o> shone like a star.} {The next day <F> came running.|A moment later <F> was laughing with joy.} "{It is a wonder! All is well|Everything is good again}!" <F> hugged <N> tightly. The magic was gone, and the <o> was only a <o>. But <N> {was happier than any wish could have made <him>|did not mind at all, for <his> heart was warm and light}."""],
 }
 
+# by plot: what its hero does, for a request, and what it teaches
+WHO = {"lost": "who loses something", "brave": "who is afraid", "practice": "who never gives up", "share": "who learns to share",
+       "help": "who helps someone", "home": "who gets lost", "friend": "who finds a friend", "truth": "who breaks something",
+       "treasure": "who finds a map", "night": "who hears a noise at night", "seed": "who plants a seed",
+       "surprise": "who has a birthday", "race": "who runs a race", "wish": "who gets a wish"}
+MORALS = {"lost": "A good friend is worth more than any treasure.", "brave": "Being brave means helping even when you are afraid.",
+          "practice": "If you do not give up, you can learn hard things.", "share": "Good things are better when you share them.",
+          "help": "Kindness comes back to you.", "home": "Stay calm when you are lost, and think.", "friend": "One friendly word can start a friendship.",
+          "truth": "Telling the truth is better than hiding a mistake.", "treasure": "The best treasure is a good friend.",
+          "night": "What frightens us may turn out to be a friend.", "seed": "Good things take time.", "surprise": "Your friends think of you even when you do not notice.",
+          "race": "Kindness matters more than winning.", "wish": "Helping someone else can make you happier than any wish."}
+# empty in the first pass, filled by second.py: further words of requests by plot, fears, homes that one lives on
+HINTS, FEARS, ON = {}, [], []
+
 
 def spin(rng, text):
     """Resolve the choices, innermost first."""
@@ -264,10 +278,13 @@ def pronouns(he):
     return {"he": "he", "his": "his", "him": "him", "himself": "himself", "He": "He", "His": "His"}
 
 
-def story(rng, species=None, name=None, plot=None, friend=None, place=None, thing=None, adj=None):
+def story(rng, species=None, name=None, plot=None, friend=None, place=None, thing=None, adj=None, fear=None, skill=None,
+          lives=None, extra=None, treat=None, close=None):
     """One story: (facts about it, text)."""
     row = rng.choice([h for h in HEROES if h[0] == species] if species else HEROES)
-    s, home, skill = row
+    s, home, able = row
+    skill = skill or able
+    fear = fear or (rng.choice(FEARS) if FEARS else None)
     if name and ((s in FEMALE) != (name in SHE) and s in FEMALE | MALE):
         name = None
     he = ("she" if name in SHE else "he") if name else "she" if s in FEMALE else "he" if s in MALE else rng.choice(["he", "she"])
@@ -283,9 +300,11 @@ def story(rng, species=None, name=None, plot=None, friend=None, place=None, thin
     key = plot or rng.choice(list(PLOTS))
     place = place or rng.choice(PLACES)
     thing = thing or rng.choice(OBJECTS)
-    treat = rng.choice(TREATS)
+    treat = treat or rng.choice(TREATS)
     body = PLOTS[key][-1].strip()
-    if home:
+    if lives:
+        lives = spin(rng, "{<He> lived " + lives + ".|<N> lived " + lives + ".|<He> lived " + lives + " with <his> family.}")
+    elif home:
         lives = spin(rng, "{<He> lived in <h>.|<N> lived in <h>.|<His> home was <h>.|<He> lived in <h> with <his> family.}")
         if home.startswith(("the ", "a quiet lake", "a green pond")) and "sea" in home or home.startswith("the night"):
             lives = lives.replace("<His> home was <h>", "<He> lived in <h>")
@@ -293,14 +312,20 @@ def story(rng, species=None, name=None, plot=None, friend=None, place=None, thin
         lives = spin(rng, "{<He> lived near <p>.|<N> lived close to <p>.|<His> home was near <p>.}")
     else:
         lives = spin(rng, "{<He> lived near <p>.|<N> lived in a small house near <p>.|<He> lived with <his> grandmother near <p>.}")
+    if extra:
+        lives += " " + spin(rng, extra)
+    if close:
+        body += " " + close
     opening = re.sub(r"\{a\|a small.*?\} <s>", "a " + adj + " <s>", OPEN) if adj else OPEN
     text = spin(rng, opening.replace("<Home>", lives) + "{ |\n\n}" + body)
-    slots = {"N": n, "s": s, "F": fname, "f": f, "p": place, "o": thing, "t": treat, "k": skill, "h": home, "fhis": "its",
+    slots = {"N": n, "s": s, "F": fname, "f": f, "p": place, "o": thing, "t": treat, "k": skill, "h": home, "x": fear, "fhis": "its",
              **pronouns(he)}
     for _ in range(2):
         text = re.sub(r"<(\w+)>", lambda m: slots[m.group(1)], text)
-    text = re.sub(r"\b([Aa]) (?=[aeio]|umb)(?!one)", r"\1n ", text)
+    text = re.sub(r"\b([Aa]) (?=[aeio]|umb)(?!one\b|once)", r"\1n ", text)
     text = re.sub(r" +\n", "\n", text).strip()
+    if ON:
+        text = re.sub(rf"lived in (?={'|'.join(ON)})", "lived on ", text)
     text = re.sub(r"(^|[.!?] |\n)([a-z])", lambda m: m.group(1) + m.group(2).upper(), text) if text[0].islower() else text
     return {"species": s, "name": n, "friend": f, "friend_name": fname, "plot": key, "place": place, "thing": thing,
             "moral": rng.choice(PLOTS[key][:-1])}, text

@@ -1,6 +1,8 @@
-"""Train the tokenizer and turn every source into token arrays: tokenise.py PACK WORK
+"""Train the tokenizer and turn every source into token arrays: tokenise.py PACK WORK [FIRST]
 
 PACK holds the cleaned texts as .xz, WORK receives tokenizer.json and .npy files.
+With FIRST, the folder that export.py wrote after the first pass, this is the
+second pass: it takes the tokenizer from there and fewer texts.
 """
 import json
 import lzma
@@ -12,9 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
+import passes
+
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 PATTERN = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
-SOURCES = ["wiki", "books", "children", "pratham", "tiny"]
+HELD = {"wiki": 60, "books": 0, "children": 1, "pratham": 8, "tiny": 80}  # documents kept out of training
 EOT = "\n<|endoftext|>\n"
 VOCAB = 8192
 ROW = 2049
@@ -87,26 +91,32 @@ def pack_rows(convs, pad, copies, seed):
     return np.stack(rows_i), np.stack(rows_m), np.stack(rows_a)
 
 
-def main(pack, work):
+def main(pack, work, first=None):
     t0 = time.time()
-    names = [f"{s}.txt" for s in SOURCES] + ["sgd.jsonl", "chat.jsonl"]
+    plan = passes.SECOND if first else passes.FIRST
+    names = [f"{s}.txt" for s in plan.texts] + [f"{s}.jsonl" for s in plan.dialogues] + ["chat.jsonl"]
     with ThreadPoolExecutor(8) as pool:
         raw = dict(zip(names, pool.map(lambda n: load(pack, n), names)))
-    docs = {s: raw[f"{s}.txt"].split(EOT) for s in SOURCES}
+    docs = {s: raw[f"{s}.txt"].split(EOT) for s in plan.texts}
     chat = [json.loads(r) for r in raw["chat.jsonl"].strip().split("\n")]
     print(f"loaded in {time.time() - t0:.0f} s", flush=True)
     rng = random.Random(1)
-    sample = [d[:20000] for d in rng.sample(docs["wiki"], 1800)] + [d[:300000] for d in docs["books"][:60]]
-    sample += [d[:300000] for d in docs["children"]] + docs["tiny"] * 2 + docs["pratham"]
-    sample += [t for row in rng.sample(chat, 30000) for _, t in row]
-    tok = train_tokenizer(sample)
+    if first:
+        tok = Tokenizer.from_file(f"{first}/tokenizer.json")
+        n = HELD["wiki"]
+        docs["wiki"] = random.Random(3).sample(docs["wiki"][:-n], 1500) + docs["wiki"][-n:]
+        docs["books"] = docs["books"][:30]
+    else:
+        sample = [d[:20000] for d in rng.sample(docs["wiki"], 1800)] + [d[:300000] for d in docs["books"][:60]]
+        sample += [d[:300000] for d in docs["children"]] + docs["tiny"] * 2 + docs["pratham"]
+        sample += [t for row in rng.sample(chat, 30000) for _, t in row]
+        tok = train_tokenizer(sample)
     tok.save(f"{work}/tokenizer.json", pretty=False)
     eot = tok.token_to_id("<|endoftext|>")
     print(f"tokenizer with {tok.get_vocab_size()} entries after {time.time() - t0:.0f} s", flush=True)
     held = {}
-    for s in SOURCES:
-        parts = docs[s]
-        n = {"wiki": 60, "books": 0, "children": 1, "pratham": 8, "tiny": 80}[s]
+    for s in plan.texts:
+        parts, n = docs[s], HELD[s]
         held[s], parts = parts[:n] if s == "tiny" else parts[len(parts) - n:] if n else [], parts[n:] if s == "tiny" else parts[:len(parts) - n]
         rng.shuffle(parts)
         pieces = [p[i:i + 100000] for p in parts for i in range(0, len(p), 100000)]
@@ -117,16 +127,17 @@ def main(pack, work):
         arr = np.concatenate(ids)
         np.save(f"{work}/{s}.npy", arr)
         print(f"{s:10} {len(arr) / 1e6:6.2f} M tokens, {sum(map(len, parts)) / len(arr):.2f} characters each", flush=True)
-    sgd = chat_ids(tok, [[(m["role"], m["content"]) for m in json.loads(r)] for r in raw["sgd.jsonl"].strip().split("\n")])
-    sgd = [(i[:ROW - 1], m[:ROW - 1]) for i, m in sgd]
-    np.savez(f"{work}/sgd.npz", *pack_rows(sgd, eot, 1, 3))
+    for s in plan.dialogues:
+        talks = chat_ids(tok, [[(m["role"], m["content"]) for m in json.loads(r)] for r in raw[f"{s}.jsonl"].strip().split("\n")])
+        np.savez(f"{work}/{s}.npz", *pack_rows([(i[:ROW - 1], m[:ROW - 1]) for i, m in talks], eot, 1, 3))
     rng.shuffle(chat)
     convs = chat_ids(tok, chat)
     np.savez(f"{work}/chat_held.npz", *pack_rows(convs[:600], eot, 1, 1))
-    rows = pack_rows(convs[600:], eot, 3, 2)
+    rows = pack_rows(convs[600:], eot, plan.copies, 2)
     np.savez(f"{work}/chat.npz", *rows)
     print(f"chat rows {rows[0].shape}, share of assistant tokens {rows[1].mean():.2f}, filled {rows[2].mean():.2f}")
     json.dump({s: "\n\n".join(d) if s != "children" else d[0][:400000] for s, d in held.items() if d}, open(f"{work}/held.json", "w"))
+    open(f"{work}/ready", "w").close()
     print(f"tokenised in {time.time() - t0:.0f} s", flush=True)
 
 

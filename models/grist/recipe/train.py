@@ -1,23 +1,23 @@
-"""Train Grist within a given time: train.py WORK SECONDS
+"""Train Grist within a given time: train.py WORK SECONDS [FIRST]
 
 One run in three parts that share one learning-rate schedule over the elapsed
 time: reading (texts, some chats), chatting (mostly chats, loss on what the
-assistant says), and the same with 4-bit weights in the forward pass.
+assistant says), and the same with 4-bit weights in the forward pass. With
+FIRST, the folder that export.py wrote after the first pass, this is the second
+pass: it goes on from the weights there, without reading.
 """
 import json
+import os
 import sys
 import time
 
 import numpy as np
 import torch
 
+import passes
 from model import CONFIG, Grist, fake_quantise
 
-CHAT_FROM, QUANT_FROM, DECAY_FROM, WARM = 0.70, 0.85, 0.50, 0.02
-ROWS, MICRO, ACCUM = 2048, 64, 1
-MUON_LR, ADAM_LR, DECAY = 0.015, 0.0015, 0.1
-READ = {"wiki": 0.40, "books": 0.24, "children": 0.07, "pratham": 0.005, "tiny": 0.015, "sgd": 0.04, "chat_all": 0.23}
-TALK = {"wiki": 0.15, "books": 0.07, "children": 0.04, "tiny": 0.01, "chat": 0.73}
+WARM, ROWS, MICRO, ACCUM, DECAY = 0.02, 2048, 64, 1, 0.1
 
 
 class Stream:
@@ -49,14 +49,14 @@ class Stream:
         return [torch.cat(x) for x in zip(*out)]
 
 
-def streams(work, device):
+def streams(work, device, plan):
     out = {}
-    for s in ("wiki", "books", "children", "pratham", "tiny"):
+    for s in plan.texts:
         out[s] = Stream(torch.from_numpy(np.load(f"{work}/{s}.npy").astype(np.int32)).to(device))
-    for s in ("sgd", "chat", "chat_held"):
+    for s in plan.dialogues + ["chat", "chat_held"]:
         z = np.load(f"{work}/{s}.npz")
         ids, says, any_ = (torch.from_numpy(z[f"arr_{i}"].astype(t)).to(device) for i, t in ((0, np.int32), (1, np.uint8), (2, np.uint8)))
-        out[s] = Stream(ids, any_ if s == "sgd" else says)
+        out[s] = Stream(ids, any_ if s in plan.dialogues else says)
         if s == "chat":
             out["chat_all"] = Stream(ids, any_)
     return out
@@ -116,20 +116,73 @@ class Muon:
                 p.add_(d, alpha=-lr * scale)
 
 
-def schedule(f):
+def schedule(f, decay_from):
     """Warm up, hold, then a straight line to zero."""
     if f < WARM:
         return (f + 0.001) / WARM
-    return 1.0 if f < DECAY_FROM else max(0.0, (1 - f) / (1 - DECAY_FROM))
+    return 1.0 if f < decay_from else max(0.0, (1 - f) / (1 - decay_from))
 
 
-def main(work, seconds):
+def stored(folder):
+    """The weights of an MLC folder, dequantised, under their published names."""
+    flat = {}
+    for shard in json.load(open(f"{folder}/tensor-cache.json"))["records"]:
+        blob = open(f"{folder}/{shard['dataPath']}", "rb").read()
+        for t in shard["records"]:
+            arr = np.frombuffer(blob, "<u4" if t["dtype"] == "uint32" else "<f2", count=int(np.prod(t["shape"])), offset=t["byteOffset"])
+            flat[t["name"]] = arr.reshape(t["shape"])
+    out, c = {}, CONFIG
+    for name, arr in flat.items():
+        if name.endswith("q_scale"):
+            continue
+        if name.endswith("q_weight"):
+            q = ((arr[..., None] >> (4 * np.arange(8, dtype=np.uint32))) & 15).reshape(arr.shape[0], -1, 32).astype(np.float32) - 7
+            w = (q * flat[name.replace("q_weight", "q_scale")].astype(np.float32)[..., None]).reshape(arr.shape[0], -1)
+            name = name.replace("q_weight", "weight")
+        else:
+            w = arr.astype(np.float32)
+        w = torch.from_numpy(np.ascontiguousarray(w))
+        if "c_attn" in name:
+            a, b = c["num_attention_heads"] * c["head_dim"], c["num_key_value_heads"] * c["head_dim"]
+            for n, part in zip("qkv", w.split([a, b, b])):
+                out[name.replace("c_attn", f"{n}_proj")] = part.clone()
+        elif "gate_up_proj" in name:
+            for n, part in zip(("gate", "up"), w.chunk(2)):
+                out[name.replace("gate_up_proj", f"{n}_proj")] = part.clone()
+        else:
+            out[name] = w
+    return out
+
+
+def main(work, seconds, first=None):
+    plan = passes.SECOND if first else passes.FIRST
     start = time.time()
     torch.manual_seed(1)
     torch.set_float32_matmul_precision("high")
     device = "cuda"
     net = Grist().place(device)
-    sources = streams(work, device)
+    compiled = torch.compile(net, dynamic=False)
+
+    def loss_of(x, y):
+        with torch.autocast("cuda", torch.bfloat16):
+            return compiled(x, y)
+
+    def warm_up(batch):
+        """Compile before the clock of the schedule starts."""
+        for _ in range(2):
+            loss_of(*batch()).backward()
+        net.zero_grad(set_to_none=True)
+        torch.cuda.synchronize()
+        print(f"compiled after {time.time() - start:.0f} s", flush=True)
+
+    if first:  # compile while the texts are being tokenised
+        net.load_state_dict({k: v.to(device) for k, v in stored(first).items()})
+        warm_up(lambda: torch.randint(0, CONFIG["vocab_size"], (2, MICRO, ROWS), device=device))
+        while not os.path.exists(f"{work}/ready"):
+            if time.time() - start > 120:
+                raise SystemExit("no texts")
+            time.sleep(0.2)
+    sources = streams(work, device, plan)
     held = {"chat": sources.pop("chat_held").take(MICRO)}
     tok_held = json.load(open(f"{work}/held.json"))
     from tokenizers import Tokenizer
@@ -142,31 +195,28 @@ def main(work, seconds):
         held[s] = (torch.cat([x, x.new_zeros(fill, ROWS)]), torch.cat([y, y.new_full((fill, ROWS), -100)]))
     matrices = [p for n, p in net.named_parameters() if p.dim() == 2 and "embed" not in n]
     rest = [p for n, p in net.named_parameters() if p.dim() != 2 or "embed" in n]
-    muon, adam = Muon(matrices), torch.optim.AdamW(rest, lr=ADAM_LR, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, fused=True)
+    muon, adam = Muon(matrices), torch.optim.AdamW(rest, lr=plan.adam, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, fused=True)
     quantised = matrices + [net.model.embed_tokens.weight]
     print(f"{sum(p.numel() for p in net.parameters()):,} parameters", flush=True)
-    compiled = torch.compile(net, dynamic=False)
-
-    def loss_of(x, y):
-        with torch.autocast("cuda", torch.bfloat16):
-            return compiled(x, y)
 
     def evaluate():
         return {s: round(loss_of(*b).item(), 4) for s, b in held.items()}
 
     log, carry, step, tokens = [], {}, 0, 0
     part, snapshot = "read", None
-    for _ in range(2):  # compile before the clock of the schedule starts
-        loss_of(*draw(sources, READ, MICRO, carry)).backward()
-    net.zero_grad(set_to_none=True)
-    torch.cuda.synchronize()
+    if not first:
+        warm_up(lambda: draw(sources, plan.read, MICRO, carry))
     ready = time.time()
-    print(f"compiled after {ready - start:.0f} s", flush=True)
+    before = evaluate() if first else None
+    if first:
+        print("start:", before, f"texts there after {ready - start:.0f} s", flush=True)
+        if before["wiki"] > 3.4:
+            raise SystemExit("the stored weights were not read well")
     while True:
         f = (time.time() - ready) / (start + seconds - ready)
         if f >= 1:
             break
-        part = "read" if f < CHAT_FROM else "chat" if f < QUANT_FROM else "chat in 4 bits"
+        part = "read" if f < plan.chat_from else "chat" if f < plan.quant_from else "chat in 4 bits"
         if part != "read" and snapshot is None:
             snapshot = evaluate()
             print("end of reading:", snapshot, flush=True)
@@ -178,7 +228,7 @@ def main(work, seconds):
                     p.copy_(fake_quantise(p))
         total = 0.0
         for _ in range(ACCUM):
-            x, y = draw(sources, READ if part == "read" else TALK, MICRO, carry)
+            x, y = draw(sources, plan.read if part == "read" else plan.talk, MICRO, carry)
             loss = loss_of(x, y) / ACCUM
             loss.backward()
             total += loss.detach()
@@ -187,12 +237,12 @@ def main(work, seconds):
             with torch.no_grad():
                 for p, m in zip(quantised, master):
                     p.copy_(m)
-        lr = min(schedule(f), (step + 1) / 120)
+        lr = min(schedule(f, plan.decay_from), (step + 1) / 120)
         torch.nn.utils.clip_grad_norm_(rest, 1.0)
         for g in adam.param_groups:
-            g["lr"] = ADAM_LR * lr
+            g["lr"] = plan.adam * lr
         adam.step()
-        muon.step(MUON_LR * lr, 0.85 + 0.10 * min(1, step / 300))
+        muon.step(plan.muon * lr, 0.85 + 0.10 * min(1, step / 300))
         net.zero_grad(set_to_none=True)
         step += 1
         if step in (1, 3, 10, 30) or step % 40 == 0:
@@ -215,7 +265,8 @@ def main(work, seconds):
             p.copy_(m)
     print("final, float:", final, "\nfinal, 4 bits:", final4, flush=True)
     print("epochs begun:", {s: v.epochs + 1 for s, v in sources.items()})
-    info = {"steps": step, "tokens": tokens, "seconds": round(time.time() - start), "training_seconds": round(time.time() - ready), "end_of_reading": snapshot, "final": final, "final_4bit": final4,
+    info = {"steps": step, "tokens": tokens, "seconds": round(time.time() - start), "training_seconds": round(time.time() - ready),
+            **({"start": before} if first else {}), "end_of_reading": snapshot, "final": final, "final_4bit": final4,
             "parameters": sum(p.numel() for p in net.parameters()), "epochs": {s: v.epochs + 1 for s, v in sources.items()}, "log": log}
     json.dump(info, open(f"{work}/train.json", "w"))
     torch.save({"config": CONFIG, "state": {k: v.detach().float().cpu() for k, v in net.state_dict().items()}}, f"{work}/final.pt")
@@ -223,4 +274,4 @@ def main(work, seconds):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]))
+    main(sys.argv[1], float(sys.argv[2]), *sys.argv[3:])
