@@ -33,6 +33,7 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
 /* A group shorter than the row is a norm per head; then w and b are those of one head, or of all. */
 static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    struct qn_cpu_rows residual = qn_cpu_input(step, op, 3);
     bool centred = op->kind == QN_OP_LAYERNORM;
     const float *w = qn_cpu_vector(step, op, 1), *b = centred ? qn_cpu_vector(step, op, 2) : NULL;
     uint32_t n = op->u.norm.group ? op->u.norm.group : out.cols;
@@ -52,6 +53,8 @@ static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op 
                 to[i] = (float)(((double)from[i] - mean) * factor) * w[begin * advance + i];
                 if (b != NULL)
                     to[i] += b[begin * b_advance + i];
+                if (residual.p != NULL)
+                    to[i] += residual.p[t * residual.stride + begin + i];
             }
         }
     }

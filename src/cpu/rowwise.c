@@ -6,7 +6,7 @@
 /* ---- Norms ---------------------------------------------------------------------------------- */
 
 struct norm {
-    struct qn_cpu_rows x, out;
+    struct qn_cpu_rows x, out, residual;
     const float *w, *b;            // b: NULL for none
     uint32_t n;                    // columns that are normalised together
     uint32_t w_advance, b_advance; // 1: the vector has elements for all groups
@@ -49,12 +49,15 @@ static void norm_task(void *arg, uint32_t t) {
     for (uint32_t at = 0; at < c->out.cols; at += c->n)
         norm_group(c, c->out.p + t * c->out.stride + at, c->x.p + t * c->x.stride + at,
                    c->w + at * c->w_advance, c->b == NULL ? NULL : c->b + at * c->b_advance);
+    for (uint32_t i = 0; c->residual.p != NULL && i < c->out.cols; i++)
+        c->out.p[t * c->out.stride + i] += c->residual.p[t * c->residual.stride + i];
 }
 
 void qn_cpu_simd_norm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct norm c = {
         .x = qn_cpu_input(step, op, 0),
         .out = qn_cpu_output(step, op),
+        .residual = qn_cpu_input(step, op, 3),
         .w = qn_cpu_vector(step, op, 1),
         .eps = op->u.norm.eps,
         .centred = op->kind == QN_OP_LAYERNORM,

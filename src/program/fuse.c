@@ -46,6 +46,19 @@ static const struct qn_program_op *sole_matmul(const struct qn_program *p, const
     return plain && op->u.matmul.softcap == 0.0f ? op : NULL;
 }
 
+/* Likewise a norm. */
+static const struct qn_program_op *sole_norm(const struct qn_program *p, const struct facts *f,
+                                             struct qn_operand in, uint32_t before) {
+    if (in.tensor >= p->n_tensors || in.column || f->uses[in.tensor] != 1)
+        return NULL;
+    uint32_t at = f->producer[in.tensor];
+    if (at == QN_NONE || at >= before || f->dead[at])
+        return NULL;
+    const struct qn_program_op *op = &p->ops[at];
+    bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
+    return norm && op->in[3].tensor == QN_NONE ? op : NULL;
+}
+
 static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
     struct qn_program_op *op = &p->ops[at];
     if (op->kind == QN_OP_GLU) {
@@ -64,11 +77,13 @@ static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
                (op->u.add.scale == 0.0f || op->u.add.scale == 1.0f);
     /* The matmul is usually the second summand: hidden + projection. */
     for (uint32_t i = 2; sum && i-- > 0;) {
-        const struct qn_program_op *matmul = sole_matmul(p, f, op->in[i], at);
-        if (!matmul)
+        const struct qn_program_op *part = sole_matmul(p, f, op->in[i], at);
+        if (!part)
+            part = sole_norm(p, f, op->in[i], at);
+        if (!part)
             continue;
-        f->dead[matmul - p->ops] = true;
-        struct qn_program_op fused = *matmul;
+        f->dead[part - p->ops] = true;
+        struct qn_program_op fused = *part;
         fused.in[3] = op->in[1 - i];
         fused.out = op->out;
         *op = fused;

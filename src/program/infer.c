@@ -41,11 +41,11 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
 uint32_t qn_op_inputs(enum qn_op_kind kind) {
     switch (kind) {
     case QN_OP_EMBED:
-    case QN_OP_RMSNORM:
         return 2;
+    case QN_OP_RMSNORM:
+    case QN_OP_LAYERNORM:
     case QN_OP_MATMUL:
         return 4;
-    case QN_OP_LAYERNORM:
     case QN_OP_ADD:
     case QN_OP_MATMUL_GLU:
     case QN_OP_ATTENTION:
@@ -272,6 +272,13 @@ static enum qn_status infer_norm(struct qn_shape *out, const struct site *s, boo
     group = group ? group : cols;
     if (group > cols || cols % group)
         return bad_parameter(s, "group", group);
+    if (!has_bias && s->op->in[2].tensor != QN_NONE)
+        return bad_parameter(s, "bias", s->op->in[2].tensor);
+    if (s->op->in[3].tensor != QN_NONE) {
+        struct qn_dim residual;
+        QN_TRY(activation(&residual, &found, s, 3, cols, false));
+        QN_TRY(same_rows(s, rows, residual, 3));
+    }
     for (uint32_t i = 1; i < (has_bias ? 3u : 2u); i++) {
         uint32_t tensor = s->op->in[i].tensor;
         if (i == 2 && tensor == QN_NONE)

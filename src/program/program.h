@@ -50,10 +50,10 @@ enum qn_op_kind {
      */
     QN_OP_EMBED,
     /* out = x × rsqrt(mean(x²) + eps) × w over groups of the last axis (Zhang & Sennrich 2019).
-     * in: x (column view), w [1, group] or [1, cols] */
+     * (+ residual).  in: x (column view), w [1, group] or [1, cols], –, residual? */
     QN_OP_RMSNORM,
-    /* out = (x − mean(x)) × rsqrt(var(x) + eps) × w (+ b), likewise (Ba et al. 2016).  in: x, w, b?
-     */
+    /* out = (x − mean(x)) × rsqrt(var(x) + eps) × w (+ b), likewise (Ba et al. 2016).
+     * in: x, w, b?, residual? */
     QN_OP_LAYERNORM,
     /* out[t, n] = Σ_k x[t, k] W[n, k] (+ bias[n]) (+ residual[t, n]).  in: x, W, bias?, residual?
      * With a soft cap (no residual): out = cap × tanh(… / cap). */
@@ -178,7 +178,7 @@ enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out,
 /* Shapes of all results from their inputs; every operand's kind, dtype and shape is checked.
  * QN_E_INTERNAL with op index, op name, expected and actual shape. */
 enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err);
-/* MATMUL + ADD → MATMUL with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate has no
+/* MATMUL or norm + ADD → the same with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate has no
  * other use. Leaves the list linear and dense. */
 enum qn_status qn_program_fuse(struct qn_program *p, struct qn_error *err);
 /* Lives and places of activations in one arena, first fit over free gaps, offsets multiples of 256.

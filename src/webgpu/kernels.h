@@ -47,8 +47,8 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
  * read-write storage, in order from 0. What stands there:
  *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the slab are skipped:
  *                    one dispatch per slab fills all rows.
- *  RMSNORM           params, step, x, w f32[cols], out
- *  LAYERNORM         params rmsnorm, step, x, w, b, out. BIAS: 0 or 1.
+ *  RMSNORM           params, step, x, w f32[cols], residual f32, out. RESIDUAL: 0 or 1.
+ *  LAYERNORM         params rmsnorm, step, x, w, b, residual, out. BIAS, RESIDUAL: 0 or 1.
  *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out. One row of x
  *                    per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a dispatch). GLU: see
  *                    params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum qn_act. LANES, ROWS: see qn_matvec_tune.
@@ -83,8 +83,8 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
 /* clang-format off */
 #define QN_KERNEL_LIST(X) \
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \
-    X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRW",     "") \
-    X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRW",    "BIAS") \
+    X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
+    X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT") \
     X(GLU,               glu,               glu,       "UURW",      "ACT") \

@@ -229,13 +229,17 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
         params.w_advance = group;
     if (bias.tensor != QN_NONE && columns(p, bias.tensor) != group)
         params.b_advance = group;
-    struct qn_lower_ref out = l->places[op->out];
+    struct qn_lower_ref out = l->places[op->out], residual = {0}, none = {0};
+    bool adds = op->in[3].tensor != QN_NONE;
+    if (adds)
+        residual = l->places[op->in[3].tensor];
     struct qn_lower_draft draft = {
         .kernel = centred ? QN_KERNEL_LAYERNORM : QN_KERNEL_RMSNORM,
         .params = &params,
         .bindings = {{0}, mode->step, l->places[x.tensor], vector_of(l, op->in[1]),
-                     centred ? vector_of(l, bias) : out, centred ? out : (struct qn_lower_ref){0}},
-        .constants = {bias.tensor != QN_NONE},
+                     centred ? vector_of(l, bias) : residual, centred ? residual : out,
+                     centred ? out : none},
+        .constants = {centred ? bias.tensor != QN_NONE : adds, centred && adds},
         .rest = {.by_rows = rows, .rows_mul = mul * params.groups}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
@@ -552,7 +556,8 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
         fused[i] = p->ops[i].out != p->logits &&
                    (p->ops[i].kind == QN_OP_LAST_ROWS ||
                     (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1 &&
-                     !p->ops[i].u.norm.cols && !p->ops[i].u.norm.group));
+                     !p->ops[i].u.norm.cols && !p->ops[i].u.norm.group &&
+                     p->ops[i].in[3].tensor == QN_NONE));
     }
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];

@@ -97,7 +97,8 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
     const struct qn_params_rmsnorm *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
     const float *x = c->p[2], *w = c->p[3], *b = NULL;
-    float *out = c->p[centred ? 5 : 4];
+    const float *residual = c->constants[centred ? 1 : 0] != 0 ? c->p[centred ? 5 : 4] : NULL;
+    float *out = c->p[centred ? 6 : 5];
     if (centred && c->constants[0] != 0)
         b = c->p[4];
     uint32_t rows = row_count(step, p->rows_sym) * p->rows_mul, skip = row_source(step, p->tail);
@@ -109,7 +110,9 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)(p->groups - 1) * p->w_advance + p->cols, 4, err));
     if (b != NULL)
         QN_TRY(qn_ref_holds(c, 4, (uint64_t)(p->groups - 1) * p->b_advance + p->cols, 4, err));
-    QN_TRY(qn_ref_holds(c, centred ? 5 : 4, rows * whole, 4, err));
+    if (residual != NULL)
+        QN_TRY(qn_ref_holds(c, centred ? 5 : 4, rows * whole, 4, err));
+    QN_TRY(qn_ref_holds(c, centred ? 6 : 5, rows * whole, 4, err));
     for (size_t r = 0; r < (size_t)rows * p->groups; r++) {
         size_t group = r % p->groups;
         const float *row = x + (r / p->groups + skip) * p->x_stride + p->x_column + group * p->cols;
@@ -121,7 +124,8 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
         double scale = 1 / sqrt(sum / p->cols + p->eps);
         for (uint32_t i = 0; i < p->cols; i++)
             out[r * p->cols + i] = (float)((row[i] - mean) * scale * w[group * p->w_advance + i] +
-                                           (b != NULL ? b[group * p->b_advance + i] : 0.0f));
+                                           (b != NULL ? b[group * p->b_advance + i] : 0.0f) +
+                                           (residual != NULL ? residual[r * p->cols + i] : 0.0f));
     }
     return QN_OK;
 }

@@ -333,6 +333,8 @@ static void interpret(const struct qn_program *p,
                         v += x[r * k + j] * x[r * k + j];
                     v = x[r * k + c] / sqrtf(v / (float)k + op->u.norm.eps) *
                         weight_at(second->weight, c);
+                    if (op->in[3].tensor != QN_NONE)
+                        v += at(p, op->in[3].tensor, ud)[r * cols + c];
                     break;
                 case QN_OP_MATMUL:
                 case QN_OP_MATMUL_GLU: {
@@ -485,7 +487,8 @@ static void op_faults(struct qn_program *p, uint32_t i) {
     for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
         /* A norm's vector as bias of a matrix of that width is another valid program. */
         for (uint32_t t = 0; t <= p->n_tensors; t++)
-            if (!(op->kind == QN_OP_MATMUL && j == 2 && t == p->ops[1].in[1].tensor))
+            if (!(op->kind == QN_OP_MATMUL && j == 2 && t == p->ops[1].in[1].tensor) &&
+                !(op->kind == QN_OP_RMSNORM && j == 3)) // a residual is one more valid program
                 FAULT(op->in[j].tensor, t, i);
         FAULT(op->in[j].tensor, QN_NONE, i);
         if (op->in[j].tensor != QN_NONE)

@@ -115,25 +115,25 @@ test('rmsnorm', options, async () => {
       if (tail && !sym) continue;
       const p = params('rmsnorm', { cols, rows_sym: sym, rows_mul: 1, tail, x_stride: stride, x_column: column, eps: 1e-5, groups: 1, w_advance: 0, b_advance: 0 });
       await check('RMSNORM', {
-        bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), output(rows * cols)],
+        bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), none, output(rows * cols)],
         grid: reference.grid(KERNELS.RMSNORM, p, rows), tolerance: 2e-6, label: `${cols} columns`,
       });
       for (const BIAS of [0, 1]) {
         await check('LAYERNORM', {
-          bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), rng.floats(cols), output(rows * cols)], constants: { BIAS },
+          bindings: [p, step(0, t, r), rng.floats(t * stride, 3), rng.floats(cols), rng.floats(cols), BIAS ? rng.floats(rows * cols) : none, output(rows * cols)], constants: { BIAS, RESIDUAL: BIAS },
           grid: reference.grid(KERNELS.LAYERNORM, p, rows), tolerance: 4e-6, label: `${cols} columns`,
         });
       }
     }
   }
   const p = params('rmsnorm', { cols: 32, rows_sym: 0, rows_mul: 3, tail: 0, x_stride: 32, x_column: 0, eps: 1e-6, groups: 1, w_advance: 0, b_advance: 0 });
-  await check('RMSNORM', { bindings: [p, step(0, 4), rng.floats(12 * 32), rng.floats(32), output(12 * 32)], grid: reference.grid(KERNELS.RMSNORM, p, 12), tolerance: 2e-6, label: 'heads' });
+  await check('RMSNORM', { bindings: [p, step(0, 4), rng.floats(12 * 32), rng.floats(32), rng.floats(12 * 32), output(12 * 32)], constants: { RESIDUAL: 1 }, grid: reference.grid(KERNELS.RMSNORM, p, 12), tolerance: 2e-6, label: 'heads' });
   // Heads in a view of a wider tensor, with one vector for all of them and with one for each.
   for (const advance of [0, 48]) {
     const q = params('rmsnorm', { cols: 48, rows_sym: 0, rows_mul: 1, tail: 0, x_stride: 300, x_column: 9, eps: 1e-6, groups: 5, w_advance: advance, b_advance: 48 });
     const w = rng.floats(advance ? 240 : 48);
-    await check('RMSNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, output(4 * 240)], grid: reference.grid(KERNELS.RMSNORM, q, 20), tolerance: 2e-6, label: `groups ${advance}` });
-    await check('LAYERNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, rng.floats(240), output(4 * 240)], constants: { BIAS: 1 }, grid: reference.grid(KERNELS.LAYERNORM, q, 20), tolerance: 4e-6, label: `groups ${advance}` });
+    await check('RMSNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, none, output(4 * 240)], grid: reference.grid(KERNELS.RMSNORM, q, 20), tolerance: 2e-6, label: `groups ${advance}` });
+    await check('LAYERNORM', { bindings: [q, step(0, 4), rng.floats(4 * 300), w, rng.floats(240), none, output(4 * 240)], constants: { BIAS: 1 }, grid: reference.grid(KERNELS.LAYERNORM, q, 20), tolerance: 4e-6, label: `groups ${advance}` });
   }
 });
 

@@ -1,11 +1,11 @@
-// Layer norm (Ba et al. 2016): out[r, c] = (x[r', c] − mean_c x) × rsqrt(var_c x + eps) × w[c] (+ b[c]).
+// Layer norm (Ba et al. 2016): out[r, c] = (x[r', c] − mean_c x) × rsqrt(var_c x + eps) × w[c] (+ b[c]) (+ residual[r, c]).
 //
 //   params  RMSNORM    step  STEP
 //   x       f32, rows of x_stride from x_column on; r' = T - R + r with `tail`
 //   w, b    f32 [cols], or of all groups
-//   out     f32 [rows, cols], rows = (T or R) × rows_mul × groups
+//   residual, out  f32 [rows, cols], rows = (T or R) × rows_mul × groups
 // A row of x may be several groups (heads) that are normed apart.
-// One workgroup of 256 threads per row and group; 1 KiB of workgroup memory. 4 storage buffers.
+// One workgroup of 256 threads per row and group; 1 KiB of workgroup memory. 5 storage buffers.
 #include "common_step.wgsl"
 #params RMSNORM
 @group(0) @binding(0) var<uniform> params: Rmsnorm;
@@ -13,8 +13,10 @@
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> w: array<f32>;
 @group(0) @binding(4) var<storage, read> b: array<f32>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read> residual: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<f32>;
 override BIAS: u32 = 0u;
+override RESIDUAL: u32 = 0u;
 
 const THREADS = 256u;
 var<workgroup> sums: array<f32, THREADS>;
@@ -55,6 +57,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var v = (x[start + c] - mean) * scale * w[part * params.w_advance + c];
         if (BIAS != 0u) {
             v += b[part * params.b_advance + c];
+        }
+        if (RESIDUAL != 0u) {
+            v += residual[row * params.cols + c];
         }
         out[row * params.cols + c] = v;
     }

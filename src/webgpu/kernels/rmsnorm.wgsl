@@ -1,9 +1,9 @@
-// Root-mean-square norm (Zhang & Sennrich 2019): out[r, c] = x[r', c] × rsqrt(mean_c x² + eps) × w[c].
+// Root-mean-square norm (Zhang & Sennrich 2019): out[r, c] = x[r', c] × rsqrt(mean_c x² + eps) × w[c] (+ residual[r, c])
 //
 //   params  RMSNORM    step  STEP
 //   x       f32, rows of x_stride from x_column on; r' = T - R + r with `tail`
 //   w       f32 [cols], or of all groups
-//   out     f32 [rows, cols], rows = (T or R) × rows_mul × groups
+//   residual, out  f32 [rows, cols], rows = (T or R) × rows_mul × groups
 // A row of x may be several groups (heads) that are normed apart.
 // One workgroup of 256 threads per row and group; 1 KiB of workgroup memory.
 #include "common_step.wgsl"
@@ -12,7 +12,9 @@
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> x: array<f32>;
 @group(0) @binding(3) var<storage, read> w: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+@group(0) @binding(4) var<storage, read> residual: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+override RESIDUAL: u32 = 0u;
 
 const THREADS = 256u;
 var<workgroup> sums: array<f32, THREADS>;
@@ -40,6 +42,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let scale = inverseSqrt(sums[0] / f32(params.cols) + params.eps);
     for (var c = tid; c < params.cols; c += THREADS) {
-        out[row * params.cols + c] = x[start + c] * scale * w[part * params.w_advance + c];
+        var v = x[start + c] * scale * w[part * params.w_advance + c];
+        if (RESIDUAL != 0u) {
+            v += residual[row * params.cols + c];
+        }
+        out[row * params.cols + c] = v;
     }
 }
