@@ -1,6 +1,6 @@
-/* Attention in one pass over the cache: blocks of positions, with the running maximum and sum of the
- * softmax (Milakov & Gimelshein 2018). One task per token and head; blocks start at the first visible
- * position, so a token's result does not depend on how the prompt was cut into steps. */
+/* Attention in one pass over the cache: blocks of positions, with the running maximum and sum of
+ * the softmax (Milakov & Gimelshein 2018). One task per token and head; blocks start at the first
+ * visible position, so a token's result does not depend on how the prompt was cut into steps. */
 #include <math.h>
 
 #include "cpu/exec.h"
@@ -17,7 +17,7 @@ struct attention {
 };
 
 static inline __attribute__((always_inline)) qn_vf state_load(const unsigned char *p, size_t at,
-                                                        bool half) {
+                                                              bool half) {
     if (half)
         return qn_v_load_f16(p + 2 * at);
     return qn_v_load((const float *)(const void *)(p + 4 * at));
@@ -28,7 +28,7 @@ static inline float state_load_one(const unsigned char *p, size_t at, bool half)
 }
 
 static inline __attribute__((always_inline)) float state_dot(const float *q, const unsigned char *k,
-                                                       size_t at, uint32_t n, bool half) {
+                                                             size_t at, uint32_t n, bool half) {
     qn_vf a = {0}, b = {0};
     uint32_t d = 0;
     for (; d + 2 * QN_LANES <= n; d += 2 * QN_LANES) {
@@ -43,8 +43,9 @@ static inline __attribute__((always_inline)) float state_dot(const float *q, con
 
 /* out[d] = out[d] × keep + Σ_j p[j] v[j][d] over n positions. */
 static inline __attribute__((always_inline)) void state_mix(float *out, const float *p,
-                                                      const unsigned char *v, size_t at, uint32_t n,
-                                                      uint32_t dim, float keep, bool half) {
+                                                            const unsigned char *v, size_t at,
+                                                            uint32_t n, uint32_t dim, float keep,
+                                                            bool half) {
     uint32_t d = 0;
     for (; d + 2 * QN_LANES <= dim; d += 2 * QN_LANES) {
         qn_vf a = qn_v_load(out + d) * keep, b = qn_v_load(out + d + QN_LANES) * keep;
@@ -81,7 +82,8 @@ static void attention_task(void *arg, uint32_t index) {
         float new_peak = peak;
         for (uint32_t i = 0; i < n; i++) {
             size_t row = at + (size_t)i * dim;
-            p[i] = (c->k_half ? state_dot(q, c->k, row, dim, true) : state_dot(q, c->k, row, dim, false)) *
+            p[i] = (c->k_half ? state_dot(q, c->k, row, dim, true)
+                              : state_dot(q, c->k, row, dim, false)) *
                    c->scale;
             if (c->softcap != 0.0f)
                 p[i] = c->softcap * tanhf(p[i] / c->softcap);

@@ -1,5 +1,6 @@
-/* The SIMD ops once more with eight lanes, for x86 processors that have AVX2, F16C and FMA, in builds
- * whose baseline is SSE2. The same sources, compiled for other instructions under other names. */
+/* The SIMD ops once more with eight lanes, for x86 processors that have AVX2, F16C and FMA, in
+ * builds whose baseline is SSE2. The same sources, compiled for other instructions under other
+ * names. */
 #include <math.h>
 
 #include "base/num.h"

@@ -13,15 +13,16 @@ struct cpu_backend {
     qn_cpu_op *const *ops;
     struct qn_cpu_weight *weights; // [n_weights]
     float **places;                // [n_tensors] activations of the step under way, in:
-    unsigned char *arena, *head;   // those over T, at the plan's offsets; those over R, a block of rows
+    unsigned char *arena,
+        *head; // those over T, at the plan's offsets; those over R, a block of rows
     float *scratch;
     size_t weights_size, places_size, arena_size, head_size, scratch_size;
-    uint32_t head_op; // the first op over R
-    uint64_t bytes; // held
+    uint32_t head_op;   // the first op over R
+    uint64_t bytes;     // held
     uint32_t head_rows; // rows that go through the head at a time
-    uint32_t id_limit; // ids from here on have no embedding
-    uint32_t vocab;    // logits per row
-    uint32_t sampled;  // ids from here on are never sampled
+    uint32_t id_limit;  // ids from here on have no embedding
+    uint32_t vocab;     // logits per row
+    uint32_t sampled;   // ids from here on are never sampled
     bool finished;
 };
 
@@ -126,8 +127,8 @@ static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
         if (op->kind == QN_OP_EMBED && !op->u.embed.by_position)
-            b->id_limit = qn_min_u32(
-                b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
+            b->id_limit =
+                qn_min_u32(b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
         bool head = is_head(&p->tensors[op->out]);
         if (head && b->head_op == p->n_ops)
             b->head_op = i;
@@ -142,8 +143,8 @@ static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
 
 #define ALIGN 64
 
-/* Sizes of the two places for activations. The plan gives those over R room for max_rows, which is a
- * lot of logits; here they have their own place and go through in blocks of HEAD_ROWS. */
+/* Sizes of the two places for activations. The plan gives those over R room for max_rows, which is
+ * a lot of logits; here they have their own place and go through in blocks of HEAD_ROWS. */
 static enum qn_status sizes(struct cpu_backend *b, const struct qn_program *p,
                             struct qn_error *err) {
     uint64_t arena = 0, head = 0;
@@ -164,8 +165,7 @@ static enum qn_status sizes(struct cpu_backend *b, const struct qn_program *p,
     }
     if (!qn_u64_to_size(&b->arena_size, arena) || !qn_u64_to_size(&b->head_size, head) ||
         !qn_mul_size(&b->places_size, p->n_tensors, sizeof *b->places))
-        return qn_fail(err, QN_E_NO_MEMORY, "%llu bytes of activations",
-                       (unsigned long long)arena);
+        return qn_fail(err, QN_E_NO_MEMORY, "%llu bytes of activations", (unsigned long long)arena);
     return QN_OK;
 }
 

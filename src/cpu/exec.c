@@ -58,8 +58,8 @@ size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_
     if (w->cols % QN_GROUP != 0) // every row is copied, to be padded
         rows = qn_max_u32(rows, program->max_tokens);
     if (experts) { // every row is put in the order of dot products
-        uint64_t all = (uint64_t)program->max_tokens *
-                       (op->kind == QN_OP_EXPERT_DOWN ? op->u.moe.n_used : 1);
+        uint64_t all =
+            (uint64_t)program->max_tokens * (op->kind == QN_OP_EXPERT_DOWN ? op->u.moe.n_used : 1);
         if (!qn_u64_to_u32(&rows, all))
             return SIZE_MAX;
     }

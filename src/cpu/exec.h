@@ -40,7 +40,8 @@ typedef void qn_cpu_op(const struct qn_cpu_step *step, const struct qn_program_o
 
 /* Plain loops with sums in double: the reference for every backend. */
 extern qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT];
-/* The same with SIMD and threads for the hot ops. Results do not depend on the number of threads. */
+/* The same with SIMD and threads for the hot ops. Results do not depend on the number of threads.
+ */
 extern qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT];
 /* The SIMD ops in the widest version that this processor can run. */
 qn_cpu_op *const *qn_cpu_best_ops(void);
@@ -59,7 +60,8 @@ const float *qn_cpu_vector(const struct qn_cpu_step *step, const struct qn_progr
 void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t row);
 float qn_cpu_act(enum qn_act act, float x);
 /* One element of x Wᵀ + bias, summed in double. */
-float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row, const float *bias);
+float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
+                     const float *bias);
 
 /* Bytes of scratch that the SIMD ops need for this op at max_tokens. */
 size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_op *op);

@@ -1,6 +1,6 @@
-/* Dot products of a weight row with an input, and decoding of weight rows, for every value type. One
- * row at a time: four rows together save loads of the input, which the first-level cache serves for
- * nothing, and cost twice the time in wasm where rows are long (four streams from memory). */
+/* Dot products of a weight row with an input, and decoding of weight rows, for every value type.
+ * One row at a time: four rows together save loads of the input, which the first-level cache serves
+ * for nothing, and cost twice the time in wasm where rows are long (four streams from memory). */
 #include "cpu/kernels.h"
 
 #include "cpu/vec.h"
@@ -24,16 +24,15 @@ static inline __attribute__((always_inline)) qn_vf load_plain(const unsigned cha
     return qn_v_load((const float *)(const void *)(values + 4 * at));
 }
 
-static inline __attribute__((always_inline)) float dot_plain(const struct qn_cpu_weight *w,
-                                                             uint32_t row, const float *x,
-                                                             enum qn_wtype type) {
+static inline __attribute__((always_inline)) float
+dot_plain(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_wtype type) {
     const unsigned char *v = row_values(w, row);
     qn_vf sums[4] = {{0}};
     size_t padded = qn_wformat_cols(w->cols);
     for (size_t k = 0; k < padded; k += QN_GROUP) {
         for (size_t j = 0; j < QN_GROUP; j += QN_LANES)
-            sums[j / QN_LANES % 4] = qn_v_madd(load_plain(v, k + j, type), qn_v_load(x + k + j),
-                                               sums[j / QN_LANES % 4]);
+            sums[j / QN_LANES % 4] =
+                qn_v_madd(load_plain(v, k + j, type), qn_v_load(x + k + j), sums[j / QN_LANES % 4]);
     }
     return qn_v_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
@@ -47,13 +46,13 @@ static inline __attribute__((always_inline)) void expand_plain(float *out,
         qn_v_store(out + k, load_plain(v, col + k, type));
 }
 
-#define PLAIN_KERNEL(name, type)                                                                   \
-    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) {         \
-        return dot_plain(w, row, x, type);                                                         \
-    }                                                                                              \
-    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
-                              uint32_t col, uint32_t n) {                                          \
-        expand_plain(out, w, row, col, n, type);                                                   \
+#define PLAIN_KERNEL(name, type)                                                           \
+    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
+        return dot_plain(w, row, x, type);                                                 \
+    }                                                                                      \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
+                              uint32_t col, uint32_t n) {                                  \
+        expand_plain(out, w, row, col, n, type);                                           \
     }
 PLAIN_KERNEL(f32, QN_W_F32)
 PLAIN_KERNEL(f16, QN_W_F16)
@@ -86,9 +85,9 @@ static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row,
 }
 
 /* The 32 integers of a group of Q8 in order; of Q4, less `zero`, the even columns first. */
-static inline __attribute__((always_inline)) void
-load_group(qn_vf out[PER_GROUP], const unsigned char *values, size_t g, enum qn_wtype type,
-            qn_vi8x16 zero) {
+static inline __attribute__((always_inline)) void load_group(qn_vf out[PER_GROUP],
+                                                             const unsigned char *values, size_t g,
+                                                             enum qn_wtype type, qn_vi8x16 zero) {
     if (type == QN_W_Q8) {
         qn_vi8x16 low, high;
         memcpy(&low, values + 32 * g, 16);
@@ -107,9 +106,8 @@ static inline __attribute__((always_inline)) qn_vi8x16 zero_of(const struct qn_c
     return (qn_vi8x16){0} + (int8_t)w->format.zero;
 }
 
-static inline __attribute__((always_inline)) float dot_scaled(const struct qn_cpu_weight *w,
-                                                              uint32_t row, const float *x,
-                                                              enum qn_wtype type) {
+static inline __attribute__((always_inline)) float
+dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_wtype type) {
     const unsigned char *v = row_values(w, row);
     qn_vi8x16 zero = zero_of(w);
     qn_vf total = {0};
@@ -168,13 +166,13 @@ static inline __attribute__((always_inline)) void expand_scaled(float *out,
     }
 }
 
-#define SCALED_KERNEL(name, type)                                                                  \
-    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) {         \
-        return dot_scaled(w, row, x, type);                                                        \
-    }                                                                                              \
-    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
-                              uint32_t col, uint32_t n) {                                          \
-        expand_scaled(out, w, row, col, n, type);                                                  \
+#define SCALED_KERNEL(name, type)                                                          \
+    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
+        return dot_scaled(w, row, x, type);                                                \
+    }                                                                                      \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
+                              uint32_t col, uint32_t n) {                                  \
+        expand_scaled(out, w, row, col, n, type);                                          \
     }
 SCALED_KERNEL(q8, QN_W_Q8)
 SCALED_KERNEL(q4, QN_W_Q4)

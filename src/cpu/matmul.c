@@ -1,18 +1,18 @@
-/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W decoded
- * in registers. Many: a block's columns are decoded once into a small float32 tile, which then meets
- * all tokens, four at a time.
+/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W
+ * decoded in registers. Many: a block's columns are decoded once into a small float32 tile, which
+ * then meets all tokens, four at a time.
  *
- * What one output is summed from, and in which order, depends neither on the number of threads nor on
- * the other tokens of the same kind of step. */
+ * What one output is summed from, and in which order, depends neither on the number of threads nor
+ * on the other tokens of the same kind of step. */
 #include <math.h>
 
 #include "cpu/act.h"
 #include "cpu/kernels.h"
 
-#define BLOCK 8    // rows of W per block
-#define TOKENS 64  // tokens whose sums are kept at a time
-#define STRIP 512  // columns decoded at a time: 16 KiB of stack
-#define TILE 4     // tokens × 2 rows in registers
+#define BLOCK 8   // rows of W per block
+#define TOKENS 64 // tokens whose sums are kept at a time
+#define STRIP 512 // columns decoded at a time: 16 KiB of stack
+#define TILE 4    // tokens × 2 rows in registers
 
 struct matmul {
     const struct qn_cpu_weight *w;
@@ -25,8 +25,8 @@ struct matmul {
     uint32_t blocks, blocks_per_task;
 };
 
-/* Rows of W that make block b; past the end the last one repeats. With a gate, four rows of the gate
- * and the four of the same outputs. */
+/* Rows of W that make block b; past the end the last one repeats. With a gate, four rows of the
+ * gate and the four of the same outputs. */
 static void block_rows(uint32_t rows[BLOCK], const struct matmul *m, uint32_t b) {
     for (uint32_t i = 0; i < BLOCK; i++) {
         if (m->glu)

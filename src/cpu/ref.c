@@ -30,7 +30,8 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
     }
 }
 
-/* A group shorter than the row is a norm per head; then w and b are those of one head, or of all. */
+/* A group shorter than the row is a norm per head; then w and b are those of one head, or of all.
+ */
 static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
     struct qn_cpu_rows residual = qn_cpu_input(step, op, 3);
@@ -104,7 +105,8 @@ static void ref_matmul_glu(const struct qn_cpu_step *step, const struct qn_progr
     for (uint32_t t = 0; t < out.rows; t++) {
         const float *row = x.p + t * x.stride;
         for (uint32_t f = 0; f < out.cols; f++) {
-            float gate = qn_cpu_ref_dot(row, w, f, bias), up = qn_cpu_ref_dot(row, w, out.cols + f, bias);
+            float gate = qn_cpu_ref_dot(row, w, f, bias),
+                  up = qn_cpu_ref_dot(row, w, out.cols + f, bias);
             out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate) * up;
         }
     }
@@ -186,7 +188,8 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
     for (uint32_t t = 0; t < out.rows; t++) {
         uint32_t position = step->pos + t;
         for (uint32_t i = 0; i < half; i++) {
-            float angle = (float)position * freq[i]; // rounded to float32, as the models were trained
+            float angle =
+                (float)position * freq[i]; // rounded to float32, as the models were trained
             cs[i][0] = cosf(angle) * magnitude;
             cs[i][1] = sinf(angle) * magnitude;
         }
@@ -247,8 +250,8 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
                     if (pass == 1)
                         total += p;
                     for (uint32_t d = 0; pass == 2 && d < dim; d++)
-                        to[d] += (float)(p / total *
-                                         state_at(v, v_type, base + (size_t)j * dim + d));
+                        to[d] +=
+                            (float)(p / total * state_at(v, v_type, base + (size_t)j * dim + d));
                 }
             }
         }

@@ -40,9 +40,9 @@ static float key_value(uint32_t key) {
     return qn_bits_f32(key & 0x80000000u ? key & 0x7fffffffu : ~key);
 }
 
-/* The largest z whose tokens, with all above it, weigh at least `want`, else the smallest z. A token
- * weighs weight[i], or 1 when `weight` is NULL; tokens at −infinity do not count. Radix selection:
- * eight bits of the order per pass over the vocabulary, from the top. */
+/* The largest z whose tokens, with all above it, weigh at least `want`, else the smallest z. A
+ * token weighs weight[i], or 1 when `weight` is NULL; tokens at −infinity do not count. Radix
+ * selection: eight bits of the order per pass over the vocabulary, from the top. */
 static float threshold(const float *z, const float *weight, uint32_t n, double want) {
     uint32_t prefix = 0, known = 0; // bits of the threshold's key that are decided
     double above = 0;               // weight of all keys above the prefix

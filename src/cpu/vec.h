@@ -1,6 +1,6 @@
 /* Vectors of float32 through the compiler's vector extensions: one source for SSE, AVX, NEON and
- * wasm SIMD128; without any of them the compiler lowers it to scalar code. Loads and stores take any
- * alignment. */
+ * wasm SIMD128; without any of them the compiler lowers it to scalar code. Loads and stores take
+ * any alignment. */
 #ifndef QN_CPU_VEC_H
 #define QN_CPU_VEC_H
 
@@ -87,15 +87,16 @@ static inline qn_vf qn_v_load_bf16(const void *p) {
     return (qn_vf)(__builtin_convertvector(half, qn_vu) << 16);
 }
 
-/* Sixteen int8 → float32, in order. Widened in steps of two, which is what SIMD128 and NEON have. */
+/* Sixteen int8 → float32, in order. Widened in steps of two, which is what SIMD128 and NEON have.
+ */
 static inline void qn_v_widen(qn_vf out[16 / QN_LANES], qn_vi8x16 v) {
 #if QN_LANES == 8
     out[0] = __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vf);
-    out[1] = __builtin_convertvector(
-        __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), qn_vf);
+    out[1] =
+        __builtin_convertvector(__builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), qn_vf);
 #else
-    qn_vi16x8 low = __builtin_convertvector(
-        __builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vi16x8);
+    qn_vi16x8 low =
+        __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vi16x8);
     qn_vi16x8 high = __builtin_convertvector(
         __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15), qn_vi16x8);
     qn_vi w0 = __builtin_convertvector(__builtin_shufflevector(low, low, 0, 1, 2, 3), qn_vi);
@@ -109,8 +110,8 @@ static inline void qn_v_widen(qn_vf out[16 / QN_LANES], qn_vi8x16 v) {
 #endif
 }
 
-/* e^x to about 1 ulp for x in [−87, 88], clamped outside. x = n ln 2 + r, |r| ≤ ln 2 / 2; the Taylor
- * series of e^r to r^7 leaves 5e-9; ln 2 in two parts keeps r exact. */
+/* e^x to about 1 ulp for x in [−87, 88], clamped outside. x = n ln 2 + r, |r| ≤ ln 2 / 2; the
+ * Taylor series of e^r to r^7 leaves 5e-9; ln 2 in two parts keeps r exact. */
 static inline qn_vf qn_v_exp(qn_vf x) {
     qn_vf low = qn_v_splat(-87.0f), high = qn_v_splat(88.0f);
     x = qn_v_select(x < low, low, x);

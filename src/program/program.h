@@ -159,8 +159,8 @@ struct qn_program {
     uint32_t logits;       // the result: ACTIVATION f32 [R, vocab]
     uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the
                            // vocabulary is padding that the tokenizer does not know); 0: all
-    uint64_t arena_bytes; // of all activations, set by the plan
-    uint64_t state_bytes; // of one session's STATE tensors
+    uint64_t arena_bytes;  // of all activations, set by the plan
+    uint64_t state_bytes;  // of one session's STATE tensors
 };
 
 void qn_program_init(struct qn_program *p, struct qn_arena *arena, uint32_t max_tokens,
@@ -178,8 +178,8 @@ enum qn_status qn_program_add_op(struct qn_program *p, uint32_t *out,
 /* Shapes of all results from their inputs; every operand's kind, dtype and shape is checked.
  * QN_E_INTERNAL with op index, op name, expected and actual shape. */
 enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err);
-/* MATMUL or norm + ADD → the same with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate has no
- * other use. Leaves the list linear and dense. */
+/* MATMUL or norm + ADD → the same with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate
+ * has no other use. Leaves the list linear and dense. */
 enum qn_status qn_program_fuse(struct qn_program *p, struct qn_error *err);
 /* Lives and places of activations in one arena, first fit over free gaps, offsets multiples of 256.
  */

@@ -1,9 +1,9 @@
 /* A timeline of tokens over a backend: what the KV cache holds, and the generation that extends it.
  *
- * The caller always passes the whole prefix (decision 4). What the cache shares with it is kept, the
- * rest is computed, so regenerate, edit, branch and retry are one thing. Steps are enqueued ahead
- * of their results (decision 5): a token is known only when its result is polled, and what was
- * computed past the end is dropped. */
+ * The caller always passes the whole prefix (decision 4). What the cache shares with it is kept,
+ * the rest is computed, so regenerate, edit, branch and retry are one thing. Steps are enqueued
+ * ahead of their results (decision 5): a token is known only when its result is polled, and what
+ * was computed past the end is dropped. */
 #ifndef QN_RUN_RUN_H
 #define QN_RUN_RUN_H
 
@@ -32,21 +32,21 @@ struct qn_run {
 
     /* The running generation. */
     enum qn_run_state state;
-    uint32_t n_prefix;   // tokens given
-    uint32_t n_reused;   // of them found in the cache
-    uint32_t n_known;    // tokens that prompt steps enqueue: the prefix, or all so far after a switch
-    uint32_t fed;        // tokens enqueued so far, prefix and output
-    uint32_t rope_set;   // that the cache's keys are rotated by (program.rope_switch)
-    uint32_t limit;      // most tokens to sample
-    uint32_t sampled;    // steps enqueued that sample
-    uint32_t n_out;      // tokens received
-    uint32_t n_argmax;   // positions received
-    uint32_t in_flight;  // results outstanding
+    uint32_t n_prefix; // tokens given
+    uint32_t n_reused; // of them found in the cache
+    uint32_t n_known;  // tokens that prompt steps enqueue: the prefix, or all so far after a switch
+    uint32_t fed;      // tokens enqueued so far, prefix and output
+    uint32_t rope_set; // that the cache's keys are rotated by (program.rope_switch)
+    uint32_t limit;    // most tokens to sample
+    uint32_t sampled;  // steps enqueued that sample
+    uint32_t n_out;    // tokens received
+    uint32_t n_argmax; // positions received
+    uint32_t in_flight; // results outstanding
     uint32_t want;
     bool stop_on_eos;
     bool cancelled;
-    bool token_due;      // a token was polled that has not been told of
-    uint32_t due;        // that token
+    bool token_due; // a token was polled that has not been told of
+    uint32_t due;   // that token
     enum qn_finish finish;
     struct qn_str *stops; // own copies
     size_t n_stops;

@@ -38,15 +38,15 @@ enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
     QN_TRY(check_rows(p, op, err));
     for (uint32_t i = 0; i < w->n_slabs; i++) {
         const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
-        struct qn_params_experts params = {
-            .cols = weight->cols,
-            .width = weight->rows / op->u.moe.n_experts / (glu ? 2 : 1),
-            .n_experts = op->u.moe.n_experts,
-            .n_used = op->u.moe.n_used,
-            .row_begin = slab->row_begin,
-            .n_rows = slab->n_rows,
-            .first = i == 0,
-            .x_stride = columns(p, op->in[0].tensor)};
+        struct qn_params_experts params = {.cols = weight->cols,
+                                           .width =
+                                               weight->rows / op->u.moe.n_experts / (glu ? 2 : 1),
+                                           .n_experts = op->u.moe.n_experts,
+                                           .n_used = op->u.moe.n_used,
+                                           .row_begin = slab->row_begin,
+                                           .n_rows = slab->n_rows,
+                                           .first = i == 0,
+                                           .x_stride = columns(p, op->in[0].tensor)};
         struct qn_lower_draft draft = {
             .kernel = glu ? QN_KERNEL_EXPERT_GLU : QN_KERNEL_EXPERT_DOWN,
             .params = &params,

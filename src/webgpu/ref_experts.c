@@ -79,7 +79,8 @@ enum qn_status qn_ref_expert_glu(const struct qn_ref_call *c, struct qn_error *e
     QN_TRY(qn_ref_holds(c, 2, (uint64_t)step->n_tokens * p->x_stride, 4, err));
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->n_used * 2, 4, err));
     QN_TRY(qn_ref_holds(c, 6, (uint64_t)step->n_tokens * results, 4, err));
-    if (p->x_stride < p->cols || !p->width || p->n_rows % (2 * p->width) || p->row_begin % (2 * p->width))
+    if (p->x_stride < p->cols || !p->width || p->n_rows % (2 * p->width) ||
+        p->row_begin % (2 * p->width))
         return qn_fail(err, QN_E_INTERNAL, "expert_glu: %u rows from %u", p->n_rows, p->row_begin);
     for (size_t t = 0; t < step->n_tokens; t++)
         for (uint32_t i = 0; i < results; i++) {
