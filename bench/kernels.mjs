@@ -1,12 +1,12 @@
 // Prefill matmul, kernel by kernel: every variant over the matrices of two models and a range of token counts.
 //
-//   node bench/kernels.mjs [--tokens=8,16,32,…] [--repeats=10] [--kernels=FOLDER] [--extra=NAME[:tile],…]
+//   node bench/kernels.mjs [--tokens=8,16,32,…] [--repeats=10] [--kernels=FOLDER] [--extra=NAME[:tile],…] [--only=MATRIX]
 //
 // Each variant is first compared with sums in float64 over a sample of its results, then timed by timestamp
 // queries over one pass of `repeats` dispatches, the best of three passes. Dispatches take turns over copies of the
 // weights that together exceed the caches, as layers of a model do. Printed per matrix: microseconds per
 // dispatch, a column per token count; * marks the fastest, x a wrong result. The last line of a matrix is the
-// fastest variant's Tflop/s. --extra adds other texts of a kernel with a square tile and the same bindings.
+// fastest variant's Tflop/s. --extra adds other texts with the same bindings and a square tile (64).
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -37,21 +37,16 @@ const MATRICES = [
 
 const ceil = (/** @type {number} */ a, /** @type {number} */ b) => Math.ceil(a / b);
 /** @typedef {{ n: number, k: number, glu?: number, bias?: number, residual?: number, name: string }} Matrix */
-/** @type {{ name: string, file: string, constants: Record<string, number>, upTo?: number,
+/** @type {{ name: string, file: string, constants: Record<string, number>,
  *  grid: (m: Matrix, t: number) => number[] }[]} grids as in src/webgpu/kernels.c */
 const VARIANTS = [];
 for (const LANES of [8, 16, 32, 64]) {
-  VARIANTS.push({
-    name: `few, ${LANES} lanes`, file: 'matmul_few', constants: { LANES }, upTo: 128,
-    grid: (m, t) => [ceil(m.n, 64 / LANES * (m.glu ? 2 : 4)), 1, ceil(t, 8)],
-  });
+  VARIANTS.push({ name: `few, ${LANES} lanes`, file: 'matmul_few', constants: { LANES }, grid: (m, t) => [ceil(m.n, 64 / LANES * (m.glu ? 2 : 4)), 1, ceil(t, 8)] });
 }
-for (const TILE of [32, 64]) {
-  VARIANTS.push({ name: `tile ${TILE}×64`, file: 'matmul', constants: { TILE, ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, TILE), 1] });
-}
+VARIANTS.push({ name: 'tiles', file: 'matmul', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 64), 1] });
 for (const extra of (options.extra ?? '').split(',').filter(Boolean)) {
-  const [file, tile = '64', tile_m = tile] = extra.split(':');
-  VARIANTS.push({ name: extra, file, constants: {}, grid: (m, t) => [ceil(m.n, m.glu ? +tile / 2 : +tile), ceil(t, +tile_m), 1] });
+  const [file, tile = '64'] = extra.split(':');
+  VARIANTS.push({ name: extra, file, constants: {}, grid: (m, t) => [ceil(m.n, m.glu ? +tile / 2 : +tile), ceil(t, +tile), 1] });
 }
 
 let seed = 12345;
@@ -180,18 +175,21 @@ function compile(file, constants, m) {
 for (const m of MATRICES) {
   const d = load(m);
   const pipelines = await Promise.all(VARIANTS.map((v) => compile(v.file, v.constants, m)));
+  const warm = performance.now(); // up to full clocks
+  const pipeline = pipelines.find(Boolean);
+  while (pipeline && m === MATRICES[0] && performance.now() < warm + 500) await measure(pipeline, m, d, tokens[0], VARIANTS[0].grid(m, tokens[0]));
   const table = [];
   for (const [i, v] of VARIANTS.entries()) {
     const pipeline = pipelines[i];
     if (!pipeline) continue;
     const cells = [];
-    for (const t of tokens) cells.push(t > (v.upTo ?? Infinity) ? undefined : await measure(pipeline, m, d, t, v.grid(m, t)));
+    for (const t of tokens) cells.push(await measure(pipeline, m, d, t, v.grid(m, t)));
     table.push({ name: v.name, cells });
   }
-  const best = tokens.map((_, i) => Math.min(...table.map((r) => r.cells[i]?.time ?? Infinity)));
+  const best = tokens.map((_, i) => Math.min(...table.map((r) => r.cells[i].time)));
   console.log(`${m.name} ${m.n}${m.glu ? '×2' : ''}×${m.k}`.padEnd(24) + tokens.map((t) => String(t).padStart(9)).join(''));
   for (const r of table) {
-    console.log(`  ${r.name}`.padEnd(24) + r.cells.map((c, i) => (c ? `${c.ok ? '' : 'x'}${c.time.toFixed(1)}${c.time === best[i] ? '*' : ' '}` : '- ').padStart(9)).join(''));
+    console.log(`  ${r.name}`.padEnd(24) + r.cells.map((c, i) => `${c.ok ? '' : 'x'}${c.time.toFixed(1)}${c.time === best[i] ? '*' : ' '}`.padStart(9)).join(''));
   }
   console.log('  Tflop/s'.padEnd(24) + tokens.map((t, i) => `${(2 * t * d.rows * m.k / best[i] / 1e6).toFixed(1)} `.padStart(9)).join(''));
   for (const b of [...d.weights, ...Object.values(d.gpu)]) b.destroy();

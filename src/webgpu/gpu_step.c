@@ -24,10 +24,11 @@ static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, 
     for (uint32_t i = range.begin; i < range.end; i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i];
         struct qn_grid grid = qn_lower_grid(l, d, t, r, p->end);
-        if (d->pipeline != p->pipeline) {
-            p->pipeline = d->pipeline;
+        uint32_t pipeline = qn_lower_pipeline_for(l, d, t, r);
+        if (pipeline != p->pipeline) {
+            p->pipeline = pipeline;
             qn_tape_word(p->tape, QN_TAPE_SET_PIPELINE);
-            qn_tape_word(p->tape, d->pipeline);
+            qn_tape_word(p->tape, pipeline);
         }
         qn_tape_word(p->tape, QN_TAPE_SET_GROUP);
         qn_tape_word(p->tape, qn_gpu_group_id(p->gpu, p->session, i));

@@ -7,6 +7,7 @@
 /* Tile sizes below are written in the kernels too (same names); tests compare. */
 #define THREADS 64
 #define TILE 64           // matmul: rows of x and columns of out per workgroup
+#define FEW 8             // matmul_few: rows of x per workgroup
 #define SPLIT 64          // attention_split: positions per workgroup
 #define ARGMAX_CHUNK 4096 // argmax_partial: values per workgroup
 #define PREPARE_CHUNK 256
@@ -26,7 +27,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE", "STYPE", "ZERO", "BIAS", "RESIDUAL", "NORM", "GLU", "ACT", "LANES", "ROWS",
-    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE",
+    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -113,6 +114,26 @@ struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec
 
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
     return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE), parts(rows, TILE), 1};
+}
+
+/* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more often from
+ * the nearest cache, more keep more of the machine busy. Many results fill it anyway. */
+uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
+    uint32_t units = parts(p->cols, 8);
+    if (p->n_rows >= 4096 || units < 192)
+        return units < 16 ? 8 : 16;
+    return units < 1024 ? 32 : 64;
+}
+
+/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly full. */
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
+    struct qn_grid tiles = qn_grid_matmul(p, glu, rows);
+    return rows <= 48 || (uint64_t)tiles.x * tiles.y < 192;
+}
+
+struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,
+                                  uint32_t rows) {
+    return fold(parts(p->n_rows, THREADS / lanes * (glu ? 2 : 4)), parts(rows, FEW));
 }
 
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows) {

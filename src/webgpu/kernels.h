@@ -11,7 +11,7 @@
  *   needs a buffer: bind any READ-able one of at least 16 bytes.
  * - Constants not passed have the value 0 unless noted in kernels.c. The text's entry point is "main".
  * - Shapes: cols of weights arbitrary for embed and matmul; matvec wants x_stride, x_column and cols
- *   to be multiples of 4 (else use matmul). head_dim: multiple of 8 (F16 cache) or 4, at most 256.
+ *   to be multiples of 4 (else use matmul), and so does matmul_few. head_dim: multiple of 8 (F16 cache) or 4, at most 256.
  * - sizes of weight planes in buffers are rounded up to 16 bytes. */
 #ifndef QN_WEBGPU_KERNELS_H
 #define QN_WEBGPU_KERNELS_H
@@ -52,7 +52,9 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
  *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out. One row of x
  *                    per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a dispatch). GLU: see
  *                    params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum qn_act. LANES, ROWS: see qn_matvec_tune.
- *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few
+ *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
+ *                    ALIGNED: 1 where matvec's wants are met.
+ *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes. qn_matmul_takes_few says when.
  *  GLU               params, step, x, out
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
@@ -86,7 +88,8 @@ enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant ST
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
-    X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT") \
+    X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
+    X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(GLU,               glu,               glu,       "UURW",      "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
@@ -152,6 +155,11 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows);
+/* Constant LANES of a matmul_few, and whether it is the faster one for so many rows of x. */
+uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows);
+struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,
+                                  uint32_t rows);
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // glu, act, add, last_rows
 struct qn_grid qn_grid_experts(uint32_t results, uint32_t t);  // a workgroup per result and token
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t);

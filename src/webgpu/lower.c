@@ -248,6 +248,19 @@ static bool matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
     return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
 }
 
+/* The matmul that was added last may run as matmul_few too: over the same group, and the same but for
+ * the last constant. */
+static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,
+                              struct qn_error *err) {
+    struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
+    struct qn_kernel kernel;
+    qn_kernel_get(&kernel, QN_KERNEL_MATMUL_FEW);
+    float constants[QN_KERNEL_CONSTANTS];
+    memcpy(constants, matmul->constants, sizeof constants);
+    constants[kernel.n_constants - 1] = (float)d->few_lanes;
+    return pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
+}
+
 static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
                                    const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
@@ -258,7 +271,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
     struct qn_operand bias = op->in[2];
     struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
     struct source x = source_of(l, mode, op->in[0], mode->small);
-    bool matvec = mode->small && matvec_takes(weight->cols, x.stride, x.column);
+    bool aligned = matvec_takes(weight->cols, x.stride, x.column), matvec = mode->small && aligned;
     bool logits = op->out == p->logits;
     if (glu && w->n_slabs > 1 && bias.tensor != QN_NONE)
         return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
@@ -285,8 +298,11 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             params.residual_stride = columns(p, residual.tensor);
             params.residual_column = residual.column;
         }
+        bool few = aligned && !matvec, only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);
         struct qn_lower_draft draft = {
-            .kernel = matvec ? QN_KERNEL_MATVEC : QN_KERNEL_MATMUL,
+            .kernel = matvec     ? QN_KERNEL_MATVEC
+                      : only_few ? QN_KERNEL_MATMUL_FEW
+                                 : QN_KERNEL_MATMUL,
             .params = &params,
             .bindings = {{0},
                          mode->step,
@@ -317,10 +333,16 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
                                  (float)draft.rest.tune.rows};
             memcpy(draft.constants, constants, sizeof constants);
         } else {
-            float constants[] = {format[0], format[1], format[2], has_bias, has_residual, glu, act};
+            draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
+            float last = only_few ? (float)draft.rest.few_lanes : aligned;
+            float constants[] = {format[0], format[1], format[2], has_bias, has_residual,
+                                 glu,       act,       last};
             memcpy(draft.constants, constants, sizeof constants);
+            draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
         }
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+        if (few && !only_few)
+            QN_TRY(few_add(l, &draft, err));
     }
     return QN_OK;
 }
@@ -658,6 +680,16 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
 
 /* ---- Grids --------------------------------------------------------------------------------- */
 
+static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t rows) {
+    return d->kernel == QN_KERNEL_MATMUL && d->few_lanes &&
+           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, rows);
+}
+
+uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
+                               uint32_t t, uint32_t r) {
+    return takes_few(l, d, d->by_rows ? r : t) ? d->few : d->pipeline;
+}
+
 struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                              uint32_t t, uint32_t r, uint32_t end) {
     const void *params = l->params + d->params;
@@ -671,7 +703,11 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_MATVEC:
         return qn_grid_matvec(params, d->tune, rows);
     case QN_KERNEL_MATMUL:
+        if (takes_few(l, d, rows))
+            return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
         return qn_grid_matmul(params, d->glu, rows);
+    case QN_KERNEL_MATMUL_FEW:
+        return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
     case QN_KERNEL_GLU:
     case QN_KERNEL_ACT:
         return qn_grid_elements(((const struct qn_params_glu *)params)->cols, rows);

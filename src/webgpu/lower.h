@@ -30,6 +30,8 @@ struct qn_lower_pipeline {
 struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
     uint32_t pipeline;
+    uint32_t few, few_lanes; // matmul: pipeline and LANES of matmul_few, which takes its place for few
+                             // rows; few_lanes 0: it cannot. matmul_few: LANES
     uint32_t params;   // byte offset in qn_lower.params
     uint32_t rows_mul; // rmsnorm: rows per token
     bool by_rows;      // works on R rows, not on T tokens
@@ -160,6 +162,9 @@ enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
 
 /* ---- Playing ---- */
 
+/* Pipeline of a dispatch for T tokens and R rows. */
+uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
+                               uint32_t t, uint32_t r);
 /* Workgroups of a dispatch for T tokens and R rows; `end` is pos + T. */
 struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                              uint32_t t, uint32_t r, uint32_t end);

@@ -25,13 +25,12 @@ struct module {
 
 struct layout {
     bool alive;
-    uint32_t generation, n;
+    uint32_t n;
     uint32_t kinds[QN_NULL_BINDINGS];
 };
 
 struct pipeline {
     bool alive;
-    uint32_t layout_generation;
     char *names; // of the constants, one block
     size_t names_n;
     char *text, *label;
@@ -41,7 +40,7 @@ struct pipeline {
 
 struct group {
     bool alive;
-    uint32_t layout, layout_generation, n;
+    uint32_t layout, n;
     struct qn_null_binding bindings[QN_NULL_BINDINGS];
     uint32_t generations[QN_NULL_BINDINGS]; // of the buffers
 };
@@ -281,7 +280,7 @@ static enum qn_status create_layout(struct qn_null_host *host, const uint32_t *w
                        storage, host->caps.max_storage_buffers);
     struct layout *layout = &((struct layout *)host->tables[LAYOUTS].slots)[id];
     host->stats.layouts += !layout->alive;
-    *layout = (struct layout){.alive = true, .generation = ++host->generation, .n = n};
+    *layout = (struct layout){.alive = true, .n = n};
     memcpy(layout->kinds, w + 2, n * sizeof *w);
     return QN_OK;
 }
@@ -346,7 +345,6 @@ static enum qn_status create_pipeline(struct qn_null_host *host, const uint32_t 
         shown->constants[i] = (struct qn_null_constant){{at, c[0]}, qn_bits_f32(c[3])};
         at += c[0];
     }
-    pipeline->layout_generation = layout->generation;
     pipeline->alive = true;
     host->stats.pipelines++;
     return QN_OK;
@@ -363,8 +361,7 @@ static enum qn_status create_group(struct qn_null_host *host, const uint32_t *w,
         return qn_fail(err, QN_E_GPU, "group %u: no layout %u", id, w[1]);
     if (n != layout->n)
         return qn_fail(err, QN_E_GPU, "group %u has %u bindings, its layout %u", id, n, layout->n);
-    struct group group = {
-        .alive = true, .layout = w[1], .layout_generation = layout->generation, .n = n};
+    struct group group = {.alive = true, .layout = w[1], .n = n};
     for (uint32_t i = 0; i < n; i++) {
         const uint32_t *b = w + 3 + i * 3;
         const struct buffer *buffer = buffer_at(host, b[0]);
@@ -546,8 +543,11 @@ static enum qn_status dispatch(struct qn_null_host *host, const uint32_t *w, str
         return qn_fail(err, QN_E_GPU, "pipeline %u or group %u is gone", host->pipeline,
                        host->group);
     struct qn_str label = pipeline->shown.label;
-    if (group->layout != pipeline->shown.layout ||
-        group->layout_generation != pipeline->layout_generation)
+    // Layouts of the same entries are one to WebGPU ("group-equivalent").
+    bool fits = group->n == pipeline->shown.n_bindings;
+    for (uint32_t i = 0; fits && i < group->n; i++)
+        fits = group->bindings[i].kind == pipeline->shown.kinds[i];
+    if (!fits)
         return qn_fail(err, QN_E_GPU, "%.*s: group %u is of layout %u, the pipeline of %u",
                        QN_STR_ARG(label), host->group, group->layout, pipeline->shown.layout);
     for (uint32_t i = 0; i < group->n; i++) {

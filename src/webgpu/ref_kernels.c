@@ -225,6 +225,21 @@ static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) 
     QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, rows), err));
+    if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
+        return qn_fail(err, QN_E_INTERNAL, "matmul: not aligned");
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
+    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, false,
+                        c->constants[5] != 0, (uint32_t)c->constants[6], {0}};
+    uint32_t lanes = (uint32_t)c->constants[7], rows = row_count(c->p[1], m.p->rows_sym);
+    if (lanes < 8 || lanes > 64 || lanes & (lanes - 1))
+        return qn_fail(err, QN_E_INTERNAL, "matmul_few: LANES %u", lanes);
+    if ((m.p->cols | m.p->x_stride | m.p->x_column) % 4)
+        return qn_fail(err, QN_E_INTERNAL, "matmul_few: not aligned");
+    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    QN_TRY(qn_ref_covers(c, qn_grid_matmul_few(m.p, m.glu, lanes, rows), err));
     return product(&m, c, rows, err);
 }
 
@@ -493,6 +508,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call, 
         [QN_KERNEL_LAYERNORM] = layernorm,
         [QN_KERNEL_MATVEC] = matvec,
         [QN_KERNEL_MATMUL] = matmul,
+        [QN_KERNEL_MATMUL_FEW] = matmul_few,
         [QN_KERNEL_GLU] = glu,
         [QN_KERNEL_ACT] = activate,
         [QN_KERNEL_ADD] = add,

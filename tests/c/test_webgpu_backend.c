@@ -115,6 +115,30 @@ static void test_shapes(void) {
     check_model("many heads to one", &shape, NULL);
 }
 
+/* So wide a layer that tiles take it as soon as there are enough tokens for them. */
+static void test_tiles(void) {
+    enum { LONG = 70 };
+    struct model_shape shape = base;
+    shape.mlp = 6300;
+    shape.max_tokens = LONG;
+    uint32_t ids[LONG];
+    for (uint32_t i = 0; i < LONG; i++)
+        ids[i] = i * 53 % VOCAB;
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, &shape, NULL);
+    struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
+    struct qn_step_result want, have;
+    if (prefill(p.cpu, NULL, c, ids, LONG, LONG, true, QN_WANT_LOGITS, &want) &&
+        prefill(p.gpu, p.host, g, ids, LONG, LONG, true, QN_WANT_LOGITS, &have)) {
+        double error = relative_error(have.logits, want.logits, VOCAB);
+        CHECK_MSG(error < 1e-5, "tiles: error %g", error);
+    }
+    p.cpu->ops->session_destroy(p.cpu, c);
+    p.gpu->ops->session_destroy(p.gpu, g);
+    close_model(&m, &p);
+}
+
 /* Small limits: weights in several slabs, the arg-max of all rows in several blocks. */
 static void test_limits(void) {
     struct qn_gpu_caps caps = {.max_binding = 28 << 10};
@@ -469,6 +493,7 @@ int main(void) {
         prompt[i] = qn_rng_u32(3, i, 0) % 280;
     test_formats();
     test_shapes();
+    test_tiles();
     test_limits();
     test_argmax_all();
     test_lives();

@@ -267,10 +267,20 @@ static void test_pass_faults(void) {
     pass(&b);
     PUT(&b, QN_TAPE_END_PASS, QN_TAPE_BEGIN_PASS, QN_TAPE_SET_GROUP, 0, QN_TAPE_DISPATCH, 1, 1, 1);
     refused(&b, "no pipeline or no group");
-    // A layout with the same kinds, but another one.
+    // Another layout: with the same kinds it fits, with others or fewer it does not.
     PUT(&b, QN_TAPE_CREATE_LAYOUT, 1, 3, QN_BIND_UNIFORM, QN_BIND_READ, QN_BIND_WRITE);
     PUT(&b, QN_TAPE_CREATE_GROUP, 1, 1, 3, 0, 0, 16, 1, 0, 512, 2, 0, 512);
     PUT(&b, QN_TAPE_BEGIN_PASS, QN_TAPE_SET_PIPELINE, 0, QN_TAPE_SET_GROUP, 1);
+    PUT(&b, QN_TAPE_DISPATCH, 1, 1, 1, QN_TAPE_END_PASS, QN_TAPE_SUBMIT);
+    CHECK(play(&b) == QN_OK);
+    PUT(&b, QN_TAPE_CREATE_LAYOUT, 2, 3, QN_BIND_UNIFORM, QN_BIND_WRITE, QN_BIND_READ);
+    PUT(&b, QN_TAPE_CREATE_GROUP, 2, 2, 3, 0, 0, 16, 1, 0, 512, 2, 0, 512);
+    PUT(&b, QN_TAPE_BEGIN_PASS, QN_TAPE_SET_PIPELINE, 0, QN_TAPE_SET_GROUP, 2);
+    PUT(&b, QN_TAPE_DISPATCH, 1, 1, 1);
+    refused(&b, "the pipeline of 0");
+    PUT(&b, QN_TAPE_CREATE_LAYOUT, 3, 2, QN_BIND_UNIFORM, QN_BIND_READ);
+    PUT(&b, QN_TAPE_CREATE_GROUP, 3, 3, 2, 0, 0, 16, 1, 0, 512);
+    PUT(&b, QN_TAPE_BEGIN_PASS, QN_TAPE_SET_PIPELINE, 0, QN_TAPE_SET_GROUP, 3);
     PUT(&b, QN_TAPE_DISPATCH, 1, 1, 1);
     refused(&b, "the pipeline of 0");
     // A buffer that was destroyed, and one that took its id.

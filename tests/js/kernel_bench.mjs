@@ -106,6 +106,22 @@ export class Reference {
     return { lanes: word & 0xffff, rows: word >>> 16 };
   }
 
+  /** LANES of a matmul_few. @param {Uint32Array} parameters @returns {number} */
+  lanes(parameters) {
+    const mark = this.top;
+    const lanes = this.x.optest_lanes(this.put(parameters));
+    this.top = mark;
+    return lanes;
+  }
+
+  /** Whether matmul_few takes the place of matmul. @param {Uint32Array} parameters @param {boolean} glu @param {number} rows */
+  takesFew(parameters, glu, rows) {
+    const mark = this.top;
+    const few = this.x.optest_takes_few(this.put(parameters), glu ? 1 : 0, rows);
+    this.top = mark;
+    return few !== 0;
+  }
+
   /** Runs a dispatch; W bindings are changed in place. @param {Kernel} kernel @param {Uint8Array[]} bindings
    *  @param {Record<string, number>} constants @param {number[]} grid */
   run(kernel, bindings, constants, grid) {

@@ -166,7 +166,7 @@ test('route, expert_glu, expert_down', options, async () => {
   }
 });
 
-/** @param {'MATVEC' | 'MATMUL'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+/** @param {'MATVEC' | 'MATMUL' | 'MATMUL_FEW'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
  *  @param {{ lanes: number, rows: number }} [c.tune] */
 async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune }) {
@@ -180,16 +180,21 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   });
   const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
   const m = values.rows_sym ? r : t;
-  const vec = name === 'MATVEC';
-  const lanes = vec ? (tune ?? reference.tune(p, type, glu > 0)) : { lanes: 0, rows: 0 };
+  const lanes = tune ?? (name === 'MATVEC' ? reference.tune(p, type, glu > 0) : { lanes: reference.lanes(p), rows: 0 });
+  const own = {
+    MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows },
+    MATMUL: { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 },
+    MATMUL_FEW: { LANES: lanes.lanes },
+  };
+  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_FEW: [glu, lanes.lanes] };
   await check(name, {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
       constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL ? rng.floats(m * residual_stride + 8) : none,
       constants.NORM ? rng.floats(cols) : none, output(m * out_stride),
     ],
-    constants: { ...w.constants, ...constants, ...(vec ? { LANES: lanes.lanes, ROWS: lanes.rows } : {}) },
-    grid: vec ? reference.grid(KERNELS.MATVEC, p, m, lanes.lanes, lanes.rows) : reference.grid(KERNELS.MATMUL, p, m, glu),
+    constants: { ...w.constants, ...constants, ...own[name] },
+    grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
     tolerance: 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })}`,
   });
 }
@@ -230,6 +235,32 @@ test('matmul', options, async () => {
   await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
   await product('MATMUL', { format: [1, 0, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
   await product('MATMUL', { format: [0, 0, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
+  await product('MATMUL', { format: [4, 0, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
+});
+
+test('matmul_few', options, async () => {
+  for (const format of FORMATS) await product('MATMUL_FEW', { format, cols: 100, rows: 37, t: 9 });
+  for (const lanes of [8, 16, 32, 64]) {
+    for (const [cols, rows, t] of [[4, 1, 1], [36, 65, 8], [896, 30, 17]]) await product('MATMUL_FEW', { format: [4, 0, 7], cols, rows, t, tune: { lanes, rows: 0 } });
+    await product('MATMUL_FEW', { format: [3, 2, 0], cols: 164, rows: 45, t: 13, tune: { lanes, rows: 0 }, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+  }
+  await product('MATMUL_FEW', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 136, x_column: 8, out_stride: 90 } });
+  await product('MATMUL_FEW', { format: [1, 0, 0], cols: 64, rows: 45, t: 5, constants: { BIAS: 1 }, values: { softcap: 2 } });
+  await product('MATMUL_FEW', { format: [0, 0, 0], cols: 40, rows: 33, t: 14, r: 10, values: { rows_sym: 1, tail: 1 } });
+  await product('MATMUL_FEW', { format: [0, 0, 0], cols: 32, rows: 131_100, t: 2, tune: { lanes: 64, rows: 0 } }); // folded grid
+});
+
+test('matmul_few is chosen where tiles would be few', options, () => {
+  const shape = (/** @type {number} */ n, /** @type {number} */ k) => params('matmul', {
+    cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0,
+  });
+  for (const [n, k, glu, t, few, lanes] of /** @type {[number, number, boolean, number, boolean, number][]} */ ([
+    [896, 4864, false, 512, true, 32], [4864, 896, true, 64, true, 16], [4864, 896, true, 128, false, 16],
+    [2048, 2048, false, 512, false, 32], [11008, 2048, true, 32, true, 16], [2048, 11008, false, 256, true, 64], [64, 64, false, 5, true, 8],
+  ])) {
+    assert.equal(reference.takesFew(shape(n, k), glu, t), few, `${n}×${k}, ${t} tokens`);
+    assert.equal(reference.lanes(shape(n, k)), lanes, `${n}×${k}`);
+  }
 });
 
 test('glu, act, add, last_rows', options, async () => {

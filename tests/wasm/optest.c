@@ -10,6 +10,8 @@ EXPORT uint32_t optest_run(uint32_t id, const struct qn_ref_call *call);
 EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a, uint32_t b,
                         uint32_t c);
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
+EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
+EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows);
 EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
 EXPORT uint32_t optest_chunks(uint32_t vocab);
 EXPORT uint32_t optest_kernels(void);
@@ -34,6 +36,7 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c}, a);
         break;
     case QN_KERNEL_MATMUL: *out = qn_grid_matmul(params, b != 0, a); break;
+    case QN_KERNEL_MATMUL_FEW: *out = qn_grid_matmul_few(params, b != 0, c, a); break;
     case QN_KERNEL_GLU:
     case QN_KERNEL_ACT:
     case QN_KERNEL_ADD:
@@ -57,6 +60,10 @@ uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t g
     return tune.lanes | tune.rows << 16;
 }
 
+uint32_t optest_lanes(const struct qn_params_matmul *p) { return qn_matmul_lanes(p); }
+uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows) {
+    return qn_matmul_takes_few(p, glu != 0, rows);
+}
 uint32_t optest_splits(uint32_t context, uint32_t window) { return qn_attention_splits(context, window); }
 uint32_t optest_chunks(uint32_t vocab) { return qn_argmax_chunks(vocab); }
 uint32_t optest_kernels(void) { return QN_KERNEL_COUNT; }

@@ -1,0 +1,114 @@
+// Bindings, loads and the epilogue that matmul and matmul_few share. See matmul.wgsl.
+#include "common_step.wgsl"
+#include "common_act.wgsl"
+#include "common_softcap.wgsl"
+#params MATMUL
+@group(0) @binding(0) var<uniform> params: Matmul;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> values: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> scales: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+#include "common_weights.wgsl"
+override BIAS: u32 = 0u;
+override RESIDUAL: u32 = 0u;
+override GLU: u32 = 0u;
+
+// Eight columns of a weight row as they lie in memory: they are loaded one step ahead and decoded only
+// when they have arrived.
+struct Raw {
+    a: vec4<u32>,
+    b: vec4<u32>,
+    scale: u32,
+}
+
+fn fetch8(group: u32, eighth: u32) -> Raw {
+    var r = Raw(vec4<u32>(0u), vec4<u32>(0u), 0u);
+    switch (WTYPE) {
+        case W_F32: {
+            r.a = values[group * 8u + eighth * 2u];
+            r.b = values[group * 8u + eighth * 2u + 1u];
+        }
+        case W_F16, W_BF16: {
+            r.a = values[group * 4u + eighth];
+        }
+        case W_Q8: {
+            let at = group * 2u + (eighth >> 1u);
+            let half = (eighth & 1u) * 2u;
+            r.a.x = values[at][half];
+            r.a.y = values[at][half + 1u];
+        }
+        default: {
+            r.a.x = values[group][eighth];
+        }
+    }
+    if (WTYPE >= W_Q8) {
+        r.scale = scales[select(group >> 1u, group, STYPE == 2u)];
+    }
+    return r;
+}
+
+fn decode8(r: Raw, group: u32) -> array<vec4<f32>, 2> {
+    switch (WTYPE) {
+        case W_F32: {
+            return array<vec4<f32>, 2>(bitcast<vec4<f32>>(r.a), bitcast<vec4<f32>>(r.b));
+        }
+        case W_F16: {
+            return array<vec4<f32>, 2>(f16x4(r.a.x, r.a.y), f16x4(r.a.z, r.a.w));
+        }
+        case W_BF16: {
+            return array<vec4<f32>, 2>(bf16x4(r.a.x, r.a.y), bf16x4(r.a.z, r.a.w));
+        }
+        case W_Q8: {
+            let unit = Q8_UNIT * scale_of(r.scale, group);
+            return array<vec4<f32>, 2>(q8_raw(r.a.x) * unit, q8_raw(r.a.y) * unit);
+        }
+        default: {
+            let unit = Q4_UNIT * scale_of(r.scale, group);
+            return array<vec4<f32>, 2>(q4_raw(r.a.x) * unit, q4_raw(r.a.x >> 16u) * unit);
+        }
+    }
+}
+
+// The scale of a group out of its word of the plane.
+fn scale_of(word: u32, group: u32) -> f32 {
+    if (STYPE == 2u) {
+        return bitcast<f32>(word);
+    }
+    let high = group & 1u;
+    if (STYPE == 1u) {
+        return bitcast<f32>(select(word << 16u, word & 0xffff0000u, high == 1u));
+    }
+    return half_at(word, high);
+}
+
+// sum + v · (four weight rows), which are the rows of t.
+fn mac(sum: vec4<f32>, v: vec4<f32>, t: mat4x4<f32>) -> vec4<f32> {
+    return sum + v.x * t[0] + v.y * t[1] + v.z * t[2] + v.w * t[3];
+}
+
+// Epilogue of one result: row m of x, local weight row `row`.
+fn store(m: u32, row: u32, sum: f32, sum_up: f32) {
+    if (row >= params.n_rows) {
+        return;
+    }
+    let column = params.row_begin + row;
+    var v = sum;
+    if (BIAS != 0u) {
+        v += bias[column];
+    }
+    if (GLU != 0u) {
+        var up = sum_up;
+        if (BIAS != 0u) {
+            up += bias[column + params.up_row];
+        }
+        v = act(v) * up;
+    }
+    v = softcap(v, params.softcap);
+    if (RESIDUAL != 0u) {
+        v += residual[m * params.residual_stride + params.residual_column + column];
+    }
+    out[m * params.out_stride + column] = v;
+}
