@@ -107,21 +107,22 @@ const measure = {
   },
   async wllama() {
     if (!findChromium() || !existsSync(join(root, 'node_modules/@wllama/wllama'))) return console.log('wllama: no Chromium or no @wllama/wllama');
-    const file = makeGguf(join(root, 'build/bench/smollm-135m-q4_0.gguf'));
     const server = await serve({ files: join(root, 'build/bench') });
     const gpu = option('--gpu', 'none');
     const results = [];
     try {
       /** @type {{ threads: number, gpu: boolean }[]} */
-      const modes = [...new Set([1, Math.min(cpus().length, 8)])].map((threads) => ({ threads, gpu: false }));
+      const modes = [...new Set([1, Math.min(Math.floor(cpus().length / 2), 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
       if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
-      for (const mode of modes) {
+      for (const [type, mode] of /** @type {const} */ (['Q4_0', 'Q8_0']).flatMap((t) => modes.map((m) => /** @type {const} */ ([t, m])))) {
+        const name = `smollm-135m-${type.toLowerCase()}.gguf`;
+        makeGguf(join(root, 'build/bench', name), type);
         const chromium = await openPage(server.url, { gpu: /** @type {any} */ (gpu) });
         try {
-          const plan = { model: '/files/smollm-135m-q4_0.gguf', context: 1024, ...mode, prompt: quick ? 64 : 256, tokens: quick ? 32 : 96, rounds: quick ? 1 : 3 };
+          const plan = { model: `/files/${name}`, context: 1024, ...mode, prompt: quick ? 64 : 128, tokens: quick ? 32 : 64, rounds: quick ? 1 : 2 };
           const answer = await chromium.page.evaluate(async (p) => (await import(/** @type {string} */ ('/bench/page.js'))).compare(p), plan);
-          addComparison(plan, answer);
-          results.push({ file, plan, chromium: chromium.version, ...answer });
+          addComparison(type, plan, answer);
+          results.push({ type, plan, chromium: chromium.version, ...answer });
         } finally {
           await chromium.close();
         }
@@ -159,15 +160,15 @@ const measure = {
   },
 };
 
-/** @param {any} plan @param {any} answer */
-function addComparison(plan, answer) {
+/** @param {string} type @param {any} plan @param {any} answer */
+function addComparison(type, plan, answer) {
   const of = (/** @type {string} */ name, /** @type {string} */ field) => spread(answer.runs.filter((/** @type {any} */ r) => r.engine === name).map((/** @type {any} */ r) => r[field]));
   const device = plan.gpu ? answer.engines[0].device?.description || 'WebGPU' : environment.cpu;
   for (const [metric, field, n] of /** @type {[string, string, number][]} */ ([['prefill', 'prefillTps', plan.prompt], ['decode', 'decodeTps', plan.tokens]])) {
     const peer = of('wllama', field);
     for (const { name, threads } of answer.engines) {
       const s = of(name, field);
-      add({ section: 'wllama', engine: `${name} (page)`, model: 'smollm-135m Q4_0', device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: 'wllama' } : {}) });
+      add({ section: 'wllama', engine: `${name} (page)`, model: `smollm-135m ${type}`, device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: 'wllama' } : {}) });
     }
   }
 }

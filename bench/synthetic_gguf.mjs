@@ -1,5 +1,5 @@
 // A GGUF file of random weights that any engine of the format loads: Llama with SmolLM-135M's dimensions,
-// a vocabulary of 4096 (single bytes, then names), linear layers and embedding in Q4_0, norms in float32.
+// a vocabulary of 4096 (single bytes, then names), linear layers and embedding in Q4_0 or Q8_0, norms in float32.
 
 import { Buffer } from 'node:buffer';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
@@ -21,13 +21,14 @@ function random(seed) {
   };
 }
 
-/** Blocks of 32 weights: a float16 scale, 16 bytes of nibbles; value = (nibble - 8) × scale.
- *  @param {number[]} dims @param {() => number} next */
-function q4(dims, next) {
-  const data = Buffer.alloc(tensorBytes(TENSOR.Q4_0, dims));
-  for (let at = 0; at < data.length; at += 18) {
-    data.writeUInt16LE(0x2000 | (next() & 0x1ff), at); // 0.0078 to 0.0117, below float16's next power of two
-    for (let i = 2; i < 18; i += 4) data.writeUInt32LE(next(), at + i);
+/** Blocks of 32 weights: a float16 scale, then nibbles, value = (nibble - 8) × scale, or signed bytes.
+ *  @param {number} type @param {number[]} dims @param {() => number} next */
+function quantised(type, dims, next) {
+  const data = Buffer.alloc(tensorBytes(type, dims));
+  const [block, exponent] = type === TENSOR.Q4_0 ? [18, 0x2000] : [34, 0x1000]; // scales from 2^-7 or 2^-11
+  for (let at = 0; at < data.length; at += block) {
+    data.writeUInt16LE(exponent | (next() & 0x1ff), at);
+    for (let i = 2; i < block; i += 4) data.writeUInt32LE(next(), at + i);
   }
   return data;
 }
@@ -38,8 +39,8 @@ function byteTokens() {
   return Array.from({ length: 256 }, (_, b) => (b >= 0x21 && b <= 0x7e ? String.fromCharCode(b) : b === 0x20 ? 'Ġ' : b === 0x0a ? 'Ċ' : `byte${b}`));
 }
 
-/** @param {string} path is written unless it is there */
-export function makeGguf(path, shape = SMOLLM_135M) {
+/** @param {string} path is written unless it is there @param {'Q4_0' | 'Q8_0'} type */
+export function makeGguf(path, type, shape = SMOLLM_135M) {
   if (existsSync(path)) return path;
   const { hidden, layers, heads, kvHeads, ff, vocab, context } = shape;
   const next = random(20240229);
@@ -51,7 +52,7 @@ export function makeGguf(path, shape = SMOLLM_135M) {
   const meta = new Map(Object.entries({
     'general.architecture': text('llama'),
     'general.name': text('synthetic, SmolLM-135M dimensions'),
-    'general.file_type': u32(2),
+    'general.file_type': u32(type === 'Q4_0' ? 2 : 7),
     'llama.block_count': u32(layers),
     'llama.context_length': u32(context),
     'llama.embedding_length': u32(hidden),
@@ -76,7 +77,7 @@ export function makeGguf(path, shape = SMOLLM_135M) {
     for (let i = 0; i < hidden; i++) data.writeFloatLE(0.8 + (next() % 1000) / 2500, 4 * i);
     return { name, dims: [hidden], type: TENSOR.F32, data };
   };
-  const linear = (/** @type {string} */ name, /** @type {number} */ input, /** @type {number} */ output) => ({ name, dims: [input, output], type: TENSOR.Q4_0, data: q4([input, output], next) });
+  const linear = (/** @type {string} */ name, /** @type {number} */ input, /** @type {number} */ output) => ({ name, dims: [input, output], type: TENSOR[type], data: quantised(TENSOR[type], [input, output], next) });
   const tensors = [linear('token_embd.weight', hidden, vocab), norm('output_norm.weight')];
   const kv = (hidden / heads) * kvHeads;
   for (let i = 0; i < layers; i++) {
