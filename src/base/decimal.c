@@ -332,15 +332,19 @@ static const double exact_pow10[23] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6, 
 
 /* Rounds the 128-bit integer, with a sticky rest below it, times 2^exponent. The result is a normal
  * double: callers keep within 10^±19. */
-static double round_wide(unsigned __int128 v, bool sticky, int exponent) {
-    uint64_t high = (uint64_t)(v >> 64);
-    int zeros = high != 0 ? __builtin_clzll(high) : 64 + __builtin_clzll((uint64_t)v);
-    v <<= zeros;
+static double round_wide(uint64_t high, uint64_t low, bool sticky, int exponent) {
+    if (high == 0) {
+        high = low;
+        low = 0;
+        exponent -= 64;
+    }
+    int zeros = __builtin_clzll(high);
+    if (zeros != 0)
+        high = high << zeros | low >> (64 - zeros);
+    low <<= zeros;
     exponent += 128 - 53 - zeros;
-    uint64_t mantissa = (uint64_t)(v >> 75);
-    unsigned __int128 rest = v & (((unsigned __int128)1 << 75) - 1);
-    unsigned __int128 half = (unsigned __int128)1 << 74;
-    if (rest > half || (rest == half && (sticky || mantissa % 2 != 0)))
+    uint64_t mantissa = high >> 11, rest = high & 2047, half = 1024;
+    if (rest > half || (rest == half && (low != 0 || sticky || mantissa % 2 != 0)))
         mantissa++;
     return (double)mantissa * of_bits((uint64_t)(exponent + 1023) << 52);
 }
@@ -356,14 +360,25 @@ static bool fast(double *out, const struct scaled *s) {
     }
     if (s->power < -19 || s->power > 19)
         return false;
-    uint64_t ten = 1;
-    for (int64_t i = s->power < 0 ? -s->power : s->power; i > 0; i--)
-        ten *= 10;
-    if (s->power >= 0) {
-        *out = round_wide((unsigned __int128)s->mantissa * ten, false, 0);
+    // 10^power = 5^power × 2^power, and 5^19 has 45 bits: 64-bit operations do, in two or four
+    // steps.
+    uint64_t five = 1, m = s->mantissa;
+    int power = (int)s->power;
+    for (int i = power < 0 ? -power : power; i > 0; i--)
+        five *= 5;
+    if (power >= 0) {
+        uint64_t a = (m & UINT32_MAX) * (five & UINT32_MAX), b = (m >> 32) * (five & UINT32_MAX);
+        uint64_t c = (m & UINT32_MAX) * (five >> 32), middle = (a >> 32) + (b & UINT32_MAX) + c;
+        uint64_t low = middle << 32 | (a & UINT32_MAX);
+        *out = round_wide((m >> 32) * (five >> 32) + (b >> 32) + (middle >> 32), low, false, power);
     } else {
-        unsigned __int128 n = (unsigned __int128)s->mantissa << 64;
-        *out = round_wide(n / ten, n % ten != 0, -64);
+        uint64_t high = m / five, rest = m % five, low = 0;
+        for (int i = 0; i < 4; i++) {
+            rest <<= 16;
+            low = low << 16 | rest / five;
+            rest %= five;
+        }
+        *out = round_wide(high, low, rest != 0, power - 64);
     }
     return true;
 }
@@ -384,8 +399,8 @@ static int compare(const struct big *digits, int power, uint64_t mantissa, int e
     return big_compare(&left, &right);
 }
 
-/* Any length, any exponent: an approximation in doubles, then steps of one ulp until the exact value
- * lies between the midpoints on both sides. Bits of +infinity mean overflow. */
+/* Any length, any exponent: an approximation in doubles, then steps of one ulp until the exact
+ * value lies between the midpoints on both sides. Bits of +infinity mean overflow. */
 static uint64_t slow(const struct scaled *s, int64_t exponent_of_last) {
     struct big digits = {.n = 0};
     int taken = 0;
