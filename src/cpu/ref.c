@@ -1,6 +1,7 @@
 /* Every op as its formula says (program/program.h): float32 values, sums in double, one thread. */
 #include <math.h>
 
+#include "base/maths.h"
 #include "base/num.h"
 #include "cpu/exec.h"
 
@@ -190,8 +191,9 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
         for (uint32_t i = 0; i < half; i++) {
             float angle =
                 (float)position * freq[i]; // rounded to float32, as the models were trained
-            cs[i][0] = cosf(angle) * magnitude;
-            cs[i][1] = sinf(angle) * magnitude;
+            qn_sincos(&cs[i][1], &cs[i][0], angle);
+            cs[i][0] *= magnitude;
+            cs[i][1] *= magnitude;
         }
         for (uint32_t h = 0; h < op->u.rope.n_heads; h++) {
             float *to = out.p + t * out.stride + (size_t)h * dim;

@@ -1,6 +1,5 @@
 /* The router of a mixture of experts, and its experts as their formulas say. */
-#include <math.h>
-
+#include "base/maths.h"
 #include "cpu/exec.h"
 
 /* Selection by repeated maximum: n_used is small. Ties go to the lower index. */
@@ -15,7 +14,7 @@ void qn_cpu_route(const struct qn_cpu_step *step, const struct qn_program_op *op
         for (uint32_t e = 1; e < n; e++)
             peak = row[e] > peak ? row[e] : peak;
         for (uint32_t e = 0; e < n; e++)
-            total += exp((double)row[e] - (double)peak);
+            total += qn_exp((double)row[e] - (double)peak);
         for (uint32_t i = 0; i < used; i++) {
             uint32_t best = n;
             for (uint32_t e = 0; e < n; e++) {
@@ -26,7 +25,7 @@ void qn_cpu_route(const struct qn_cpu_step *step, const struct qn_program_op *op
                     best = e;
             }
             ids[i] = (float)best;
-            probabilities[i] = (float)(exp((double)row[best] - (double)peak) / total);
+            probabilities[i] = (float)(qn_exp((double)row[best] - (double)peak) / total);
             chosen += (double)probabilities[i];
         }
         for (uint32_t i = 0; op->u.moe.renormalise && i < used; i++)

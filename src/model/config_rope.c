@@ -1,6 +1,7 @@
 /* Rotary positions: how many dimensions turn, how fast, and the scalings for long contexts. */
 #include <math.h>
 
+#include "base/maths.h"
 #include "model/config_source.h"
 
 static const struct qn_source_names key_rot = {{NULL}, {"rope.dimension_count"}};
@@ -43,7 +44,7 @@ static enum qn_status read_factors(const float **out, const struct qn_model_conf
 static float magnitude(float stretch, uint32_t original) {
     if (stretch <= 1.0f || original < 2)
         return 1.0f;
-    return (float)sqrt(1.0 + log((double)stretch) / log((double)original));
+    return (float)sqrt(1.0 + qn_log((double)stretch) / qn_log((double)original));
 }
 
 /* Phi-3's two sets of divisors (Ding et al. 2024, "LongRoPE"; which one applies, and the magnitude:

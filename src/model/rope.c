@@ -1,7 +1,6 @@
 #include "model/rope.h"
 
-#include <math.h>
-
+#include "base/maths.h"
 #include "base/num.h"
 
 /* Llama 3.1's scaling: wavelengths up to original / high stay, those from original / low on are
@@ -51,7 +50,7 @@ static enum qn_status divide(float *freq, struct qn_str name, bool required,
 static void plain(float *freq, uint32_t n_rot, float theta) {
     for (uint32_t i = 0; i < n_rot / 2; i++) {
         float exponent = (float)(2 * i) / (float)n_rot;
-        freq[i] = 1.0f / (float)pow((double)theta, (double)exponent);
+        freq[i] = 1.0f / (float)qn_exp((double)exponent * qn_log((double)theta));
     }
 }
 
