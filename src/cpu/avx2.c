@@ -10,7 +10,7 @@
 
 #define QN_LANES 8
 #define QN_CPU_F16C 1
-#define qn_cpu_kernels qn_cpu_kernels_avx2
+#define qn_cpu_kernel_of qn_cpu_kernel_of_avx2
 #define qn_cpu_simd_ops qn_cpu_simd_ops_avx2
 #define qn_cpu_simd_norm qn_cpu_simd_norm_avx2
 #define qn_cpu_simd_glu qn_cpu_simd_glu_avx2

@@ -56,7 +56,7 @@ void qn_cpu_simd_experts(const struct qn_cpu_step *step, const struct qn_program
         .act = op->u.moe.act,
     };
     c.width = c.w->rows / op->u.moe.n_experts / (glu ? 2 : 1);
-    c.kernel = &qn_cpu_kernels[c.w->format.type];
+    c.kernel = qn_cpu_kernel_of(&c.w->format);
     if (!glu) { // a row of x per choice
         x.rows *= c.n_used;
         x.cols /= c.n_used;

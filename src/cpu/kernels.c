@@ -131,21 +131,91 @@ dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_
     return qn_v_sum(total);
 }
 
-static inline __attribute__((always_inline)) void expand_scaled(float *out,
-                                                                const struct qn_cpu_weight *w,
-                                                                uint32_t row, uint32_t col,
-                                                                uint32_t n, enum qn_wtype type) {
+/* ---- Groups of 16, or with a minimum -------------------------------------------------------- */
+
+/* The general form: a scale and the negative minimum for each of n halves of a group of 32, from
+ * half h on, whatever the format has. */
+static void load_halves(float *scales, float *minima, const struct qn_cpu_weight *w, uint32_t row,
+                        size_t h, size_t n) {
+    size_t per_scale = w->format.group == QN_GROUP ? 2 : 1, pair = w->format.minimum ? 2 : 1;
+    const unsigned char *p = w->scales + row * w->scale_row;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = (h + i) / per_scale * pair;
+        float values[2] = {0.0f, 0.0f};
+        for (size_t k = 0; k < pair; k++) {
+            if (w->format.scale == QN_DTYPE_F16)
+                values[k] = qn_f16_to_f32(qn_load_u16(p + 2 * (at + k)));
+            else if (w->format.scale == QN_DTYPE_BF16)
+                values[k] = qn_bf16_to_f32(qn_load_u16(p + 2 * (at + k)));
+            else
+                values[k] = qn_bits_f32(qn_load_u32(p + 4 * (at + k)));
+        }
+        scales[i] = values[0];
+        minima[i] = -values[1];
+    }
+}
+
+/* Which vector of a group, as load_group gives it, is number j of one half of its columns. */
+static inline __attribute__((always_inline)) int half_vector(int half, int j, enum qn_wtype type) {
+    if (type == QN_W_Q8)
+        return half * HALF_GROUP + j;
+    return j / (HALF_GROUP / 2) * HALF_GROUP + half * (HALF_GROUP / 2) + j % (HALF_GROUP / 2);
+}
+
+static inline __attribute__((always_inline)) float
+dot_halves(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_wtype type) {
+    const unsigned char *v = row_values(w, row);
+    qn_vi8x16 zero = zero_of(w);
+    qn_vf total = {0};
+    size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP);
+    for (size_t begin = 0; begin < groups; begin += SCALES / 2) {
+        float scales[SCALES], minima[SCALES];
+        size_t n = qn_min_size(SCALES / 2, groups - begin);
+        load_halves(scales, minima, w, row, 2 * begin, 2 * n);
+        for (size_t i = 0; i < n; i++) {
+            const float *in = x + QN_GROUP * (begin + i);
+            qn_vf q[PER_GROUP];
+            load_group(q, v, begin + i, type, zero);
+            for (int half = 0; half < 2; half++) {
+                qn_vf dot = {0}, sum = {0};
+                for (int j = 0; j < HALF_GROUP; j++) {
+                    int at = half_vector(half, j, type);
+                    qn_vf column = qn_v_load(in + QN_LANES * at);
+                    dot = qn_v_madd(q[at], column, dot);
+                    sum += column;
+                }
+                size_t k = 2 * i + (size_t)half;
+                total = qn_v_madd(dot, qn_v_splat(scales[k]), total);
+                total = qn_v_madd(sum, qn_v_splat(minima[k]), total);
+            }
+        }
+    }
+    return qn_v_sum(total);
+}
+
+static inline __attribute__((always_inline)) void
+expand_scaled(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col, uint32_t n,
+              enum qn_wtype type, bool halves) {
     const unsigned char *v = row_values(w, row);
     qn_vi8x16 zero = zero_of(w);
     float scales[SCALES];
     size_t first = col / QN_GROUP, groups = n / QN_GROUP;
     for (size_t g = 0; g < groups; g++, out += QN_GROUP) {
-        if (g % SCALES == 0)
-            load_scales(scales, w, row, first + g, qn_min_size(SCALES, groups - g));
         qn_vf q[PER_GROUP];
         load_group(q, v, first + g, type, zero);
-        for (int j = 0; j < PER_GROUP; j++)
-            q[j] *= scales[g % SCALES];
+        if (halves) {
+            float scale[2], minimum[2];
+            load_halves(scale, minimum, w, row, 2 * (first + g), 2);
+            for (int j = 0; j < PER_GROUP; j++) {
+                int half = j / HALF_GROUP, at = half_vector(half, j % HALF_GROUP, type);
+                q[at] = q[at] * scale[half] + minimum[half];
+            }
+        } else {
+            if (g % SCALES == 0)
+                load_scales(scales, w, row, first + g, qn_min_size(SCALES, groups - g));
+            for (int j = 0; j < PER_GROUP; j++)
+                q[j] *= scales[g % SCALES];
+        }
         if (type == QN_W_Q8) {
             for (int j = 0; j < PER_GROUP; j++)
                 qn_v_store(out + QN_LANES * j, q[j]);
@@ -166,21 +236,30 @@ static inline __attribute__((always_inline)) void expand_scaled(float *out,
     }
 }
 
-#define SCALED_KERNEL(name, type)                                                          \
+#define SCALED_KERNEL(name, type, dot, halves)                                             \
     static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
-        return dot_scaled(w, row, x, type);                                                \
+        return dot(w, row, x, type);                                                       \
     }                                                                                      \
     static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
                               uint32_t col, uint32_t n) {                                  \
-        expand_scaled(out, w, row, col, n, type);                                          \
+        expand_scaled(out, w, row, col, n, type, halves);                                  \
     }
-SCALED_KERNEL(q8, QN_W_Q8)
-SCALED_KERNEL(q4, QN_W_Q4)
+SCALED_KERNEL(q8, QN_W_Q8, dot_scaled, false)
+SCALED_KERNEL(q4, QN_W_Q4, dot_scaled, false)
+SCALED_KERNEL(q8_halves, QN_W_Q8, dot_halves, true)
+SCALED_KERNEL(q4_halves, QN_W_Q4, dot_halves, true)
 
-const struct qn_cpu_kernel qn_cpu_kernels[QN_WTYPE_COUNT] = {
-    [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, expand_f32},
-    [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, expand_f16},
-    [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, expand_bf16},
-    [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, expand_q8},
-    [QN_W_Q4] = {QN_CPU_EVEN_ODD, dot_q4, expand_q4},
-};
+const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format) {
+    static const struct qn_cpu_kernel kernels[QN_WTYPE_COUNT] = {
+        [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, expand_f32},
+        [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, expand_f16},
+        [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, expand_bf16},
+        [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, expand_q8},
+        [QN_W_Q4] = {QN_CPU_EVEN_ODD, dot_q4, expand_q4},
+    };
+    static const struct qn_cpu_kernel q8 = {QN_CPU_NATURAL, dot_q8_halves, expand_q8_halves};
+    static const struct qn_cpu_kernel q4 = {QN_CPU_EVEN_ODD, dot_q4_halves, expand_q4_halves};
+    if (format->group == QN_GROUP / 2 || format->minimum)
+        return format->type == QN_W_Q8 ? &q8 : &q4;
+    return &kernels[format->type];
+}

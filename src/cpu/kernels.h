@@ -22,8 +22,8 @@ struct qn_cpu_kernel {
                    uint32_t n);
 };
 
-/* Row per enum qn_wtype. A faster mode (integer activations) would be a second table. */
-extern const struct qn_cpu_kernel qn_cpu_kernels[QN_WTYPE_COUNT];
+/* Of a valid format. A faster mode (integer activations) would be a second function. */
+const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format);
 
 /* Copies rows of x into `scratch`: padded to whole groups, and in the kernel's order. */
 struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x, uint32_t cols,

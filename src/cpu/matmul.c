@@ -168,7 +168,7 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
         m.act = op->u.glu.act;
     else
         m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
-    m.kernel = &qn_cpu_kernels[m.w->format.type];
+    m.kernel = qn_cpu_kernel_of(&m.w->format);
     bool few = m.out.rows <= QN_CPU_FEW;
     enum qn_cpu_order order = few ? m.kernel->order : QN_CPU_NATURAL;
     if (needs_copy(m.w, order, few))

@@ -95,7 +95,7 @@ static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weig
     QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
     for (uint32_t i = 1; i <= 2; i++)
         weight->sources[weight->n_sources - i].transposed = transposed;
-    *format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7};
+    *format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
     return QN_OK;
 }
 
@@ -147,8 +147,7 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
                                          err));
         if (!i)
             weight.format = format;
-        *same &= format.type == weight.format.type && format.scale == weight.format.scale &&
-                 format.zero == weight.format.zero;
+        *same &= qn_wformat_same(&format, &weight.format);
         weight.rows += parts[i].n_rows;
     }
     return *same ? add_weight(out, w, &weight, err) : QN_OK;
@@ -303,8 +302,7 @@ enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
             weight.format = format;
             weight.name = name;
         }
-        if (format.type != weight.format.type || format.scale != weight.format.scale ||
-            format.zero != weight.format.zero)
+        if (!qn_wformat_same(&format, &weight.format))
             return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: experts of different types",
                            QN_STR_ARG(name));
         if (part->n_rows > UINT32_MAX - weight.rows)

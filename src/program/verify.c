@@ -10,10 +10,6 @@ static enum qn_status broken(struct qn_error *err, const char *what, uint32_t in
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 
-static bool same_format(const struct qn_wformat *a, const struct qn_wformat *b) {
-    return a->type == b->type && a->scale == b->scale && a->zero == b->zero;
-}
-
 /* Whether a source of this dtype can fill its plane of a weight of this format, and its size. */
 static bool source_fits(const struct qn_weight *w, const struct qn_weight_source *s, bool *both) {
     uint64_t groups = qn_ceil_div_u32(w->cols, QN_GROUP), n = 0;
@@ -22,7 +18,7 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
     if (s->transposed && (w->rows == 1 || blocks))
         return false;
     if (s->plane == QN_PLANE_SCALES) {
-        if (w->format.scale == QN_DTYPE_NONE || s->dtype != w->format.scale)
+        if (w->format.group != QN_GROUP || w->format.minimum || s->dtype != w->format.scale)
             return false;
         return qn_mul_u64(&n, groups, s->n_rows) && qn_dtype_size(&n, s->dtype, n) &&
                n == s->nbytes;
@@ -31,9 +27,9 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
         return w->format.type == QN_W_Q4 && qn_mul_u64(&n, groups * 16, s->n_rows) &&
                n == s->nbytes;
     struct qn_wformat matrix, vector;
-    bool as_matrix = qn_codec_format(&matrix, s->dtype, false) && same_format(&matrix, &w->format);
+    bool as_matrix = qn_codec_format(&matrix, s->dtype, false) && qn_wformat_same(&matrix, &w->format);
     bool as_vector = w->rows == 1 && qn_codec_format(&vector, s->dtype, true) &&
-                     same_format(&vector, &w->format);
+                     qn_wformat_same(&vector, &w->format);
     if (!as_matrix && !as_vector)
         return false;
     *both = w->format.scale != QN_DTYPE_NONE;
@@ -45,14 +41,8 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
 
 static enum qn_status verify_weight(const struct qn_weight *w, uint32_t at, struct qn_error *err) {
     bool quantised = w->format.type == QN_W_Q8 || w->format.type == QN_W_Q4;
-    if ((uint32_t)w->format.type >= QN_WTYPE_COUNT || !w->rows || !w->cols)
+    if (!qn_wformat_valid(&w->format) || !w->rows || !w->cols)
         return broken(err, "a weight has no valid format or shape", at);
-    if (quantised ? w->format.scale != QN_DTYPE_F16 && w->format.scale != QN_DTYPE_BF16 &&
-                        w->format.scale != QN_DTYPE_F32
-                  : w->format.scale != QN_DTYPE_NONE)
-        return broken(err, "a weight has no valid scale type", at);
-    if (w->format.type == QN_W_Q4 ? w->format.zero > 15 : w->format.zero != 0)
-        return broken(err, "a weight has no valid zero point", at);
     if (!w->many && w->n_sources > QN_WEIGHT_SOURCES)
         return broken(err, "a weight has too many sources", at);
     if (w->computed) {

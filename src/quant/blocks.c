@@ -103,20 +103,36 @@ void qn_block_decode_iq4_nl(float *out, const unsigned char *block) {
 
 void qn_block_split_q5_0(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     (void)part;
-    out->scale = load_f16(block);
+    out->scale[0] = load_f16(block);
     for (int i = 0; i < 32; i++)
         out->q[i] = (int8_t)(five_bits(block + 2, block + 6, i) - 16);
 }
 
+void qn_block_split_q4_1(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+    (void)part;
+    out->scale[0] = load_f16(block);
+    out->minimum[0] = -load_f16(block + 2);
+    for (int i = 0; i < 32; i++)
+        out->q[i] = (int8_t)nibble(block + 4, i);
+}
+
+void qn_block_split_q5_1(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+    (void)part;
+    out->scale[0] = load_f16(block);
+    out->minimum[0] = -load_f16(block + 2);
+    for (int i = 0; i < 32; i++)
+        out->q[i] = (int8_t)five_bits(block + 4, block + 8, i);
+}
+
 void qn_block_split_q8_0(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     (void)part;
-    out->scale = load_f16(block);
+    out->scale[0] = load_f16(block);
     memcpy(out->q, block + 2, 32);
 }
 
 void qn_block_split_iq4_nl(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     (void)part;
-    out->scale = load_f16(block);
+    out->scale[0] = load_f16(block);
     for (int i = 0; i < 32; i++)
         out->q[i] = qn_block_iq4_levels[nibble(block + 2, i)];
 }

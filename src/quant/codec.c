@@ -8,8 +8,7 @@ enum route {
     ROUTE_NONE,   // no matrix of this type is accepted
     ROUTE_COPY,   // same elements, rows padded
     ROUTE_NIBBLE, // Q4_0: nibbles put into order, scale copied
-    ROUTE_SPLIT,  // integer × scale per 32 elements: Q8
-    ROUTE_DECODE, // no canonical form of its own yet: float32
+    ROUTE_SPLIT,  // integer × scale (- minimum) per 32 or 16 elements
 };
 
 struct codec {
@@ -20,25 +19,27 @@ struct codec {
     struct qn_wformat format; // of a matrix
 };
 
-#define FORMAT(type, scale, zero) {QN_W_##type, QN_DTYPE_##scale, (zero)}
+#define PLAIN(type) {QN_W_##type, QN_DTYPE_NONE, 0, 0, false}
+#define FORMAT(type, scale, zero, group, minimum) \
+    {QN_W_##type, QN_DTYPE_##scale, (zero), (group), (minimum)}
 
 /* clang-format off */
 static const struct codec codecs[QN_DTYPE_COUNT] = {
-    [QN_DTYPE_F32]    = {qn_block_decode_f32, qn_block_encode_f32, NULL, ROUTE_COPY, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_F16]    = {qn_block_decode_f16, qn_block_encode_f16, NULL, ROUTE_COPY, FORMAT(F16, NONE, 0)},
-    [QN_DTYPE_BF16]   = {qn_block_decode_bf16, qn_block_encode_bf16, NULL, ROUTE_COPY, FORMAT(BF16, NONE, 0)},
-    [QN_DTYPE_Q4_0]   = {qn_block_decode_q4_0, qn_block_encode_q4_0, NULL, ROUTE_NIBBLE, FORMAT(Q4, F16, 8)},
-    [QN_DTYPE_Q4_1]   = {qn_block_decode_q4_1, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q5_0]   = {qn_block_decode_q5_0, NULL, qn_block_split_q5_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0)},
-    [QN_DTYPE_Q5_1]   = {qn_block_decode_q5_1, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q8_0]   = {qn_block_decode_q8_0, qn_block_encode_q8_0, qn_block_split_q8_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0)},
-    [QN_DTYPE_Q2_K]   = {qn_block_decode_q2_k, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q3_K]   = {qn_block_decode_q3_k, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q4_K]   = {qn_block_decode_q4_k, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q5_K]   = {qn_block_decode_q5_k, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_Q6_K]   = {qn_block_decode_q6_k, NULL, NULL, ROUTE_DECODE, FORMAT(F32, NONE, 0)},
-    [QN_DTYPE_IQ4_NL] = {qn_block_decode_iq4_nl, NULL, qn_block_split_iq4_nl, ROUTE_SPLIT, FORMAT(Q8, F16, 0)},
-    [QN_DTYPE_IQ4_XS] = {qn_block_decode_iq4_xs, NULL, qn_block_split_iq4_xs, ROUTE_SPLIT, FORMAT(Q8, F32, 0)},
+    [QN_DTYPE_F32]    = {qn_block_decode_f32, qn_block_encode_f32, NULL, ROUTE_COPY, PLAIN(F32)},
+    [QN_DTYPE_F16]    = {qn_block_decode_f16, qn_block_encode_f16, NULL, ROUTE_COPY, PLAIN(F16)},
+    [QN_DTYPE_BF16]   = {qn_block_decode_bf16, qn_block_encode_bf16, NULL, ROUTE_COPY, PLAIN(BF16)},
+    [QN_DTYPE_Q4_0]   = {qn_block_decode_q4_0, qn_block_encode_q4_0, NULL, ROUTE_NIBBLE, FORMAT(Q4, F16, 8, 32, false)},
+    [QN_DTYPE_Q4_1]   = {qn_block_decode_q4_1, NULL, qn_block_split_q4_1, ROUTE_SPLIT, FORMAT(Q4, F16, 0, 32, true)},
+    [QN_DTYPE_Q5_0]   = {qn_block_decode_q5_0, NULL, qn_block_split_q5_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
+    [QN_DTYPE_Q5_1]   = {qn_block_decode_q5_1, NULL, qn_block_split_q5_1, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, true)},
+    [QN_DTYPE_Q8_0]   = {qn_block_decode_q8_0, qn_block_encode_q8_0, qn_block_split_q8_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
+    [QN_DTYPE_Q2_K]   = {qn_block_decode_q2_k, NULL, qn_block_split_q2_k, ROUTE_SPLIT, FORMAT(Q4, F32, 0, 16, true)},
+    [QN_DTYPE_Q3_K]   = {qn_block_decode_q3_k, NULL, qn_block_split_q3_k, ROUTE_SPLIT, FORMAT(Q4, F32, 4, 16, false)},
+    [QN_DTYPE_Q4_K]   = {qn_block_decode_q4_k, NULL, qn_block_split_q4_k, ROUTE_SPLIT, FORMAT(Q4, F32, 0, 32, true)},
+    [QN_DTYPE_Q5_K]   = {qn_block_decode_q5_k, NULL, qn_block_split_q5_k, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 32, true)},
+    [QN_DTYPE_Q6_K]   = {qn_block_decode_q6_k, NULL, qn_block_split_q6_k, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 16, false)},
+    [QN_DTYPE_IQ4_NL] = {qn_block_decode_iq4_nl, NULL, qn_block_split_iq4_nl, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
+    [QN_DTYPE_IQ4_XS] = {qn_block_decode_iq4_xs, NULL, qn_block_split_iq4_xs, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 32, false)},
 };
 /* clang-format on */
 
@@ -112,16 +113,32 @@ static void store_scale(unsigned char *p, enum qn_dtype dtype, float scale) {
         qn_block_encode_f32(p, &scale);
 }
 
-static void row_split(unsigned char *values, unsigned char *scales, enum qn_dtype scale_type,
-                      const struct codec *codec, enum qn_dtype dtype, const unsigned char *stored,
-                      uint32_t groups) {
+static void row_split(unsigned char *values, unsigned char *scales, const struct codec *codec,
+                      enum qn_dtype dtype, const unsigned char *stored, uint32_t groups) {
+    const struct qn_wformat *format = &codec->format;
     uint32_t parts = qn_dtype_block(dtype) / QN_GROUP, bytes = qn_dtype_bytes(dtype);
-    uint32_t scale_bytes = qn_dtype_bytes(scale_type);
+    uint32_t scale_bytes = qn_dtype_bytes(format->scale);
     for (uint32_t g = 0; g < groups; g++) {
         struct qn_block_int8 group;
         codec->split(&group, stored + (size_t)(g / parts) * bytes, g % parts);
-        memcpy(values + (size_t)g * QN_GROUP, group.q, QN_GROUP);
-        store_scale(scales + (size_t)g * scale_bytes, scale_type, group.scale);
+        if (format->type == QN_W_Q8) {
+            memcpy(values, group.q, QN_GROUP);
+            values += QN_GROUP;
+        } else {
+            for (int i = 0; i < QN_GROUP; i += 2) {
+                uint32_t low = (uint32_t)group.q[i] + format->zero;
+                uint32_t high = (uint32_t)group.q[i + 1] + format->zero;
+                *values++ = (unsigned char)(low | high << 4);
+            }
+        }
+        for (uint32_t i = 0; i < QN_GROUP / format->group; i++) {
+            store_scale(scales, format->scale, group.scale[i]);
+            scales += scale_bytes;
+            if (format->minimum) {
+                store_scale(scales, format->scale, group.minimum[i]);
+                scales += scale_bytes;
+            }
+        }
     }
 }
 
@@ -167,10 +184,6 @@ static enum qn_status repack_scales(unsigned char *scales, const struct qn_wform
     return QN_OK;
 }
 
-static bool same_format(const struct qn_wformat *a, const struct qn_wformat *b) {
-    return a->type == b->type && a->scale == b->scale && a->zero == b->zero;
-}
-
 enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wformat *format,
                                enum qn_dtype dtype, const void *stored, uint32_t n_rows,
                                uint32_t cols, struct qn_error *err) {
@@ -179,7 +192,7 @@ enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wform
         return repack_scales(scales, format, dtype, stored, n_rows, cols, err);
 
     bool words = dtype == QN_DTYPE_U32 && format->type == QN_W_Q4;
-    bool own = codec->decode != NULL && same_format(format, &codec->format);
+    bool own = codec->decode != NULL && qn_wformat_same(format, &codec->format);
     bool widens = codec->decode != NULL && format->type == QN_W_F32;
     if (!words && !own && !widens)
         return qn_fail(err, QN_E_UNSUPPORTED, "repacking %s to %s", qn_dtype_name(dtype),
@@ -200,12 +213,12 @@ enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wform
     for (uint32_t r = 0; r < n_rows; r++, v += value_row, from += stored_row) {
         if (words) {
             row_words(v, from, cols, format->zero);
-        } else if (!own || codec->route == ROUTE_DECODE) {
+        } else if (!own) {
             row_decode((float *)(void *)v, codec, dtype, from, cols);
         } else if (codec->route == ROUTE_NIBBLE) {
             row_nibble(v, s, from, groups);
         } else if (codec->route == ROUTE_SPLIT) {
-            row_split(v, s, format->scale, codec, dtype, from, groups);
+            row_split(v, s, codec, dtype, from, groups);
         } else {
             memcpy(v, from, stored_row);
             memset(v + stored_row, 0, value_row - stored_row);

@@ -41,7 +41,14 @@ QN_PARAMS_STRUCT(sampling, SAMPLING)
 QN_PARAMS_STRUCT(seen_mark, SEEN_MARK)
 
 enum qn_rows { QN_ROWS_T, QN_ROWS_R };                      // rows_sym
-enum qn_scale_type { QN_STYPE_F16, QN_STYPE_BF16, QN_STYPE_F32 }; // constant STYPE
+/* Constant STYPE: one of the first three, plus what else the scales are. */
+enum qn_scale_type {
+    QN_STYPE_F16,
+    QN_STYPE_BF16,
+    QN_STYPE_F32,
+    QN_STYPE_PAIRS = 4,  // (scale, minimum)
+    QN_STYPE_HALVES = 8, // one per 16 columns
+};
 
 /* X(NAME, text, params, "bindings", "constants"). Bindings: U uniform, R read-only storage, W
  * read-write storage, in order from 0. What stands there:

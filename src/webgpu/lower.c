@@ -179,9 +179,11 @@ struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_low
 }
 
 float qn_lower_scale_type(const struct qn_wformat *format) {
-    return format->scale == QN_DTYPE_BF16  ? (float)QN_STYPE_BF16
-           : format->scale == QN_DTYPE_F32 ? (float)QN_STYPE_F32
-                                           : (float)QN_STYPE_F16;
+    int type = format->scale == QN_DTYPE_BF16  ? QN_STYPE_BF16
+               : format->scale == QN_DTYPE_F32 ? QN_STYPE_F32
+                                               : QN_STYPE_F16;
+    return (float)(type + (format->minimum ? QN_STYPE_PAIRS : 0) +
+                   (format->group == QN_GROUP / 2 ? QN_STYPE_HALVES : 0));
 }
 
 static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,

@@ -49,11 +49,17 @@ double qn_ref_act(uint32_t kind, double x) {
 
 enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c, uint32_t at,
                                  uint32_t cols, uint64_t rows, struct qn_error *err) {
-    static const enum qn_dtype scales[] = {QN_DTYPE_F16, QN_DTYPE_BF16, QN_DTYPE_F32};
+    static const enum qn_dtype scales[] = {QN_DTYPE_F16, QN_DTYPE_BF16, QN_DTYPE_F32,
+                                           QN_DTYPE_NONE};
     uint32_t type = (uint32_t)c->constants[0], stype = (uint32_t)c->constants[1];
-    if (type >= QN_WTYPE_COUNT || stype > QN_STYPE_F32)
+    out->format = (struct qn_wformat){.type = (enum qn_wtype)type};
+    if (type == QN_W_Q8 || type == QN_W_Q4)
+        out->format = (struct qn_wformat){(enum qn_wtype)type, scales[stype & 3],
+                                          (uint32_t)c->constants[2],
+                                          stype & QN_STYPE_HALVES ? QN_GROUP / 2 : QN_GROUP,
+                                          (stype & QN_STYPE_PAIRS) != 0};
+    if (!qn_wformat_valid(&out->format))
         return qn_fail(err, QN_E_INTERNAL, "weight type %u, scale type %u", type, stype);
-    out->format = (struct qn_wformat){(enum qn_wtype)type, scales[stype], (uint32_t)c->constants[2]};
     out->values = c->p[at];
     out->scales = c->p[at + 1];
     out->groups = qn_ceil_div_u32(cols, QN_GROUP);

@@ -13,6 +13,7 @@
 struct model_shape {
     enum qn_wtype type;
     enum qn_dtype scale;
+    bool minimum, halves; // scales are pairs; groups of 16
     uint32_t hidden, n_heads, n_kv_heads, head_dim, n_rot, window, mlp, vocab;
     bool interleaved, no_fusion;
     enum qn_act act;
@@ -105,9 +106,12 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     memset(m, 0, sizeof *m);
     qn_arena_init(&m->arena, allocator);
     qn_program_init(&m->program, &m->arena, s->max_tokens, s->context);
-    struct qn_wformat w = {s->type, QN_DTYPE_NONE, 0}, f32 = {.type = QN_W_F32};
-    if (s->type == QN_W_Q8 || s->type == QN_W_Q4)
+    struct qn_wformat w = {.type = s->type}, f32 = {.type = QN_W_F32};
+    if (s->type == QN_W_Q8 || s->type == QN_W_Q4) {
         w.scale = s->scale;
+        w.minimum = s->minimum;
+        w.group = s->halves ? QN_GROUP / 2 : QN_GROUP;
+    }
     if (s->type == QN_W_Q4)
         w.zero = s->scale == QN_DTYPE_F16 ? 8 : 7;
     uint32_t n_q = s->n_heads * s->head_dim, n_kv = s->n_kv_heads * s->head_dim;
@@ -206,7 +210,8 @@ static inline void model_fill_weight(struct model *m, struct qn_backend *backend
             if (w->format.type == QN_W_Q4)
                 row[c / 2] |= (unsigned char)((pad ? w->format.zero : word & 15) << (4 * (c % 2)));
         }
-        for (uint32_t g = 0; scale_row != 0 && g < padded / QN_GROUP; g++) {
+        size_t scales_n = scale_row == 0 ? 0 : scale_row / qn_dtype_bytes(w->format.scale);
+        for (size_t g = 0; g < scales_n; g++) {
             float v = size * model_random(m) / (w->format.type == QN_W_Q8 ? 64.0f : 5.0f);
             uint16_t half = w->format.scale == QN_DTYPE_F16 ? qn_f32_to_f16(v)
                                                             : (uint16_t)(qn_f32_bits(v) >> 16);

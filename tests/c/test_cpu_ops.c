@@ -86,16 +86,21 @@ static void test_formats(void) {
     static const struct {
         enum qn_wtype type;
         enum qn_dtype scale;
+        bool minimum, halves;
         const char *name;
     } formats[] = {
-        {QN_W_F32, QN_DTYPE_NONE, "f32"},   {QN_W_F16, QN_DTYPE_NONE, "f16"},
-        {QN_W_BF16, QN_DTYPE_NONE, "bf16"}, {QN_W_Q8, QN_DTYPE_F16, "q8/f16"},
-        {QN_W_Q8, QN_DTYPE_F32, "q8/f32"},  {QN_W_Q4, QN_DTYPE_F16, "q4/f16"},
-        {QN_W_Q4, QN_DTYPE_BF16, "q4/bf16"}, {QN_W_Q4, QN_DTYPE_F32, "q4/f32"},
+        {QN_W_F32, QN_DTYPE_NONE, 0, 0, "f32"},    {QN_W_F16, QN_DTYPE_NONE, 0, 0, "f16"},
+        {QN_W_BF16, QN_DTYPE_NONE, 0, 0, "bf16"},  {QN_W_Q8, QN_DTYPE_F16, 0, 0, "q8/f16"},
+        {QN_W_Q8, QN_DTYPE_F32, 0, 0, "q8/f32"},   {QN_W_Q4, QN_DTYPE_F16, 0, 0, "q4/f16"},
+        {QN_W_Q4, QN_DTYPE_BF16, 0, 0, "q4/bf16"}, {QN_W_Q4, QN_DTYPE_F32, 0, 0, "q4/f32"},
+        {QN_W_Q4, QN_DTYPE_F16, 1, 0, "Q4_1"},     {QN_W_Q8, QN_DTYPE_F32, 1, 0, "Q5_K"},
+        {QN_W_Q4, QN_DTYPE_F32, 1, 1, "Q2_K"},     {QN_W_Q8, QN_DTYPE_F32, 0, 1, "Q6_K"},
+        {QN_W_Q4, QN_DTYPE_F16, 0, 1, "halves"},   {QN_W_Q8, QN_DTYPE_BF16, 0, 1, "bf16 halves"},
     };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct model_shape s = {
             .type = formats[i].type, .scale = formats[i].scale,
+            .minimum = formats[i].minimum, .halves = formats[i].halves,
             .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .n_rot = 16,
             .mlp = 96, .vocab = 101, .kv = QN_DTYPE_F32, .context = 48, .max_tokens = 33,
         };

@@ -185,7 +185,7 @@ static void test_values(void) {
             const struct qn_tensor *s = qn_directory_find(&d, qn_str_from(full));
             CHECK(files.read(files.ud, d.files[s->file], s->offset, scales, sizeof scales) ==
                   QN_OK);
-            struct qn_wformat format = {QN_W_Q4, s->dtype, 7};
+            struct qn_wformat format = {QN_W_Q4, s->dtype, 7, QN_GROUP, false};
             qn_wformat_decode(row, &format, COLS, bytes, scales);
         } else {
             CHECK(qn_codec_decode(row, t->dtype, bytes, COLS, &err) == QN_OK);

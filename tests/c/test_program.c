@@ -567,7 +567,7 @@ static void weight_faults(struct qn_program *p, uint32_t i) {
 static void quantise_qkv(struct qn_program *p) {
     struct qn_weight *w = &p->weights[2];
     uint32_t half = QKV / 2;
-    w->format = (struct qn_wformat){QN_W_Q4, QN_DTYPE_BF16, 7};
+    w->format = (struct qn_wformat){QN_W_Q4, QN_DTYPE_BF16, 7, QN_GROUP, false};
     for (uint32_t i = 0; i < 2; i++) {
         w->sources[2 * i] = (struct qn_weight_source){
             .nbytes = 16 * half, .dtype = QN_DTYPE_U32, .row = i * half, .n_rows = half};

@@ -123,7 +123,7 @@ static void test_mlc(struct qn_json_value vector, enum qn_dtype scale_type) {
     uint16_t stored[ROWS * GROUPS];
     CHECK(qn_codec_encode(stored, scale_type, scales, n_scales, NULL) == QN_OK);
     for (int wide = 0; wide < 2; wide++) {
-        struct qn_wformat format = {QN_W_Q4, wide ? QN_DTYPE_F32 : scale_type, 7};
+        struct qn_wformat format = {QN_W_Q4, wide ? QN_DTYPE_F32 : scale_type, 7, 32, false};
         uint32_t values[ROWS * WORDS];
         float planes[ROWS * GROUPS];
         CHECK(qn_codec_repack(values, NULL, &format, QN_DTYPE_U32, words, ROWS, COLS, NULL) == 0);
@@ -139,7 +139,7 @@ static void test_mlc(struct qn_json_value vector, enum qn_dtype scale_type) {
         }
     }
     // Odd row lengths: the padding starts within a byte.
-    struct qn_wformat format = {QN_W_Q4, QN_DTYPE_F32, 7};
+    struct qn_wformat format = {QN_W_Q4, QN_DTYPE_F32, 7, 32, false};
     uint32_t values[4];
     CHECK(qn_codec_repack(values, NULL, &format, QN_DTYPE_U32, words, 1, 13, NULL) == QN_OK);
     CHECK(values[0] == words[0] && values[1] == ((words[1] & 0xfffffu) | 0x77700000u));
@@ -200,7 +200,9 @@ static void test_encode(void) {
 }
 
 static void test_layout(void) {
-    struct qn_wformat q4 = {QN_W_Q4, QN_DTYPE_F16, 8}, q8 = {QN_W_Q8, QN_DTYPE_F32, 0};
+    struct qn_wformat q4 = {QN_W_Q4, QN_DTYPE_F16, 8, 32, false};
+    struct qn_wformat q8 = {QN_W_Q8, QN_DTYPE_F32, 0, 32, false};
+    struct qn_wformat pairs = {QN_W_Q4, QN_DTYPE_F32, 0, 16, true};
     struct qn_wformat f16 = {.type = QN_W_F16};
     CHECK(qn_wformat_cols(1) == 32 && qn_wformat_cols(32) == 32 && qn_wformat_cols(33) == 64);
     CHECK(qn_wformat_row(&q4, 33, QN_PLANE_VALUES) == 32);
@@ -211,6 +213,24 @@ static void test_layout(void) {
     CHECK(qn_wformat_row(&f16, 64, QN_PLANE_SCALES) == 0);
     CHECK(strcmp(qn_wformat_name(&q4), "q4/f16") == 0 && strcmp(qn_wformat_name(&f16), "f16") == 0);
     CHECK(strcmp(qn_wformat_name(&q8), "q8/f32") == 0);
+    CHECK(qn_wformat_row(&pairs, 33, QN_PLANE_VALUES) == 32);
+    CHECK(qn_wformat_row(&pairs, 33, QN_PLANE_SCALES) == 32);
+    CHECK(strcmp(qn_wformat_name(&pairs), "q4-min/f32") == 0);
+    CHECK(qn_wformat_valid(&q4) && qn_wformat_valid(&f16) && qn_wformat_valid(&pairs));
+    CHECK(qn_wformat_same(&q4, &q4) && !qn_wformat_same(&q4, &pairs));
+    pairs.scale = QN_DTYPE_BF16; // pairs are read as one word or two
+    CHECK(!qn_wformat_valid(&pairs));
+    q4.group = 8;
+    f16.minimum = true;
+    CHECK(!qn_wformat_valid(&q4) && !qn_wformat_valid(&f16));
+    // Every quantised type keeps about its size: none falls back to float32.
+    for (int dtype = 0; dtype < QN_DTYPE_COUNT; dtype++) {
+        struct qn_wformat format;
+        if (qn_dtype_block((enum qn_dtype)dtype) < 2)
+            continue;
+        CHECK(qn_codec_format(&format, (enum qn_dtype)dtype, false) && qn_wformat_valid(&format));
+        CHECK(format.type == QN_W_Q4 || format.type == QN_W_Q8);
+    }
 }
 
 int main(void) {

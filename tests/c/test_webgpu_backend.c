@@ -75,16 +75,22 @@ static void test_formats(void) {
         const char *name;
         enum qn_wtype type;
         enum qn_dtype scale;
+        bool minimum, halves;
     } formats[] = {
-        {"f32", QN_W_F32, QN_DTYPE_NONE},    {"f16", QN_W_F16, QN_DTYPE_NONE},
-        {"bf16", QN_W_BF16, QN_DTYPE_NONE},  {"q8/f16", QN_W_Q8, QN_DTYPE_F16},
-        {"q8/f32", QN_W_Q8, QN_DTYPE_F32},   {"q4/f16", QN_W_Q4, QN_DTYPE_F16},
-        {"q4/bf16", QN_W_Q4, QN_DTYPE_BF16}, {"q4/f32", QN_W_Q4, QN_DTYPE_F32},
+        {"f32", QN_W_F32, QN_DTYPE_NONE, 0, 0},    {"f16", QN_W_F16, QN_DTYPE_NONE, 0, 0},
+        {"bf16", QN_W_BF16, QN_DTYPE_NONE, 0, 0},  {"q8/f16", QN_W_Q8, QN_DTYPE_F16, 0, 0},
+        {"q8/f32", QN_W_Q8, QN_DTYPE_F32, 0, 0},   {"q4/f16", QN_W_Q4, QN_DTYPE_F16, 0, 0},
+        {"q4/bf16", QN_W_Q4, QN_DTYPE_BF16, 0, 0}, {"q4/f32", QN_W_Q4, QN_DTYPE_F32, 0, 0},
+        {"Q4_1", QN_W_Q4, QN_DTYPE_F16, 1, 0},     {"Q5_K", QN_W_Q8, QN_DTYPE_F32, 1, 0},
+        {"Q2_K", QN_W_Q4, QN_DTYPE_F32, 1, 1},     {"Q6_K", QN_W_Q8, QN_DTYPE_F32, 0, 1},
+        {"halves", QN_W_Q4, QN_DTYPE_F16, 0, 1},   {"bf16", QN_W_Q8, QN_DTYPE_BF16, 0, 1},
     };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct model_shape shape = base;
         shape.type = formats[i].type;
         shape.scale = formats[i].scale;
+        shape.minimum = formats[i].minimum;
+        shape.halves = formats[i].halves;
         check_model(formats[i].name, &shape, NULL);
     }
 }
@@ -204,7 +210,7 @@ static void check_lives(int body, int head) {
     struct model m;
     struct pair p;
     struct qn_gpu_caps caps = {.max_binding = 8192}; // blocks of six rows
-    struct qn_wformat w = {QN_W_F16, QN_DTYPE_NONE, 0};
+    struct qn_wformat w = {.type = QN_W_F16};
     memset(&m, 0, sizeof m);
     qn_arena_init(&m.arena, qn_allocator_default());
     qn_program_init(&m.program, &m.arena, 32, 64);

@@ -75,14 +75,16 @@ function weights(rng, type, stype, zero, rows, cols) {
   else if (type === 2) values = Uint16Array.from({ length: n }, () => bfloat(rng.normal()));
   else values = Uint32Array.from({ length: n / (type === 3 ? 4 : 8) }, rng.u32);
   const scale = () => rng.normal() / (type === 3 ? 100 : 8);
+  const n_scales = rows * groups * (stype & 4 ? 2 : 1) * (stype & 8 ? 2 : 1);
   const scales = type < 3 ? none
-    : stype === 0 ? Uint16Array.from({ length: rows * groups + 1 & ~1 }, () => half(scale()))
-      : stype === 1 ? Uint16Array.from({ length: rows * groups + 1 & ~1 }, () => bfloat(scale()))
-        : Float32Array.from({ length: rows * groups }, scale);
+    : (stype & 3) === 0 ? Uint16Array.from({ length: n_scales + 1 & ~1 }, () => half(scale()))
+      : (stype & 3) === 1 ? Uint16Array.from({ length: n_scales + 1 & ~1 }, () => bfloat(scale()))
+        : Float32Array.from({ length: n_scales }, scale);
   return { values, scales, constants: { WTYPE: type, STYPE: stype, ZERO: zero } };
 }
 
-const FORMATS = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [3, 1, 0], [3, 2, 0], [4, 0, 7], [4, 0, 8], [4, 1, 8], [4, 2, 8]];
+const FORMATS = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [3, 1, 0], [3, 2, 0], [4, 0, 7], [4, 0, 8], [4, 1, 8], [4, 2, 8],
+  [4, 4, 0], [3, 4, 0], [4, 14, 0], [4, 10, 4], [4, 6, 0], [3, 6, 0], [3, 10, 0], [4, 8, 8], [3, 9, 0]];
 
 test('every kernel has a row and a file', options, () => {
   assert.equal(Object.keys(KERNELS).length, reference.x.optest_kernels());

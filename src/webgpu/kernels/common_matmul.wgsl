@@ -21,11 +21,11 @@ override GLU: u32 = 0u;
 struct Raw {
     a: vec4<u32>,
     b: vec4<u32>,
-    scale: u32,
+    scale: vec2<u32>,
 }
 
 fn fetch8(group: u32, eighth: u32) -> Raw {
-    var r = Raw(vec4<u32>(0u), vec4<u32>(0u), 0u);
+    var r = Raw(vec4<u32>(0u), vec4<u32>(0u), vec2<u32>(0u));
     switch (WTYPE) {
         case W_F32: {
             r.a = values[group * 8u + eighth * 2u];
@@ -45,12 +45,12 @@ fn fetch8(group: u32, eighth: u32) -> Raw {
         }
     }
     if (WTYPE >= W_Q8) {
-        r.scale = scales[select(group >> 1u, group, STYPE == 2u)];
+        r.scale = scale_words(scale_index(group * 4u + eighth));
     }
     return r;
 }
 
-fn decode8(r: Raw, group: u32) -> array<vec4<f32>, 2> {
+fn decode8(r: Raw, group: u32, eighth: u32) -> array<vec4<f32>, 2> {
     switch (WTYPE) {
         case W_F32: {
             return array<vec4<f32>, 2>(bitcast<vec4<f32>>(r.a), bitcast<vec4<f32>>(r.b));
@@ -62,26 +62,16 @@ fn decode8(r: Raw, group: u32) -> array<vec4<f32>, 2> {
             return array<vec4<f32>, 2>(bf16x4(r.a.x, r.a.y), bf16x4(r.a.z, r.a.w));
         }
         case W_Q8: {
-            let unit = Q8_UNIT * scale_of(r.scale, group);
-            return array<vec4<f32>, 2>(q8_raw(r.a.x) * unit, q8_raw(r.a.y) * unit);
+            let f = factors_of(r.scale, scale_index(group * 4u + eighth));
+            let unit = Q8_UNIT * f.x;
+            return less(q8_raw(r.a.x) * unit, q8_raw(r.a.y) * unit, f.y);
         }
         default: {
-            let unit = Q4_UNIT * scale_of(r.scale, group);
-            return array<vec4<f32>, 2>(q4_raw(r.a.x) * unit, q4_raw(r.a.x >> 16u) * unit);
+            let f = factors_of(r.scale, scale_index(group * 4u + eighth));
+            let unit = Q4_UNIT * f.x;
+            return less(q4_raw(r.a.x) * unit, q4_raw(r.a.x >> 16u) * unit, f.y);
         }
     }
-}
-
-// The scale of a group out of its word of the plane.
-fn scale_of(word: u32, group: u32) -> f32 {
-    if (STYPE == 2u) {
-        return bitcast<f32>(word);
-    }
-    let high = group & 1u;
-    if (STYPE == 1u) {
-        return bitcast<f32>(select(word << 16u, word & 0xffff0000u, high == 1u));
-    }
-    return half_at(word, high);
 }
 
 // sum + v · (four weight rows), which are the rows of t.

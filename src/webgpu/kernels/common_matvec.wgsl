@@ -29,12 +29,13 @@ struct Unit {
     x0: vec4<f32>, // times the powers of two that the weights' raw integers leave out; 0 past the end
     x1: vec4<f32>,
     at: u32,       // its number in the row, or 0 past the end
+    sum: f32,      // Σ x of the unit, which a minimum multiplies
 }
 
 var<private> squares: f32; // Σ x² over the columns that this thread has seen
 
 fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
-    var u = Unit(vec4<f32>(0.0), vec4<f32>(0.0), 0u);
+    var u = Unit(vec4<f32>(0.0), vec4<f32>(0.0), 0u, 0.0);
     if (unit < units) {
         u.at = unit;
         let c = unit * 2u;
@@ -50,6 +51,9 @@ fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
             u.x0 *= norm[min(c, end - 1u)];
             u.x1 *= norm[min(c + 1u, end - 1u)];
         }
+        if (WTYPE >= W_Q8 && (STYPE & 4u) != 0u) {
+            u.sum = dot(u.x0, vec4<f32>(1.0)) + dot(u.x1, vec4<f32>(1.0));
+        }
         if (WTYPE == W_Q4) {
             u.x0 *= Q4_UNIT;
             u.x1 *= Q4_UNIT;
@@ -59,6 +63,15 @@ fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
         }
     }
     return u;
+}
+
+// A unit's Σ q x → Σ W x.
+fn scaled(product: f32, unit: u32, sum: f32) -> f32 {
+    let f = factors_at(unit);
+    if ((STYPE & 4u) != 0u) {
+        return product * f.x - sum * f.y;
+    }
+    return product * f.x;
 }
 
 // Σ over the unit's columns of W[row, c] x[c]; `groups` per row.
@@ -79,11 +92,11 @@ fn dot_unit(row: u32, groups: u32, u: Unit) -> f32 {
         case W_Q8: {
             let a = values[at >> 1u][(at & 1u) * 2u];
             let b = values[at >> 1u][(at & 1u) * 2u + 1u];
-            return (dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1)) * scale_at(at >> 2u);
+            return scaled(dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1), at, u.sum);
         }
         default: {
             let v = values[at >> 2u][at & 3u];
-            return (dot(q4_raw(v), u.x0) + dot(q4_raw(v >> 16u), u.x1)) * scale_at(at >> 2u);
+            return scaled(dot(q4_raw(v), u.x0) + dot(q4_raw(v >> 16u), u.x1), at, u.sum);
         }
     }
 }

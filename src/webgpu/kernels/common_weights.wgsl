@@ -1,7 +1,7 @@
 // Canonical weights (src/quant/wformat.h) bound as `values: array<vec4<u32>>`, `scales: array<u32>`.
 // A row is whole groups of 32 columns; a group is 8, 4, 4, 2 or 1 vec4 (F32, F16, BF16, Q8, Q4).
 override WTYPE: u32 = 0u; // enum qn_wtype: 0 F32, 1 F16, 2 BF16, 3 Q8, 4 Q4
-override STYPE: u32 = 0u; // 0 F16, 1 BF16, 2 F32
+override STYPE: u32 = 0u; // 0 F16, 1 BF16, 2 F32; + 4: pairs (scale, minimum); + 8: one per 16 columns
 override ZERO: u32 = 0u;  // Q4: the nibble that means 0
 
 const W_F32 = 0u;
@@ -45,17 +45,48 @@ fn q8_raw(word: u32) -> vec4<f32> {
 }
 const Q8_UNIT = vec4<f32>(1.0, 1.0 / 256.0, 1.0, 1.0 / 256.0);
 
-// Scale number `index` of the plane.
-fn scale_at(index: u32) -> f32 {
-    if (STYPE == 2u) {
-        return bitcast<f32>(scales[index]);
+// Number of the scale of the eight columns `unit`, counted over the plane.
+fn scale_index(unit: u32) -> u32 {
+    return select(unit >> 2u, unit >> 1u, (STYPE & 8u) != 0u);
+}
+
+// The words of the plane that hold scale number `index`, and its minimum.
+fn scale_words(index: u32) -> vec2<u32> {
+    if ((STYPE & 7u) == 6u) {
+        return vec2<u32>(scales[index * 2u], scales[index * 2u + 1u]);
     }
-    let word = scales[index >> 1u];
+    if ((STYPE & 6u) != 0u) {
+        return vec2<u32>(scales[index], 0u);
+    }
+    return vec2<u32>(scales[index >> 1u], 0u);
+}
+
+// Scale and minimum out of those words.
+fn factors_of(words: vec2<u32>, index: u32) -> vec2<f32> {
+    if ((STYPE & 2u) != 0u) {
+        return bitcast<vec2<f32>>(words);
+    }
+    if ((STYPE & 4u) != 0u) {
+        return unpack2x16float(words.x);
+    }
     let high = index & 1u;
-    if (STYPE == 1u) {
-        return bitcast<f32>(select(word << 16u, word & 0xffff0000u, high == 1u));
+    if ((STYPE & 1u) != 0u) {
+        return vec2<f32>(bitcast<f32>(select(words.x << 16u, words.x & 0xffff0000u, high == 1u)), 0.0);
     }
-    return half_at(word, high);
+    return vec2<f32>(half_at(words.x, high), 0.0);
+}
+
+fn factors_at(unit: u32) -> vec2<f32> {
+    let index = scale_index(unit);
+    return factors_of(scale_words(index), index);
+}
+
+// Two runs of four decoded columns less the minimum, where the format has one.
+fn less(a: vec4<f32>, b: vec4<f32>, minimum: f32) -> array<vec4<f32>, 2> {
+    if ((STYPE & 4u) != 0u) {
+        return array<vec4<f32>, 2>(a - minimum, b - minimum);
+    }
+    return array<vec4<f32>, 2>(a, b);
 }
 
 // Eight columns, 8 × eighth .. + 7, of group `group` (counted over the whole plane), decoded.
@@ -76,41 +107,15 @@ fn weights8(group: u32, eighth: u32) -> array<vec4<f32>, 2> {
         case W_Q8: {
             let v = values[group * 2u + (eighth >> 1u)];
             let pair = select(v.xy, v.zw, (eighth & 1u) == 1u);
-            let unit = Q8_UNIT * scale_at(group);
-            return array<vec4<f32>, 2>(q8_raw(pair.x) * unit, q8_raw(pair.y) * unit);
+            let f = factors_at(group * 4u + eighth);
+            let unit = Q8_UNIT * f.x;
+            return less(q8_raw(pair.x) * unit, q8_raw(pair.y) * unit, f.y);
         }
         default: {
             let word = values[group][eighth];
-            let unit = Q4_UNIT * scale_at(group);
-            return array<vec4<f32>, 2>(q4_raw(word) * unit, q4_raw(word >> 16u) * unit);
-        }
-    }
-}
-
-// Two columns, 2 × pair and the next, of group `group`.
-fn weights2(group: u32, pair: u32) -> vec2<f32> {
-    switch (WTYPE) {
-        case W_F32: {
-            let v = values[group * 8u + (pair >> 1u)];
-            return bitcast<vec2<f32>>(select(v.xy, v.zw, (pair & 1u) == 1u));
-        }
-        case W_F16: {
-            return unpack2x16float(values[group * 4u + (pair >> 2u)][pair & 3u]);
-        }
-        case W_BF16: {
-            let v = values[group * 4u + (pair >> 2u)][pair & 3u];
-            return bitcast<vec2<f32>>(vec2<u32>(v << 16u, v & 0xffff0000u));
-        }
-        case W_Q8: {
-            let v = values[group * 2u + (pair >> 3u)][(pair >> 1u) & 3u] ^ 0x80808080u;
-            let u = vec2<u32>(v >> ((pair & 1u) * 16u)) >> vec2<u32>(0u, 8u);
-            let f = bitcast<vec2<f32>>((u & vec2<u32>(0xffu)) | vec2<u32>(MAGIC));
-            return (f - vec2<f32>(MAGIC_F + 128.0)) * scale_at(group);
-        }
-        default: {
-            let u = vec2<u32>(values[group][pair >> 2u] >> ((pair & 3u) * 8u)) >> vec2<u32>(0u, 4u);
-            let f = bitcast<vec2<f32>>((u & vec2<u32>(0xfu)) | vec2<u32>(MAGIC));
-            return (f - vec2<f32>(MAGIC_F + f32(ZERO))) * scale_at(group);
+            let f = factors_at(group * 4u + eighth);
+            let unit = Q4_UNIT * f.x;
+            return less(q4_raw(word) * unit, q4_raw(word >> 16u) * unit, f.y);
         }
     }
 }

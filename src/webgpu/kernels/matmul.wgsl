@@ -99,7 +99,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var next_x1 = x4(x_from + 4u, i32(params.cols) - i32(eighth * 8u + 4u));
     for (var g = 0u; g < groups; g++) {
         workgroupBarrier(); // the previous step's tiles have been used
-        let w = decode8(next, w_from + g);
+        let w = decode8(next, w_from + g, eighth);
         tiles[FIRST_W + put0] = w[0];
         tiles[FIRST_W + put1] = w[1];
         tiles[put0] = next_x0;

@@ -51,10 +51,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var unit = lane; unit * 2u < end; unit += LANES) {
         let g = unit / 4u;
         let e = unit % 4u;
-        let wa = decode8(fetch8(r.x + g, e), r.x + g);
-        let wb = decode8(fetch8(r.y + g, e), r.y + g);
-        let wc = decode8(fetch8(r.z + g, e), r.z + g);
-        let wd = decode8(fetch8(r.w + g, e), r.w + g);
+        let wa = decode8(fetch8(r.x + g, e), r.x + g, e);
+        let wb = decode8(fetch8(r.y + g, e), r.y + g, e);
+        let wc = decode8(fetch8(r.z + g, e), r.z + g, e);
+        let wd = decode8(fetch8(r.w + g, e), r.w + g, e);
         let c = unit * 2u;
         let t = transpose(mat4x4<f32>(wa[0], wb[0], wc[0], wd[0]));
         s0 = mac(s0, x[xm.x + c], t);
