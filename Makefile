@@ -68,7 +68,7 @@ wasm: $(WASM_VARIANTS:%=web/wasm/quern-%.wasm)
 # ---- generated sources
 build/gen/wgsl.c: tools/embed_wgsl.mjs $(wildcard src/webgpu/kernels/*.wgsl) $(wildcard src/webgpu/params.def)
 	@mkdir -p $(@D)
-	$(NODE) tools/embed_wgsl.mjs $@ $(sort $(wildcard src/webgpu/kernels/*.wgsl))
+	@$(NODE) tools/embed_wgsl.mjs $@ $(sort $(wildcard src/webgpu/kernels/*.wgsl))
 
 GENERATORS = $(sort $(wildcard tools/gen_*.mjs))
 gen:
