@@ -35,6 +35,34 @@ uint32_t qn_unicode_combining_class(uint32_t code_point) {
     return code_point - (entry >> 14) < (entry >> 8 & 63) ? entry & 255 : 0;
 }
 
+/* Index of a code point in a sorted list of `n` that is kept as distances; `n`: not there. */
+static uint32_t find(const uint32_t *starts, const uint16_t *distances, uint32_t n,
+                     uint32_t code_point) {
+    uint32_t low = 0, high = (n + QN_UNICODE_STEP - 1) / QN_UNICODE_STEP;
+    while (low < high) { // the first start that lies behind
+        uint32_t middle = (low + high) / 2;
+        if (starts[middle] <= code_point)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == 0)
+        return n;
+    uint32_t key = starts[low - 1], i = (low - 1) * QN_UNICODE_STEP;
+    uint32_t end = i + QN_UNICODE_STEP < n ? i + QN_UNICODE_STEP : n;
+    while (key < code_point && ++i < end)
+        key += distances[i];
+    return i < end && key == code_point ? i : n;
+}
+
+/* The pair of an entry of the table of canonical decompositions: first << 18 | second. */
+static uint64_t pair_of(uint32_t entry) {
+    uint32_t first = qn_unicode_canonical_first[entry], mark = qn_unicode_canonical_second[entry];
+    if (mark & 128)
+        first |= mark == 128 ? 0x20000 : 0x10000;
+    return (uint64_t)first << 18 | qn_unicode_seconds[mark & 127];
+}
+
 bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point) {
     uint32_t syllable = code_point - HANGUL_S;
     if (syllable < HANGUL_N_S) {
@@ -48,18 +76,13 @@ bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point
         }
         return true;
     }
-    uint32_t low = 0, high = QN_UNICODE_N_DECOMPOSITIONS;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (qn_unicode_decompositions[middle] >> 36 < code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == QN_UNICODE_N_DECOMPOSITIONS || qn_unicode_decompositions[low] >> 36 != code_point)
+    uint32_t entry = find(qn_unicode_canonical_starts, qn_unicode_canonical_distances,
+                          QN_UNICODE_N_DECOMPOSITIONS, code_point);
+    if (entry == QN_UNICODE_N_DECOMPOSITIONS)
         return false;
-    *first = (uint32_t)(qn_unicode_decompositions[low] >> 18 & 0x3ffff);
-    *second = (uint32_t)(qn_unicode_decompositions[low] & 0x3ffff);
+    uint64_t pair = pair_of(entry);
+    *first = (uint32_t)(pair >> 18);
+    *second = (uint32_t)(pair & 0x3ffff);
     return true;
 }
 
@@ -71,20 +94,24 @@ uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
         return first + second - HANGUL_T;
     if (first >= 0x40000 || second >= 0x40000)
         return 0;
-    const uint64_t mask = ((uint64_t)1 << 36) - 1;
     uint64_t pair = (uint64_t)first << 18 | second;
     uint32_t low = 0, high = QN_UNICODE_N_COMPOSITIONS;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if ((qn_unicode_decompositions[qn_unicode_compositions[middle]] & mask) < pair)
+        if (pair_of(qn_unicode_compositions[middle]) < pair)
             low = middle + 1;
         else
             high = middle;
     }
     if (low == QN_UNICODE_N_COMPOSITIONS)
         return 0;
-    uint64_t entry = qn_unicode_decompositions[qn_unicode_compositions[low]];
-    return (entry & mask) == pair ? (uint32_t)(entry >> 36) : 0;
+    uint32_t entry = qn_unicode_compositions[low];
+    if (pair_of(entry) != pair)
+        return 0;
+    uint32_t composite = qn_unicode_canonical_starts[entry / QN_UNICODE_STEP];
+    for (uint32_t i = entry / QN_UNICODE_STEP * QN_UNICODE_STEP; i < entry; i++)
+        composite += qn_unicode_canonical_distances[i + 1];
+    return composite;
 }
 
 size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point) {
@@ -106,23 +133,19 @@ size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point) {
             return 1;
         }
     }
-    low = 0;
-    high = QN_UNICODE_N_COMPAT;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (qn_unicode_compat[middle] >> 14 < code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (qn_unicode_compat[low] >> 14 != code_point)
+    uint32_t entry = find(qn_unicode_compat_starts, qn_unicode_compat_distances,
+                          QN_UNICODE_N_COMPAT, code_point);
+    if (entry == QN_UNICODE_N_COMPAT)
         return 0;
-    uint32_t at = qn_unicode_compat[low] & 0x3fff, end = qn_unicode_compat[low + 1] & 0x3fff;
-    for (uint32_t i = at; i < end; i++) {
-        uint32_t unit = qn_unicode_compat_units[i];
-        out[i - at] = unit >= 0xd800 && unit < 0xe000 ? unit - 0xd800 + 0x1df00 : unit;
+    uint32_t at = qn_unicode_compat_first[entry / QN_UNICODE_STEP];
+    uint32_t n = qn_unicode_compat_lengths[entry];
+    for (uint32_t i = entry / QN_UNICODE_STEP * QN_UNICODE_STEP; i < entry; i++)
+        at += qn_unicode_compat_lengths[i];
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t unit = qn_unicode_compat_units[at + i];
+        out[i] = unit >= 0xd800 && unit < 0xe000 ? unit - 0xd800 + 0x1df00 : unit;
     }
-    return end - at;
+    return n;
 }
 
 uint32_t qn_unicode_lower_simple(uint32_t code_point) {
