@@ -35,7 +35,7 @@ WASM_ABI = -mmultivalue -Xclang -target-abi -Xclang experimental-mv
 WASM_CFLAGS = --target=wasm32-wasi $(WASM_ABI) -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fvisibility=hidden -mbulk-memory -mnontrapping-fptoint -MMD -MP
 # Speed where the time goes, size everywhere else.
-WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/attention cpu/rowwise quant/codec quant/wformat base/sha256 text/bpe text/unigram)
+WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
 WASM_OPT = $(if $(filter $(WASM_FAST),$(1)),-O3,-Oz)
 WASM_CFLAGS_scalar  =
 WASM_CFLAGS_simd    = -msimd128
