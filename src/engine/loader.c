@@ -7,6 +7,7 @@
 #include "quant/codec.h"
 
 #define PIECE_BYTES (8u << 20)
+#define TRANSPOSED_BYTES (32u << 20) // whole matrices, mostly, that go to the backend at once
 
 /* A vector's elements are its rows here: each is one element of the plane. A matrix of one row is
  * none: its sources have rows, not elements. */
@@ -23,6 +24,8 @@ static bool is_vector(const struct qn_weight *w) {
 static uint32_t stored_rows(const struct qn_weight *w, const struct qn_weight_source *s) {
     if (!s->transposed)
         return s->n_rows;
+    if (s->packing != QN_PACKING_NONE)
+        return s->plane == QN_PLANE_SCALES ? w->cols / s->group : w->cols;
     return s->plane == QN_PLANE_SCALES ? qn_ceil_div_u32(w->cols, QN_GROUP)
            : s->dtype == QN_DTYPE_U32  ? qn_ceil_div_u32(w->cols, QN_GROUP) * (QN_GROUP / 8)
                                        : w->cols;
@@ -47,9 +50,17 @@ static bool fills_scales(const struct qn_weight *w, const struct qn_weight_sourc
 
 static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight_source *s) {
     uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
+    if (s->packing != QN_PACKING_NONE) { // scales grow to pairs; values come in whole groups
+        bool scales = s->plane == QN_PLANE_SCALES;
+        uint64_t step = scales ? 1 : QN_GROUP;
+        uint64_t each = scales ? (uint64_t)s->n_rows * (s->group / QN_GROUP) * 8 : row;
+        uint64_t rows = TRANSPOSED_BYTES / each / step * step;
+        rows = rows == 0 ? step : rows;
+        return rows < stored_rows(w, s) ? (uint32_t)rows : stored_rows(w, s);
+    }
     if (canonical > row && !s->transposed)
         row = canonical;
-    uint64_t n = row ? PIECE_BYTES / row : 1;
+    uint64_t n = row ? (s->transposed ? TRANSPOSED_BYTES : PIECE_BYTES) / row : 1;
     uint32_t all = stored_rows(w, s);
     return n == 0 ? 1 : n > all ? all : (uint32_t)n; // n is at most PIECE_BYTES
 }
@@ -125,23 +136,24 @@ void qn_loader_release(struct qn_loader *l) {
     qn_mem_free(l->allocator, l->stored, l->stored_n);
     qn_mem_free(l->allocator, l->values, l->values_n);
     qn_mem_free(l->allocator, l->scales, l->scales_n);
-    l->stored = l->values = l->scales = NULL;
-    l->stored_n = l->values_n = l->scales_n = 0;
+    qn_mem_free(l->allocator, l->wide, l->wide_n);
+    l->stored = l->values = l->scales = l->wide = NULL;
+    l->stored_n = l->values_n = l->scales_n = l->wide_n = 0;
 }
 
 /* Checks that the file still holds the bytes that the directory promised. */
-static enum qn_status check_range(const struct qn_files *files, struct qn_str name,
-                                  const struct qn_loader_piece *piece, struct qn_error *err) {
+static enum qn_status check_range(const struct qn_files *files, struct qn_str name, uint64_t offset,
+                                  uint64_t n, struct qn_error *err) {
     uint64_t size = 0;
     enum qn_status status = files->size(files->ud, &size, name);
     if (status == QN_E_NEED_DATA)
         return status;
     if (status != QN_OK)
         return qn_fail(err, status, "the weights in %.*s", QN_STR_ARG(name));
-    if (piece->offset > size || piece->n > size - piece->offset)
-        return qn_fail_at(err, QN_E_TRUNCATED, piece->offset,
+    if (offset > size || n > size - offset)
+        return qn_fail_at(err, QN_E_TRUNCATED, offset,
                           "%.*s has %llu bytes, weights need %llu", QN_STR_ARG(name),
-                          (unsigned long long)size, (unsigned long long)(piece->offset + piece->n));
+                          (unsigned long long)size, (unsigned long long)(offset + n));
     return QN_OK;
 }
 
@@ -154,6 +166,25 @@ static enum qn_status hand_over(struct qn_loader *l, struct qn_backend *backend,
     uint64_t first = (uint64_t)qn_weight_source_at(w, piece->source)->row + piece->row;
     return backend->ops->write(backend, piece->weight, plane, first * row, bytes,
                                row * piece->n_rows, err);
+}
+
+/* Sends l->values, `stride` bytes of every row of the source from byte `at` of the row on. Whole rows
+ * go at once. */
+static enum qn_status hand_over_columns(struct qn_loader *l, struct qn_backend *backend,
+                                        const struct qn_loader_piece *piece, size_t stride,
+                                        size_t at, struct qn_error *err) {
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    const unsigned char *from = l->values;
+    size_t row = canonical_row(w, s->plane);
+    uint64_t to = (uint64_t)s->row * row + at;
+    if (stride == row)
+        return backend->ops->write(backend, piece->weight, s->plane, to, from, row * s->n_rows,
+                                   err);
+    for (uint32_t n = 0; n < s->n_rows; n++)
+        QN_TRY(backend->ops->write(backend, piece->weight, s->plane, to + (uint64_t)n * row,
+                                   from + n * stride, stride, err));
+    return QN_OK;
 }
 
 /* A piece of a transposed source: stored rows are columns of the weight. Where they are all of the
@@ -174,20 +205,37 @@ static enum qn_status transpose(struct qn_loader *l, struct qn_backend *backend,
     for (uint32_t k = 0; k < piece->n_rows; k++)
         for (uint32_t n = 0; n < s->n_rows; n++, from += element)
             memcpy(to + n * stride + k * element, from, element);
-    uint64_t at = (uint64_t)s->row * row;
-    if (whole)
-        return backend->ops->write(backend, piece->weight, s->plane, at, to, (size_t)need, err);
-    for (uint32_t n = 0; n < s->n_rows; n++)
-        QN_TRY(backend->ops->write(backend, piece->weight, s->plane,
-                                   at + (uint64_t)n * row + (uint64_t)piece->row * element,
-                                   to + n * stride, stride, err));
-    return QN_OK;
+    return hand_over_columns(l, backend, piece, stride, piece->row * element, err);
+}
+
+/* A piece of AWQ's or GPTQ's: as above. Zeros lie in the staging buffer of scales. */
+static enum qn_status unpack(struct qn_loader *l, struct qn_backend *backend,
+                             const struct qn_loader_piece *piece, struct qn_error *err) {
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    bool scales = s->plane == QN_PLANE_SCALES;
+    size_t per_row = scales ? s->group / QN_GROUP * 2 * sizeof(float) : 1; // values: half of it
+    size_t stride = scales ? piece->n_rows * per_row : piece->n_rows / 2;
+    size_t at = scales ? piece->row * per_row : piece->row / 2;
+    QN_TRY(stage(l, &l->values, &l->values_n, (uint64_t)stride * s->n_rows, err));
+    if (!scales) {
+        qn_packed_values(l->values, stride, l->stored, piece->n_rows, s->n_rows);
+    } else {
+        size_t n = (size_t)piece->n_rows * s->n_rows;
+        QN_TRY(stage(l, &l->wide, &l->wide_n, (uint64_t)n * sizeof(float), err));
+        QN_TRY(qn_codec_decode(l->wide, s->dtype, l->stored, n, err));
+        qn_packed_scales(l->values, stride, s->packing, l->wide, l->scales, piece->n_rows,
+                         s->n_rows, s->group);
+    }
+    return hand_over_columns(l, backend, piece, stride, at, err);
 }
 
 static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
                              const struct qn_loader_piece *piece, struct qn_error *err) {
     const struct qn_weight *w = &l->program->weights[piece->weight];
     const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    if (s->packing != QN_PACKING_NONE)
+        return unpack(l, backend, piece, err);
     if (s->transposed)
         return transpose(l, backend, piece, err);
     if (s->plane == QN_PLANE_SCALES)
@@ -211,21 +259,34 @@ static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
     return both ? hand_over(l, backend, piece, QN_PLANE_SCALES, l->scales, err) : QN_OK;
 }
 
+/* Reads a range of a file into a staging buffer. */
+static enum qn_status read_range(struct qn_loader *l, void **p, size_t *size,
+                                 const struct qn_files *files, uint32_t file, uint64_t offset,
+                                 uint64_t nbytes, struct qn_error *err) {
+    struct qn_str name = l->directory->files[file];
+    size_t n = 0;
+    QN_TRY(check_range(files, name, offset, nbytes, err));
+    QN_TRY(stage(l, p, size, nbytes, err));
+    if (!qn_u64_to_size(&n, nbytes))
+        return qn_fail(err, QN_E_LIMIT, "a piece of %llu bytes", (unsigned long long)nbytes);
+    enum qn_status status = files->read(files->ud, name, offset, *p, n);
+    if (status == QN_OK || status == QN_E_NEED_DATA)
+        return status;
+    return qn_fail_at(err, status, offset, "reading weights from %.*s", QN_STR_ARG(name));
+}
+
 enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
                               const struct qn_files *files, struct qn_error *err) {
     const struct qn_loader_piece *piece = &l->pieces[l->done];
-    struct qn_str name = l->directory->files[piece->file];
-    QN_TRY(check_range(files, name, piece, err));
-    QN_TRY(stage(l, &l->stored, &l->stored_n, piece->n, err));
-    size_t n = 0;
-    if (!qn_u64_to_size(&n, piece->n))
-        return qn_fail(err, QN_E_LIMIT, "a piece of %llu bytes", (unsigned long long)piece->n);
-    enum qn_status status = files->read(files->ud, name, piece->offset, l->stored, n);
-    if (status == QN_E_NEED_DATA)
-        return status;
-    if (status != QN_OK)
-        return qn_fail_at(err, status, piece->offset, "reading weights from %.*s",
-                          QN_STR_ARG(name));
+    const struct qn_weight *w = &l->program->weights[piece->weight];
+    const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    if (s->zeros_nbytes != 0) {
+        uint64_t row = s->zeros_nbytes / stored_rows(w, s);
+        QN_TRY(read_range(l, &l->scales, &l->scales_n, files, s->zeros_file,
+                          s->zeros_offset + piece->row * row, piece->n_rows * row, err));
+    }
+    QN_TRY(read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n,
+                      err));
     QN_TRY(repack(l, backend, piece, err));
     l->done++;
     return QN_OK;

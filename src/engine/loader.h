@@ -1,5 +1,5 @@
-/* Weights: file → repack → backend, in pieces of at most 8 MiB of stored or canonical bytes. The
- * plan is made once; pieces run in file order, so that a download is used as it streams in. */
+/* Weights: file → repack → backend, in pieces of at most 8 MiB of stored or canonical bytes,
+ * 32 MiB of transposed tensors. The plan is made once; pieces run in file order, so that a download is used as it streams in. */
 #ifndef QN_ENGINE_LOADER_H
 #define QN_ENGINE_LOADER_H
 
@@ -21,8 +21,8 @@ struct qn_loader {
     uint32_t n_pieces;
     uint32_t done;
     /* Staging, from the first load to qn_loader_release. */
-    void *stored, *values, *scales;
-    size_t stored_n, values_n, scales_n;
+    void *stored, *values, *scales, *wide; // wide: packed scales as float32
+    size_t stored_n, values_n, scales_n, wide_n;
 };
 
 enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,

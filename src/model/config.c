@@ -284,6 +284,45 @@ static const char *gguf_file_type(uint32_t type) {
     return type < sizeof names / sizeof names[0] && names[type] ? names[type] : "";
 }
 
+/* The quantization_config of a Hugging Face folder. */
+static enum qn_status read_packing(struct qn_model_config *c, const struct qn_source *s,
+                                   struct qn_json_value packed) {
+    struct qn_str method = qn_json_raw(qn_json_get(packed, "quant_method"));
+    struct qn_str version = qn_json_raw(qn_json_get(packed, "version"));
+    struct qn_str layout = qn_json_raw(qn_json_get(packed, "checkpoint_format"));
+    struct qn_json_value order = qn_json_get(packed, "desc_act");
+    uint32_t bits = 0, group = 0;
+    bool flag = false;
+    if (qn_str_is(method, "awq"))
+        c->packing = QN_PACKING_AWQ;
+    else if (qn_str_is(method, "gptq"))
+        c->packing = qn_str_is(layout, "gptq_v2") ? QN_PACKING_GPTQ_V2 : QN_PACKING_GPTQ;
+    else
+        return qn_fail(s->err, QN_E_UNSUPPORTED, "weights quantised with \"%.*s\"",
+                       QN_STR_ARG(method));
+    if (!qn_json_u32(&bits, qn_json_get(packed, "bits")) || bits != 4)
+        return qn_fail(s->err, QN_E_UNSUPPORTED, "%.*s weights of other than 4 bits",
+                       QN_STR_ARG(method));
+    if (!qn_json_u32(&group, qn_json_get(packed, "group_size")) || group == 0 ||
+        group % QN_GROUP != 0)
+        return qn_fail(s->err, QN_E_UNSUPPORTED,
+                       "%.*s weights in groups that are no multiple of 32", QN_STR_ARG(method));
+    if (c->packing == QN_PACKING_AWQ) {
+        bool zeros = qn_json_bool(&flag, qn_json_get(packed, "zero_point")) && flag;
+        if (!zeros || (!qn_str_is(version, "gemm") && !qn_str_is(version, "GEMM")))
+            return qn_fail(s->err, QN_E_UNSUPPORTED,
+                           "awq weights other than version \"gemm\" with zero points");
+    } else if ((qn_json_bool(&flag, order) && flag) ||
+               (layout.n && !qn_str_is(layout, "gptq") && !qn_str_is(layout, "gptq_v2"))) {
+        return qn_fail(s->err, QN_E_UNSUPPORTED,
+                       "gptq weights in the order of activations or in format \"%.*s\"",
+                       QN_STR_ARG(layout));
+    }
+    c->packing_group = group;
+    c->quantization = method;
+    return QN_OK;
+}
+
 static enum qn_status read_quantization(struct qn_model_config *c, const struct qn_source *s) {
     uint32_t type;
     switch (s->d->format) {
@@ -297,12 +336,9 @@ static enum qn_status read_quantization(struct qn_model_config *c, const struct 
     case QN_FORMAT_SAFETENSORS:
         break;
     }
-    struct qn_json_value method = qn_source_json(s, "quantization_config");
-    if (qn_json_exists(method)) {
-        struct qn_str name = qn_json_raw(qn_json_get(method, "quant_method"));
-        return qn_fail(s->err, QN_E_UNSUPPORTED, "weights quantised with \"%.*s\"",
-                       QN_STR_ARG(name));
-    }
+    struct qn_json_value packed = qn_source_json(s, "quantization_config");
+    if (qn_json_exists(packed))
+        return read_packing(c, s, packed);
     struct qn_json_value dtype = qn_source_json(s, "dtype"); // transformers 5
     c->quantization = qn_json_raw(qn_json_exists(dtype) ? dtype : qn_source_json(s, "torch_dtype"));
     return QN_OK;

@@ -99,6 +99,52 @@ static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weig
     return QN_OK;
 }
 
+/* qweight, qzeros and scales of a linear layer, the other way round than ours. */
+static enum qn_status packed(struct qn_wformat *format, struct qn_weight *weight,
+                             const struct qn_weights *w, const struct qn_weight_part *part,
+                             uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    const struct qn_tensor *words, *zeros, *scales;
+    enum qn_packing packing = w->config->packing;
+    uint32_t group = w->config->packing_group;
+    bool awq = packing == QN_PACKING_AWQ;
+    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".qweight");
+    if (cols % group || part->n_rows % 8)
+        return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: %u inputs in groups of %u, %u outputs",
+                       QN_STR_ARG(name), cols, group, part->n_rows);
+    uint64_t dims[2] = {awq ? cols : cols / 8, awq ? part->n_rows / 8 : part->n_rows};
+    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_I32, 2, dims, err));
+    dims[0] = cols / group;
+    dims[1] = part->n_rows / 8;
+    name = tensor_name(buffer, w, part->role, layer, ".qzeros");
+    QN_TRY(qn_directory_bind(&zeros, w->d, name, 1u << QN_DTYPE_I32, 2, dims, err));
+    dims[1] = part->n_rows;
+    name = tensor_name(buffer, w, part->role, layer, ".scales");
+    QN_TRY(qn_directory_bind(&scales, w->d, name, FLOATS, 2, dims, err));
+    QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
+    QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
+    struct qn_weight_source *s = &weight->sources[weight->n_sources - 2];
+    s[0].dtype = QN_DTYPE_U32;
+    s[0].packing = awq ? QN_PACKING_AWQ : QN_PACKING_NONE;
+    s[0].transposed = s[1].transposed = true;
+    s[1].packing = packing;
+    s[1].group = group;
+    s[1].zeros_file = zeros->file;
+    s[1].zeros_offset = zeros->offset;
+    s[1].zeros_nbytes = zeros->nbytes;
+    *format = QN_PACKED_FORMAT;
+    return QN_OK;
+}
+
+/* Whether a part is packed: a checkpoint leaves some layers as they were. */
+static bool is_packed(const struct qn_weights *w, enum qn_role role, uint32_t layer) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    if (w->config->packing == QN_PACKING_NONE)
+        return false;
+    struct qn_str name = tensor_name(buffer, w, role, layer, ".qweight");
+    return name.n && qn_directory_find(w->d, name);
+}
+
 static enum qn_status plain(struct qn_wformat *format, struct qn_weight *weight,
                             const struct qn_weights *w, const struct qn_weight_part *part,
                             uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
@@ -143,8 +189,10 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
                      parts[i].role == QN_ROLE_POSITIONS;
         bool pair = w->mlc && (table ? w->mlc->table : w->mlc->linear);
         struct qn_wformat format;
-        QN_TRY((pair ? mlc_pair : plain)(&format, &weight, w, &parts[i], layer, weight.rows, cols,
-                                         err));
+        QN_TRY((pair                                     ? mlc_pair
+                : is_packed(w, parts[i].role, layer) ? packed
+                                                     : plain)(&format, &weight, w, &parts[i],
+                                                              layer, weight.rows, cols, err));
         if (!i)
             weight.format = format;
         *same &= qn_wformat_same(&format, &weight.format);

@@ -10,10 +10,28 @@ static enum qn_status broken(struct qn_error *err, const char *what, uint32_t in
 
 /* ---- Weights --------------------------------------------------------------------------------- */
 
+/* The same for a packed source: Q4 with pairs. */
+static bool packed_fits(const struct qn_weight *w, const struct qn_weight_source *s) {
+    uint64_t n = 0;
+    if (!qn_wformat_same(&w->format, &QN_PACKED_FORMAT) || !s->transposed || w->rows == 1 ||
+        s->n_rows % 8 != 0 || w->cols % QN_GROUP != 0)
+        return false;
+    if (s->plane == QN_PLANE_VALUES)
+        return s->packing == QN_PACKING_AWQ && s->dtype == QN_DTYPE_U32 &&
+               s->nbytes == (uint64_t)s->n_rows * (w->cols / 2);
+    if (s->group == 0 || s->group % QN_GROUP != 0 || w->cols % s->group != 0)
+        return false;
+    uint64_t scales = (uint64_t)s->n_rows * (w->cols / s->group);
+    return qn_dtype_block(s->dtype) == 1 && qn_dtype_size(&n, s->dtype, scales) &&
+           n == s->nbytes && s->zeros_nbytes == scales / 2;
+}
+
 /* Whether a source of this dtype can fill its plane of a weight of this format, and its size. */
 static bool source_fits(const struct qn_weight *w, const struct qn_weight_source *s, bool *both) {
     uint64_t groups = qn_ceil_div_u32(w->cols, QN_GROUP), n = 0;
     *both = false;
+    if (s->packing != QN_PACKING_NONE)
+        return packed_fits(w, s);
     bool blocks = s->dtype != QN_DTYPE_U32 && qn_dtype_block(s->dtype) != 1;
     if (s->transposed && (w->rows == 1 || blocks))
         return false;

@@ -4,7 +4,7 @@
 #define QN_PROGRAM_WEIGHT_H
 
 #include "base/str.h"
-#include "quant/wformat.h"
+#include "quant/packed.h"
 
 /* Rows [row, row + n_rows) of a weight from one tensor of a file. A fused weight (q|k|v) has
  * several. `plane` VALUES with a block type fills both planes; MLC's q_weight and q_scale are two
@@ -21,6 +21,13 @@ struct qn_weight_source {
      * words of nibbles [cols / 8, n_rows], scales [groups, n_rows] (MLC's q4f16_0). Plain types and
      * words only. */
     bool transposed;
+    /* AWQ: qweight, dtype U32. AWQ and GPTQ: scales of a float type, one for `group` columns, with
+     * the words of zeros beside them. All are transposed, and `rows` and `group` multiples of 8 and
+     * 32. GPTQ's qweight is nothing special: words [cols / 8, n_rows]. */
+    enum qn_packing packing;
+    uint32_t group;
+    uint32_t zeros_file;
+    uint64_t zeros_offset, zeros_nbytes;
 };
 
 #define QN_WEIGHT_SOURCES 6

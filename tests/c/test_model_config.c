@@ -148,6 +148,46 @@ static void test_patches(void) {
          "tie_word_embeddings is 1"},
         {QWEN, "\"use_cache\": true", "\"quantization_config\": {\"quant_method\": \"hqq\"}",
          QN_E_UNSUPPORTED, "\"hqq\""},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 64, "
+         "\"zero_point\": true, \"version\": \"GEMM\"}",
+         QN_OK, ""},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"awq\", \"bits\": 3, \"group_size\": 64, "
+         "\"zero_point\": true, \"version\": \"gemm\"}",
+         QN_E_UNSUPPORTED, "awq weights of other than 4 bits"},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": -1, "
+         "\"zero_point\": true, \"version\": \"gemm\"}",
+         QN_E_UNSUPPORTED, "no multiple of 32"},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128, "
+         "\"zero_point\": true, \"version\": \"gemv\"}",
+         QN_E_UNSUPPORTED, "other than version"},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"awq\", \"bits\": 4, \"group_size\": 128, "
+         "\"zero_point\": false, \"version\": \"gemm\"}",
+         QN_E_UNSUPPORTED, "other than version"},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, "
+         "\"desc_act\": false}",
+         QN_OK, ""},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, "
+         "\"desc_act\": true}",
+         QN_E_UNSUPPORTED, "the order of activations"},
+        {QWEN, "\"use_cache\": true",
+         "\"quantization_config\": {"
+         "\"quant_method\": \"gptq\", \"bits\": 4, \"group_size\": 128, "
+         "\"checkpoint_format\": \"marlin\"}",
+         QN_E_UNSUPPORTED, "marlin"},
         {QWEN, "\"sliding_window\": null,\n  \"tie_word_embeddings\": true",
          "\"sliding_window\": 4, \"partial_rotary_factor\": 0.5", QN_E_CONFIG,
          "partial_rotary_factor is 0.5"},

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/num.h"
 #include "quant/codec.h"
+#include "quant/packed.h"
 
 static char *read_file(const char *path, size_t *n) {
     FILE *f = fopen(path, "rb");
@@ -233,7 +234,49 @@ static void test_layout(void) {
     }
 }
 
+/* q[k][n] = 3 k + 5 n + k n mod 16, zero[g][n] = 1 + (n + 7 g) mod 15, scale[g][n] = (n - 3.5) / (g + 3). */
+static void test_packed(enum qn_packing packing) {
+    enum { COLS = 128, ROWS = 16, GROUP = 64, VALUE_ROW = COLS / 2, SCALE_ROW = COLS / 32 * 8 };
+    static const uint32_t awq_output[8] = {0, 2, 4, 6, 1, 3, 5, 7}; // of nibble i
+    bool awq = packing == QN_PACKING_AWQ;
+    static uint32_t words[COLS * ROWS / 8], zeros[COLS / GROUP * ROWS / 8];
+    static float scales[COLS / GROUP * ROWS];
+    static unsigned char values[ROWS * VALUE_ROW], pairs[ROWS * SCALE_ROW];
+    memset(words, 0, sizeof words);
+    memset(zeros, 0, sizeof zeros);
+    for (uint32_t k = 0; k < COLS; k++)
+        for (uint32_t j = 0; j < ROWS / 8; j++)
+            for (uint32_t i = 0; i < 8; i++) {
+                uint32_t n = 8 * j + awq_output[i];
+                words[k * ROWS / 8 + j] |= ((3 * k + 5 * n + k * n) & 15) << (4 * i);
+            }
+    for (uint32_t g = 0; g < COLS / GROUP; g++)
+        for (uint32_t j = 0; j < ROWS / 8; j++)
+            for (uint32_t i = 0; i < 8; i++) {
+                uint32_t n = 8 * j + (awq ? awq_output[i] : i), zero = 1 + (n + 7 * g) % 15;
+                zeros[g * ROWS / 8 + j] |= (packing == QN_PACKING_GPTQ ? zero - 1 : zero) << (4 * i);
+                scales[g * ROWS + n] = ((float)n - 3.5f) / (float)(g + 3);
+            }
+    qn_packed_values(values, VALUE_ROW, words, COLS / 2, ROWS); // in two pieces
+    qn_packed_values(values + VALUE_ROW / 2, VALUE_ROW, words + COLS / 2 * ROWS / 8, COLS / 2, ROWS);
+    qn_packed_scales(pairs, SCALE_ROW, packing, scales, zeros, COLS / GROUP, ROWS, GROUP);
+    struct qn_wformat format = QN_PACKED_FORMAT;
+    CHECK(qn_wformat_valid(&format) && qn_wformat_row(&format, COLS, QN_PLANE_SCALES) == SCALE_ROW);
+    for (uint32_t n = 0; n < ROWS; n++) {
+        float row[COLS];
+        qn_wformat_decode(row, &format, COLS, values + n * VALUE_ROW, pairs + n * SCALE_ROW);
+        for (uint32_t k = 0; k < COLS; k++) {
+            uint32_t g = k / GROUP, zero = 1 + (n + 7 * g) % 15;
+            float scale = scales[g * ROWS + n], q = (float)((3 * k + 5 * n + k * n) & 15);
+            CHECK(row[k] == q * scale - (float)zero * scale);
+        }
+    }
+}
+
 int main(void) {
+    test_packed(QN_PACKING_AWQ);
+    test_packed(QN_PACKING_GPTQ);
+    test_packed(QN_PACKING_GPTQ_V2);
     test_layout();
     test_encode();
     char path[1024];

@@ -139,6 +139,8 @@ static void check_fixture(const char *folder, const struct qn_model_options *opt
 
 int main(void) {
     static const char *const folders[] = {
+        "awq/phi3",
+        "awq/qwen2",
         "lm/gemma",
         "lm/gemma2",
         "lm/gemma3",

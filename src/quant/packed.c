@@ -1,0 +1,47 @@
+#include "quant/packed.h"
+
+#include "base/num.h"
+
+#pragma STDC FP_CONTRACT OFF
+
+/* Where AWQ puts output `c` of eight. */
+static uint32_t awq_shift(uint32_t c) {
+    return 4 * (c / 2 + c % 2 * 4);
+}
+
+void qn_packed_values(void *out, size_t stride, const void *words, uint32_t n_cols,
+                      uint32_t n_rows) {
+    const unsigned char *from = words;
+    size_t row = (size_t)n_rows / 8;
+    for (uint32_t k = 0; k < n_cols; k += 8, from += 8 * 4 * row) {
+        for (size_t j = 0; j < row; j++) { // eight columns of eight rows
+            uint32_t in[8];
+            for (size_t i = 0; i < 8; i++)
+                in[i] = qn_load_u32(from + 4 * (i * row + j));
+            for (uint32_t c = 0; c < 8; c++) {
+                uint32_t word = 0;
+                for (uint32_t i = 0; i < 8; i++)
+                    word |= (in[i] >> awq_shift(c) & 15) << (4 * i);
+                memcpy((unsigned char *)out + (8 * j + c) * stride + k / 2, &word, sizeof word);
+            }
+        }
+    }
+}
+
+void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
+                      const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group) {
+    size_t copies = group / QN_GROUP;
+    for (size_t g = 0; g < n_groups; g++) {
+        const unsigned char *packed = (const unsigned char *)zeros + g * (n_rows / 2);
+        for (uint32_t n = 0; n < n_rows; n++) {
+            uint32_t shift = packing == QN_PACKING_AWQ ? awq_shift(n % 8) : 4 * (n % 8);
+            uint32_t zero = qn_load_u32(packed + n / 8 * 4) >> shift & 15;
+            if (packing == QN_PACKING_GPTQ)
+                zero++;
+            float pair[2] = {scales[g * n_rows + n], (float)zero * scales[g * n_rows + n]};
+            unsigned char *to = (unsigned char *)out + n * stride + g * copies * sizeof pair;
+            for (size_t i = 0; i < copies; i++)
+                memcpy(to + i * sizeof pair, pair, sizeof pair);
+        }
+    }
+}

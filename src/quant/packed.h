@@ -1,0 +1,29 @@
+/* 4-bit weights as AWQ and GPTQ checkpoints hold them, the other way round than ours: [in, out].
+ * value = (q - zero) × scale, with a zero and a scale per group of inputs and output. Canonical:
+ * Q4 with pairs of F32 per 32 columns, minimum = zero × scale; both are exact. */
+#ifndef QN_QUANT_PACKED_H
+#define QN_QUANT_PACKED_H
+
+#include "quant/wformat.h"
+
+enum qn_packing {
+    QN_PACKING_NONE,
+    QN_PACKING_AWQ,     // qweight [in, out / 8]; nibble i of a word: output 0 2 4 6 1 3 5 7
+    QN_PACKING_GPTQ,    // qweight [in / 8, out]: nibble i is input i; zeros are stored less 1
+    QN_PACKING_GPTQ_V2, // the same, zeros as they are
+};
+
+/* The canonical format of them all. */
+#define QN_PACKED_FORMAT ((struct qn_wformat){QN_W_Q4, QN_DTYPE_F32, 0, QN_GROUP, true})
+
+/* AWQ's words [n_cols, n_rows / 8] → columns of Q4: n_cols / 2 bytes of each row, `stride` apart.
+ * n_cols and n_rows are multiples of 8. */
+void qn_packed_values(void *out, size_t stride, const void *words, uint32_t n_cols,
+                      uint32_t n_rows);
+
+/* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs: each group
+ * becomes group / 32 equal ones, of every row; rows `stride` apart. */
+void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
+                      const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group);
+
+#endif
