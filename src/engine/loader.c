@@ -151,9 +151,9 @@ static enum qn_status check_range(const struct qn_files *files, struct qn_str na
     if (status != QN_OK)
         return qn_fail(err, status, "the weights in %.*s", QN_STR_ARG(name));
     if (offset > size || n > size - offset)
-        return qn_fail_at(err, QN_E_TRUNCATED, offset,
-                          "%.*s has %llu bytes, weights need %llu", QN_STR_ARG(name),
-                          (unsigned long long)size, (unsigned long long)(offset + n));
+        return qn_fail_at(err, QN_E_TRUNCATED, offset, "%.*s has %llu bytes, weights need %llu",
+                          QN_STR_ARG(name), (unsigned long long)size,
+                          (unsigned long long)(offset + n));
     return QN_OK;
 }
 
@@ -168,8 +168,8 @@ static enum qn_status hand_over(struct qn_loader *l, struct qn_backend *backend,
                                row * piece->n_rows, err);
 }
 
-/* Sends l->values, `stride` bytes of every row of the source from byte `at` of the row on. Whole rows
- * go at once. */
+/* Sends l->values, `stride` bytes of every row of the source from byte `at` of the row on. Whole
+ * rows go at once. */
 static enum qn_status hand_over_columns(struct qn_loader *l, struct qn_backend *backend,
                                         const struct qn_loader_piece *piece, size_t stride,
                                         size_t at, struct qn_error *err) {
@@ -285,8 +285,8 @@ enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
         QN_TRY(read_range(l, &l->scales, &l->scales_n, files, s->zeros_file,
                           s->zeros_offset + piece->row * row, piece->n_rows * row, err));
     }
-    QN_TRY(read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n,
-                      err));
+    QN_TRY(
+        read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n, err));
     QN_TRY(repack(l, backend, piece, err));
     l->done++;
     return QN_OK;

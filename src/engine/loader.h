@@ -1,5 +1,6 @@
 /* Weights: file → repack → backend, in pieces of at most 8 MiB of stored or canonical bytes,
- * 32 MiB of transposed tensors. The plan is made once; pieces run in file order, so that a download is used as it streams in. */
+ * 32 MiB of transposed tensors. The plan is made once; pieces run in file order, so that a download
+ * is used as it streams in. */
 #ifndef QN_ENGINE_LOADER_H
 #define QN_ENGINE_LOADER_H
 

@@ -189,10 +189,10 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
                      parts[i].role == QN_ROLE_POSITIONS;
         bool pair = w->mlc && (table ? w->mlc->table : w->mlc->linear);
         struct qn_wformat format;
-        QN_TRY((pair                                     ? mlc_pair
-                : is_packed(w, parts[i].role, layer) ? packed
-                                                     : plain)(&format, &weight, w, &parts[i],
-                                                              layer, weight.rows, cols, err));
+        QN_TRY((pair ? mlc_pair
+                : is_packed(w, parts[i].role, layer)
+                    ? packed
+                    : plain)(&format, &weight, w, &parts[i], layer, weight.rows, cols, err));
         if (!i)
             weight.format = format;
         *same &= qn_wformat_same(&format, &weight.format);

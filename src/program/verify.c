@@ -22,8 +22,8 @@ static bool packed_fits(const struct qn_weight *w, const struct qn_weight_source
     if (s->group == 0 || s->group % QN_GROUP != 0 || w->cols % s->group != 0)
         return false;
     uint64_t scales = (uint64_t)s->n_rows * (w->cols / s->group);
-    return qn_dtype_block(s->dtype) == 1 && qn_dtype_size(&n, s->dtype, scales) &&
-           n == s->nbytes && s->zeros_nbytes == scales / 2;
+    return qn_dtype_block(s->dtype) == 1 && qn_dtype_size(&n, s->dtype, scales) && n == s->nbytes &&
+           s->zeros_nbytes == scales / 2;
 }
 
 /* Whether a source of this dtype can fill its plane of a weight of this format, and its size. */
@@ -45,7 +45,8 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
         return w->format.type == QN_W_Q4 && qn_mul_u64(&n, groups * 16, s->n_rows) &&
                n == s->nbytes;
     struct qn_wformat matrix, vector;
-    bool as_matrix = qn_codec_format(&matrix, s->dtype, false) && qn_wformat_same(&matrix, &w->format);
+    bool as_matrix =
+        qn_codec_format(&matrix, s->dtype, false) && qn_wformat_same(&matrix, &w->format);
     bool as_vector = w->rows == 1 && qn_codec_format(&vector, s->dtype, true) &&
                      qn_wformat_same(&vector, &w->format);
     if (!as_matrix && !as_vector)

@@ -21,14 +21,14 @@ typedef void qn_block_encode(unsigned char *block, const float *values);
 qn_block_encode qn_block_encode_f32, qn_block_encode_f16, qn_block_encode_bf16;
 qn_block_encode qn_block_encode_q4_0, qn_block_encode_q8_0;
 
-/* 32 elements as integer × scale - minimum: the first or only scale (and minimum) is that of elements
- * 0..31 or 0..15, the second that of 16..31. */
+/* 32 elements as integer × scale - minimum: the first or only scale (and minimum) is that of
+ * elements 0..31 or 0..15, the second that of 16..31. */
 struct qn_block_int8 {
     float scale[2], minimum[2];
     int8_t q[32];
 };
-/* Splits elements [32 × part, 32 × part + 32) of a block into scales and integers; exact: product and
- * difference, each rounded, are what the block decodes to. Sets only what the type has. */
+/* Splits elements [32 × part, 32 × part + 32) of a block into scales and integers; exact: product
+ * and difference, each rounded, are what the block decodes to. Sets only what the type has. */
 typedef void qn_block_split(struct qn_block_int8 *out, const unsigned char *block, uint32_t part);
 
 qn_block_split qn_block_split_q5_0, qn_block_split_q8_0, qn_block_split_iq4_nl;

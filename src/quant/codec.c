@@ -19,9 +19,10 @@ struct codec {
     struct qn_wformat format; // of a matrix
 };
 
-#define PLAIN(type) {QN_W_##type, QN_DTYPE_NONE, 0, 0, false}
+#define PLAIN(type) \
+    { QN_W_##type, QN_DTYPE_NONE, 0, 0, false }
 #define FORMAT(type, scale, zero, group, minimum) \
-    {QN_W_##type, QN_DTYPE_##scale, (zero), (group), (minimum)}
+    { QN_W_##type, QN_DTYPE_##scale, (zero), (group), (minimum) }
 
 /* clang-format off */
 static const struct codec codecs[QN_DTYPE_COUNT] = {
@@ -172,7 +173,8 @@ static enum qn_status repack_scales(unsigned char *scales, const struct qn_wform
         memcpy(scales, stored, n * qn_dtype_bytes(dtype));
         return QN_OK;
     }
-    bool widens = format->scale == QN_DTYPE_F32 && (dtype == QN_DTYPE_F16 || dtype == QN_DTYPE_BF16);
+    bool widens =
+        format->scale == QN_DTYPE_F32 && (dtype == QN_DTYPE_F16 || dtype == QN_DTYPE_BF16);
     if (!widens)
         return qn_fail(err, QN_E_UNSUPPORTED, "scales of type %s for %s", qn_dtype_name(dtype),
                        qn_wformat_name(format));

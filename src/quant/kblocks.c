@@ -40,7 +40,8 @@ void qn_block_decode_q2_k(float *out, const unsigned char *block) {
 }
 
 /* 32 bytes of third bits (bit i/32 of byte i % 32; clear means 4 less); 64 bytes of 2-bit values as
- * in Q2_K; 12 bytes of sixteen 6-bit scales, offset 32: low nibbles in 8 bytes, upper bits in 4; d. */
+ * in Q2_K; 12 bytes of sixteen 6-bit scales, offset 32: low nibbles in 8 bytes, upper bits in 4; d.
+ */
 void qn_block_split_q3_k(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     const unsigned char *high = block, *qs = block + 32 + 32 * (part / 4), *packed = block + 96;
     float d = load_f16(block + 108);
@@ -72,7 +73,8 @@ static void scale_and_min(int *scale, int *min, const unsigned char *packed, uin
 }
 
 /* d; dmin; 12 bytes of scales and minima; 128 bytes: of each 64 elements the first 32 in the low
- * nibbles of 32 bytes, the others in the high ones. Q5_K has 32 bytes of fifth bits before those. */
+ * nibbles of 32 bytes, the others in the high ones. Q5_K has 32 bytes of fifth bits before those.
+ */
 static void split_k4(struct qn_block_int8 *out, const unsigned char *block, uint32_t part,
                      const unsigned char *high, const unsigned char *qs) {
     int scale, min;
@@ -103,9 +105,9 @@ void qn_block_decode_q5_k(float *out, const unsigned char *block) {
     decode(out, block, qn_block_split_q5_k, 32, true);
 }
 
-/* 128 bytes of low nibbles, 64 of upper two bits, sixteen int8 scales, d. Each half of 128 elements:
- * elements l and l + 64 share byte l of the nibbles (l < 64), and the four elements l + 32 k share
- * byte l of the upper bits (l < 32). Offset 32. */
+/* 128 bytes of low nibbles, 64 of upper two bits, sixteen int8 scales, d. Each half of 128
+ * elements: elements l and l + 64 share byte l of the nibbles (l < 64), and the four elements l +
+ * 32 k share byte l of the upper bits (l < 32). Offset 32. */
 void qn_block_split_q6_k(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     const unsigned char *low = block + 64 * (part / 4) + 32 * (part % 2);
     const unsigned char *high = block + 128 + 32 * (part / 4);
@@ -122,8 +124,8 @@ void qn_block_decode_q6_k(float *out, const unsigned char *block) {
     decode(out, block, qn_block_split_q6_k, 16, false);
 }
 
-/* d; upper two bits of eight 6-bit scales (offset 32) in 16 bits; their low nibbles in 4 bytes; eight
- * groups of 16 bytes, nibbles as in the 32-element types. */
+/* d; upper two bits of eight 6-bit scales (offset 32) in 16 bits; their low nibbles in 4 bytes;
+ * eight groups of 16 bytes, nibbles as in the 32-element types. */
 void qn_block_split_iq4_xs(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
     const unsigned char *qs = block + 8 + 16 * part;
     int low = block[4 + part / 2] >> (4 * (part % 2)) & 15;

@@ -21,8 +21,8 @@ enum qn_packing {
 void qn_packed_values(void *out, size_t stride, const void *words, uint32_t n_cols,
                       uint32_t n_rows);
 
-/* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs: each group
- * becomes group / 32 equal ones, of every row; rows `stride` apart. */
+/* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs: each
+ * group becomes group / 32 equal ones, of every row; rows `stride` apart. */
 void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
                       const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group);
 

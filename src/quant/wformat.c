@@ -53,7 +53,8 @@ size_t qn_wformat_row(const struct qn_wformat *format, uint32_t cols, enum qn_pl
 }
 
 const char *qn_wformat_name(const struct qn_wformat *format) {
-    static const char *const plain[] = {[QN_W_F32] = "f32", [QN_W_F16] = "f16", [QN_W_BF16] = "bf16"};
+    static const char *const plain[] = {
+        [QN_W_F32] = "f32", [QN_W_F16] = "f16", [QN_W_BF16] = "bf16"};
     static const char *const scaled[2][2][3] = {
         {{"q8/f16", "q8/bf16", "q8/f32"}, {"q8-min/f16", "?", "q8-min/f32"}},
         {{"q4/f16", "q4/bf16", "q4/f32"}, {"q4-min/f16", "?", "q4-min/f32"}}};

@@ -4,11 +4,11 @@
  * A weight is a matrix [rows, cols], row-major, in one or two planes:
  *   values  F32, F16, BF16: one element each.
  *           Q8: one int8 each.  Q4: eight nibbles to a 32-bit word, lowest bits first.
- *   scales  Q8, Q4: one per group of 32 or 16 columns, [rows, cols_padded / group]; F16, BF16 or F32.
- *           With a minimum (F16, F32): pairs (scale, minimum).
- * Rows are padded to a multiple of 32 columns: with zeros (Q4: nibbles of value `zero`, scale 0), so a
- * row of Q4 is whole 16-byte words. value = q × scale, less the minimum where there is one; q is the
- * nibble - zero, or the int8. Vectors (norms, biases) are matrices of one row in F32. */
+ *   scales  Q8, Q4: one per group of 32 or 16 columns, [rows, cols_padded / group]; F16, BF16 or
+ * F32. With a minimum (F16, F32): pairs (scale, minimum). Rows are padded to a multiple of 32
+ * columns: with zeros (Q4: nibbles of value `zero`, scale 0), so a row of Q4 is whole 16-byte
+ * words. value = q × scale, less the minimum where there is one; q is the nibble - zero, or the
+ * int8. Vectors (norms, biases) are matrices of one row in F32. */
 #ifndef QN_QUANT_WFORMAT_H
 #define QN_QUANT_WFORMAT_H
 

@@ -234,7 +234,8 @@ static void test_layout(void) {
     }
 }
 
-/* q[k][n] = 3 k + 5 n + k n mod 16, zero[g][n] = 1 + (n + 7 g) mod 15, scale[g][n] = (n - 3.5) / (g + 3). */
+/* q[k][n] = 3 k + 5 n + k n mod 16, zero[g][n] = 1 + (n + 7 g) mod 15, scale[g][n] = (n - 3.5) / (g
+ * + 3). */
 static void test_packed(enum qn_packing packing) {
     enum { COLS = 128, ROWS = 16, GROUP = 64, VALUE_ROW = COLS / 2, SCALE_ROW = COLS / 32 * 8 };
     static const uint32_t awq_output[8] = {0, 2, 4, 6, 1, 3, 5, 7}; // of nibble i
@@ -254,11 +255,13 @@ static void test_packed(enum qn_packing packing) {
         for (uint32_t j = 0; j < ROWS / 8; j++)
             for (uint32_t i = 0; i < 8; i++) {
                 uint32_t n = 8 * j + (awq ? awq_output[i] : i), zero = 1 + (n + 7 * g) % 15;
-                zeros[g * ROWS / 8 + j] |= (packing == QN_PACKING_GPTQ ? zero - 1 : zero) << (4 * i);
+                zeros[g * ROWS / 8 + j] |= (packing == QN_PACKING_GPTQ ? zero - 1 : zero)
+                                           << (4 * i);
                 scales[g * ROWS + n] = ((float)n - 3.5f) / (float)(g + 3);
             }
     qn_packed_values(values, VALUE_ROW, words, COLS / 2, ROWS); // in two pieces
-    qn_packed_values(values + VALUE_ROW / 2, VALUE_ROW, words + COLS / 2 * ROWS / 8, COLS / 2, ROWS);
+    qn_packed_values(values + VALUE_ROW / 2, VALUE_ROW, words + COLS / 2 * ROWS / 8, COLS / 2,
+                     ROWS);
     qn_packed_scales(pairs, SCALE_ROW, packing, scales, zeros, COLS / GROUP, ROWS, GROUP);
     struct qn_wformat format = QN_PACKED_FORMAT;
     CHECK(qn_wformat_valid(&format) && qn_wformat_row(&format, COLS, QN_PLANE_SCALES) == SCALE_ROW);
