@@ -29,10 +29,7 @@ LDLIBS = -lm -lpthread
 # ---- wasm: plain clang and wasm-ld against wasi-libc, with an explicit list of exports.
 WASM_VARIANTS = scalar simd relaxed threads
 WASM_LIBS = -L/usr/lib/wasm32-wasi -lc $(firstword $(wildcard /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a /usr/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a))
-# This ABI passes a struct as its members, not through a copy in memory: a tenth less code. Of a
-# union only the bytes of the largest member travel (the first of several): let that have no padding.
-WASM_ABI = -mmultivalue -Xclang -target-abi -Xclang experimental-mv
-WASM_CFLAGS = --target=wasm32-wasi $(WASM_ABI) -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
+WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fvisibility=hidden -mbulk-memory -mnontrapping-fptoint -MMD -MP
 # Speed where the time goes, size everywhere else.
 WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)

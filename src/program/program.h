@@ -104,7 +104,6 @@ struct qn_program_op {
     struct qn_operand in[QN_OP_INPUTS];
     uint32_t out;
     union {
-        uint32_t words[8]; // first, and all of it: passing by value keeps the bytes of this member
         struct {
             float scale;
             bool by_position;
@@ -141,7 +140,6 @@ struct qn_program_op {
         } moe;                // ROUTE, EXPERT_GLU, EXPERT_DOWN
     } u;
 };
-_Static_assert(sizeof(((struct qn_program_op *)0)->u) == sizeof(uint32_t[8]), "words cover the union");
 
 struct qn_program {
     struct qn_arena *arena;
