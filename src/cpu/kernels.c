@@ -133,26 +133,20 @@ dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_
 
 /* ---- Groups of 16, or with a minimum -------------------------------------------------------- */
 
-/* The general form: a scale and the negative minimum for each of n halves of a group of 32, from
- * half h on, whatever the format has. */
-static void load_halves(float *scales, float *minima, const struct qn_cpu_weight *w, uint32_t row,
-                        size_t h, size_t n) {
-    size_t per_scale = w->format.group == QN_GROUP ? 2 : 1, pair = w->format.minimum ? 2 : 1;
-    const unsigned char *p = w->scales + row * w->scale_row;
-    for (size_t i = 0; i < n; i++) {
-        size_t at = (h + i) / per_scale * pair;
-        float values[2] = {0.0f, 0.0f};
-        for (size_t k = 0; k < pair; k++) {
-            if (w->format.scale == QN_DTYPE_F16)
-                values[k] = qn_f16_to_f32(qn_load_u16(p + 2 * (at + k)));
-            else if (w->format.scale == QN_DTYPE_BF16)
-                values[k] = qn_bf16_to_f32(qn_load_u16(p + 2 * (at + k)));
-            else
-                values[k] = qn_bits_f32(qn_load_u32(p + 4 * (at + k)));
-        }
-        scales[i] = values[0];
-        minima[i] = -values[1];
-    }
+/* Where the scale of half h of a row's groups of 32 stands in its plane, as an element, and what
+ * its minimum, the next element, is multiplied by. */
+struct halves {
+    size_t shift, pair;
+    float sign; // 0: there is no minimum
+};
+
+static inline struct halves halves_of(const struct qn_cpu_weight *w) {
+    bool minimum = w->format.minimum;
+    return (struct halves){w->format.group == QN_GROUP, minimum ? 2 : 1, minimum ? -1.0f : 0.0f};
+}
+
+static inline size_t half_at(const struct halves *c, size_t h) {
+    return (h >> c->shift) * c->pair;
 }
 
 /* Which vector of a group, as load_group gives it, is number j of one half of its columns. */
@@ -166,27 +160,30 @@ static inline __attribute__((always_inline)) float
 dot_halves(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_wtype type) {
     const unsigned char *v = row_values(w, row);
     qn_vi8x16 zero = zero_of(w);
+    struct halves c = halves_of(w);
     qn_vf total = {0};
     size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP);
     for (size_t begin = 0; begin < groups; begin += SCALES / 2) {
-        float scales[SCALES], minima[SCALES];
+        float scales[2 * SCALES];
         size_t n = qn_min_size(SCALES / 2, groups - begin);
-        load_halves(scales, minima, w, row, 2 * begin, 2 * n);
+        load_scales(scales, w, row, half_at(&c, 2 * begin), half_at(&c, 2 * n));
         for (size_t i = 0; i < n; i++) {
             const float *in = x + QN_GROUP * (begin + i);
             qn_vf q[PER_GROUP];
             load_group(q, v, begin + i, type, zero);
+#pragma clang loop unroll(full) // else the vectors are indexed in memory
             for (int half = 0; half < 2; half++) {
                 qn_vf dot = {0}, sum = {0};
+#pragma clang loop unroll(full)
                 for (int j = 0; j < HALF_GROUP; j++) {
                     int at = half_vector(half, j, type);
                     qn_vf column = qn_v_load(in + QN_LANES * at);
                     dot = qn_v_madd(q[at], column, dot);
                     sum += column;
                 }
-                size_t k = 2 * i + (size_t)half;
-                total = qn_v_madd(dot, qn_v_splat(scales[k]), total);
-                total = qn_v_madd(sum, qn_v_splat(minima[k]), total);
+                const float *scale = scales + half_at(&c, 2 * i + (size_t)half);
+                total = qn_v_madd(dot, qn_v_splat(scale[0]), total);
+                total = qn_v_madd(sum, qn_v_splat(c.sign * scale[c.pair - 1]), total);
             }
         }
     }
@@ -204,11 +201,14 @@ expand_scaled(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t 
         qn_vf q[PER_GROUP];
         load_group(q, v, first + g, type, zero);
         if (halves) {
-            float scale[2], minimum[2];
-            load_halves(scale, minimum, w, row, 2 * (first + g), 2);
+            const struct halves c = halves_of(w);
+            float pairs[4] = {0};
+            load_scales(pairs, w, row, half_at(&c, 2 * (first + g)), half_at(&c, 2));
+#pragma clang loop unroll(full)
             for (int j = 0; j < PER_GROUP; j++) {
                 int half = j / HALF_GROUP, at = half_vector(half, j % HALF_GROUP, type);
-                q[at] = q[at] * scale[half] + minimum[half];
+                const float *scale = pairs + half_at(&c, (size_t)half);
+                q[at] = q[at] * scale[0] + c.sign * scale[c.pair - 1];
             }
         } else {
             if (g % SCALES == 0)
