@@ -119,7 +119,7 @@ lint: gen-check
 	@$(NODE) tools/lint.mjs
 	npx tsc -p tsconfig.json
 format:
-	clang-format -i $(wildcard include/*.h src/*/*.[ch] cli/*.[ch] tests/c/*.[ch] fuzz/*.c)
+	@clang-format -i $(filter-out %_tables.c,$(wildcard include/*.h src/*/*.[ch] cli/*.[ch] tests/c/*.[ch] tests/wasm/*.c fuzz/*.c))
 
 SECONDS ?= 60
 build/fuzz/%: fuzz/%.c $(LIB_SOURCES)

@@ -11,14 +11,15 @@ struct options {
     const char *command, *model;
     const char *ids, *text, *file, *messages, *tools, *type, *hex, *synthetic, *backend;
     const char *prompt;
-    uint32_t n;         // -n
-    uint32_t prompt_n;  // -p of bench
+    uint32_t n;        // -n
+    uint32_t prompt_n; // -p of bench
     uint32_t depth, repeats, threads, context;
     float temperature, top_p, min_p;
     uint32_t top_k;
     uint64_t seed;
     bool has_n, has_prompt_n, has_temperature, has_top_p, has_min_p, has_top_k, has_seed;
-    bool json, all, raw, no_special, skip_special, lines, no_generation_prompt, stop_on_eos, verbose;
+    bool json, all, raw, no_special, skip_special, lines, no_generation_prompt, stop_on_eos,
+        verbose;
 };
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };

@@ -71,7 +71,8 @@ static enum qn_status disk_size(void *ud, uint64_t *out, struct qn_str name) {
     return status;
 }
 
-static enum qn_status disk_read(void *ud, struct qn_str name, uint64_t offset, void *dst, size_t n) {
+static enum qn_status disk_read(void *ud, struct qn_str name, uint64_t offset, void *dst,
+                                size_t n) {
     struct disk *d = ud;
     size_t slot = 0;
     enum qn_status status = find(d, &slot, name);

@@ -31,7 +31,8 @@ static int drain(qn_session *session, void (*take)(void *ud, const struct qn_eve
     }
 }
 
-/* ---- logits ------------------------------------------------------------------------------------ */
+/* ---- logits ------------------------------------------------------------------------------------
+ */
 
 struct collected {
     const struct options *o;
@@ -62,15 +63,16 @@ static void collect(void *ud, const struct qn_event *e) {
         c->ids[c->n++] = e->id;
 }
 
-static int with_session(const struct options *o, int (*use)(const struct options *o, struct model *m,
-                                                            qn_session *s)) {
+static int with_session(const struct options *o,
+                        int (*use)(const struct options *o, struct model *m, qn_session *s)) {
     struct model m;
     struct qn_error err = {0};
     int code = model_open(&m, o, NEED_WEIGHTS);
     if (code != EXIT_DONE)
         return code;
     qn_session *session = NULL;
-    code = qn_session_create(&session, m.engine, &err) == QN_OK ? use(o, &m, session) : refuse(&err);
+    code =
+        qn_session_create(&session, m.engine, &err) == QN_OK ? use(o, &m, session) : refuse(&err);
     model_close(&m);
     return code;
 }
@@ -106,7 +108,8 @@ int command_logits(const struct options *o) {
     return o->ids ? with_session(o, use_logits) : usage("logits needs --ids");
 }
 
-/* ---- generate ---------------------------------------------------------------------------------- */
+/* ---- generate ----------------------------------------------------------------------------------
+ */
 
 static int use_generate(const struct options *o, struct model *m, qn_session *s) {
     struct qn_error err = {0};
@@ -142,7 +145,8 @@ int command_generate(const struct options *o) {
     return with_session(o, use_generate);
 }
 
-/* ---- run and chat ------------------------------------------------------------------------------ */
+/* ---- run and chat ------------------------------------------------------------------------------
+ */
 
 /* A text that grows. */
 struct text {
@@ -239,8 +243,7 @@ static enum qn_status start_raw(const struct options *o, struct model *m, qn_ses
     const uint32_t *ids = NULL;
     size_t n = 0;
     struct qn_str text = {o->prompt, strlen(o->prompt)};
-    enum qn_status status =
-        qn_engine_tokenize(m->engine, &ids, &n, text, QN_TEXT_ADD_SPECIAL, err);
+    enum qn_status status = qn_engine_tokenize(m->engine, &ids, &n, text, QN_TEXT_ADD_SPECIAL, err);
     if (status != QN_OK)
         return status;
     struct qn_request request = {
@@ -317,7 +320,8 @@ static int use_chat(const struct options *o, struct model *m, qn_session *s) {
             break;
         struct text request = {0};
         size_t before = messages.n;
-        const char *open = messages.n ? ",{\"role\":\"user\",\"content\":" : "{\"role\":\"user\",\"content\":";
+        const char *open =
+            messages.n ? ",{\"role\":\"user\",\"content\":" : "{\"role\":\"user\",\"content\":";
         add(&messages, open, strlen(open));
         add_json(&messages, (struct qn_str){line, (size_t)n});
         add(&messages, "}", 1);

@@ -121,8 +121,10 @@ uint32_t *parse_ids(const char *text, size_t *n) {
         char *end = NULL;
         unsigned long long value = *p >= '0' && *p <= '9' ? strtoull(p, &end, 10) : 0;
         if (!end || value > UINT32_MAX) {
-            fprintf(stderr, "quern: error QN_E_ARGUMENT: --ids, \"%.20s\" is not a token id; give "
-                            "numbers with commas between them\n", p);
+            fprintf(stderr,
+                    "quern: error QN_E_ARGUMENT: --ids, \"%.20s\" is not a token id; give "
+                    "numbers with commas between them\n",
+                    p);
             free(ids);
             return NULL;
         }

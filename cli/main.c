@@ -18,7 +18,8 @@ int refuse_with(enum qn_status status, const char *text) {
 
 static const char help[] =
     "usage: quern COMMAND [MODEL] [OPTIONS]\n"
-    "  run [MODEL] -p TEXT [-n N] [--temp T] [--top-k K] [--top-p P] [--min-p P] [--seed S] [--raw]\n"
+    "  run [MODEL] -p TEXT [-n N] [--temp T] [--top-k K] [--top-p P] [--min-p P] [--seed S] "
+    "[--raw]\n"
     "  chat [MODEL]\n"
     "  logits MODEL --ids 1,2,3 [--all] --json\n"
     "  generate MODEL --ids 1,2,3 -n N [--temp T] [--seed S] [--stop-on-eos] --json\n"
@@ -28,7 +29,8 @@ static const char help[] =
     "  dequant --type Q4_0 --hex … --json\n"
     "  inspect MODEL [--json]\n"
     "  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--synthetic NAME:QUANT] --json\n"
-    "MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default model.\n"
+    "MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default "
+    "model.\n"
     "Common: --threads N, --context N, --backend cpu, --json, --verbose\n";
 
 int usage(const char *message) {
@@ -44,14 +46,22 @@ struct command {
 };
 
 static const struct command commands[] = {
-    {"run", command_run},         {"chat", command_chat},
-    {"logits", command_logits},   {"generate", command_generate},
-    {"tokenize", command_tokenize}, {"detokenize", command_detokenize},
-    {"template", command_template}, {"dequant", command_dequant},
-    {"inspect", command_inspect}, {"bench", command_bench},
-    {"embed", NULL},              {"classify", NULL},
-    {"transcribe", NULL},         {"onnx", NULL},
-    {"convert", NULL},            {"serve", NULL},
+    {"run", command_run},
+    {"chat", command_chat},
+    {"logits", command_logits},
+    {"generate", command_generate},
+    {"tokenize", command_tokenize},
+    {"detokenize", command_detokenize},
+    {"template", command_template},
+    {"dequant", command_dequant},
+    {"inspect", command_inspect},
+    {"bench", command_bench},
+    {"embed", NULL},
+    {"classify", NULL},
+    {"transcribe", NULL},
+    {"onnx", NULL},
+    {"convert", NULL},
+    {"serve", NULL},
 };
 
 enum kind { FLAG, TEXT, U32, U64, F32 };

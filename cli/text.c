@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-/* ---- tokenize ---------------------------------------------------------------------------------- */
+/* ---- tokenize ----------------------------------------------------------------------------------
+ */
 
 static int tokenize_one(qn_engine *engine, const struct options *o, struct qn_str text, bool bare) {
     struct qn_error err = {0};
@@ -32,7 +33,8 @@ static int tokenize_one(qn_engine *engine, const struct options *o, struct qn_st
 
 /* Calls `use` for each line that is not blank. `text` is cut at its line ends. */
 static int each_line(char *text, const struct options *o, qn_engine *engine,
-                     int (*use)(qn_engine *engine, const struct options *o, char *line, size_t number)) {
+                     int (*use)(qn_engine *engine, const struct options *o, char *line,
+                                size_t number)) {
     int code = EXIT_DONE;
     size_t number = 0;
     for (char *line = text; line && code == EXIT_DONE;) {
@@ -87,7 +89,8 @@ int command_tokenize(const struct options *o) {
     return code;
 }
 
-/* ---- detokenize -------------------------------------------------------------------------------- */
+/* ---- detokenize --------------------------------------------------------------------------------
+ */
 
 static int detokenize_one(qn_engine *engine, const struct options *o, const char *list, bool bare) {
     struct qn_error err = {0};
@@ -136,7 +139,8 @@ int command_detokenize(const struct options *o) {
     return code;
 }
 
-/* ---- template ---------------------------------------------------------------------------------- */
+/* ---- template ----------------------------------------------------------------------------------
+ */
 
 int command_template(const struct options *o) {
     if (!o->messages)
@@ -156,8 +160,8 @@ int command_template(const struct options *o) {
         else
             length = snprintf(context, n + tools_n + 200,
                               "{\"messages\":%s,\"add_generation_prompt\":%s%s%s}", messages,
-                              o->no_generation_prompt ? "false" : "true", tools ? ",\"tools\":" : "",
-                              tools ? tools : "");
+                              o->no_generation_prompt ? "false" : "true",
+                              tools ? ",\"tools\":" : "", tools ? tools : "");
         struct qn_error err = {0};
         struct qn_str text;
         if (qn_engine_template(m.engine, &text, (struct qn_str){context, (size_t)length}, &err) ==

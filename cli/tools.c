@@ -4,7 +4,8 @@
 
 #include "cli.h"
 
-/* ---- dequant ----------------------------------------------------------------------------------- */
+/* ---- dequant -----------------------------------------------------------------------------------
+ */
 
 static int nibble(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -48,7 +49,8 @@ int command_dequant(const struct options *o) {
     return code;
 }
 
-/* ---- inspect ----------------------------------------------------------------------------------- */
+/* ---- inspect -----------------------------------------------------------------------------------
+ */
 
 int command_inspect(const struct options *o) {
     struct model m;
@@ -74,7 +76,8 @@ int command_inspect(const struct options *o) {
     return code;
 }
 
-/* ---- bench ------------------------------------------------------------------------------------- */
+/* ---- bench -------------------------------------------------------------------------------------
+ */
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
@@ -102,8 +105,8 @@ static void take_times(void *ud, const struct qn_event *e) {
 }
 
 /* One request of n prompt tokens (different in every run, so nothing is reused) and m new ones. */
-static int once(qn_session *s, uint32_t vocab, uint32_t run, uint32_t n, uint32_t m, double *prefill,
-                double *decode) {
+static int once(qn_session *s, uint32_t vocab, uint32_t run, uint32_t n, uint32_t m,
+                double *prefill, double *decode) {
     struct qn_error err = {0};
     uint32_t *ids = malloc(n * sizeof *ids);
     if (!ids)
@@ -167,8 +170,8 @@ int command_bench(const struct options *o) {
         print_rates("tg", tg, decode, repeats);
         printf(",\"depth\":%u,\"load_ms\":%.0f,\"bytes_per_token\":%llu,\"device\":{\"backend\":"
                "\"cpu\",\"threads\":%u}}\n",
-               o->depth, 1000 * m.load_seconds,
-               bytes ? strtoull(bytes + 15, NULL, 10) : 0ull, o->threads ? o->threads : 1);
+               o->depth, 1000 * m.load_seconds, bytes ? strtoull(bytes + 15, NULL, 10) : 0ull,
+               o->threads ? o->threads : 1);
     }
     free(prefill);
     free(decode);

@@ -1,5 +1,5 @@
-/* The input is model.safetensors; or, when its first byte is '{', the index of a sharded model whose
- * shards lie behind it, from the first NUL on. */
+/* The input is model.safetensors; or, when its first byte is '{', the index of a sharded model
+ * whose shards lie behind it, from the first NUL on. */
 #include <string.h>
 
 #include "models.h"
@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
         list[1] = (struct qn_memory_file){QN_STR("model.safetensors.index.json"),
                                           qn_str_slice(text, 0, index)};
         list[2] = (struct qn_memory_file){QN_STR("a.safetensors"), rest};
-        list[3] = (struct qn_memory_file){QN_STR("b.safetensors"), qn_str_slice(rest, rest.n / 2, n)};
+        list[3] =
+            (struct qn_memory_file){QN_STR("b.safetensors"), qn_str_slice(rest, rest.n / 2, n)};
         count = 4;
     }
     fuzz_model(list, count, QN_STR(""));

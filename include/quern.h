@@ -75,7 +75,6 @@ struct qn_error {
     char text[QN_ERROR_TEXT]; // NUL-terminated: what, where, what to do
 };
 
-
 /* ---- What the embedder supplies ------------------------------------------------------------ */
 
 /* Text as a slice: n bytes at p, no terminating NUL. */
@@ -94,12 +93,13 @@ struct qn_allocator {
 
 /* The files of one model, by name, behind callbacks: a folder, a tab's downloads, a fuzzer's bytes.
  *
- * C never waits. A reader that does not have the bytes yet answers QN_E_NEED_DATA and remembers what
- * was asked; the embedder fetches that range and calls the interrupted function again. Everything
- * that reads is therefore written to be called again from its start. */
+ * C never waits. A reader that does not have the bytes yet answers QN_E_NEED_DATA and remembers
+ * what was asked; the embedder fetches that range and calls the interrupted function again.
+ * Everything that reads is therefore written to be called again from its start. */
 struct qn_files {
     void *ud;
-    /* Size in bytes. QN_E_NOT_FOUND when there is no such file. Names are relative, '/'-separated. */
+    /* Size in bytes. QN_E_NOT_FOUND when there is no such file. Names are relative, '/'-separated.
+     */
     enum qn_status (*size)(void *ud, uint64_t *out, struct qn_str name);
     /* Copies bytes [offset, offset + n) to dst; the caller has checked them against size(). */
     enum qn_status (*read)(void *ud, struct qn_str name, uint64_t offset, void *dst, size_t n);
@@ -159,24 +159,24 @@ enum qn_kv_type { QN_KV_F32, QN_KV_F16 };
 struct qn_engine_desc {
     const struct qn_allocator *allocator; // NULL: malloc
     struct qn_files files;                // must outlive the engine
-    const char *main;        // name of a .gguf file, "" for a folder; see also `synthetic`
-    const char *synthetic;   // or NULL; "qwen2.5-0.5b:q4f16_1": random weights of that shape
+    const char *main;              // name of a .gguf file, "" for a folder; see also `synthetic`
+    const char *synthetic;         // or NULL; "qwen2.5-0.5b:q4f16_1": random weights of that shape
     const struct qn_gpu_host *gpu; // NULL: CPU; must outlive the engine
-    uint32_t threads;        // CPU backend; 0: one
-    uint32_t context;        // tokens of KV cache per session; 0: the model's, at most 4096
-    uint32_t chunk;          // most tokens per prefill step; 0: 256
-    enum qn_kv_type kv_type; // 0: float32
-    bool text_only;          // tokenizer and chat template only: open reads no weights, no sessions
-    int64_t (*clock)(void);  // seconds since 1970, UTC, for templates that ask; NULL: always 0
+    uint32_t threads;              // CPU backend; 0: one
+    uint32_t context;              // tokens of KV cache per session; 0: the model's, at most 4096
+    uint32_t chunk;                // most tokens per prefill step; 0: 256
+    enum qn_kv_type kv_type;       // 0: float32
+    bool text_only;         // tokenizer and chat template only: open reads no weights, no sessions
+    int64_t (*clock)(void); // seconds since 1970, UTC, for templates that ask; NULL: always 0
 };
 
 enum qn_engine_state {
-    QN_ENGINE_EMPTY,   // created
-    QN_ENGINE_OPEN,    // metadata read, program built; weights missing
-    QN_ENGINE_LOADED,  // all weights given to the backend; the GPU still compiles
+    QN_ENGINE_EMPTY,  // created
+    QN_ENGINE_OPEN,   // metadata read, program built; weights missing
+    QN_ENGINE_LOADED, // all weights given to the backend; the GPU still compiles
     QN_ENGINE_READY,
-    QN_ENGINE_FAILED,  // qn_engine_error says why
-    QN_ENGINE_LOST,    // the GPU device was lost
+    QN_ENGINE_FAILED, // qn_engine_error says why
+    QN_ENGINE_LOST,   // the GPU device was lost
 };
 
 /* Allocates; reads nothing yet. */
@@ -209,8 +209,9 @@ enum qn_status qn_engine_gpu_event(qn_engine *engine, const struct qn_gpu_event 
  * memory for the context on the backend. *out lives until the next call. */
 enum qn_status qn_engine_info(qn_engine *engine, struct qn_str *out, struct qn_error *err);
 
-/* Where threads are the embedder's (wasm with shared memory): the pool of an open engine, or NULL, and
- * the body of its worker `index` in 1..threads-1, which returns when the engine is destroyed. */
+/* Where threads are the embedder's (wasm with shared memory): the pool of an open engine, or NULL,
+ * and the body of its worker `index` in 1..threads-1, which returns when the engine is destroyed.
+ */
 void *qn_engine_workers(const qn_engine *engine);
 void qn_worker_run(void *workers, uint32_t index);
 
@@ -239,17 +240,18 @@ enum qn_status qn_engine_template(qn_engine *engine, struct qn_str *out, struct 
 /* ---- Session -------------------------------------------------------------------------------- */
 
 /* Sampling, in this order: repetition, frequency and presence penalties over the whole prefix and
- * the output (repetition: Keskar et al. 2019; the others: OpenAI's formula, output only), logit bias, then
- * temperature, top-k, top-p, min-p, and a draw by the Gumbel-max trick with counter-based noise
- * (seed, position, token). temperature 0 takes the arg-max, lowest id on ties. */
+ * the output (repetition: Keskar et al. 2019; the others: OpenAI's formula, output only), logit
+ * bias, then temperature, top-k, top-p, min-p, and a draw by the Gumbel-max trick with
+ * counter-based noise (seed, position, token). temperature 0 takes the arg-max, lowest id on ties.
+ */
 struct qn_sampling {
-    float temperature;       // 0: greedy
-    uint32_t top_k;          // 0: off
-    float top_p;             // 1 (or 0): off
-    float min_p;             // 0: off
+    float temperature;        // 0: greedy
+    uint32_t top_k;           // 0: off
+    float top_p;              // 1 (or 0): off
+    float min_p;              // 0: off
     float repetition_penalty; // 1 (or 0): off
-    float frequency_penalty; // 0: off
-    float presence_penalty;  // 0: off
+    float frequency_penalty;  // 0: off
+    float presence_penalty;   // 0: off
     uint64_t seed;
     const uint32_t *bias_ids; // logit bias: n_bias pairs, copied
     const float *bias;
@@ -273,15 +275,22 @@ struct qn_request {
 };
 
 enum qn_event_kind {
-    QN_EVENT_WAIT,   // the GPU has not answered yet
-    QN_EVENT_PREFILL,// progress: n tokens of the prompt are done
-    QN_EVENT_LOGITS, // logits[n], one per token of the vocabulary, of the position after the last id
-    QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
-    QN_EVENT_TOKEN,  // id, and the text that became certain with it (may be empty)
-    QN_EVENT_DONE,   // finish, usage; text held back comes with it
+    QN_EVENT_WAIT,    // the GPU has not answered yet
+    QN_EVENT_PREFILL, // progress: n tokens of the prompt are done
+    QN_EVENT_LOGITS,  // logits[n], one per token of the vocabulary, of the position after the last
+                      // id
+    QN_EVENT_ARGMAX,  // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
+    QN_EVENT_TOKEN,   // id, and the text that became certain with it (may be empty)
+    QN_EVENT_DONE,    // finish, usage; text held back comes with it
 };
 
-enum qn_finish { QN_FINISH_NONE, QN_FINISH_STOP, QN_FINISH_LENGTH, QN_FINISH_CONTEXT, QN_FINISH_CANCELLED };
+enum qn_finish {
+    QN_FINISH_NONE,
+    QN_FINISH_STOP,
+    QN_FINISH_LENGTH,
+    QN_FINISH_CONTEXT,
+    QN_FINISH_CANCELLED
+};
 
 struct qn_event {
     enum qn_event_kind kind;
@@ -297,7 +306,8 @@ struct qn_event {
 enum qn_status qn_session_create(qn_session **out, qn_engine *engine, struct qn_error *err);
 void qn_session_destroy(qn_session *session);
 
-/* Begins a generation. QN_E_STATE while another one runs; QN_E_CONTEXT when the prefix is too long. */
+/* Begins a generation. QN_E_STATE while another one runs; QN_E_CONTEXT when the prefix is too long.
+ */
 enum qn_status qn_session_start(qn_session *session, const struct qn_request *request,
                                 struct qn_error *err);
 /* The same from an OpenAI chat.completions request as JSON: messages rendered by the model's
@@ -316,7 +326,7 @@ void qn_session_cancel(qn_session *session);
 enum qn_status qn_dequant(float *out, size_t *n, struct qn_str type, struct qn_str bytes,
                           struct qn_error *err);
 
-const char *qn_version(void); // "0.1.0"
+const char *qn_version(void);                      // "0.1.0"
 const char *qn_status_name(enum qn_status status); // "QN_E_FORMAT"
 
 #endif

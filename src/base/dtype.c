@@ -9,10 +9,9 @@ struct row {
     uint32_t block, bytes;
 };
 
-static const struct row rows[QN_DTYPE_COUNT] = {
-    [QN_DTYPE_NONE] = {"none", 1, 0},
+static const struct row rows[QN_DTYPE_COUNT] = {[QN_DTYPE_NONE] = {"none", 1, 0},
 #define ROW(name, elements, bytes) [QN_DTYPE_##name] = {#name, elements, bytes},
-    QN_DTYPE_LIST(ROW)
+                                                QN_DTYPE_LIST(ROW)
 #undef ROW
 };
 

@@ -18,8 +18,8 @@ void qn_mem_free(const struct qn_allocator *allocator, void *p, size_t size);
 struct qn_arena {
     const struct qn_allocator *allocator;
     struct qn_arena_block *head;
-    size_t used;  // bytes handed out
-    size_t held;  // bytes taken from the allocator
+    size_t used; // bytes handed out
+    size_t held; // bytes taken from the allocator
 };
 
 void qn_arena_init(struct qn_arena *arena, const struct qn_allocator *allocator);

@@ -1,5 +1,6 @@
 /* Checked integers. The only place where a wide integer is narrowed: on wasm32 a plain
- * (size_t)u64 loses the upper half without a warning, which is a heap overflow waiting to happen. */
+ * (size_t)u64 loses the upper half without a warning, which is a heap overflow waiting to happen.
+ */
 #ifndef QN_BASE_NUM_H
 #define QN_BASE_NUM_H
 
@@ -66,7 +67,8 @@ static inline uint32_t qn_max_u32(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
 
-/* Little-endian loads from unaligned bytes; wasm and all supported native targets are little-endian. */
+/* Little-endian loads from unaligned bytes; wasm and all supported native targets are
+ * little-endian. */
 static inline uint16_t qn_load_u16(const void *p) {
     uint16_t v;
     memcpy(&v, p, sizeof v);

@@ -1,5 +1,5 @@
-/* One run at a time. Tasks are claimed from a 64-bit ticket, run number << 32 | next task, so that a
- * worker that wakes late can never claim a task of a run that it has not looked at: a run is over
+/* One run at a time. Tasks are claimed from a 64-bit ticket, run number << 32 | next task, so that
+ * a worker that wakes late can never claim a task of a run that it has not looked at: a run is over
  * when all its tasks are, and nobody waits for a worker that found nothing to do. */
 #include "base/pool.h"
 

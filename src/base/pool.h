@@ -1,5 +1,5 @@
-/* A pool of workers for data-parallel loops. Native: pthreads. wasm with shared memory: workers that
- * JavaScript started and that call qn_pool_worker; elsewhere: the caller alone. */
+/* A pool of workers for data-parallel loops. Native: pthreads. wasm with shared memory: workers
+ * that JavaScript started and that call qn_pool_worker; elsewhere: the caller alone. */
 #ifndef QN_BASE_POOL_H
 #define QN_BASE_POOL_H
 

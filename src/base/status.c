@@ -84,8 +84,8 @@ static size_t copy_escaped(char *out, size_t room, struct qn_str s, bool *cut) {
     return n;
 }
 
-static void report(struct qn_error *err, enum qn_status status, uint64_t offset,
-                   const char *format, va_list args) {
+static void report(struct qn_error *err, enum qn_status status, uint64_t offset, const char *format,
+                   va_list args) {
     static const char dots[] = "\xe2\x80\xa6";
     struct text text, tail = {.n = 0};
     text.n = 0;

@@ -48,7 +48,8 @@ void qn_buf_f32(struct qn_buf *buf, float value);
 void qn_buf_f64(struct qn_buf *buf, double value);
 /* A quoted JSON string; invalid UTF-8 becomes U+FFFD. */
 void qn_buf_json_str(struct qn_buf *buf, struct qn_str s);
-void qn_buf_format(struct qn_buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void qn_buf_format(struct qn_buf *buf, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 struct qn_str qn_buf_view(const struct qn_buf *buf);
 
 #endif

@@ -38,7 +38,8 @@ enum qn_status qn_directory_index(struct qn_directory *out, struct qn_error *err
     return QN_OK;
 }
 
-const struct qn_tensor *qn_directory_find(const struct qn_directory *directory, struct qn_str name) {
+const struct qn_tensor *qn_directory_find(const struct qn_directory *directory,
+                                          struct qn_str name) {
     uint32_t mask = directory->n_buckets - 1;
     if (directory->n_buckets == 0)
         return NULL;
@@ -214,6 +215,7 @@ enum qn_status qn_directory_open_text(struct qn_directory *out, struct qn_arena 
     if (out->config.n_nodes != 0)
         out->format = QN_FORMAT_MLC;
     else
-        QN_TRY(qn_directory_document(&out->config, arena, files, QN_STR("config.json"), false, err));
+        QN_TRY(
+            qn_directory_document(&out->config, arena, files, QN_STR("config.json"), false, err));
     return qn_directory_side_documents(out, arena, files, err);
 }

@@ -28,8 +28,19 @@ struct qn_tensor {
 
 /* A value of GGUF's metadata. Arrays keep the position of their elements in the file. */
 enum qn_gguf_type {
-    QN_GGUF_U8, QN_GGUF_I8, QN_GGUF_U16, QN_GGUF_I16, QN_GGUF_U32, QN_GGUF_I32, QN_GGUF_F32,
-    QN_GGUF_BOOL, QN_GGUF_STRING, QN_GGUF_ARRAY, QN_GGUF_U64, QN_GGUF_I64, QN_GGUF_F64,
+    QN_GGUF_U8,
+    QN_GGUF_I8,
+    QN_GGUF_U16,
+    QN_GGUF_I16,
+    QN_GGUF_U32,
+    QN_GGUF_I32,
+    QN_GGUF_F32,
+    QN_GGUF_BOOL,
+    QN_GGUF_STRING,
+    QN_GGUF_ARRAY,
+    QN_GGUF_U64,
+    QN_GGUF_I64,
+    QN_GGUF_F64,
 };
 
 struct qn_gguf_kv {

@@ -26,18 +26,18 @@ struct ggml_type {
 };
 
 static const struct ggml_type ggml_types[] = {
-    {"F32", QN_DTYPE_F32},       {"F16", QN_DTYPE_F16},        {"Q4_0", QN_DTYPE_Q4_0},
-    {"Q4_1", QN_DTYPE_Q4_1},     {"Q4_2", QN_DTYPE_NONE},      {"Q4_3", QN_DTYPE_NONE},
-    {"Q5_0", QN_DTYPE_Q5_0},     {"Q5_1", QN_DTYPE_Q5_1},      {"Q8_0", QN_DTYPE_Q8_0},
-    {"Q8_1", QN_DTYPE_NONE},     {"Q2_K", QN_DTYPE_Q2_K},      {"Q3_K", QN_DTYPE_Q3_K},
-    {"Q4_K", QN_DTYPE_Q4_K},     {"Q5_K", QN_DTYPE_Q5_K},      {"Q6_K", QN_DTYPE_Q6_K},
-    {"Q8_K", QN_DTYPE_NONE},     {"IQ2_XXS", QN_DTYPE_NONE},   {"IQ2_XS", QN_DTYPE_NONE},
-    {"IQ3_XXS", QN_DTYPE_NONE},  {"IQ1_S", QN_DTYPE_NONE},     {"IQ4_NL", QN_DTYPE_IQ4_NL},
-    {"IQ3_S", QN_DTYPE_NONE},    {"IQ2_S", QN_DTYPE_NONE},     {"IQ4_XS", QN_DTYPE_IQ4_XS},
-    {"I8", QN_DTYPE_I8},         {"I16", QN_DTYPE_I16},        {"I32", QN_DTYPE_I32},
-    {"I64", QN_DTYPE_I64},       {"F64", QN_DTYPE_F64},        {"IQ1_M", QN_DTYPE_NONE},
-    {"BF16", QN_DTYPE_BF16},     {"Q4_0_4_4", QN_DTYPE_NONE},  {"Q4_0_4_8", QN_DTYPE_NONE},
-    {"Q4_0_8_8", QN_DTYPE_NONE}, {"TQ1_0", QN_DTYPE_NONE},     {"TQ2_0", QN_DTYPE_NONE},
+    {"F32", QN_DTYPE_F32},         {"F16", QN_DTYPE_F16},         {"Q4_0", QN_DTYPE_Q4_0},
+    {"Q4_1", QN_DTYPE_Q4_1},       {"Q4_2", QN_DTYPE_NONE},       {"Q4_3", QN_DTYPE_NONE},
+    {"Q5_0", QN_DTYPE_Q5_0},       {"Q5_1", QN_DTYPE_Q5_1},       {"Q8_0", QN_DTYPE_Q8_0},
+    {"Q8_1", QN_DTYPE_NONE},       {"Q2_K", QN_DTYPE_Q2_K},       {"Q3_K", QN_DTYPE_Q3_K},
+    {"Q4_K", QN_DTYPE_Q4_K},       {"Q5_K", QN_DTYPE_Q5_K},       {"Q6_K", QN_DTYPE_Q6_K},
+    {"Q8_K", QN_DTYPE_NONE},       {"IQ2_XXS", QN_DTYPE_NONE},    {"IQ2_XS", QN_DTYPE_NONE},
+    {"IQ3_XXS", QN_DTYPE_NONE},    {"IQ1_S", QN_DTYPE_NONE},      {"IQ4_NL", QN_DTYPE_IQ4_NL},
+    {"IQ3_S", QN_DTYPE_NONE},      {"IQ2_S", QN_DTYPE_NONE},      {"IQ4_XS", QN_DTYPE_IQ4_XS},
+    {"I8", QN_DTYPE_I8},           {"I16", QN_DTYPE_I16},         {"I32", QN_DTYPE_I32},
+    {"I64", QN_DTYPE_I64},         {"F64", QN_DTYPE_F64},         {"IQ1_M", QN_DTYPE_NONE},
+    {"BF16", QN_DTYPE_BF16},       {"Q4_0_4_4", QN_DTYPE_NONE},   {"Q4_0_4_8", QN_DTYPE_NONE},
+    {"Q4_0_8_8", QN_DTYPE_NONE},   {"TQ1_0", QN_DTYPE_NONE},      {"TQ2_0", QN_DTYPE_NONE},
     {"IQ4_NL_4_4", QN_DTYPE_NONE}, {"IQ4_NL_4_8", QN_DTYPE_NONE}, {"IQ4_NL_8_8", QN_DTYPE_NONE},
     {"MXFP4", QN_DTYPE_NONE},
 };
@@ -72,8 +72,8 @@ static enum qn_status no_memory(const struct reader *r) {
                    QN_STR_ARG(r->c.name));
 }
 
-/* A string: *out in the arena on the second walk, {NULL, n} on the first. Its head, cut to the room,
- * goes to r->key when `head` is set. */
+/* A string: *out in the arena on the second walk, {NULL, n} on the first. Its head, cut to the
+ * room, goes to r->key when `head` is set. */
 static enum qn_status read_string(struct reader *r, struct qn_str *out, uint64_t max,
                                   const char *what, bool head) {
     uint64_t at = r->c.at, length;
@@ -126,8 +126,7 @@ static enum qn_status read_array(struct reader *r, struct qn_gguf_kv *kv) {
     if (kv->count > qn_cursor_left(&r->c) / smallest)
         return qn_fail_at(r->err, QN_E_TRUNCATED, at,
                           "key \"%.*s\" has %llu elements, but %llu bytes are left", KEY_ARG(r),
-                          (unsigned long long)kv->count,
-                          (unsigned long long)qn_cursor_left(&r->c));
+                          (unsigned long long)kv->count, (unsigned long long)qn_cursor_left(&r->c));
     kv->element = (enum qn_gguf_type)element;
     kv->offset = r->c.at;
     if (element != QN_GGUF_STRING) {
@@ -292,8 +291,7 @@ static enum qn_status walk(struct reader *r, struct qn_gguf_kv *kvs, struct qn_t
     uint64_t room_kvs = r->n_kvs, room_tensors = r->n_tensors;
     QN_TRY(read_start(r));
     if (r->arena != NULL && (r->n_kvs != room_kvs || r->n_tensors != room_tensors))
-        return qn_fail(r->err, QN_E_IO, "\"%.*s\" changes while it is read",
-                       QN_STR_ARG(r->c.name));
+        return qn_fail(r->err, QN_E_IO, "\"%.*s\" changes while it is read", QN_STR_ARG(r->c.name));
     for (uint64_t i = 0; i < r->n_kvs; i++) {
         struct qn_gguf_kv local = {.key = {NULL, 0}};
         QN_TRY(read_kv(r, kvs == NULL ? &local : &kvs[(size_t)i]));

@@ -36,7 +36,8 @@ enum qn_status qn_gguf_strings(struct qn_str **out, struct qn_arena *arena,
     QN_TRY(open_array(&c, &count, directory, files, kv, err));
     if (kv->element != QN_GGUF_STRING)
         return wrong_type(kv, "strings", err);
-    // The elements as they stand in the file, lengths included, are the block the slices point into.
+    // The elements as they stand in the file, lengths included, are the block the slices point
+    // into.
     struct qn_str *list = QN_ARENA_NEW(arena, struct qn_str, count);
     char *block = qn_u64_to_size(&n, kv->nbytes) ? QN_ARENA_NEW(arena, char, n) : NULL;
     if (list == NULL || block == NULL)
@@ -88,10 +89,10 @@ enum qn_status qn_gguf_integers(int64_t **out, struct qn_arena *arena,
     static const struct {
         unsigned char size, is_signed;
     } kinds[] = {
-        [QN_GGUF_U8] = {1, 0},  [QN_GGUF_I8] = {1, 1},   [QN_GGUF_U16] = {2, 0},
-        [QN_GGUF_I16] = {2, 1}, [QN_GGUF_U32] = {4, 0},  [QN_GGUF_I32] = {4, 1},
-        [QN_GGUF_F32] = {0, 0}, [QN_GGUF_BOOL] = {1, 0}, [QN_GGUF_STRING] = {0, 0},
-        [QN_GGUF_ARRAY] = {0, 0}, [QN_GGUF_U64] = {8, 0}, [QN_GGUF_I64] = {8, 1},
+        [QN_GGUF_U8] = {1, 0},    [QN_GGUF_I8] = {1, 1},   [QN_GGUF_U16] = {2, 0},
+        [QN_GGUF_I16] = {2, 1},   [QN_GGUF_U32] = {4, 0},  [QN_GGUF_I32] = {4, 1},
+        [QN_GGUF_F32] = {0, 0},   [QN_GGUF_BOOL] = {1, 0}, [QN_GGUF_STRING] = {0, 0},
+        [QN_GGUF_ARRAY] = {0, 0}, [QN_GGUF_U64] = {8, 0},  [QN_GGUF_I64] = {8, 1},
         [QN_GGUF_F64] = {0, 0},
     };
     struct qn_cursor c;

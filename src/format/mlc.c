@@ -1,7 +1,8 @@
-/* MLC weights (apache/tvm, python/tvm/contrib/tvmjs.py): tensor-cache.json, or ndarray-cache.json in
- * older repositories, lists shards and the tensors in each:
+/* MLC weights (apache/tvm, python/tvm/contrib/tvmjs.py): tensor-cache.json, or ndarray-cache.json
+ * in older repositories, lists shards and the tensors in each:
  *
- *     {"records": [{"dataPath": "params_shard_0.bin", "format": "raw-shard", "nbytes": N, "records":
+ *     {"records": [{"dataPath": "params_shard_0.bin", "format": "raw-shard", "nbytes": N,
+ * "records":
  *       [{"name": …, "shape": […], "dtype": "uint32", "format": "f32-to-bf16", "nbytes": n,
  *         "byteOffset": b}, …]}, …]}
  *
@@ -25,10 +26,10 @@ struct dtype_name {
 };
 
 static const struct dtype_name dtype_names[] = {
-    {"uint32", QN_DTYPE_U32}, {"float16", QN_DTYPE_F16}, {"float32", QN_DTYPE_F32},
-    {"bfloat16", QN_DTYPE_BF16}, {"int8", QN_DTYPE_I8}, {"uint8", QN_DTYPE_U8},
-    {"int16", QN_DTYPE_I16}, {"uint16", QN_DTYPE_U16}, {"int32", QN_DTYPE_I32},
-    {"int64", QN_DTYPE_I64}, {"uint64", QN_DTYPE_U64}, {"float64", QN_DTYPE_F64},
+    {"uint32", QN_DTYPE_U32},    {"float16", QN_DTYPE_F16}, {"float32", QN_DTYPE_F32},
+    {"bfloat16", QN_DTYPE_BF16}, {"int8", QN_DTYPE_I8},     {"uint8", QN_DTYPE_U8},
+    {"int16", QN_DTYPE_I16},     {"uint16", QN_DTYPE_U16},  {"int32", QN_DTYPE_I32},
+    {"int64", QN_DTYPE_I64},     {"uint64", QN_DTYPE_U64},  {"float64", QN_DTYPE_F64},
 };
 
 static enum qn_status no_memory(const struct reader *r) {

@@ -1,9 +1,10 @@
 /* safetensors (huggingface/safetensors, README "Format"): u64 n, n bytes of JSON, data.
  *
- *     {"__metadata__": {…strings…}, NAME: {"dtype": "F16", "shape": […], "data_offsets": [b, e]}, …}
+ *     {"__metadata__": {…strings…}, NAME: {"dtype": "F16", "shape": […], "data_offsets": [b, e]},
+ * …}
  *
- * offsets counting from the end of the JSON. The tensors tile the data without gap or overlap, which
- * is checked: a file that means one thing to this reader means nothing else to another. */
+ * offsets counting from the end of the JSON. The tensors tile the data without gap or overlap,
+ * which is checked: a file that means one thing to this reader means nothing else to another. */
 #include <string.h>
 
 #include "base/num.h"
@@ -235,8 +236,7 @@ static enum qn_status read_index(struct reader *r) {
     struct qn_json_value map = qn_json_get(qn_json_root(&r->index), "weight_map");
     if (qn_json_type(map) != QN_JSON_OBJECT || qn_json_count(map) == 0)
         return qn_fail(r->err, QN_E_FORMAT, "\"%.*s\" has no weight_map", QN_STR_ARG(name));
-    r->shards = QN_ARENA_NEW(&r->temp, struct shard,
-                             qn_min_size(qn_json_count(map), SHARDS_MAX));
+    r->shards = QN_ARENA_NEW(&r->temp, struct shard, qn_min_size(qn_json_count(map), SHARDS_MAX));
     if (r->shards == NULL)
         return no_memory(r);
     struct qn_json_iter it = qn_json_iterate(map);

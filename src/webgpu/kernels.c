@@ -18,7 +18,7 @@ struct row {
 };
 
 static const struct row ROWS[QN_KERNEL_COUNT] = {
-#define QN_KERNEL_ROW(NAME, text, params, bindings, constants)                                     \
+#define QN_KERNEL_ROW(NAME, text, params, bindings, constants) \
     {#text, bindings, constants, sizeof(struct qn_params_##params)},
     QN_KERNEL_LIST(QN_KERNEL_ROW)
 #undef QN_KERNEL_ROW
@@ -26,15 +26,16 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE", "STYPE", "ZERO", "BIAS", "RESIDUAL", "NORM", "GLU", "ACT", "LANES", "ROWS",
-    "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
+    "WTYPE", "STYPE", "ZERO",   "BIAS",        "RESIDUAL", "NORM",   "GLU",  "ACT",
+    "LANES", "ROWS",  "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
     size_t n = strlen(name), m = strlen(suffix);
     for (size_t i = 0; i < qn_wgsl_count; i++) {
         const struct qn_wgsl_text *t = &qn_wgsl_texts[i];
-        if (strlen(t->name) == n + m && !memcmp(t->name, name, n) && !memcmp(t->name + n, suffix, m))
+        if (strlen(t->name) == n + m && !memcmp(t->name, name, n) &&
+            !memcmp(t->name + n, suffix, m))
             return (struct qn_str){t->text, t->n};
     }
     return (struct qn_str){NULL, 0};
@@ -78,7 +79,9 @@ enum qn_variant qn_kernel_variant(const struct qn_kernel *kernel, uint32_t featu
 
 /* ---- Grids -------------------------------------------------------------------------------- */
 
-static uint32_t parts(uint32_t n, uint32_t size) { return n / size + (n % size != 0); }
+static uint32_t parts(uint32_t n, uint32_t size) {
+    return n / size + (n % size != 0);
+}
 
 static struct qn_grid fold(uint32_t n, uint32_t z) {
     return (struct qn_grid){n < QN_GRID_FOLD ? n : QN_GRID_FOLD, parts(n, QN_GRID_FOLD), z};
@@ -88,11 +91,13 @@ struct qn_grid qn_grid_embed(const struct qn_params_embed *p, uint32_t t) {
     return (struct qn_grid){parts(p->cols, QN_GROUP * THREADS), t, 1};
 }
 
-struct qn_grid qn_grid_rmsnorm(uint32_t rows) { return fold(rows, 1); }
+struct qn_grid qn_grid_rmsnorm(uint32_t rows) {
+    return fold(rows, 1);
+}
 
-/* Threads that share a row take units of eight columns. 32 is a subgroup on most devices; few rows get
- * 64, so that a narrow matrix still fills the machine, and many rows are taken several at a time by a
- * thread, which then reads x once for all of them. */
+/* Threads that share a row take units of eight columns. 32 is a subgroup on most devices; few rows
+ * get 64, so that a narrow matrix still fills the machine, and many rows are taken several at a
+ * time by a thread, which then reads x once for all of them. */
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu) {
     (void)type;
@@ -116,8 +121,8 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32
     return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE), parts(rows, TILE), 1};
 }
 
-/* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more often from
- * the nearest cache, more keep more of the machine busy. Many results fill it anyway. */
+/* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more often
+ * from the nearest cache, more keep more of the machine busy. Many results fill it anyway. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     uint32_t units = parts(p->cols, 8);
     if (p->n_rows >= 4096 || units < 192)
@@ -125,7 +130,8 @@ uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     return units < 1024 ? 32 : 64;
 }
 
-/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly full. */
+/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly full.
+ */
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
     struct qn_grid tiles = qn_grid_matmul(p, glu, rows);
     return rows <= 48 || (uint64_t)tiles.x * tiles.y < 192;
@@ -140,7 +146,9 @@ struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows) {
     return (struct qn_grid){parts(cols, THREADS), rows, 1};
 }
 
-struct qn_grid qn_grid_experts(uint32_t results, uint32_t t) { return fold(results, t); }
+struct qn_grid qn_grid_experts(uint32_t results, uint32_t t) {
+    return fold(results, t);
+}
 
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t) {
     uint32_t words = (p->n_heads + 2 * p->n_kv_heads) * p->head_dim / 2;
@@ -158,8 +166,8 @@ uint32_t qn_attention_splits(uint32_t context, uint32_t window) {
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
                                        uint32_t t, uint32_t end) {
     uint32_t shared = p->n_heads / p->n_kv_heads, heads = head_dim > 128 ? 4 : 8;
-    return (struct qn_grid){qn_attention_splits(end, p->window), p->n_kv_heads * parts(shared, heads),
-                            t};
+    return (struct qn_grid){qn_attention_splits(end, p->window),
+                            p->n_kv_heads * parts(shared, heads), t};
 }
 
 struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint32_t t) {
@@ -176,18 +184,26 @@ uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head
     return (uint64_t)t * p->n_heads * p->splits * (head_dim + 2) * sizeof(float);
 }
 
-uint32_t qn_argmax_chunks(uint32_t vocab) { return parts(vocab, ARGMAX_CHUNK); }
+uint32_t qn_argmax_chunks(uint32_t vocab) {
+    return parts(vocab, ARGMAX_CHUNK);
+}
 
 struct qn_grid qn_grid_argmax_partial(const struct qn_params_vocab *p, uint32_t rows) {
     return (struct qn_grid){qn_argmax_chunks(p->vocab), p->last_only || p->z_rows ? 1 : rows, 1};
 }
 
-struct qn_grid qn_grid_argmax_final(uint32_t rows) { return (struct qn_grid){parts(rows, THREADS), 1, 1}; }
+struct qn_grid qn_grid_argmax_final(uint32_t rows) {
+    return (struct qn_grid){parts(rows, THREADS), 1, 1};
+}
 
 struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p) {
     return fold(parts(p->vocab, PREPARE_CHUNK), 1);
 }
 
-struct qn_grid qn_grid_one(void) { return (struct qn_grid){1, 1, 1}; }
+struct qn_grid qn_grid_one(void) {
+    return (struct qn_grid){1, 1, 1};
+}
 
-struct qn_grid qn_grid_seen_mark(uint32_t n) { return fold(parts(n, THREADS), 1); }
+struct qn_grid qn_grid_seen_mark(uint32_t n) {
+    return fold(parts(n, THREADS), 1);
+}

@@ -1,17 +1,20 @@
-/* The table of kernels: for each its WGSL texts, bindings, parameter struct, override constants, and
- * the workgroups that a dispatch needs. What lowers programs, what validates them and what runs them
- * on the CPU all read this one table.
+/* The table of kernels: for each its WGSL texts, bindings, parameter struct, override constants,
+ * and the workgroups that a dispatch needs. What lowers programs, what validates them and what runs
+ * them on the CPU all read this one table.
  *
  * Rules for whoever dispatches:
- * - All bindings are in group 0; binding 0 is the uniform parameter struct, binding 1 (where present)
- *   the step, a uniform too. Both are 256-aligned; buffers need UNIFORM usage (step: UNIFORM | STORAGE).
+ * - All bindings are in group 0; binding 0 is the uniform parameter struct, binding 1 (where
+ * present) the step, a uniform too. Both are 256-aligned; buffers need UNIFORM usage (step: UNIFORM
+ * | STORAGE).
  * - R bindings and W bindings of one dispatch must be in different buffers (WebGPU counts the whole
  *   buffer as one resource). Several R bindings may overlap; W ranges of one dispatch must not.
  * - A binding that the constants switch off (scales of F32 weights, bias, residual, norm, …) still
  *   needs a buffer: bind any READ-able one of at least 16 bytes.
- * - Constants not passed have the value 0 unless noted in kernels.c. The text's entry point is "main".
- * - Shapes: cols of weights arbitrary for embed and matmul; matvec wants x_stride, x_column and cols
- *   to be multiples of 4 (else use matmul), and so does matmul_few. head_dim: multiple of 8 (F16 cache) or 4, at most 256.
+ * - Constants not passed have the value 0 unless noted in kernels.c. The text's entry point is
+ * "main".
+ * - Shapes: cols of weights arbitrary for embed and matmul; matvec wants x_stride, x_column and
+ * cols to be multiples of 4 (else use matmul), and so does matmul_few. head_dim: multiple of 8 (F16
+ * cache) or 4, at most 256.
  * - sizes of weight planes in buffers are rounded up to 16 bytes. */
 #ifndef QN_WEBGPU_KERNELS_H
 #define QN_WEBGPU_KERNELS_H
@@ -22,9 +25,9 @@
 #include "webgpu/params.def"
 #define QN_PARAM_U(name) uint32_t name;
 #define QN_PARAM_F(name) float name;
-#define QN_PARAMS_STRUCT(lower, UPPER)                                                             \
-    struct qn_params_##lower {                                                                     \
-        QN_PARAMS_##UPPER(QN_PARAM_U, QN_PARAM_F)                                                  \
+#define QN_PARAMS_STRUCT(lower, UPPER)            \
+    struct qn_params_##lower {                    \
+        QN_PARAMS_##UPPER(QN_PARAM_U, QN_PARAM_F) \
     };
 QN_PARAMS_STRUCT(step, STEP)
 QN_PARAMS_STRUCT(embed, EMBED)
@@ -40,7 +43,7 @@ QN_PARAMS_STRUCT(vocab, VOCAB)
 QN_PARAMS_STRUCT(sampling, SAMPLING)
 QN_PARAMS_STRUCT(seen_mark, SEEN_MARK)
 
-enum qn_rows { QN_ROWS_T, QN_ROWS_R };                      // rows_sym
+enum qn_rows { QN_ROWS_T, QN_ROWS_R }; // rows_sym
 /* Constant STYPE: one of the first three, plus what else the scales are. */
 enum qn_scale_type {
     QN_STYPE_F16,
@@ -52,43 +55,39 @@ enum qn_scale_type {
 
 /* X(NAME, text, params, "bindings", "constants"). Bindings: U uniform, R read-only storage, W
  * read-write storage, in order from 0. What stands there:
- *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the slab are skipped:
- *                    one dispatch per slab fills all rows.
- *  RMSNORM           params, step, x, w f32[cols], residual f32, out. RESIDUAL: 0 or 1.
- *  LAYERNORM         params rmsnorm, step, x, w, b, residual, out. BIAS, RESIDUAL: 0 or 1.
- *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out. One row of x
- *                    per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a dispatch). GLU: see
- *                    params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum qn_act. LANES, ROWS: see qn_matvec_tune.
- *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
- *                    ALIGNED: 1 where matvec's wants are met.
- *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes. qn_matmul_takes_few says when.
- *  GLU               params, step, x, out
- *  ACT               params glu, step, x, out f32[rows, cols]
- *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
- *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T, n_heads × head_dim].
- *                    State: [n_kv_heads, context, head_dim] f32, or f16 with KV_F16.
- *  ATTENTION_SPLIT   params, step, q, k_state, v_state, partial f32 (qn_attention_partial bytes). For small T.
- *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
- *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
- *  LAST_ROWS         params, step, x, out
- *  ROUTE             params experts, step, x f32[T, n_experts], out f32[T, 2 n_used]
- *  EXPERT_GLU        params experts, step, x, values, scales, routes f32[T, 2 n_used], out f32[T, n_used × width].
- *                    One dispatch per slab; ACT: enum qn_act.
- *  EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
- *  ARGMAX_PARTIAL    params vocab, step, sampling (uniform), values f32[R, vocab] or z f32[vocab], state u32[8]
- *                    (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw instead of arg-max;
- *                    then ids below the threshold are skipped if sampling.has_threshold.
- *  ARGMAX_FINAL      params vocab, step, partial, out u32[R]
- *  SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R, vocab] (row R - 1), seen u32[vocab], bias
- *                    f32[vocab], mask u32[ceil(vocab/32)] (bit i % 32 of word i / 32: id i is allowed), z f32[vocab]
- *  SAMPLE_THRESHOLD  params vocab, sampling, z, state u32[8]. Only where has_threshold (top-k, top-p or min-p).
- *  SAMPLE_FINISH     params vocab, partial, step (W), ids u32 (W; ids[0] = token), results u32[ring] (W),
- *                    seen u32[vocab] (W; count of the token + 1; 16 bytes or more when no penalties are used: then
- *                    the write falls outside). Then pos += n_tokens, n_tokens = n_rows = 1, result += 1.
- *  SEEN_MARK         params seen_mark, ids u32[n], seen: sets bit 31 of seen[ids[i]].
- * Greedy: ARGMAX_PARTIAL(last_only) on the logits, SAMPLE_FINISH. With penalties, bias or mask:
- * SAMPLE_PREPARE first and ARGMAX_PARTIAL on z (z_rows 1). Drawn: SAMPLE_PREPARE, [SAMPLE_THRESHOLD],
- * ARGMAX_PARTIAL with GUMBEL (z_rows 1), SAMPLE_FINISH. */
+ *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the
+ * slab are skipped: one dispatch per slab fills all rows. RMSNORM           params, step, x, w
+ * f32[cols], residual f32, out. RESIDUAL: 0 or 1. LAYERNORM         params rmsnorm, step, x, w, b,
+ * residual, out. BIAS, RESIDUAL: 0 or 1. MATVEC            params, step, x, values, scales, bias
+ * f32, residual f32, norm f32[cols], out. One row of x per grid z. NORM: x is normed first (out =
+ * norm(x) Wᵀ; saves a dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
+ * qn_act. LANES, ROWS: see qn_matvec_tune. MATMUL            the same bindings and params (norm
+ * unused: no NORM constant), for T > a few. ALIGNED: 1 where matvec's wants are met. MATMUL_FEW the
+ * same again; groups of MATMUL fit it. LANES: qn_matmul_lanes. qn_matmul_takes_few says when. GLU
+ * params, step, x, out ACT               params glu, step, x, out f32[rows, cols] ADD params, step,
+ * a, b, gate f32[rows], out. GATE: 0 or 1. ROPE_APPEND       params, step, q, k, v, freq f32[sets,
+ * n_rot/2], k_state, v_state, out f32[T, n_heads × head_dim]. State: [n_kv_heads, context,
+ * head_dim] f32, or f16 with KV_F16. ATTENTION_SPLIT   params, step, q, k_state, v_state, partial
+ * f32 (qn_attention_partial bytes). For small T. ATTENTION_MERGE   params, step, partial, out
+ * f32[T, n_heads × head_dim] ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is
+ * needed by all three. LAST_ROWS         params, step, x, out ROUTE             params experts,
+ * step, x f32[T, n_experts], out f32[T, 2 n_used] EXPERT_GLU        params experts, step, x,
+ * values, scales, routes f32[T, 2 n_used], out f32[T, n_used × width]. One dispatch per slab; ACT:
+ * enum qn_act. EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
+ *  ARGMAX_PARTIAL    params vocab, step, sampling (uniform), values f32[R, vocab] or z f32[vocab],
+ * state u32[8] (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw instead of
+ * arg-max; then ids below the threshold are skipped if sampling.has_threshold. ARGMAX_FINAL params
+ * vocab, step, partial, out u32[R] SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R,
+ * vocab] (row R - 1), seen u32[vocab], bias f32[vocab], mask u32[ceil(vocab/32)] (bit i % 32 of
+ * word i / 32: id i is allowed), z f32[vocab] SAMPLE_THRESHOLD  params vocab, sampling, z, state
+ * u32[8]. Only where has_threshold (top-k, top-p or min-p). SAMPLE_FINISH     params vocab,
+ * partial, step (W), ids u32 (W; ids[0] = token), results u32[ring] (W), seen u32[vocab] (W; count
+ * of the token + 1; 16 bytes or more when no penalties are used: then the write falls outside).
+ * Then pos += n_tokens, n_tokens = n_rows = 1, result += 1. SEEN_MARK         params seen_mark, ids
+ * u32[n], seen: sets bit 31 of seen[ids[i]]. Greedy: ARGMAX_PARTIAL(last_only) on the logits,
+ * SAMPLE_FINISH. With penalties, bias or mask: SAMPLE_PREPARE first and ARGMAX_PARTIAL on z (z_rows
+ * 1). Drawn: SAMPLE_PREPARE, [SAMPLE_THRESHOLD], ARGMAX_PARTIAL with GUMBEL (z_rows 1),
+ * SAMPLE_FINISH. */
 /* clang-format off */
 #define QN_KERNEL_LIST(X) \
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \
@@ -120,7 +119,7 @@ enum qn_kernel_id {
 #define QN_KERNEL_ENUM(NAME, text, params, bindings, constants) QN_KERNEL_##NAME,
     QN_KERNEL_LIST(QN_KERNEL_ENUM)
 #undef QN_KERNEL_ENUM
-    QN_KERNEL_COUNT
+        QN_KERNEL_COUNT
 };
 
 /* Texts of one kernel. All variants share bindings, params, constants and grid. */
@@ -133,10 +132,10 @@ struct qn_kernel {
     const char *name;                     // also the label of its module in the tape
     struct qn_str text[QN_VARIANT_COUNT]; // .n == 0: there is no such variant
     uint32_t n_bindings;
-    uint32_t kinds[QN_KERNEL_BINDINGS];   // QN_BIND_…
+    uint32_t kinds[QN_KERNEL_BINDINGS]; // QN_BIND_…
     uint32_t n_constants;
     const char *constants[QN_KERNEL_CONSTANTS];
-    size_t params_bytes;                  // of binding 0
+    size_t params_bytes; // of binding 0
 };
 
 /* Fills in one row of the table. */
@@ -158,7 +157,8 @@ struct qn_grid qn_grid_rmsnorm(uint32_t rows);
 struct qn_matvec_tune {
     uint32_t lanes, rows;
 };
-struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type, bool glu);
+struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
+                                     bool glu);
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows);

@@ -172,7 +172,7 @@ static struct qn_lower_ref vector_of(const struct qn_lower *l, struct qn_operand
 }
 
 struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_lower_slab *slab,
-                                    enum qn_plane plane) {
+                                   enum qn_plane plane) {
     if (slab->buffer[plane] == QN_NONE)
         return (struct qn_lower_ref){0};
     return qn_lower_whole(l, QN_SPACE_SHARED, slab->buffer[plane]);
@@ -238,8 +238,12 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
     struct qn_lower_draft draft = {
         .kernel = centred ? QN_KERNEL_LAYERNORM : QN_KERNEL_RMSNORM,
         .params = &params,
-        .bindings = {{0}, mode->step, l->places[x.tensor], vector_of(l, op->in[1]),
-                     centred ? vector_of(l, bias) : residual, centred ? residual : out,
+        .bindings = {{0},
+                     mode->step,
+                     l->places[x.tensor],
+                     vector_of(l, op->in[1]),
+                     centred ? vector_of(l, bias) : residual,
+                     centred ? residual : out,
                      centred ? out : none},
         .constants = {centred ? bias.tensor != QN_NONE : adds, centred && adds},
         .rest = {.by_rows = rows, .rows_mul = mul * params.groups}};
@@ -250,8 +254,8 @@ static bool matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
     return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
 }
 
-/* The matmul that was added last may run as matmul_few too: over the same group, and the same but for
- * the last constant. */
+/* The matmul that was added last may run as matmul_few too: over the same group, and the same but
+ * for the last constant. */
 static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,
                               struct qn_error *err) {
     struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
@@ -300,7 +304,8 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             params.residual_stride = columns(p, residual.tensor);
             params.residual_column = residual.column;
         }
-        bool few = aligned && !matvec, only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);
+        bool few = aligned && !matvec,
+             only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);
         struct qn_lower_draft draft = {
             .kernel = matvec     ? QN_KERNEL_MATVEC
                       : only_few ? QN_KERNEL_MATMUL_FEW
@@ -337,8 +342,8 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
             float last = only_few ? (float)draft.rest.few_lanes : aligned;
-            float constants[] = {format[0], format[1], format[2], has_bias, has_residual,
-                                 glu,       act,       last};
+            float constants[] = {format[0],    format[1], format[2], has_bias,
+                                 has_residual, glu,       act,       last};
             memcpy(draft.constants, constants, sizeof constants);
             draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
         }
@@ -383,22 +388,25 @@ static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
                                 const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
     bool rows = by_rows(p, op->out);
-    struct qn_params_add params = {columns(p, op->out),          rows ? QN_ROWS_R : QN_ROWS_T,
-                                   columns(p, op->in[0].tensor), op->in[0].column,
-                                   columns(p, op->in[1].tensor), op->in[1].column,
+    struct qn_params_add params = {columns(p, op->out),
+                                   rows ? QN_ROWS_R : QN_ROWS_T,
+                                   columns(p, op->in[0].tensor),
+                                   op->in[0].column,
+                                   columns(p, op->in[1].tensor),
+                                   op->in[1].column,
                                    op->u.add.scale != 0 ? op->u.add.scale : 1};
     bool gated = op->in[2].tensor != QN_NONE;
-    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ADD,
-                                   .params = &params,
-                                   .bindings = {{0},
-                                                mode->step,
-                                                l->places[op->in[0].tensor],
-                                                l->places[op->in[1].tensor],
-                                                gated ? l->places[op->in[2].tensor]
-                                                      : (struct qn_lower_ref){0},
-                                                l->places[op->out]},
-                                   .constants = {gated},
-                                   .rest = {.by_rows = rows}};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ADD,
+        .params = &params,
+        .bindings = {{0},
+                     mode->step,
+                     l->places[op->in[0].tensor],
+                     l->places[op->in[1].tensor],
+                     gated ? l->places[op->in[2].tensor] : (struct qn_lower_ref){0},
+                     l->places[op->out]},
+        .constants = {gated},
+        .rest = {.by_rows = rows}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 

@@ -12,7 +12,8 @@ typedef enum qn_status qn_ref_fn(const struct qn_ref_call *c, struct qn_error *e
 enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t count, uint64_t size,
                             struct qn_error *err);
 /* The call's grid has at least these workgroups. */
-enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid, struct qn_error *err);
+enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid,
+                             struct qn_error *err);
 
 /* Order-preserving key of a float's bits: NaN → 0, −0 as 0. And back. */
 uint32_t qn_ref_key(uint32_t bits);

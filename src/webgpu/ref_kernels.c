@@ -15,7 +15,8 @@ enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t co
     return QN_OK;
 }
 
-enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid, struct qn_error *err) {
+enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid,
+                             struct qn_error *err) {
     if (c->grid.x < grid.x || c->grid.y < grid.y || c->grid.z < grid.z)
         return qn_fail(err, QN_E_INTERNAL, "grid %u,%u,%u does not cover %u,%u,%u", c->grid.x,
                        c->grid.y, c->grid.z, grid.x, grid.y, grid.z);
@@ -37,27 +38,29 @@ static uint64_t extent(uint32_t rows, uint32_t stride, uint32_t column, uint32_t
 
 double qn_ref_act(uint32_t kind, double x) {
     switch (kind) {
-    case QN_ACT_SILU: return x / (1 + exp(-x));
+    case QN_ACT_SILU:
+        return x / (1 + exp(-x));
     case QN_ACT_GELU_TANH:
         return 0.5 * x * (1 + tanh(0.79788456080286535588 * (x + 0.044715 * x * x * x)));
-    case QN_ACT_GELU_ERF: return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
-    default: return x > 0 ? x : 0;
+    case QN_ACT_GELU_ERF:
+        return 0.5 * x * (1 + erf(x * 0.70710678118654752440));
+    default:
+        return x > 0 ? x : 0;
     }
 }
 
 /* ---- Weights -------------------------------------------------------------------------------- */
 
-enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c, uint32_t at,
-                                 uint32_t cols, uint64_t rows, struct qn_error *err) {
+enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c,
+                                 uint32_t at, uint32_t cols, uint64_t rows, struct qn_error *err) {
     static const enum qn_dtype scales[] = {QN_DTYPE_F16, QN_DTYPE_BF16, QN_DTYPE_F32,
                                            QN_DTYPE_NONE};
     uint32_t type = (uint32_t)c->constants[0], stype = (uint32_t)c->constants[1];
     out->format = (struct qn_wformat){.type = (enum qn_wtype)type};
     if (type == QN_W_Q8 || type == QN_W_Q4)
-        out->format = (struct qn_wformat){(enum qn_wtype)type, scales[stype & 3],
-                                          (uint32_t)c->constants[2],
-                                          stype & QN_STYPE_HALVES ? QN_GROUP / 2 : QN_GROUP,
-                                          (stype & QN_STYPE_PAIRS) != 0};
+        out->format = (struct qn_wformat){
+            (enum qn_wtype)type, scales[stype & 3], (uint32_t)c->constants[2],
+            stype & QN_STYPE_HALVES ? QN_GROUP / 2 : QN_GROUP, (stype & QN_STYPE_PAIRS) != 0};
     if (!qn_wformat_valid(&out->format))
         return qn_fail(err, QN_E_INTERNAL, "weight type %u, scale type %u", type, stype);
     out->values = c->p[at];
@@ -69,7 +72,8 @@ enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref
     return qn_ref_holds(c, at + 1, rows * out->groups, out->scale_step, err);
 }
 
-void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, size_t row, uint32_t group) {
+void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, size_t row,
+                         uint32_t group) {
     size_t at = row * w->groups + group;
     qn_wformat_decode(out, &w->format, QN_GROUP, w->values + at * w->value_step,
                       w->scales + at * w->scale_step);
@@ -112,7 +116,8 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
     if (!p->groups || p->groups > 4096 || (p->tail && p->rows_mul != 1))
         return qn_fail(err, QN_E_INTERNAL, "norm: %u groups", p->groups);
     QN_TRY(qn_ref_covers(c, qn_grid_rmsnorm(rows * p->groups), err));
-    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, (uint32_t)whole), 4, err));
+    QN_TRY(
+        qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, (uint32_t)whole), 4, err));
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)(p->groups - 1) * p->w_advance + p->cols, 4, err));
     if (b != NULL)
         QN_TRY(qn_ref_holds(c, 4, (uint64_t)(p->groups - 1) * p->b_advance + p->cols, 4, err));
@@ -177,7 +182,8 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
     QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
     uint32_t column = m->residual ? p->residual_column : 0;
-    QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4,
+                        err));
     QN_TRY(qn_ref_holds(c, 7, m->norm ? p->cols : 0, 4, err));
     QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
@@ -209,8 +215,13 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
 }
 
 static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, c->constants[5] != 0,
-                        c->constants[6] != 0, (uint32_t)c->constants[7], {0}};
+    struct product m = {c->p[0],
+                        c->constants[3] != 0,
+                        c->constants[4] != 0,
+                        c->constants[5] != 0,
+                        c->constants[6] != 0,
+                        (uint32_t)c->constants[7],
+                        {0}};
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9]};
     const struct qn_params_matmul *p = m.p;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
@@ -219,16 +230,19 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);
-    QN_TRY(qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    QN_TRY(
+        qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec(p, tune, rows), err));
     return product(&m, c, rows, err);
 }
 
 static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, false,
-                        c->constants[5] != 0, (uint32_t)c->constants[6], {0}};
-    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0,
+                        false,   c->constants[5] != 0, (uint32_t)c->constants[6],
+                        {0}};
+    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
+                             (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, rows), err));
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
@@ -237,14 +251,16 @@ static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) 
 }
 
 static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0, false,
-                        c->constants[5] != 0, (uint32_t)c->constants[6], {0}};
+    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0,
+                        false,   c->constants[5] != 0, (uint32_t)c->constants[6],
+                        {0}};
     uint32_t lanes = (uint32_t)c->constants[7], rows = row_count(c->p[1], m.p->rows_sym);
     if (lanes < 8 || lanes > 64 || lanes & (lanes - 1))
         return qn_fail(err, QN_E_INTERNAL, "matmul_few: LANES %u", lanes);
     if ((m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul_few: not aligned");
-    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols, (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
+                             (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     QN_TRY(qn_ref_covers(c, qn_grid_matmul_few(m.p, m.glu, lanes, rows), err));
     return product(&m, c, rows, err);
 }
@@ -260,7 +276,8 @@ static enum qn_status glu(const struct qn_ref_call *c, struct qn_error *err) {
     for (size_t r = 0; r < rows; r++) {
         const float *row = x + r * p->x_stride + p->x_column;
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = (float)(qn_ref_act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
+            out[r * p->cols + i] =
+                (float)(qn_ref_act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
     }
     return QN_OK;
 }
@@ -275,7 +292,8 @@ static enum qn_status activate(const struct qn_ref_call *c, struct qn_error *err
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)rows * p->cols, 4, err));
     for (size_t r = 0; r < rows; r++)
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = (float)qn_ref_act((uint32_t)c->constants[0], x[r * p->x_stride + p->x_column + i]);
+            out[r * p->cols + i] =
+                (float)qn_ref_act((uint32_t)c->constants[0], x[r * p->x_stride + p->x_column + i]);
     return QN_OK;
 }
 
@@ -292,8 +310,8 @@ static enum qn_status add(const struct qn_ref_call *c, struct qn_error *err) {
     for (size_t r = 0; r < rows; r++) {
         float scale = gate != NULL ? (float)(p->scale / (1 + exp(-(double)gate[r]))) : p->scale;
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] = a[r * p->a_stride + p->a_column + i] +
-                                   b[r * p->b_stride + p->b_column + i] * scale;
+            out[r * p->cols + i] =
+                a[r * p->a_stride + p->a_column + i] + b[r * p->b_stride + p->b_column + i] * scale;
     }
     return QN_OK;
 }
@@ -350,23 +368,28 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     if (apart < dim || !p->n_heads || !p->n_kv_heads)
         return qn_fail(err, QN_E_INTERNAL, "rope_append: heads of %u every %u columns", dim, apart);
     QN_TRY(qn_ref_covers(c, qn_grid_rope(p, n), err));
-    QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, (p->n_heads - 1) * apart + dim), 4, err));
-    QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
-    QN_TRY(qn_ref_holds(c, 4, extent(n, p->v_stride, p->v_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
+    QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, (p->n_heads - 1) * apart + dim),
+                        4, err));
+    QN_TRY(qn_ref_holds(
+        c, 3, extent(n, p->k_stride, p->k_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
+    QN_TRY(qn_ref_holds(
+        c, 4, extent(n, p->v_stride, p->v_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
     freq += (size_t)step->rope_set * p->set_stride;
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->rope_set * p->set_stride + p->n_rot / 2, 4, err));
     QN_TRY(qn_ref_holds(c, 6, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 7, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 8, (uint64_t)n * p->n_heads * dim, 4, err));
     if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || (uint64_t)step->pos + n > p->context)
-        return qn_fail(err, QN_E_INTERNAL, "rope_append: head %u, rotated %u, positions %u + %u of %u",
-                       dim, p->n_rot, step->pos, n, p->context);
+        return qn_fail(err, QN_E_INTERNAL,
+                       "rope_append: head %u, rotated %u, positions %u + %u of %u", dim, p->n_rot,
+                       step->pos, n, p->context);
     for (size_t t = 0; t < n; t++) {
         uint32_t position = step->pos + (uint32_t)t;
         for (uint32_t h = 0; h < p->n_heads; h++)
             for (uint32_t d = 0; d < dim; d++)
                 out[(t * p->n_heads + h) * dim + d] =
-                    rotated(p, q + t * p->q_stride + p->q_column + h * apart, freq, position, d, interleaved);
+                    rotated(p, q + t * p->q_stride + p->q_column + h * apart, freq, position, d,
+                            interleaved);
         for (uint32_t h = 0; h < p->n_kv_heads; h++)
             for (uint32_t d = 0; d < dim; d++) {
                 size_t to = ((size_t)h * p->context + position) * dim + d;
@@ -378,12 +401,15 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     return QN_OK;
 }
 
-/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum, mass. */
+/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum, mass.
+ */
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
-                   const struct qn_ref_call *c, uint32_t t, uint32_t head, uint32_t begin, uint32_t end) {
+                   const struct qn_ref_call *c, uint32_t t, uint32_t head, uint32_t begin,
+                   uint32_t end) {
     bool f16 = c->constants[0] != 0;
     uint32_t dim = (uint32_t)c->constants[1];
-    const float *q = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)head * dim;
+    const float *q =
+        (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)head * dim;
     size_t start = (size_t)(head / (p->n_heads / p->n_kv_heads)) * p->context * dim;
     *top = QN_REF_LOWEST;
     *mass = 0;
@@ -422,8 +448,10 @@ static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim
                        step->n_tokens, p->context);
     if (!states)
         return QN_OK;
-    uint64_t state = (uint64_t)p->n_kv_heads * dim * p->context, size = c->constants[0] != 0 ? 2 : 4;
-    QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4, err));
+    uint64_t state = (uint64_t)p->n_kv_heads * dim * p->context,
+             size = c->constants[0] != 0 ? 2 : 4;
+    QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4,
+                        err));
     QN_TRY(qn_ref_holds(c, 3, state, size, err));
     return qn_ref_holds(c, 4, state, size, err);
 }
@@ -507,7 +535,8 @@ static enum qn_status attention_prefill(const struct qn_ref_call *c, struct qn_e
 
 /* ---- The table ------------------------------------------------------------------------------ */
 
-enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call, struct qn_error *err) {
+enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
+                          struct qn_error *err) {
     static qn_ref_fn *const functions[QN_KERNEL_COUNT] = {
         [QN_KERNEL_EMBED] = embed,
         [QN_KERNEL_RMSNORM] = rmsnorm,

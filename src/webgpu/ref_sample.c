@@ -16,7 +16,9 @@ float qn_ref_value(uint32_t key) {
     return qn_bits_f32(key >> 31 ? key & 0x7fffffffu : ~key);
 }
 
-static uint64_t bytes_of(const struct qn_params_vocab *p, uint64_t rows) { return rows * p->vocab; }
+static uint64_t bytes_of(const struct qn_params_vocab *p, uint64_t rows) {
+    return rows * p->vocab;
+}
 
 enum qn_status qn_ref_argmax_partial(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_vocab *p = c->p[0];
@@ -30,7 +32,8 @@ enum qn_status qn_ref_argmax_partial(const struct qn_ref_call *c, struct qn_erro
     QN_TRY(qn_ref_holds(c, 3, bytes_of(p, p->z_rows ? 1 : step->n_rows), 4, err));
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)rows * p->chunks, 8, err));
     if (p->chunks != qn_argmax_chunks(p->vocab))
-        return qn_fail(err, QN_E_INTERNAL, "argmax_partial: %u chunks for %u ids", p->chunks, p->vocab);
+        return qn_fail(err, QN_E_INTERNAL, "argmax_partial: %u chunks for %u ids", p->chunks,
+                       p->vocab);
     uint32_t chunk = 4096, position = step->pos + step->n_tokens;
     for (uint32_t r = 0; r < rows; r++) {
         size_t row = p->z_rows ? 0 : p->last_only ? step->n_rows - 1 : r;
@@ -78,7 +81,9 @@ enum qn_status qn_ref_argmax_final(const struct qn_ref_call *c, struct qn_error 
     return QN_OK;
 }
 
-static float clamp(float x) { return fminf(fmaxf(x, QN_REF_LOWEST), -QN_REF_LOWEST); }
+static float clamp(float x) {
+    return fminf(fmaxf(x, QN_REF_LOWEST), -QN_REF_LOWEST);
+}
 
 enum qn_status qn_ref_sample_prepare(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_vocab *p = c->p[0];
@@ -174,7 +179,8 @@ enum qn_status qn_ref_sample_finish(const struct qn_ref_call *c, struct qn_error
     QN_TRY(qn_ref_holds(c, 3, 1, 4, err));
     QN_TRY(qn_ref_holds(c, 4, p->ring, 4, err));
     if (!p->ring || !p->max_pos)
-        return qn_fail(err, QN_E_INTERNAL, "sample_finish: ring %u, max_pos %u", p->ring, p->max_pos);
+        return qn_fail(err, QN_E_INTERNAL, "sample_finish: ring %u, max_pos %u", p->ring,
+                       p->max_pos);
     uint32_t token = best_of(c->p[1], p->chunks);
     ids[0] = token;
     results[step->result % p->ring] = token;

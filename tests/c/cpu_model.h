@@ -123,8 +123,12 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     for (uint32_t i = 0; i < s->n_rot / 2; i++)
         freq[i] = powf(1000.0f, -2.0f * (float)i / (float)s->n_rot);
 
-    struct qn_program_tensor ids = {.kind = QN_TENSOR_IDS, .dtype = QN_DTYPE_U32, .n_dims = 1,
-                                    .dims = {QN_DIM_T}, .weight = QN_NONE, .label = "ids"};
+    struct qn_program_tensor ids = {.kind = QN_TENSOR_IDS,
+                                    .dtype = QN_DTYPE_U32,
+                                    .n_dims = 1,
+                                    .dims = {QN_DIM_T},
+                                    .weight = QN_NONE,
+                                    .label = "ids"};
     MODEL_TRY(m, qn_program_add_tensor(&m->program, &m->program.ids, &ids, &m->err));
     struct qn_program_op op = model_op(QN_OP_EMBED);
     op.in[0].tensor = m->program.ids;

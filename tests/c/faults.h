@@ -1,5 +1,6 @@
-/* Faults on order, for tests: an allocator that counts, bounds and fails; files that fail; folders of
- * the real file system as qn_files. Include it once per test program, after the headers under test.
+/* Faults on order, for tests: an allocator that counts, bounds and fails; files that fail; folders
+ * of the real file system as qn_files. Include it once per test program, after the headers under
+ * test.
  *
  * The torture loop, as curl and SQLite do it – run the scenario, fail its n-th call, run again:
  *
@@ -7,20 +8,18 @@
  *         for (uint64_t n = 1;; n++) {
  *             struct faults faults;
  *             faults_init(&faults);
- *             faults.fail_alloc = n;                  // the n-th allocation fails (1 is the first),
- *             faults.persistent = persistent != 0;    // and with this all that follow, too
- *             struct qn_allocator allocator = faults_allocator(&faults);
- *             enum qn_status status = scenario(&allocator);  // frees all it took
- *             CHECK(faults.live == 0);                // nothing leaked
- *             if (!faults.fired) { CHECK(status == QN_OK); break; }  // n ran past the last call
- *             CHECK(status == QN_E_NO_MEMORY);
+ *             faults.fail_alloc = n;                  // the n-th allocation fails (1 is the
+ * first), faults.persistent = persistent != 0;    // and with this all that follow, too struct
+ * qn_allocator allocator = faults_allocator(&faults); enum qn_status status = scenario(&allocator);
+ * // frees all it took CHECK(faults.live == 0);                // nothing leaked if (!faults.fired)
+ * { CHECK(status == QN_OK); break; }  // n ran past the last call CHECK(status == QN_E_NO_MEMORY);
  *         }
  *     }
  *
  * For reads the same with faults.fail_read, faults.read_status and faults_files(&faults, &inner).
- * faults.limit bounds the live bytes: an allocation past it fails and sets `over_limit`, which is how
- * allocation bombs are caught. The allocator checks the size given to `free` and fills fresh memory
- * with 0xa5, so that code relying on zeroes, or freeing with a wrong size, is found. */
+ * faults.limit bounds the live bytes: an allocation past it fails and sets `over_limit`, which is
+ * how allocation bombs are caught. The allocator checks the size given to `free` and fills fresh
+ * memory with 0xa5, so that code relying on zeroes, or freeing with a wrong size, is found. */
 #ifndef QN_TEST_FAULTS_H
 #define QN_TEST_FAULTS_H
 
@@ -34,12 +33,12 @@
 
 struct faults {
     /* Orders; all zero: nothing fails. */
-    uint64_t fail_alloc;          // number of the allocation to fail, from 1; 0: none
-    uint64_t fail_read;           // number of the size() or read() call to fail, from 1; 0: none
-    enum qn_status read_status;   // what that call answers; faults_init sets QN_E_IO
-    bool persistent;              // fail every later one as well
-    bool short_read;              // the failing read first writes half of its bytes
-    uint64_t limit;               // most live bytes; 0: none
+    uint64_t fail_alloc;        // number of the allocation to fail, from 1; 0: none
+    uint64_t fail_read;         // number of the size() or read() call to fail, from 1; 0: none
+    enum qn_status read_status; // what that call answers; faults_init sets QN_E_IO
+    bool persistent;            // fail every later one as well
+    bool short_read;            // the failing read first writes half of its bytes
+    uint64_t limit;             // most live bytes; 0: none
 
     /* Records. */
     uint64_t allocs, reads; // calls so far

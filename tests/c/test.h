@@ -22,9 +22,9 @@ static inline bool test_check(bool ok, const char *file, int line, const char *t
 #define CHECK(condition) test_check((condition), __FILE__, __LINE__, #condition)
 
 /* For a check whose operands are worth seeing: CHECK_MSG(a == b, "a %d, b %d", a, b). */
-#define CHECK_MSG(condition, ...)                                                                  \
-    (test_check((condition), __FILE__, __LINE__, #condition)                                       \
-         ? true                                                                                    \
+#define CHECK_MSG(condition, ...)                            \
+    (test_check((condition), __FILE__, __LINE__, #condition) \
+         ? true                                              \
          : (fprintf(stderr, "    "), fprintf(stderr, __VA_ARGS__), fprintf(stderr, "\n"), false))
 
 /* The folder with fixtures and assets: $QN_SHARED, or ../shared beside the repository. */

@@ -1,4 +1,5 @@
-/* JSON: what RFC 8259 allows and forbids, values, strings, limits, faults, and the texts of ../shared. */
+/* JSON: what RFC 8259 allows and forbids, values, strings, limits, faults, and the texts of
+ * ../shared. */
 #define _POSIX_C_SOURCE 199309L
 #include <dirent.h>
 #include <math.h>
@@ -10,36 +11,182 @@
 
 static const struct qn_str good[] = {
 #define G(text) QN_STR(text)
-    G("[]"), G("{}"), G("[[]]"), G("[[],[]]"), G("{\"a\":{}}"), G(" [ ] "), G("\t\r\n{ }\n"),
-    G("0"), G("-0"), G("1"), G("-1"), G("10"), G("1.5"), G("-0.5"), G("0.0"), G("1e1"), G("1E1"),
-    G("1e+1"), G("1e-1"), G("0e0"), G("0.1e5"), G("123456789012345678901234567890"), G("1e999999"),
-    G("-1.0e-999999"), G("true"), G("false"), G("null"), G(" null "), G("\"\""), G("\"a\""),
-    G("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), G("\"\\u0000\""), G("\"\\u00e9\\uABCD\""),
-    G("\"\\ud83d\\ude00\""), G("\"\\ud83d\""), G("\"\\ude00\\ud83d\""), G("\"\\ud83dx\""),
-    G("\"\xc3\xa9\""), G("\"\xf0\x9f\x98\x80\""), G("\"\xef\xbf\xbf\""), G("\"\x7f\""),
-    G("\"\xef\xbb\xbf\""), G("[1,2,3]"), G("[1 , 2]"), G("[null,true,false,\"\",0,[],{}]"),
-    G("{\"a\":1,\"a\":2}"), G("{\"\":0}"), G("{\"a\\u0062\":0}"), G("{ \"a\" : [ 1 ] , \"b\" : { } }"),
-    G("\"\xe2\x80\xa8\""), G("[\"a\",\n\"b\"]"), G("\"12345678\\n12345678\""), G("[[[[[[1]]]]]]"),
+    G("[]"),
+    G("{}"),
+    G("[[]]"),
+    G("[[],[]]"),
+    G("{\"a\":{}}"),
+    G(" [ ] "),
+    G("\t\r\n{ }\n"),
+    G("0"),
+    G("-0"),
+    G("1"),
+    G("-1"),
+    G("10"),
+    G("1.5"),
+    G("-0.5"),
+    G("0.0"),
+    G("1e1"),
+    G("1E1"),
+    G("1e+1"),
+    G("1e-1"),
+    G("0e0"),
+    G("0.1e5"),
+    G("123456789012345678901234567890"),
+    G("1e999999"),
+    G("-1.0e-999999"),
+    G("true"),
+    G("false"),
+    G("null"),
+    G(" null "),
+    G("\"\""),
+    G("\"a\""),
+    G("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+    G("\"\\u0000\""),
+    G("\"\\u00e9\\uABCD\""),
+    G("\"\\ud83d\\ude00\""),
+    G("\"\\ud83d\""),
+    G("\"\\ude00\\ud83d\""),
+    G("\"\\ud83dx\""),
+    G("\"\xc3\xa9\""),
+    G("\"\xf0\x9f\x98\x80\""),
+    G("\"\xef\xbf\xbf\""),
+    G("\"\x7f\""),
+    G("\"\xef\xbb\xbf\""),
+    G("[1,2,3]"),
+    G("[1 , 2]"),
+    G("[null,true,false,\"\",0,[],{}]"),
+    G("{\"a\":1,\"a\":2}"),
+    G("{\"\":0}"),
+    G("{\"a\\u0062\":0}"),
+    G("{ \"a\" : [ 1 ] , \"b\" : { } }"),
+    G("\"\xe2\x80\xa8\""),
+    G("[\"a\",\n\"b\"]"),
+    G("\"12345678\\n12345678\""),
+    G("[[[[[[1]]]]]]"),
 };
 
 static const struct qn_str wrong[] = {
-    G(""), G(" "), G("["), G("]"), G("{"), G("}"), G("[1"), G("[1,"), G("[1,]"), G("[,1]"), G("[,]"),
-    G("[1 2]"), G("[1,,2]"), G("[1}"), G("{1:2}"), G("{\"a\"}"), G("{\"a\":}"), G("{\"a\":1,}"),
-    G("{,\"a\":1}"), G("{\"a\" 1}"), G("{\"a\":1 \"b\":2}"), G("{\"a\":1]"), G("{\"a\""),
-    G("{\"a\":"), G("{\"a\":1"), G("{\"a\":1,"), G("{a:1}"), G("{'a':1}"), G("{\"a\"::1}"),
-    G("{\"a\":1,,\"b\":2}"), G("{\"a\":1}}"), G("[]]"), G("[][]"), G("1 2"), G("1,2"), G("+1"),
-    G("-"), G("--1"), G("01"), G("-01"), G("00"), G("1."), G(".5"), G("-.5"), G("1.e1"), G("1e"),
-    G("1e+"), G("1E-"), G("1e1.5"), G("0x10"), G("1a"), G("1_000"), G("Infinity"), G("-Infinity"),
-    G("NaN"), G("nan"), G("tru"), G("truex"), G("True"), G("fals"), G("nul"), G("nulll"), G("t"),
-    G("\""), G("\"a"), G("\"\\"), G("\"\\\""), G("\"\\u"), G("\"\\u12"), G("\"\\u12\""),
-    G("\"\\u00g0\""), G("\"\\U0041\""), G("\"\\x41\""), G("\"\\a\""), G("\"\\'\""), G("\"\\ \""),
-    G("'a'"), G("\"a\nb\""), G("\"a\tb\""), G("\"\x00\""), G("\"\x1f\""), G("a"), G("\"a\"b"),
-    G("\"\xff\""), G("\"\x80\""), G("\"\xc0\xaf\""), G("\"\xe2\x82\""), G("\"\xed\xa0\x80\""),
-    G("\"\xf4\x90\x80\x80\""), G("\"\xc3"), G("\xc3\xa9"), G("\xef\xbb\xbf{}"), G("\xef\xbb\xbf"),
-    G("[1]\x00"), G("\x0c[]"), G("[\x0b]"), G("/**/1"), G("1//"), G("[1]x"), G("#"), G("{\"a\":/*b*/1}"),
-    G("\xa0[]"), G("[\"a\",1"), G("[\"a\""), G("[{}"), G("{[]:1}"), G("{\"a\":1,\"b\"}"), G("*"),
-    G("[*]"), G("<.>"), G("\\u0061"), G("[\"\\u0061\\\"]"), G(",,,,,,,,"), G("::::"), G("[[[[[["),
-    G("{\"\":{\"\":{\"\":"), G("[\"\",\"\",,]"), G("[-]"), G("[1e]"), G("[\"\\uD800\\u\"]"),
+    G(""),
+    G(" "),
+    G("["),
+    G("]"),
+    G("{"),
+    G("}"),
+    G("[1"),
+    G("[1,"),
+    G("[1,]"),
+    G("[,1]"),
+    G("[,]"),
+    G("[1 2]"),
+    G("[1,,2]"),
+    G("[1}"),
+    G("{1:2}"),
+    G("{\"a\"}"),
+    G("{\"a\":}"),
+    G("{\"a\":1,}"),
+    G("{,\"a\":1}"),
+    G("{\"a\" 1}"),
+    G("{\"a\":1 \"b\":2}"),
+    G("{\"a\":1]"),
+    G("{\"a\""),
+    G("{\"a\":"),
+    G("{\"a\":1"),
+    G("{\"a\":1,"),
+    G("{a:1}"),
+    G("{'a':1}"),
+    G("{\"a\"::1}"),
+    G("{\"a\":1,,\"b\":2}"),
+    G("{\"a\":1}}"),
+    G("[]]"),
+    G("[][]"),
+    G("1 2"),
+    G("1,2"),
+    G("+1"),
+    G("-"),
+    G("--1"),
+    G("01"),
+    G("-01"),
+    G("00"),
+    G("1."),
+    G(".5"),
+    G("-.5"),
+    G("1.e1"),
+    G("1e"),
+    G("1e+"),
+    G("1E-"),
+    G("1e1.5"),
+    G("0x10"),
+    G("1a"),
+    G("1_000"),
+    G("Infinity"),
+    G("-Infinity"),
+    G("NaN"),
+    G("nan"),
+    G("tru"),
+    G("truex"),
+    G("True"),
+    G("fals"),
+    G("nul"),
+    G("nulll"),
+    G("t"),
+    G("\""),
+    G("\"a"),
+    G("\"\\"),
+    G("\"\\\""),
+    G("\"\\u"),
+    G("\"\\u12"),
+    G("\"\\u12\""),
+    G("\"\\u00g0\""),
+    G("\"\\U0041\""),
+    G("\"\\x41\""),
+    G("\"\\a\""),
+    G("\"\\'\""),
+    G("\"\\ \""),
+    G("'a'"),
+    G("\"a\nb\""),
+    G("\"a\tb\""),
+    G("\"\x00\""),
+    G("\"\x1f\""),
+    G("a"),
+    G("\"a\"b"),
+    G("\"\xff\""),
+    G("\"\x80\""),
+    G("\"\xc0\xaf\""),
+    G("\"\xe2\x82\""),
+    G("\"\xed\xa0\x80\""),
+    G("\"\xf4\x90\x80\x80\""),
+    G("\"\xc3"),
+    G("\xc3\xa9"),
+    G("\xef\xbb\xbf{}"),
+    G("\xef\xbb\xbf"),
+    G("[1]\x00"),
+    G("\x0c[]"),
+    G("[\x0b]"),
+    G("/**/1"),
+    G("1//"),
+    G("[1]x"),
+    G("#"),
+    G("{\"a\":/*b*/1}"),
+    G("\xa0[]"),
+    G("[\"a\",1"),
+    G("[\"a\""),
+    G("[{}"),
+    G("{[]:1}"),
+    G("{\"a\":1,\"b\"}"),
+    G("*"),
+    G("[*]"),
+    G("<.>"),
+    G("\\u0061"),
+    G("[\"\\u0061\\\"]"),
+    G(",,,,,,,,"),
+    G("::::"),
+    G("[[[[[["),
+    G("{\"\":{\"\":{\"\":"),
+    G("[\"\",\"\",,]"),
+    G("[-]"),
+    G("[1e]"),
+    G("[\"\\uD800\\u\"]"),
 #undef G
 };
 
@@ -114,7 +261,8 @@ static void test_depth(void) {
     for (int depth = 63; depth <= 66; depth++) {
         memset(text, '[', (size_t)depth);
         memset(text + depth, ']', (size_t)depth);
-        enum qn_status status = parse(&json, &arena, (struct qn_str){text, 2 * (size_t)depth}, &err);
+        enum qn_status status =
+            parse(&json, &arena, (struct qn_str){text, 2 * (size_t)depth}, &err);
         CHECK(status == (depth <= 64 ? QN_OK : QN_E_LIMIT));
         if (status == QN_OK)
             done(&json, &arena);
@@ -172,7 +320,8 @@ static void test_values(void) {
     struct qn_json_iter it = qn_json_iterate(qn_json_get(root, "b"));
     CHECK(qn_json_each(&it) && qn_json_bool(&b, it.value) && b && !qn_json_exists(it.key));
     CHECK(qn_json_each(&it) && qn_json_exists(it.value) && qn_json_type(it.value) == QN_JSON_NULL);
-    CHECK(qn_json_each(&it) && qn_json_f64(&f, it.value) && f == -2.5 && !qn_json_i64(&i, it.value));
+    CHECK(qn_json_each(&it) && qn_json_f64(&f, it.value) && f == -2.5 &&
+          !qn_json_i64(&i, it.value));
     CHECK(qn_json_each(&it) && qn_json_string(&s, &arena, it.value) && qn_str_is(s, "x€y"));
     CHECK(qn_json_string_is(it.value, "x€y") && !qn_json_string_is(it.value, "x€"));
     CHECK(!qn_json_string_is(it.value, "x€yz") && qn_str_is(qn_json_raw(it.value), "x\\u20acy"));
@@ -183,12 +332,13 @@ static void test_values(void) {
         int64_t i;
         bool is_f64, is_f32;
     } numbers[] = {
-        {1, 1, 1, 1, 1},          {1, 1, 1, 1, 1},          {1, 1, 1, 1, 1},  {0, 0, 0, 1, 1},
-        {1, 1, 0, 1, 1},          {1, 1, 4294967295, 1, 1}, {1, 0, 4294967296, 1, 1},
-        {1, 0, INT64_MAX, 1, 1},  {0, 0, 0, 1, 1},          {1, 0, INT64_MIN, 1, 1},
-        {0, 0, 0, 1, 1},          {1, 0, 1000000000000000000, 1, 1},          {0, 0, 0, 1, 1},
-        {1, 1, 1, 1, 1},          {0, 0, 0, 0, 0},          {1, 1, 1, 1, 1},  {0, 0, 0, 1, 1},
-        {0, 0, 0, 1, 1},          {0, 0, 0, 1, 0},          {1, 1, 12, 1, 1}, {1, 1, 0, 1, 1},
+        {1, 1, 1, 1, 1},          {1, 1, 1, 1, 1},         {1, 1, 1, 1, 1},
+        {0, 0, 0, 1, 1},          {1, 1, 0, 1, 1},         {1, 1, 4294967295, 1, 1},
+        {1, 0, 4294967296, 1, 1}, {1, 0, INT64_MAX, 1, 1}, {0, 0, 0, 1, 1},
+        {1, 0, INT64_MIN, 1, 1},  {0, 0, 0, 1, 1},         {1, 0, 1000000000000000000, 1, 1},
+        {0, 0, 0, 1, 1},          {1, 1, 1, 1, 1},         {0, 0, 0, 0, 0},
+        {1, 1, 1, 1, 1},          {0, 0, 0, 1, 1},         {0, 0, 0, 1, 1},
+        {0, 0, 0, 1, 0},          {1, 1, 12, 1, 1},        {1, 1, 0, 1, 1},
         {1, 1, 1, 1, 1},          {1, 1, 1, 1, 1},
     };
     it = qn_json_iterate(qn_json_get(root, "n"));
@@ -204,8 +354,11 @@ static void test_values(void) {
         CHECK_MSG(qn_json_f32(&g, v) == numbers[k].is_f32, "%d", got);
     }
     static const struct qn_str strings[] = {
-        {"\xf0\x9f\x98\x80", sizeof("\xf0\x9f\x98\x80") - 1}, {"\xef\xbf\xbd", sizeof("\xef\xbf\xbd") - 1}, {"\xef\xbf\xbdx", sizeof("\xef\xbf\xbdx") - 1},
-        {"\xef\xbf\xbd\xf0\x9f\x98\x80", sizeof("\xef\xbf\xbd\xf0\x9f\x98\x80") - 1}, {"\0", sizeof("\0") - 1},
+        {"\xf0\x9f\x98\x80", sizeof("\xf0\x9f\x98\x80") - 1},
+        {"\xef\xbf\xbd", sizeof("\xef\xbf\xbd") - 1},
+        {"\xef\xbf\xbdx", sizeof("\xef\xbf\xbdx") - 1},
+        {"\xef\xbf\xbd\xf0\x9f\x98\x80", sizeof("\xef\xbf\xbd\xf0\x9f\x98\x80") - 1},
+        {"\0", sizeof("\0") - 1},
         {"\b\f\n\r\t\"\\/", sizeof("\b\f\n\r\t\"\\/") - 1},
     };
     it = qn_json_iterate(qn_json_get(root, "s"));
@@ -221,8 +374,8 @@ static enum qn_status scenario(const struct qn_allocator *allocator) {
     struct qn_json json;
     struct qn_str s;
     qn_arena_init(&arena, allocator);
-    enum qn_status status = qn_json_parse(
-        &json, &arena, QN_STR("[1,[2,{\"a\":\"\\n\"}],\"\\u0041\"]"), NULL);
+    enum qn_status status =
+        qn_json_parse(&json, &arena, QN_STR("[1,[2,{\"a\":\"\\n\"}],\"\\u0041\"]"), NULL);
     if (status == QN_OK && !qn_json_string(&s, &arena, (struct qn_json_value){&json, 6}))
         status = QN_E_NO_MEMORY;
     qn_arena_free(&arena);
@@ -251,10 +404,12 @@ static void test_faults(void) {
 /* Every prefix and every flipped bit of a text with all of JSON in it; what still parses must hold
  * together. */
 static void test_flips(void) {
-    struct qn_str text = QN_STR(
-        "{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 64, \"eps\": 1e-05, \"tie\": true,"
-        "\"rope\": {\"factor\": 8.0, \"type\": \"llama3\", \"none\": null}, \"e\": [[], {}, [[-0.5]]],"
-        " \"text\": \"\\u00e9\\ud83d\\ude00 \\\"x\\\" \xc3\xa9\xf0\x9f\x98\x80\\n\", \"f\": false}\n");
+    struct qn_str text = QN_STR("{\"architectures\": [\"LlamaForCausalLM\"], \"hidden_size\": 64, "
+                                "\"eps\": 1e-05, \"tie\": true,"
+                                "\"rope\": {\"factor\": 8.0, \"type\": \"llama3\", \"none\": "
+                                "null}, \"e\": [[], {}, [[-0.5]]],"
+                                " \"text\": \"\\u00e9\\ud83d\\ude00 \\\"x\\\" "
+                                "\xc3\xa9\xf0\x9f\x98\x80\\n\", \"f\": false}\n");
     struct qn_json json;
     struct qn_arena arena;
     struct qn_error err;

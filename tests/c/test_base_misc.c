@@ -107,14 +107,17 @@ static void test_dtype(void) {
     uint64_t n = 7;
     CHECK(qn_dtype_by_name("none", 4) == QN_DTYPE_NONE && qn_dtype_by_name("F8", 2) == 0);
     CHECK(qn_dtype_size(&n, QN_DTYPE_Q4_K, 512) && n == 288);
-    CHECK(!qn_dtype_size(&n, QN_DTYPE_Q4_K, 100) && !qn_dtype_size(&n, QN_DTYPE_F64, UINT64_MAX / 4));
+    CHECK(!qn_dtype_size(&n, QN_DTYPE_Q4_K, 100) &&
+          !qn_dtype_size(&n, QN_DTYPE_F64, UINT64_MAX / 4));
     CHECK(strcmp(qn_dtype_name((enum qn_dtype)999), "none") == 0);
 }
 
 static void test_names(void) {
-    static const char *const good[] = {"a", "model.safetensors", "a/b/c.bin", "A-1_2.x", "onnx/m.onnx_data"};
-    static const char *const bad[] = {"", ".", "..", "../a", "a/../b", "a/..", "/a", "a/", "a//b",
-                                      ".hidden", "a/.git", "a b", "a\\b", "a\nb", "é", "a:b", "~", "a%2fb"};
+    static const char *const good[] = {"a", "model.safetensors", "a/b/c.bin", "A-1_2.x",
+                                       "onnx/m.onnx_data"};
+    static const char *const bad[] = {"",     ".",    "..",   "../a",    "a/../b", "a/..",
+                                      "/a",   "a/",   "a//b", ".hidden", "a/.git", "a b",
+                                      "a\\b", "a\nb", "é",    "a:b",     "~",      "a%2fb"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         CHECK_MSG(qn_file_name_ok(qn_str_from(good[i])), "%s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)

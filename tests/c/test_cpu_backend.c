@@ -1,14 +1,23 @@
-/* The backend interface on the CPU: sessions, results, refusals, timelines that are cut and resumed,
- * and every allocation failing in turn. */
+/* The backend interface on the CPU: sessions, results, refusals, timelines that are cut and
+ * resumed, and every allocation failing in turn. */
 #include "tests/c/cpu_model.h"
 
 #include "program/sample.h"
 #include "tests/c/faults.h"
 
 static const struct model_shape shape = {
-    .type = QN_W_Q4, .scale = QN_DTYPE_F16,
-    .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .n_rot = 16,
-    .mlp = 96, .vocab = 101, .kv = QN_DTYPE_F32, .context = 40, .max_tokens = 16,
+    .type = QN_W_Q4,
+    .scale = QN_DTYPE_F16,
+    .hidden = 64,
+    .n_heads = 4,
+    .n_kv_heads = 2,
+    .head_dim = 16,
+    .n_rot = 16,
+    .mlp = 96,
+    .vocab = 101,
+    .kv = QN_DTYPE_F32,
+    .context = 40,
+    .max_tokens = 16,
 };
 #define VOCAB 101
 
@@ -55,8 +64,12 @@ static void test_timelines(struct model *m) {
     CHECK(b->ops->session_create(b, &other, NULL) == QN_OK);
 
     struct qn_sampling greedy = {0};
-    struct qn_sampling warm = {.temperature = 1.5f, .seed = 42, .repetition_penalty = 1.5f,
-                               .frequency_penalty = 0.7f, .presence_penalty = 0.3f, .top_k = 50};
+    struct qn_sampling warm = {.temperature = 1.5f,
+                               .seed = 42,
+                               .repetition_penalty = 1.5f,
+                               .frequency_penalty = 0.7f,
+                               .presence_penalty = 0.3f,
+                               .top_k = 50};
     for (int round = 0; round < 2; round++) {
         const struct qn_sampling *sampling = round == 0 ? &greedy : &warm;
         uint32_t a[12], c[12];
@@ -84,7 +97,8 @@ static void test_timelines(struct model *m) {
     b->ops->destroy(b);
 }
 
-/* The token of a step is what qn_sample makes of its logits, with the step's counts and position. */
+/* The token of a step is what qn_sample makes of its logits, with the step's counts and position.
+ */
 static void test_results(struct model *m) {
     struct qn_backend *b;
     struct qn_backend_session *s;
@@ -93,8 +107,12 @@ static void test_results(struct model *m) {
     CHECK(b->ops->session_create(b, &s, NULL) == QN_OK);
     const uint32_t bias_ids[2] = {17, 40};
     const float bias[2] = {3.0f, 2.0f};
-    struct qn_sampling sampling = {.temperature = 0.8f, .seed = 9, .repetition_penalty = 1.2f,
-                                   .presence_penalty = 1.0f, .bias_ids = bias_ids, .bias = bias,
+    struct qn_sampling sampling = {.temperature = 0.8f,
+                                   .seed = 9,
+                                   .repetition_penalty = 1.2f,
+                                   .presence_penalty = 1.0f,
+                                   .bias_ids = bias_ids,
+                                   .bias = bias,
                                    .n_bias = 2};
     CHECK(b->ops->begin(b, s, &sampling, prompt, 6, NULL) == QN_OK);
     uint32_t seen[VOCAB] = {0}, in_bias = 0;

@@ -1,12 +1,13 @@
-/* The SIMD ops against the reference, over formats, odd shapes, ways to cut a prompt and threads; the
- * reference against values worked out by hand. */
+/* The SIMD ops against the reference, over formats, odd shapes, ways to cut a prompt and threads;
+ * the reference against values worked out by hand. */
 #include "tests/c/cpu_model.h"
 
 #define MAX_IDS 160
 
-/* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut` tokens. */
-static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads, qn_cpu_op *const *ops,
-                const uint32_t *ids, uint32_t n, uint32_t cut) {
+/* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut` tokens.
+ */
+static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads,
+                qn_cpu_op *const *ops, const uint32_t *ids, uint32_t n, uint32_t cut) {
     struct qn_backend *b;
     struct qn_backend_session *s;
     struct qn_error err = {0};
@@ -99,10 +100,20 @@ static void test_formats(void) {
     };
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         struct model_shape s = {
-            .type = formats[i].type, .scale = formats[i].scale,
-            .minimum = formats[i].minimum, .halves = formats[i].halves,
-            .hidden = 64, .n_heads = 4, .n_kv_heads = 2, .head_dim = 16, .n_rot = 16,
-            .mlp = 96, .vocab = 101, .kv = QN_DTYPE_F32, .context = 48, .max_tokens = 33,
+            .type = formats[i].type,
+            .scale = formats[i].scale,
+            .minimum = formats[i].minimum,
+            .halves = formats[i].halves,
+            .hidden = 64,
+            .n_heads = 4,
+            .n_kv_heads = 2,
+            .head_dim = 16,
+            .n_rot = 16,
+            .mlp = 96,
+            .vocab = 101,
+            .kv = QN_DTYPE_F32,
+            .context = 48,
+            .max_tokens = 33,
         };
         test_shape(&s, 33, formats[i].name);
         s.hidden = 45; // no multiple of anything: padded groups and rows
@@ -122,9 +133,18 @@ static void test_formats(void) {
 static void test_long(void) {
     // Longer than a block of positions, a strip of columns and a tile of tokens; with a window.
     struct model_shape s = {
-        .type = QN_W_Q4, .scale = QN_DTYPE_F16,
-        .hidden = 1120, .n_heads = 2, .n_kv_heads = 2, .head_dim = 40, .n_rot = 40,
-        .mlp = 70, .vocab = 67, .kv = QN_DTYPE_F32, .context = MAX_IDS, .max_tokens = 130,
+        .type = QN_W_Q4,
+        .scale = QN_DTYPE_F16,
+        .hidden = 1120,
+        .n_heads = 2,
+        .n_kv_heads = 2,
+        .head_dim = 40,
+        .n_rot = 40,
+        .mlp = 70,
+        .vocab = 67,
+        .kv = QN_DTYPE_F32,
+        .context = MAX_IDS,
+        .max_tokens = 130,
     };
     test_shape(&s, MAX_IDS, "long");
     s.hidden = 2112; // more groups than scales decoded at a time
@@ -156,24 +176,30 @@ struct bench {
 
 static void bench_init(struct bench *b, uint32_t t, uint32_t pos) {
     memset(b, 0, sizeof *b);
-    b->program = (struct qn_program){.tensors = b->tensors, .n_tensors = 8, .weights = b->weights,
-                                     .n_weights = 1, .context = 8};
-    b->step = (struct qn_cpu_step){
-        .program = &b->program, .weights = b->in_place, .places = b->places,
-        .states = b->states, .scratch = b->scratch, .t = t, .r = 1, .pos = pos};
+    b->program = (struct qn_program){
+        .tensors = b->tensors, .n_tensors = 8, .weights = b->weights, .n_weights = 1, .context = 8};
+    b->step = (struct qn_cpu_step){.program = &b->program,
+                                   .weights = b->in_place,
+                                   .places = b->places,
+                                   .states = b->states,
+                                   .scratch = b->scratch,
+                                   .t = t,
+                                   .r = 1,
+                                   .pos = pos};
 }
 
 static void bench_activation(struct bench *b, uint32_t tensor, uint32_t cols, uint32_t place) {
     b->places[tensor] = b->arena + place;
-    b->tensors[tensor] = (struct qn_program_tensor){
-        .kind = QN_TENSOR_ACTIVATION, .dtype = QN_DTYPE_F32, .n_dims = 2,
-        .dims = {QN_DIM_T, QN_DIM(cols)}};
+    b->tensors[tensor] = (struct qn_program_tensor){.kind = QN_TENSOR_ACTIVATION,
+                                                    .dtype = QN_DTYPE_F32,
+                                                    .n_dims = 2,
+                                                    .dims = {QN_DIM_T, QN_DIM(cols)}};
 }
 
 static void bench_vector(struct bench *b, uint32_t tensor, float *values, uint32_t n) {
     b->tensors[tensor] = (struct qn_program_tensor){.kind = QN_TENSOR_WEIGHT};
-    b->in_place[0] = (struct qn_cpu_weight){
-        .rows = 1, .cols = n, .values = (unsigned char *)values};
+    b->in_place[0] =
+        (struct qn_cpu_weight){.rows = 1, .cols = n, .values = (unsigned char *)values};
 }
 
 static bool near(float a, float b) {
@@ -282,7 +308,8 @@ static void test_route_by_hand(qn_cpu_op *const *ops) {
 }
 
 static void test_rope_by_hand(qn_cpu_op *const *ops) {
-    // Position 3, frequencies 0.5 and 0.1: angles 1.5 and 0.3. Column 4 of each head passes through.
+    // Position 3, frequencies 0.5 and 0.1: angles 1.5 and 0.3. Column 4 of each head passes
+    // through.
     float freq[2] = {0.5f, 0.1f}, k[8 * 5], v[8 * 5];
     float c0 = cosf(1.5f), s0 = sinf(1.5f), c1 = cosf(0.3f), s1 = sinf(0.3f);
     for (int interleaved = 0; interleaved < 2; interleaved++) {
@@ -291,8 +318,8 @@ static void test_rope_by_hand(qn_cpu_op *const *ops) {
         bench_activation(&b, 0, 15, 0);
         bench_activation(&b, 1, 5, 64);
         bench_vector(&b, 2, freq, 2);
-        b.tensors[3] = b.tensors[4] = (struct qn_program_tensor){
-            .kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
+        b.tensors[3] = b.tensors[4] =
+            (struct qn_program_tensor){.kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
         b.states[3] = k;
         b.states[4] = v;
         struct qn_program_op op = model_op(QN_OP_ROPE_APPEND);
@@ -311,8 +338,8 @@ static void test_rope_by_hand(qn_cpu_op *const *ops) {
         ops[QN_OP_ROPE_APPEND](&b.step, &op);
         const float half_split[5] = {1 * c0 - 3 * s0, 2 * c1 - 4 * s1, 3 * c0 + 1 * s0,
                                      4 * c1 + 2 * s1, 5};
-        const float pairs[5] = {1 * c0 - 2 * s0, 2 * c0 + 1 * s0, 3 * c1 - 4 * s1,
-                                4 * c1 + 3 * s1, 5};
+        const float pairs[5] = {1 * c0 - 2 * s0, 2 * c0 + 1 * s0, 3 * c1 - 4 * s1, 4 * c1 + 3 * s1,
+                                5};
         for (int i = 0; i < 5; i++) {
             float want = interleaved ? pairs[i] : half_split[i];
             CHECK(near(b.arena[64 + i], want) && near(k[3 * 5 + i], want));
@@ -330,8 +357,8 @@ static void test_attention_by_hand(qn_cpu_op *const *ops) {
         bench_init(&b, 2, 1); // positions 1 and 2
         bench_activation(&b, 0, 4, 0);
         bench_activation(&b, 1, 4, 64);
-        b.tensors[3] = b.tensors[4] = (struct qn_program_tensor){
-            .kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
+        b.tensors[3] = b.tensors[4] =
+            (struct qn_program_tensor){.kind = QN_TENSOR_STATE, .dtype = QN_DTYPE_F32};
         b.states[3] = k;
         b.states[4] = v;
         struct qn_program_op op = model_op(QN_OP_ATTENTION);

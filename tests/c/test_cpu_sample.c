@@ -73,8 +73,7 @@ static uint32_t slow(const float *logits, uint32_t n, const struct qn_sampling *
     float best_sum = -INFINITY;
     for (uint32_t i = 0; i < kept; i++) {
         float g = -logf(-logf(qn_rng_unit(s->seed, position, items[i].i)));
-        if (items[i].z + g > best_sum ||
-            (items[i].z + g == best_sum && items[i].i < best)) {
+        if (items[i].z + g > best_sum || (items[i].z + g == best_sum && items[i].i < best)) {
             best_sum = items[i].z + g;
             best = items[i].i;
         }
@@ -127,8 +126,8 @@ static void test_against_slow(void) {
 /* Draws many times and compares with the probabilities that the rules leave. */
 static void test_distribution(const struct qn_sampling *base, const double *expected,
                               const char *what) {
-    const float logits[6] = {logf(0.4f), logf(0.25f), logf(0.15f), logf(0.1f), logf(0.07f),
-                             logf(0.03f)};
+    const float logits[6] = {logf(0.4f), logf(0.25f), logf(0.15f),
+                             logf(0.1f), logf(0.07f), logf(0.03f)};
     uint32_t counts[6] = {0};
     const uint32_t draws = 40000;
     struct qn_sampling s = *base;

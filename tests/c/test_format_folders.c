@@ -1,9 +1,9 @@
 /* Folders: safetensors, single and sharded, and MLC. Good ones, and what is said of bad ones. */
 #include "tests/c/flip.h"
 
-#define CONFIG                                                                                     \
+#define CONFIG \
     { QN_STR("config.json"), QN_STR("{\"model_type\":\"llama\"}") }
-#define CHAT_CONFIG                                                                                \
+#define CHAT_CONFIG \
     { QN_STR("mlc-chat-config.json"), QN_STR("{\"model_type\":\"qwen2\"}") }
 
 static struct qn_str whole(const struct bytes *b) {
@@ -40,9 +40,9 @@ static void bad_header(int line, enum qn_status expected, struct qn_str header, 
     n_bad_safetensors += expected != QN_OK;
     expect(line, &seed, expected, text);
 }
-#define HEADER(status, header, n_data, text)                                                       \
+#define HEADER(status, header, n_data, text) \
     bad_header(__LINE__, QN_##status, QN_STR(header), n_data, text)
-#define T(name, dtype, shape, offsets)                                                             \
+#define T(name, dtype, shape, offsets) \
     "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
 static void test_headers(void) {
@@ -53,8 +53,10 @@ static void test_headers(void) {
     HEADER(OK, "{" T("b", "F16", "[2]", "[4,8]") "," T("a", "F32", "[1]", "[0,4]") "}", 8, "");
     HEADER(OK, "{" T("z", "F16", "[0,2]", "[4,4]") "," T("a", "F32", "[1]", "[0,4]") "}", 4, "");
     HEADER(OK, "{" T("\\u0061/\\n", "BOOL", "[3]", "[0,3]") "}", 3, "");
-    HEADER(OK, "{" T("a", "I64", "[1,1]", "[0,8]") "," T("b", "BF16", "[1]", "[8,10]") ","
-               T("c", "U8", "[1]", "[10,11]") "}", 11, "");
+    HEADER(OK,
+           "{" T("a", "I64", "[1,1]", "[0,8]") "," T("b", "BF16", "[1]", "[8,10]") "," T(
+               "c", "U8", "[1]", "[10,11]") "}",
+           11, "");
 
     HEADER(E_FORMAT, "", 0, "does not begin with '{'");
     HEADER(E_FORMAT, "[]", 0, "does not begin");
@@ -70,7 +72,8 @@ static void test_headers(void) {
     HEADER(E_FORMAT, "{\"a\":{\"dtype\":5,\"shape\":[],\"data_offsets\":[0,4]}}", 4, "no dtype");
     HEADER(E_FORMAT, "{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4, "no valid shape");
     HEADER(E_FORMAT, "{\"a\":{\"dtype\":\"F32\",\"shape\":[]}}", 4, "no valid data_offsets");
-    HEADER(E_UNSUPPORTED, "{" T("a", "F8_E4M3", "[4]", "[0,4]") "}", 4, "\"a\" in \"model.safetensors\" has dtype F8_E4M3");
+    HEADER(E_UNSUPPORTED, "{" T("a", "F8_E4M3", "[4]", "[0,4]") "}", 4,
+           "\"a\" in \"model.safetensors\" has dtype F8_E4M3");
     HEADER(E_UNSUPPORTED, "{" T("a", "F8_E5M2", "[4]", "[0,4]") "}", 4, "dtype F8_E5M2");
     HEADER(E_UNSUPPORTED, "{" T("a", "Q4_0", "[32]", "[0,18]") "}", 18, "dtype Q4_0");
     HEADER(E_UNSUPPORTED, "{" T("a", "f32", "[1]", "[0,4]") "}", 4, "dtype f32");
@@ -82,7 +85,8 @@ static void test_headers(void) {
     HEADER(E_FORMAT, "{" T("a", "F32", "[1.5]", "[0,4]") "}", 4, "no valid shape");
     HEADER(E_FORMAT, "{" T("a", "F32", "[\"1\"]", "[0,4]") "}", 4, "no valid shape");
     HEADER(E_FORMAT, "{" T("a", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4, "no valid shape");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0, "no valid shape");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[4294967296,4294967296]", "[0,0]") "}", 0,
+           "no valid shape");
     HEADER(E_FORMAT, "{" T("a", "F32", "[4611686018427387904]", "[0,0]") "}", 0, "do not fit");
     HEADER(E_FORMAT, "{" T("a", "F32", "[99999999999999999999]", "[0,0]") "}", 0, "no valid shape");
     HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0]") "}", 4, "data_offsets");
@@ -93,18 +97,25 @@ static void test_headers(void) {
     HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4.5]") "}", 8, "data_offsets");
     HEADER(E_TRUNCATED, "{" T("a", "F32", "[1]", "[0,4]") "}", 3, "tensor \"a\" ends at 4");
     HEADER(E_TRUNCATED, "{" T("a", "U8", "[1]", "[0,9223372036854775807]") "}", 3, "tensor \"a\"");
-    HEADER(E_TRUNCATED, "{" T("a", "U8", "[1]", "[9223372036854775806,9223372036854775807]") "}", 3, "ends at");
+    HEADER(E_TRUNCATED, "{" T("a", "U8", "[1]", "[9223372036854775806,9223372036854775807]") "}", 3,
+           "ends at");
     HEADER(E_FORMAT, "{" T("a", "F32", "[2]", "[0,4]") "}", 4, "do not fit its shape");
     HEADER(E_FORMAT, "{" T("a", "F16", "[1]", "[0,4]") "}", 4, "do not fit its shape");
     HEADER(E_FORMAT, "{" T("a", "F32", "[0]", "[0,4]") "}", 4, "do not fit");
     HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "}", 5, "belong to no tensor");
     HEADER(E_FORMAT, "{}", 1, "belong to no tensor");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[4,8]") "}", 8, "\"a\" in \"model.safetensors\" does not follow");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[2,6]") "}", 6, "\"b\"");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4, "does not follow");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12, "\"b\"");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8, "two tensors are named \"a\"");
-    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("\\u0061", "F32", "[1]", "[4,8]") "}", 8, "named \"a\"");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[4,8]") "}", 8,
+           "\"a\" in \"model.safetensors\" does not follow");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[2,6]") "}", 6,
+           "\"b\"");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[0,4]") "}", 4,
+           "does not follow");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("b", "F32", "[1]", "[8,12]") "}", 12,
+           "\"b\"");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("a", "F32", "[1]", "[4,8]") "}", 8,
+           "two tensors are named \"a\"");
+    HEADER(E_FORMAT, "{" T("a", "F32", "[1]", "[0,4]") "," T("\\u0061", "F32", "[1]", "[4,8]") "}",
+           8, "named \"a\"");
     HEADER(E_FORMAT, "{\"__metadata__\":1}", 0, "no map of strings");
     HEADER(E_FORMAT, "{\"__metadata__\":[\"a\"]}", 0, "no map of strings");
     HEADER(E_FORMAT, "{\"__metadata__\":{\"a\":1}}", 0, "no map of strings");
@@ -112,7 +123,7 @@ static void test_headers(void) {
 
     struct bytes b = {.n = 0};
     struct seed seed = {{CONFIG, {QN_STR("model.safetensors"), whole(&b)}}, 2, ""};
-#define RAW(status, text)                                                                          \
+#define RAW(status, text) \
     (seed.files[1].bytes = whole(&b), n_bad_safetensors++, expect(__LINE__, &seed, status, text))
     RAW(QN_E_TRUNCATED, "the header's length");
     put_zeros(&b, 7);
@@ -164,11 +175,12 @@ static struct seed sharded(struct qn_str index) {
                           {QN_STR("sub/m-2.safetensors"), whole(&shard_b)},
                           {QN_STR("generation_config.json"), QN_STR("{\"eos_token_id\":[1,2]}")},
                           {QN_STR("tokenizer_config.json"), QN_STR("{}")}},
-                         6, ""};
+                         6,
+                         ""};
 }
 
-#define GOOD_INDEX                                                                                 \
-    QN_STR("{\"metadata\":{\"total_size\":14},\"weight_map\":{\"x\":\"m-1.safetensors\",\"y\":"    \
+#define GOOD_INDEX                                                                              \
+    QN_STR("{\"metadata\":{\"total_size\":14},\"weight_map\":{\"x\":\"m-1.safetensors\",\"y\":" \
            "\"sub/m-2.safetensors\"}}")
 
 static void test_shards(void) {
@@ -189,8 +201,9 @@ static void test_shards(void) {
         CHECK(d.tokenizer_config.n_nodes == 1);
     }
     qn_arena_free(&arena);
-#define INDEX(status, text, message)                                                               \
-    (seed = sharded(QN_STR(text)), n_bad_safetensors++, expect(__LINE__, &seed, QN_##status, message))
+#define INDEX(status, text, message)                    \
+    (seed = sharded(QN_STR(text)), n_bad_safetensors++, \
+     expect(__LINE__, &seed, QN_##status, message))
     INDEX(E_FORMAT, "{}", "no weight_map");
     INDEX(E_FORMAT, "{\"weight_map\":[]}", "no weight_map");
     INDEX(E_FORMAT, "{\"weight_map\":{}}", "no weight_map");
@@ -200,8 +213,10 @@ static void test_shards(void) {
     INDEX(E_FORMAT, "{\"weight_map\":{\"x\":\"http://a/m.safetensors\"}}", "names the file");
     INDEX(E_FORMAT, "{\"weight_map\":{\"x\":\"m-1.bin\"}}", "\"m-1.bin\"");
     INDEX(E_NOT_FOUND, "{\"weight_map\":{\"x\":\"m-3.safetensors\"}}", "\"m-3.safetensors\"");
-    INDEX(E_TENSOR, "{\"weight_map\":{\"z\":\"m-1.safetensors\"}}", "\"z\" is not in \"m-1.safetensors\"");
-    INDEX(E_TENSOR, "{\"weight_map\":{\"x\":\"sub/m-2.safetensors\",\"y\":\"m-1.safetensors\"}}", "is not in");
+    INDEX(E_TENSOR, "{\"weight_map\":{\"z\":\"m-1.safetensors\"}}",
+          "\"z\" is not in \"m-1.safetensors\"");
+    INDEX(E_TENSOR, "{\"weight_map\":{\"x\":\"sub/m-2.safetensors\",\"y\":\"m-1.safetensors\"}}",
+          "is not in");
     seed = sharded(GOOD_INDEX);
     seed.files[3].bytes = seed.files[2].bytes; // "x" in both
     n_bad_safetensors++;
@@ -210,24 +225,27 @@ static void test_shards(void) {
 
 static struct seed mlc(struct qn_str manifest) {
     static const char zeros[64];
-    return (struct seed){{CHAT_CONFIG,
-                          {QN_STR("ndarray-cache.json"), manifest},
-                          {QN_STR("p_0.bin"), {zeros, 28}}},
-                         3, ""};
+    return (struct seed){
+        {CHAT_CONFIG, {QN_STR("ndarray-cache.json"), manifest}, {QN_STR("p_0.bin"), {zeros, 28}}},
+        3,
+        ""};
 }
 
-#define R(name, shape, dtype, format, nbytes, offset)                                              \
-    "{\"name\":\"" name "\",\"shape\":" shape ",\"dtype\":\"" dtype "\",\"format\":\"" format        \
+#define R(name, shape, dtype, format, nbytes, offset)                                         \
+    "{\"name\":\"" name "\",\"shape\":" shape ",\"dtype\":\"" dtype "\",\"format\":\"" format \
     "\",\"nbytes\":" nbytes ",\"byteOffset\":" offset "}"
-#define SHARD(path, nbytes, records)                                                               \
-    "{\"dataPath\":\"" path "\",\"format\":\"raw-shard\",\"nbytes\":" nbytes ",\"records\":[" records "]}"
+#define SHARD(path, nbytes, records)                                         \
+    "{\"dataPath\":\"" path "\",\"format\":\"raw-shard\",\"nbytes\":" nbytes \
+    ",\"records\":[" records "]}"
 #define MANIFEST(shards) "{\"metadata\":{\"ParamSize\":3},\"records\":[" shards "]}"
-#define GOOD_MANIFEST                                                                              \
-    QN_STR(MANIFEST(SHARD("p_0.bin", "28",                                                         \
-                          R("a.q_weight", "[2,2]", "uint32", "f32-to-bf16", "16", "0") ","         \
-                          R("a.q_scale", "[2,1]", "float32", "f32-to-bf16", "4", "16") ","         \
-                          R("norm", "[2]", "float32", "raw", "8", "20")) ","                       \
-                    SHARD("p_1.bin", "6", R("h", "[3]", "float16", "f32-to-bf16", "6", "0"))))
+#define GOOD_MANIFEST                                                                        \
+    QN_STR(MANIFEST(SHARD("p_0.bin", "28",                                                   \
+                          R("a.q_weight", "[2,2]", "uint32", "f32-to-bf16", "16",            \
+                            "0") "," R("a.q_scale", "[2,1]", "float32", "f32-to-bf16", "4",  \
+                                       "16") "," R("norm", "[2]", "float32", "raw", "8",     \
+                                                   "20")) "," SHARD("p_1.bin", "6",          \
+                                                                    R("h", "[3]", "float16", \
+                                                                      "f32-to-bf16", "6", "0"))))
 
 static void bad_mlc(int line, enum qn_status status, struct qn_str manifest, const char *text) {
     struct seed seed = mlc(manifest);
@@ -282,7 +300,8 @@ static void test_mlc(void) {
     BAD(E_FORMAT, SHARD("p_0.bin", "-1", ""), "no valid nbytes");
     BAD(E_FORMAT, SHARD("p_0.bin", "\"28\"", ""), "no valid nbytes");
     BAD(E_FORMAT, SHARD("p_0.bin", "1e30", ""), "no valid nbytes");
-    BAD(E_UNSUPPORTED, "{\"dataPath\":\"p\",\"format\":\"zip\",\"nbytes\":0,\"records\":[]}", "\"zip\"");
+    BAD(E_UNSUPPORTED, "{\"dataPath\":\"p\",\"format\":\"zip\",\"nbytes\":0,\"records\":[]}",
+        "\"zip\"");
     BAD_R(E_FORMAT, "5", "has no name");
     BAD_R(E_FORMAT, "{\"name\":7}", "has no name");
     BAD_R(E_FORMAT, R("", "[1]", "uint32", "raw", "4", "0"), "has no name");
@@ -302,7 +321,8 @@ static void test_mlc(void) {
     BAD_R(E_FORMAT, R("a", "[4611686018427387904]", "uint32", "raw", "0", "0"), "do not fit");
     BAD_R(E_FORMAT, R("a", "[1]", "uint32", "raw", "4", "25"), "does not lie within its shard");
     BAD_R(E_FORMAT, R("a", "[1]", "uint32", "raw", "4", "9223372036854775807"), "does not lie");
-    BAD_R(E_FORMAT, R("a", "[1]", "uint32", "raw", "4", "0") "," R("a", "[1]", "uint32", "raw", "4", "4"),
+    BAD_R(E_FORMAT,
+          R("a", "[1]", "uint32", "raw", "4", "0") "," R("a", "[1]", "uint32", "raw", "4", "4"),
           "two tensors are named \"a\"");
 }
 
@@ -312,8 +332,11 @@ int main(void) {
     test_mlc();
     CHECK_MSG(n_bad_safetensors >= 60 && n_bad_mlc >= 30, "%d %d", n_bad_safetensors, n_bad_mlc);
     struct bytes single;
-    safetensors(&single, QN_STR("{\"__metadata__\":{\"format\":\"pt\"}," T("a", "F32", "[2,3]", "[0,24]") ","
-                                T("b.\\u00e9", "BF16", "[]", "[24,26]") "}  "), 26);
+    safetensors(
+        &single,
+        QN_STR("{\"__metadata__\":{\"format\":\"pt\"}," T("a", "F32", "[2,3]", "[0,24]") "," T(
+            "b.\\u00e9", "BF16", "[]", "[24,26]") "}  "),
+        26);
     struct seed seeds[3] = {
         {{CONFIG, {QN_STR("model.safetensors"), whole(&single)}}, 2, ""},
         sharded(GOOD_INDEX),

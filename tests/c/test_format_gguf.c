@@ -81,9 +81,9 @@ static void build_good(void) {
     kv_u32("general.alignment", 64);
     kv_array("none", QN_GGUF_U64, 0);
     uint64_t q[] = {64, 2};
-    tensor("q", 2, 0, 2, q);          // Q4_0: 2 rows of 2 blocks of 18 bytes
-    tensor("w", 0, 128, 2, d2x3);     // F32
-    tensor("same", 1, 128, 1, d32);   // F16, lying over w: not forbidden
+    tensor("q", 2, 0, 2, q);        // Q4_0: 2 rows of 2 blocks of 18 bytes
+    tensor("w", 0, 128, 2, d2x3);   // F32
+    tensor("same", 1, 128, 1, d32); // F16, lying over w: not forbidden
     data(64, 128 + 64);
 }
 
@@ -115,7 +115,8 @@ static void test_good(void) {
     CHECK(!qn_gguf_u32(&u, &d, "u64") && qn_gguf_find(&d, "u64")->value.u == UINT64_MAX);
     CHECK(qn_gguf_find(&d, "i64")->value.i == -7);
     CHECK(qn_gguf_f32(&f, &d, "f64") && f == 1e-5f);
-    CHECK(!qn_gguf_f32(&f, &d, "u32") && !qn_gguf_str(&s, &d, "u32") && !qn_gguf_bool(&b, &d, "u8"));
+    CHECK(!qn_gguf_f32(&f, &d, "u32") && !qn_gguf_str(&s, &d, "u32") &&
+          !qn_gguf_bool(&b, &d, "u8"));
     CHECK(!qn_gguf_u32(&u, &d, "absent") && qn_gguf_find(&d, "absent") == NULL);
     float *floats;
     int64_t *integers;
@@ -123,7 +124,8 @@ static void test_good(void) {
     CHECK(qn_str_is(strings[0], "a") && strings[1].n == 0 && qn_str_is(strings[2], "\xc4\xa0the"));
     CHECK(qn_gguf_floats(&floats, &arena, &d, &files, qn_gguf_find(&d, "scores"), &err) == QN_OK);
     CHECK(floats[0] == -1.5f && floats[1] == 2);
-    CHECK(qn_gguf_integers(&integers, &arena, &d, &files, qn_gguf_find(&d, "types"), &err) == QN_OK);
+    CHECK(qn_gguf_integers(&integers, &arena, &d, &files, qn_gguf_find(&d, "types"), &err) ==
+          QN_OK);
     CHECK(integers[0] == -1 && integers[1] == 7);
     CHECK(qn_gguf_integers(&integers, &arena, &d, &files, qn_gguf_find(&d, "none"), &err) == QN_OK);
     CHECK(qn_gguf_strings(&strings, &arena, &d, &files, qn_gguf_find(&d, "types"), &err) ==
@@ -136,7 +138,8 @@ static void test_good(void) {
     CHECK(qn_directory_bind(&t, &d, QN_STR("w"), 1u << QN_DTYPE_F32 | 1u << QN_DTYPE_F16, 2, shape,
                             &err) == QN_OK);
     CHECK(t->nbytes == 24 && t->offset % 64 == 0 && t->offset + 64 == file.n);
-    CHECK(qn_directory_bind(&t, &d, QN_STR("w"), 1u << QN_DTYPE_F16, 2, other, &err) == QN_E_TENSOR);
+    CHECK(qn_directory_bind(&t, &d, QN_STR("w"), 1u << QN_DTYPE_F16, 2, other, &err) ==
+          QN_E_TENSOR);
     CHECK_MSG(strstr(err.text, "tensor \"w\": expected F16 [2, 3], found F32 [3, 2]") == err.text,
               "%s", err.text);
     CHECK(qn_directory_bind(&t, &d, QN_STR("x"), 1u << QN_DTYPE_F16 | 1u << QN_DTYPE_Q4_0, 1, shape,

@@ -158,8 +158,8 @@ int main(void) {
         "llama_Q8_0", "phi3_F16",   "phi3_longrope_F16", "gemma2_BF16",         "gemma2_Q4_0",
     };
     static const char *const vocabularies[] = {
-        "gpt-2", "llama-spm", "phi-3", "falcon", "mpt", "refact", "starcoder", "deepseek-coder",
-        "deepseek-llm", "bert-bge",
+        "gpt-2",  "llama-spm", "phi-3",          "falcon",       "mpt",
+        "refact", "starcoder", "deepseek-coder", "deepseek-llm", "bert-bge",
     };
     uint32_t n_same = 0;
     bool there = true;

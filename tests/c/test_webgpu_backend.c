@@ -187,7 +187,8 @@ static void test_argmax_all(void) {
         for (uint32_t at = 0; at < PROMPT; at += chunk) {
             struct qn_step_result want, have;
             uint32_t t = qn_min_u32(chunk, PROMPT - at);
-            struct qn_step step = {prompt + at, t, at, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS, 0};
+            struct qn_step step = {
+                prompt + at, t, at, true, QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS, 0};
             if (!step_once(p.cpu, NULL, c, &step, &want) ||
                 !step_once(p.gpu, p.host, g, &step, &have))
                 break;
@@ -303,7 +304,8 @@ static void check_sampling(struct pair *p, const char *name, const struct qn_sam
     CHECK_MSG(p->gpu->ops->begin(p->gpu, g, sampling, prompt, PROMPT, &err) == QN_OK, "%s",
               err.text);
     for (uint32_t k = 0; k < 20; k++) {
-        struct qn_step step = {k ? NULL : prompt, k ? 0 : PROMPT, k ? PROMPT + k - 1 : 0, true, 0, 0};
+        struct qn_step step = {
+            k ? NULL : prompt, k ? 0 : PROMPT, k ? PROMPT + k - 1 : 0, true, 0, 0};
         if (!step_once(p->cpu, NULL, c, &step, &r))
             return;
         want[k] = r.token;
@@ -312,8 +314,8 @@ static void check_sampling(struct pair *p, const char *name, const struct qn_sam
     for (uint32_t sent = 0; n < 20;) {
         bool ready = false;
         while (sent < 20 && sent - n < p->gpu->max_in_flight) {
-            struct qn_step step = {sent ? NULL : prompt, sent ? 0 : PROMPT,
-                                   sent ? PROMPT + sent - 1 : 0, true, 0, 0};
+            struct qn_step step = {
+                sent ? NULL : prompt, sent ? 0 : PROMPT, sent ? PROMPT + sent - 1 : 0, true, 0, 0};
             if (!CHECK_MSG(p->gpu->ops->enqueue(p->gpu, g, &step, &err) == QN_OK, "%s", err.text))
                 return;
             sent++;

@@ -84,8 +84,10 @@ static void check_sequence(struct fixture *f, const char *folder, const uint32_t
                   folder, n, chunk, k, have.token, expected[k]);
         if (have.token != want.token)
             break;
-        struct qn_step next = {NULL, 0, n + k, true, QN_WANT_LOGITS,
-                               p->program->rope_switch && n > p->program->rope_switch};
+        struct qn_step next = {
+            NULL,           0,
+            n + k,          true,
+            QN_WANT_LOGITS, p->program->rope_switch && n > p->program->rope_switch};
         ok =
             step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
     }

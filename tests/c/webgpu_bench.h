@@ -88,7 +88,11 @@ static inline bool prefill(struct qn_backend *b, struct qn_ref_host *host,
     for (uint32_t at = 0; at < n; at += chunk) {
         uint32_t t = qn_min_u32(chunk, n - at);
         bool last = at + t == n;
-        struct qn_step step = {ids + at, t, at, last && sample, last ? want : 0,
+        struct qn_step step = {ids + at,
+                               t,
+                               at,
+                               last && sample,
+                               last ? want : 0,
                                b->program->rope_switch && n > b->program->rope_switch};
         if (!step_once(b, host, s, &step, out))
             return false;

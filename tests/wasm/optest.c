@@ -7,8 +7,8 @@ static struct qn_error error;
 
 EXPORT const char *optest_error(void);
 EXPORT uint32_t optest_run(uint32_t id, const struct qn_ref_call *call);
-EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a, uint32_t b,
-                        uint32_t c);
+EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a,
+                        uint32_t b, uint32_t c);
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
 EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
 EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows);
@@ -16,7 +16,9 @@ EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
 EXPORT uint32_t optest_chunks(uint32_t vocab);
 EXPORT uint32_t optest_kernels(void);
 
-const char *optest_error(void) { return error.text; }
+const char *optest_error(void) {
+    return error.text;
+}
 
 uint32_t optest_run(uint32_t id, const struct qn_ref_call *call) {
     return (uint32_t)qn_ref_run((enum qn_kernel_id)id, call, &error);
@@ -26,32 +28,63 @@ uint32_t optest_run(uint32_t id, const struct qn_ref_call *call) {
 void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a, uint32_t b,
                  uint32_t c) {
     switch ((enum qn_kernel_id)id) {
-    case QN_KERNEL_EMBED: *out = qn_grid_embed(params, a); break;
+    case QN_KERNEL_EMBED:
+        *out = qn_grid_embed(params, a);
+        break;
     case QN_KERNEL_RMSNORM:
     case QN_KERNEL_LAYERNORM:
-    case QN_KERNEL_ROUTE: *out = qn_grid_rmsnorm(a); break;
+    case QN_KERNEL_ROUTE:
+        *out = qn_grid_rmsnorm(a);
+        break;
     case QN_KERNEL_EXPERT_GLU:
-    case QN_KERNEL_EXPERT_DOWN: *out = qn_grid_experts(b, a); break;
+    case QN_KERNEL_EXPERT_DOWN:
+        *out = qn_grid_experts(b, a);
+        break;
     case QN_KERNEL_MATVEC:
         *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c}, a);
         break;
-    case QN_KERNEL_MATMUL: *out = qn_grid_matmul(params, b != 0, a); break;
-    case QN_KERNEL_MATMUL_FEW: *out = qn_grid_matmul_few(params, b != 0, c, a); break;
+    case QN_KERNEL_MATMUL:
+        *out = qn_grid_matmul(params, b != 0, a);
+        break;
+    case QN_KERNEL_MATMUL_FEW:
+        *out = qn_grid_matmul_few(params, b != 0, c, a);
+        break;
     case QN_KERNEL_GLU:
     case QN_KERNEL_ACT:
     case QN_KERNEL_ADD:
-    case QN_KERNEL_LAST_ROWS: *out = qn_grid_elements(b, a); break;
-    case QN_KERNEL_ROPE_APPEND: *out = qn_grid_rope(params, a); break;
-    case QN_KERNEL_ATTENTION_SPLIT: *out = qn_grid_attention_split(params, b, a, c); break;
-    case QN_KERNEL_ATTENTION_MERGE: *out = qn_grid_attention_merge(params, a); break;
-    case QN_KERNEL_ATTENTION_PREFILL: *out = qn_grid_attention_prefill(params, b, a); break;
-    case QN_KERNEL_ARGMAX_PARTIAL: *out = qn_grid_argmax_partial(params, a); break;
-    case QN_KERNEL_ARGMAX_FINAL: *out = qn_grid_argmax_final(a); break;
-    case QN_KERNEL_SAMPLE_PREPARE: *out = qn_grid_sample_prepare(params); break;
+    case QN_KERNEL_LAST_ROWS:
+        *out = qn_grid_elements(b, a);
+        break;
+    case QN_KERNEL_ROPE_APPEND:
+        *out = qn_grid_rope(params, a);
+        break;
+    case QN_KERNEL_ATTENTION_SPLIT:
+        *out = qn_grid_attention_split(params, b, a, c);
+        break;
+    case QN_KERNEL_ATTENTION_MERGE:
+        *out = qn_grid_attention_merge(params, a);
+        break;
+    case QN_KERNEL_ATTENTION_PREFILL:
+        *out = qn_grid_attention_prefill(params, b, a);
+        break;
+    case QN_KERNEL_ARGMAX_PARTIAL:
+        *out = qn_grid_argmax_partial(params, a);
+        break;
+    case QN_KERNEL_ARGMAX_FINAL:
+        *out = qn_grid_argmax_final(a);
+        break;
+    case QN_KERNEL_SAMPLE_PREPARE:
+        *out = qn_grid_sample_prepare(params);
+        break;
     case QN_KERNEL_SAMPLE_THRESHOLD:
-    case QN_KERNEL_SAMPLE_FINISH: *out = qn_grid_one(); break;
-    case QN_KERNEL_SEEN_MARK: *out = qn_grid_seen_mark(a); break;
-    case QN_KERNEL_COUNT: break;
+    case QN_KERNEL_SAMPLE_FINISH:
+        *out = qn_grid_one();
+        break;
+    case QN_KERNEL_SEEN_MARK:
+        *out = qn_grid_seen_mark(a);
+        break;
+    case QN_KERNEL_COUNT:
+        break;
     }
 }
 
@@ -60,10 +93,18 @@ uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t g
     return tune.lanes | tune.rows << 16;
 }
 
-uint32_t optest_lanes(const struct qn_params_matmul *p) { return qn_matmul_lanes(p); }
+uint32_t optest_lanes(const struct qn_params_matmul *p) {
+    return qn_matmul_lanes(p);
+}
 uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows) {
     return qn_matmul_takes_few(p, glu != 0, rows);
 }
-uint32_t optest_splits(uint32_t context, uint32_t window) { return qn_attention_splits(context, window); }
-uint32_t optest_chunks(uint32_t vocab) { return qn_argmax_chunks(vocab); }
-uint32_t optest_kernels(void) { return QN_KERNEL_COUNT; }
+uint32_t optest_splits(uint32_t context, uint32_t window) {
+    return qn_attention_splits(context, window);
+}
+uint32_t optest_chunks(uint32_t vocab) {
+    return qn_argmax_chunks(vocab);
+}
+uint32_t optest_kernels(void) {
+    return QN_KERNEL_COUNT;
+}
