@@ -31,8 +31,7 @@ static int drain(qn_session *session, void (*take)(void *ud, const struct qn_eve
     }
 }
 
-/* ---- logits ------------------------------------------------------------------------------------
- */
+/* ---- logits ---------------------------------------------------------------------------------- */
 
 struct collected {
     const struct options *o;
@@ -108,8 +107,7 @@ int command_logits(const struct options *o) {
     return o->ids ? with_session(o, use_logits) : usage("logits needs --ids");
 }
 
-/* ---- generate ----------------------------------------------------------------------------------
- */
+/* ---- generate -------------------------------------------------------------------------------- */
 
 static int use_generate(const struct options *o, struct model *m, qn_session *s) {
     struct qn_error err = {0};
@@ -145,8 +143,7 @@ int command_generate(const struct options *o) {
     return with_session(o, use_generate);
 }
 
-/* ---- run and chat ------------------------------------------------------------------------------
- */
+/* ---- run and chat ---------------------------------------------------------------------------- */
 
 /* A text that grows. */
 struct text {

@@ -4,8 +4,7 @@
 
 #include "cli.h"
 
-/* ---- tokenize ----------------------------------------------------------------------------------
- */
+/* ---- tokenize -------------------------------------------------------------------------------- */
 
 static int tokenize_one(qn_engine *engine, const struct options *o, struct qn_str text, bool bare) {
     struct qn_error err = {0};
@@ -89,8 +88,7 @@ int command_tokenize(const struct options *o) {
     return code;
 }
 
-/* ---- detokenize --------------------------------------------------------------------------------
- */
+/* ---- detokenize ------------------------------------------------------------------------------ */
 
 static int detokenize_one(qn_engine *engine, const struct options *o, const char *list, bool bare) {
     struct qn_error err = {0};
@@ -139,8 +137,7 @@ int command_detokenize(const struct options *o) {
     return code;
 }
 
-/* ---- template ----------------------------------------------------------------------------------
- */
+/* ---- template -------------------------------------------------------------------------------- */
 
 int command_template(const struct options *o) {
     if (!o->messages)

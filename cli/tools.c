@@ -4,8 +4,7 @@
 
 #include "cli.h"
 
-/* ---- dequant -----------------------------------------------------------------------------------
- */
+/* ---- dequant --------------------------------------------------------------------------------- */
 
 static int nibble(char c) {
     return c >= '0' && c <= '9'   ? c - '0'
@@ -49,8 +48,7 @@ int command_dequant(const struct options *o) {
     return code;
 }
 
-/* ---- inspect -----------------------------------------------------------------------------------
- */
+/* ---- inspect --------------------------------------------------------------------------------- */
 
 int command_inspect(const struct options *o) {
     struct model m;
@@ -76,8 +74,7 @@ int command_inspect(const struct options *o) {
     return code;
 }
 
-/* ---- bench -------------------------------------------------------------------------------------
- */
+/* ---- bench ----------------------------------------------------------------------------------- */
 
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;

@@ -98,8 +98,8 @@ struct qn_allocator {
  * Everything that reads is therefore written to be called again from its start. */
 struct qn_files {
     void *ud;
-    /* Size in bytes. QN_E_NOT_FOUND when there is no such file. Names are relative, '/'-separated.
-     */
+    /* Size in bytes. QN_E_NOT_FOUND when there is no such file. Names are relative,
+     * '/'-separated. */
     enum qn_status (*size)(void *ud, uint64_t *out, struct qn_str name);
     /* Copies bytes [offset, offset + n) to dst; the caller has checked them against size(). */
     enum qn_status (*read)(void *ud, struct qn_str name, uint64_t offset, void *dst, size_t n);
@@ -211,7 +211,7 @@ enum qn_status qn_engine_info(qn_engine *engine, struct qn_str *out, struct qn_e
 
 /* Where threads are the embedder's (wasm with shared memory): the pool of an open engine, or NULL,
  * and the body of its worker `index` in 1..threads-1, which returns when the engine is destroyed.
- */
+ * */
 void *qn_engine_workers(const qn_engine *engine);
 void qn_worker_run(void *workers, uint32_t index);
 
@@ -243,7 +243,7 @@ enum qn_status qn_engine_template(qn_engine *engine, struct qn_str *out, struct 
  * the output (repetition: Keskar et al. 2019; the others: OpenAI's formula, output only), logit
  * bias, then temperature, top-k, top-p, min-p, and a draw by the Gumbel-max trick with
  * counter-based noise (seed, position, token). temperature 0 takes the arg-max, lowest id on ties.
- */
+ * */
 struct qn_sampling {
     float temperature;        // 0: greedy
     uint32_t top_k;           // 0: off
@@ -277,11 +277,11 @@ struct qn_request {
 enum qn_event_kind {
     QN_EVENT_WAIT,    // the GPU has not answered yet
     QN_EVENT_PREFILL, // progress: n tokens of the prompt are done
-    QN_EVENT_LOGITS,  // logits[n], one per token of the vocabulary, of the position after the last
-                      // id
-    QN_EVENT_ARGMAX,  // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
-    QN_EVENT_TOKEN,   // id, and the text that became certain with it (may be empty)
-    QN_EVENT_DONE,    // finish, usage; text held back comes with it
+    // logits[n], one per token of the vocabulary, of the position after the last id
+    QN_EVENT_LOGITS,
+    QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
+    QN_EVENT_TOKEN,  // id, and the text that became certain with it (may be empty)
+    QN_EVENT_DONE,   // finish, usage; text held back comes with it
 };
 
 enum qn_finish {
@@ -306,8 +306,8 @@ struct qn_event {
 enum qn_status qn_session_create(qn_session **out, qn_engine *engine, struct qn_error *err);
 void qn_session_destroy(qn_session *session);
 
-/* Begins a generation. QN_E_STATE while another one runs; QN_E_CONTEXT when the prefix is too long.
- */
+/* Begins a generation. QN_E_STATE while another one runs; QN_E_CONTEXT when the prefix is too
+ * long. */
 enum qn_status qn_session_start(qn_session *session, const struct qn_request *request,
                                 struct qn_error *err);
 /* The same from an OpenAI chat.completions request as JSON: messages rendered by the model's

@@ -1,6 +1,6 @@
 /* A small printf: %s %.*s %.Ns %c %d %i %u %x %g %%, with the lengths l, ll, z and, for integers, a
- * width with or without zero padding. The C library's printf would be a quarter of the wasm file.
- */
+ * width with or without zero padding. The C library's printf would be a quarter of the wasm
+ * file. */
 #ifndef QN_BASE_FORMAT_H
 #define QN_BASE_FORMAT_H
 

@@ -49,8 +49,8 @@ struct qn_json_value qn_json_get_str(struct qn_json_value object, struct qn_str 
 uint32_t qn_json_count(struct qn_json_value container); // elements or members; else 0
 
 /* Iteration over an array (key unset) or an object, in document order:
- *   struct qn_json_iter it = qn_json_iterate(v); while (qn_json_each(&it)) use(it.key, it.value);
- */
+ *   struct qn_json_iter it = qn_json_iterate(v); while (qn_json_each(&it)) use(it.key,
+ *   it.value); */
 struct qn_json_iter {
     struct qn_json_value value;
     struct qn_json_value key; // a string, for objects

@@ -1,6 +1,6 @@
 /* Checked integers. The only place where a wide integer is narrowed: on wasm32 a plain
- * (size_t)u64 loses the upper half without a warning, which is a heap overflow waiting to happen.
- */
+ * (size_t)u64 loses the upper half without a warning, which is a heap overflow waiting to
+ * happen. */
 #ifndef QN_BASE_NUM_H
 #define QN_BASE_NUM_H
 

@@ -5,8 +5,8 @@ static size_t announced(unsigned char c) {
     return c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
 }
 
-/* May `second` follow `first`? Rules out overlong forms, surrogates and what lies above U+10FFFF.
- */
+/* May `second` follow `first`? Rules out overlong forms, surrogates and what lies above
+ * U+10FFFF. */
 static bool second_ok(unsigned char first, unsigned char second) {
     unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
     unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;

@@ -14,8 +14,8 @@ size_t qn_utf8_put(char out[4], uint32_t code_point);
 void qn_utf8_append(struct qn_buf *buf, uint32_t code_point);
 /* Byte offset of the first ill-formed sequence, or SIZE_MAX. */
 size_t qn_utf8_check(struct qn_str s);
-/* Length of the longest prefix that does not end inside a sequence that could still be completed.
- */
+/* Length of the longest prefix that does not end inside a sequence that could still be
+ * completed. */
 size_t qn_utf8_complete(struct qn_str s);
 
 #endif

@@ -2,7 +2,7 @@
  * in older repositories, lists shards and the tensors in each:
  *
  *     {"records": [{"dataPath": "params_shard_0.bin", "format": "raw-shard", "nbytes": N,
- * "records":
+ *     "records":
  *       [{"name": …, "shape": […], "dtype": "uint32", "format": "f32-to-bf16", "nbytes": n,
  *         "byteOffset": b}, …]}, …]}
  *

@@ -1,7 +1,7 @@
 /* safetensors (huggingface/safetensors, README "Format"): u64 n, n bytes of JSON, data.
  *
  *     {"__metadata__": {…strings…}, NAME: {"dtype": "F16", "shape": […], "data_offsets": [b, e]},
- * …}
+ *     …}
  *
  * offsets counting from the end of the JSON. The tensors tile the data without gap or overlap,
  * which is checked: a file that means one thing to this reader means nothing else to another. */

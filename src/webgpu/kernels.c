@@ -121,8 +121,8 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32
     return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE), parts(rows, TILE), 1};
 }
 
-/* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more often
- * from the nearest cache, more keep more of the machine busy. Many results fill it anyway. */
+/* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more
+ * often from the nearest cache, more keep more of the machine busy. Many results fill it anyway. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     uint32_t units = parts(p->cols, 8);
     if (p->n_rows >= 4096 || units < 192)
@@ -130,8 +130,8 @@ uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     return units < 1024 ? 32 : 64;
 }
 
-/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly full.
- */
+/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly
+ * full. */
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
     struct qn_grid tiles = qn_grid_matmul(p, glu, rows);
     return rows <= 48 || (uint64_t)tiles.x * tiles.y < 192;

@@ -4,8 +4,9 @@
  *
  * Rules for whoever dispatches:
  * - All bindings are in group 0; binding 0 is the uniform parameter struct, binding 1 (where
- * present) the step, a uniform too. Both are 256-aligned; buffers need UNIFORM usage (step: UNIFORM
- * | STORAGE).
+ * present)
+ *   the step, a uniform too. Both are 256-aligned; buffers need UNIFORM usage (step: UNIFORM |
+ *   STORAGE).
  * - R bindings and W bindings of one dispatch must be in different buffers (WebGPU counts the whole
  *   buffer as one resource). Several R bindings may overlap; W ranges of one dispatch must not.
  * - A binding that the constants switch off (scales of F32 weights, bias, residual, norm, …) still
@@ -13,8 +14,9 @@
  * - Constants not passed have the value 0 unless noted in kernels.c. The text's entry point is
  * "main".
  * - Shapes: cols of weights arbitrary for embed and matmul; matvec wants x_stride, x_column and
- * cols to be multiples of 4 (else use matmul), and so does matmul_few. head_dim: multiple of 8 (F16
- * cache) or 4, at most 256.
+ * cols
+ *   to be multiples of 4 (else use matmul), and so does matmul_few. head_dim: multiple of 8 (F16
+ *   cache) or 4, at most 256.
  * - sizes of weight planes in buffers are rounded up to 16 bytes. */
 #ifndef QN_WEBGPU_KERNELS_H
 #define QN_WEBGPU_KERNELS_H
@@ -56,38 +58,50 @@ enum qn_scale_type {
 /* X(NAME, text, params, "bindings", "constants"). Bindings: U uniform, R read-only storage, W
  * read-write storage, in order from 0. What stands there:
  *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the
- * slab are skipped: one dispatch per slab fills all rows. RMSNORM           params, step, x, w
- * f32[cols], residual f32, out. RESIDUAL: 0 or 1. LAYERNORM         params rmsnorm, step, x, w, b,
- * residual, out. BIAS, RESIDUAL: 0 or 1. MATVEC            params, step, x, values, scales, bias
- * f32, residual f32, norm f32[cols], out. One row of x per grid z. NORM: x is normed first (out =
- * norm(x) Wᵀ; saves a dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
- * qn_act. LANES, ROWS: see qn_matvec_tune. MATMUL            the same bindings and params (norm
- * unused: no NORM constant), for T > a few. ALIGNED: 1 where matvec's wants are met. MATMUL_FEW the
- * same again; groups of MATMUL fit it. LANES: qn_matmul_lanes. qn_matmul_takes_few says when. GLU
- * params, step, x, out ACT               params glu, step, x, out f32[rows, cols] ADD params, step,
- * a, b, gate f32[rows], out. GATE: 0 or 1. ROPE_APPEND       params, step, q, k, v, freq f32[sets,
- * n_rot/2], k_state, v_state, out f32[T, n_heads × head_dim]. State: [n_kv_heads, context,
- * head_dim] f32, or f16 with KV_F16. ATTENTION_SPLIT   params, step, q, k_state, v_state, partial
- * f32 (qn_attention_partial bytes). For small T. ATTENTION_MERGE   params, step, partial, out
- * f32[T, n_heads × head_dim] ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is
- * needed by all three. LAST_ROWS         params, step, x, out ROUTE             params experts,
- * step, x f32[T, n_experts], out f32[T, 2 n_used] EXPERT_GLU        params experts, step, x,
- * values, scales, routes f32[T, 2 n_used], out f32[T, n_used × width]. One dispatch per slab; ACT:
- * enum qn_act. EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
+ *                    slab are skipped: one dispatch per slab fills all rows.
+ *  RMSNORM           params, step, x, w f32[cols], residual f32, out. RESIDUAL: 0 or 1.
+ *  LAYERNORM         params rmsnorm, step, x, w, b, residual, out. BIAS, RESIDUAL: 0 or 1.
+ *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out.
+ *                    One row of x per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a
+ *                    dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
+ *                    qn_act. LANES, ROWS: see qn_matvec_tune.
+ *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
+ *                    ALIGNED: 1 where matvec's wants are met.
+ *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
+ *                    qn_matmul_takes_few says when.
+ *  GLU               params, step, x, out
+ *  ACT               params glu, step, x, out f32[rows, cols]
+ *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
+ *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T,
+ *                    n_heads × head_dim]. State: [n_kv_heads, context, head_dim] f32, or f16 with
+ *                    KV_F16.
+ *  ATTENTION_SPLIT   params, step, q, k_state, v_state, partial f32 (qn_attention_partial bytes).
+ *                    For small T.
+ *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
+ *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
+ *  LAST_ROWS         params, step, x, out
+ *  ROUTE             params experts, step, x f32[T, n_experts], out f32[T, 2 n_used]
+ *  EXPERT_GLU        params experts, step, x, values, scales, routes f32[T, 2 n_used], out f32[T,
+ *                    n_used × width]. One dispatch per slab; ACT: enum qn_act.
+ *  EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
  *  ARGMAX_PARTIAL    params vocab, step, sampling (uniform), values f32[R, vocab] or z f32[vocab],
- * state u32[8] (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw instead of
- * arg-max; then ids below the threshold are skipped if sampling.has_threshold. ARGMAX_FINAL params
- * vocab, step, partial, out u32[R] SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R,
- * vocab] (row R - 1), seen u32[vocab], bias f32[vocab], mask u32[ceil(vocab/32)] (bit i % 32 of
- * word i / 32: id i is allowed), z f32[vocab] SAMPLE_THRESHOLD  params vocab, sampling, z, state
- * u32[8]. Only where has_threshold (top-k, top-p or min-p). SAMPLE_FINISH     params vocab,
- * partial, step (W), ids u32 (W; ids[0] = token), results u32[ring] (W), seen u32[vocab] (W; count
- * of the token + 1; 16 bytes or more when no penalties are used: then the write falls outside).
- * Then pos += n_tokens, n_tokens = n_rows = 1, result += 1. SEEN_MARK         params seen_mark, ids
- * u32[n], seen: sets bit 31 of seen[ids[i]]. Greedy: ARGMAX_PARTIAL(last_only) on the logits,
- * SAMPLE_FINISH. With penalties, bias or mask: SAMPLE_PREPARE first and ARGMAX_PARTIAL on z (z_rows
- * 1). Drawn: SAMPLE_PREPARE, [SAMPLE_THRESHOLD], ARGMAX_PARTIAL with GUMBEL (z_rows 1),
- * SAMPLE_FINISH. */
+ *                    state u32[8] (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw
+ *                    instead of arg-max; then ids below the threshold are skipped if
+ *                    sampling.has_threshold.
+ *  ARGMAX_FINAL      params vocab, step, partial, out u32[R]
+ *  SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R, vocab] (row R - 1), seen
+ *                    u32[vocab], bias f32[vocab], mask u32[ceil(vocab/32)] (bit i % 32 of word i /
+ *                    32: id i is allowed), z f32[vocab]
+ *  SAMPLE_THRESHOLD  params vocab, sampling, z, state u32[8]. Only where has_threshold (top-k,
+ *                    top-p or min-p).
+ *  SAMPLE_FINISH     params vocab, partial, step (W), ids u32 (W; ids[0] = token), results
+ *                    u32[ring] (W), seen u32[vocab] (W; count of the token + 1; 16 bytes or more
+ *                    when no penalties are used: then the write falls outside). Then pos +=
+ *                    n_tokens, n_tokens = n_rows = 1, result += 1.
+ *  SEEN_MARK         params seen_mark, ids u32[n], seen: sets bit 31 of seen[ids[i]].
+ * Greedy: ARGMAX_PARTIAL(last_only) on the logits, SAMPLE_FINISH. With penalties, bias or mask:
+ * SAMPLE_PREPARE first and ARGMAX_PARTIAL on z (z_rows 1). Drawn: SAMPLE_PREPARE,
+ * [SAMPLE_THRESHOLD], ARGMAX_PARTIAL with GUMBEL (z_rows 1), SAMPLE_FINISH. */
 /* clang-format off */
 #define QN_KERNEL_LIST(X) \
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \

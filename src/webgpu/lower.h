@@ -30,8 +30,9 @@ struct qn_lower_pipeline {
 struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
     uint32_t pipeline;
-    uint32_t few, few_lanes; // matmul: pipeline and LANES of matmul_few, which takes its place for
-                             // few rows; few_lanes 0: it cannot. matmul_few: LANES
+    uint32_t few,
+        few_lanes;     // matmul: pipeline and LANES of matmul_few, which takes its place for few
+                       // rows; few_lanes 0: it cannot. matmul_few: LANES
     uint32_t params;   // byte offset in qn_lower.params
     uint32_t rows_mul; // rmsnorm: rows per token
     bool by_rows;      // works on R rows, not on T tokens

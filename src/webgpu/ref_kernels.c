@@ -401,8 +401,8 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     return QN_OK;
 }
 
-/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum, mass.
- */
+/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum,
+ * mass. */
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
                    const struct qn_ref_call *c, uint32_t t, uint32_t head, uint32_t begin,
                    uint32_t end) {

@@ -9,10 +9,13 @@
  *             struct faults faults;
  *             faults_init(&faults);
  *             faults.fail_alloc = n;                  // the n-th allocation fails (1 is the
- * first), faults.persistent = persistent != 0;    // and with this all that follow, too struct
- * qn_allocator allocator = faults_allocator(&faults); enum qn_status status = scenario(&allocator);
- * // frees all it took CHECK(faults.live == 0);                // nothing leaked if (!faults.fired)
- * { CHECK(status == QN_OK); break; }  // n ran past the last call CHECK(status == QN_E_NO_MEMORY);
+ *             first),
+ *             faults.persistent = persistent != 0;    // and with this all that follow, too
+ *             struct qn_allocator allocator = faults_allocator(&faults);
+ *             enum qn_status status = scenario(&allocator);  // frees all it took
+ *             CHECK(faults.live == 0);                // nothing leaked
+ *             if (!faults.fired) { CHECK(status == QN_OK); break; }  // n ran past the last call
+ *             CHECK(status == QN_E_NO_MEMORY);
  *         }
  *     }
  *

@@ -97,8 +97,8 @@ static void test_timelines(struct model *m) {
     b->ops->destroy(b);
 }
 
-/* The token of a step is what qn_sample makes of its logits, with the step's counts and position.
- */
+/* The token of a step is what qn_sample makes of its logits, with the step's counts and
+ * position. */
 static void test_results(struct model *m) {
     struct qn_backend *b;
     struct qn_backend_session *s;

@@ -4,8 +4,8 @@
 
 #define MAX_IDS 160
 
-/* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut` tokens.
- */
+/* Logits of the last position and arg-max of all, with the prompt cut into steps of `cut`
+ * tokens. */
 static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threads,
                 qn_cpu_op *const *ops, const uint32_t *ids, uint32_t n, uint32_t cut) {
     struct qn_backend *b;
