@@ -247,5 +247,4 @@ static inline void model_fill(struct model *m, struct qn_backend *backend) {
     CHECK(!backend->ops->ready(backend));
     CHECK(backend->ops->finish(backend, NULL) == QN_OK && backend->ops->ready(backend));
 }
-
 #endif
