@@ -354,29 +354,15 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
     return QN_OK;
 }
 
-static enum qn_status lower_glu(struct qn_lower *l, const struct mode *mode,
-                                const struct qn_program_op *op, struct qn_error *err) {
+/* GLU and ACT: the same parameters and bindings; the first reads twice the columns it writes. */
+static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mode,
+                                       const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
     bool rows = by_rows(p, op->out);
     struct qn_params_glu params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
                                    columns(p, op->in[0].tensor), op->in[0].column};
     struct qn_lower_draft draft = {
-        .kernel = QN_KERNEL_GLU,
-        .params = &params,
-        .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
-        .constants = {(float)op->u.glu.act},
-        .rest = {.by_rows = rows}};
-    return qn_lower_dispatch_add(l, &draft, err);
-}
-
-static enum qn_status lower_act(struct qn_lower *l, const struct mode *mode,
-                                const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    bool rows = by_rows(p, op->out);
-    struct qn_params_glu params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
-                                   columns(p, op->in[0].tensor), op->in[0].column};
-    struct qn_lower_draft draft = {
-        .kernel = QN_KERNEL_ACT,
+        .kernel = op->kind == QN_OP_GLU ? QN_KERNEL_GLU : QN_KERNEL_ACT,
         .params = &params,
         .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
         .constants = {(float)op->u.glu.act},
@@ -545,7 +531,8 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             QN_TRY(lower_matmul(l, mode, op, err));
             break;
         case QN_OP_GLU:
-            QN_TRY(lower_glu(l, mode, op, err));
+        case QN_OP_ACT:
+            QN_TRY(lower_activation(l, mode, op, err));
             break;
         case QN_OP_ADD:
             QN_TRY(lower_add(l, mode, op, err));
@@ -558,9 +545,6 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             break;
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
-            break;
-        case QN_OP_ACT:
-            QN_TRY(lower_act(l, mode, op, err));
             break;
         case QN_OP_ROUTE:
             QN_TRY(qn_lower_route(l, mode->step, op, err));
