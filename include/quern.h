@@ -190,7 +190,7 @@ const struct qn_error *qn_engine_error(const qn_engine *engine);
 /* Reads metadata and tokenizer and builds the program: EMPTY → OPEN. QN_E_NEED_DATA: call again. */
 enum qn_status qn_engine_open(qn_engine *engine, struct qn_error *err);
 
-/* One contiguous range of a file that loading will read, at most 16 MiB. */
+/* One contiguous range of a file that loading will read, at most 32 MiB. */
 struct qn_piece {
     struct qn_str file;
     uint64_t offset, n; // bytes

@@ -39,7 +39,7 @@ struct qn_backend_ops {
     const char *name; // "cpu", "webgpu"
     void (*destroy)(struct qn_backend *backend);
     /* Bytes of `plane` of weight `weight` from byte `offset` on. Rows arrive whole and in canonical
-     * layout, in pieces of at most 16 MiB; the bytes are the caller's. */
+     * layout, in pieces of at most 32 MiB; the bytes are the caller's. */
     enum qn_status (*write)(struct qn_backend *backend, uint32_t weight, enum qn_plane plane,
                             uint64_t offset, const void *bytes, size_t n, struct qn_error *err);
     /* After the last write. The backend may need events before ready() is true. */
