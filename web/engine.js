@@ -14,6 +14,8 @@ import { fail, STATUS } from './errors.js';
  * @property {boolean} cached the bytes come from this browser's storage
  */
 
+/** @typedef {Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>} EngineWorker */
+
 /**
  * @typedef {object} EngineOptions
  * @property {string | File | File[]} [model] a catalogue name, "hf:org/repo[@revision][/file.gguf]", the URL of a .gguf file
@@ -26,7 +28,8 @@ import { fail, STATUS } from './errors.js';
  * @property {'auto' | 'opfs' | 'cache' | 'memory'} [store] where weights are kept
  * @property {(progress: LoadProgress) => void} [onProgress]
  * @property {AbortSignal} [signal] aborts loading
- * @property {Worker} [worker] a worker that runs quern/worker; default: one is started
+ * @property {EngineWorker} [worker] a worker that runs quern/worker, or localWorker(); default: one is started
+ * @property {Record<string, unknown>} [config] laid over the model's own configuration file, field by field
  */
 
 /**
@@ -71,7 +74,7 @@ export class Engine {
   #worker;
   #disposed = false;
 
-  /** @param {Channel} channel @param {Worker} worker @param {EngineInfo} info */
+  /** @param {Channel} channel @param {EngineWorker} worker @param {EngineInfo} info */
   constructor(channel, worker, info) {
     this.#channel = channel;
     this.#worker = worker;

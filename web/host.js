@@ -7,6 +7,7 @@ import { fail, STATUS } from './errors.js';
 import { ModelFiles } from './files.js';
 import { TapePlayer } from './gpu/player.js';
 import { Runner } from './runner.js';
+import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
@@ -48,7 +49,7 @@ export class Host {
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ threads });
     const module = await compile(wasmUrl(variant));
-    const files = new ModelFiles(source.backing);
+    const files = new ModelFiles(options.config ? new OverlaidFiles(source.backing, options.config) : source.backing);
     const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
     /** @type {Runner | undefined} */
     let runner;
