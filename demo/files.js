@@ -20,8 +20,9 @@ async function filesOf(entry) {
 export function startFiles(load) {
   const input = /** @type {HTMLInputElement} */ (byId('file'));
   const take = (/** @type {File[]} */ files) => {
-    const main = files.find((f) => f.name.endsWith('.gguf')) ?? files[0];
-    if (main) load(files, main.name);
+    const names = files.map((f) => f.name).sort();
+    const name = names.find((n) => n.endsWith('.gguf')) ?? names[0];
+    if (name) load(files, name);
   };
   byId('pick').addEventListener('click', () => input.click());
   input.addEventListener('change', () => {

@@ -75,9 +75,11 @@ export class ModelFiles {
       return;
     }
     const size = this.sizes.get(need.name) ?? (await this.backing.size(need.name, signal)) ?? 0;
-    const ahead = this.ahead.get(need.name) ?? READ_AHEAD;
+    // Headers are read from end to end; what lies elsewhere (zeros of AWQ, orders of GPTQ) is all that is wanted there.
+    const onwards = need.offset === 0 || this.segments.get(need.name)?.some((s) => need.offset >= s.offset && need.offset <= s.offset + s.bytes.length);
+    const ahead = onwards ? (this.ahead.get(need.name) ?? READ_AHEAD) : 0;
     const n = Math.min(Math.max(need.n, ahead), size - need.offset);
-    this.ahead.set(need.name, Math.min(2 * ahead, READ_AHEAD_MAX));
+    if (onwards) this.ahead.set(need.name, Math.min(2 * ahead, READ_AHEAD_MAX));
     this.put(need.name, need.offset, await this.backing.read(need.name, need.offset, n, signal));
   }
 
@@ -88,14 +90,7 @@ export class ModelFiles {
     this.segments.set(name, list);
   }
 
-  /** Forgets a segment that was put. @param {string} name @param {number} offset */
-  drop(name, offset) {
-    const list = this.segments.get(name)?.filter((s) => s.offset !== offset) ?? [];
-    if (list.length) this.segments.set(name, list);
-    else this.segments.delete(name);
-  }
-
-  /** Forgets everything but the sizes: metadata is not needed once the engine is open. */
+  /** Forgets everything but the sizes: metadata when the engine is open, weights when they are loaded. */
   clear() {
     this.segments.clear();
     this.ahead.clear();

@@ -117,7 +117,7 @@ export class Runner {
           await this.#breatheSometimes();
           throwIfAborted(signal);
         }
-        this.files.drop(range.file, range.offset);
+        this.files.clear();
       }
       if (ranges.length === 0) this.core.load();
     } finally {

@@ -12,7 +12,7 @@ import { BLOCK, openStore, sha256 } from './store.js';
 /**
  * @typedef {object} Source
  * @property {string} name for people
- * @property {string} main name of a .gguf file, or '' for a folder
+ * @property {string} main name of a .gguf file (of a split model the first part's; the others are found beside it), or '' for a folder
  * @property {Backing} backing
  * @property {() => { received: number, verified: number }} traffic bytes so far: that came over the network; that were kept
  *   here and matched their SHA-256
@@ -46,6 +46,11 @@ export function resolveModel(model) {
   return { name, base: new URL(url.pathname.slice(0, slash + 1), url).href, main: decodeURIComponent(file) };
 }
 
+/** Of several names that of the .gguf file, the first part of a split model; '' where there is none. @param {string[]} names */
+export function mainFile(names) {
+  return names.filter((n) => n.endsWith('.gguf')).sort()[0] ?? '';
+}
+
 /**
  * @param {string | File | File[] | undefined} model
  * @param {{ store: 'auto' | 'opfs' | 'cache' | 'memory', onBytes?: () => void }} options onBytes: something arrived
@@ -54,7 +59,7 @@ export function resolveModel(model) {
 export async function openSource(model, { store: wish, onBytes = () => {} }) {
   if (model && typeof model !== 'string') {
     const files = Array.isArray(model) ? model : [model];
-    const main = files.find((f) => f.name.endsWith('.gguf'))?.name ?? '';
+    const main = mainFile(files.map((f) => f.name));
     return { name: main || files[0]?.name || 'files', main, backing: new BlobFiles(files), traffic: () => ({ received: 0, verified: 0 }), done: async () => {} };
   }
   const place = resolveModel(model);

@@ -5,7 +5,10 @@
  *     n_tensors × string name, u32 n_dims, u64 dims[n_dims] innermost first, u32 type, u64 offset
  *     padding to general.alignment, then the data, to which the offsets count
  *
- * with string = u64 length, bytes. The header is walked twice: once to check it, without allocating
+ * with string = u64 length, bytes. A split model is files "…-00001-of-0000N.gguf" of this form that
+ * say which part they are; the first has the metadata, each has tensors.
+ *
+ * The header is walked twice: once to check it, without allocating
  * anything; then, when every count has been proved by as many entries, to fill exact arrays. So a
  * lying count costs no memory, and memory never exceeds a small multiple of the header's bytes. */
 #include <string.h>
@@ -16,6 +19,7 @@
 #define GGUF_MAGIC 0x46554747u // "GGUF"
 #define GGUF_MAX_DIMS 4
 #define KEY_MAX 65535
+#define PARTS_MAX 512 // of a split model
 #define STRING_MAX ((uint64_t)64 << 20)
 #define KV_MIN 13     // empty key, type, one byte
 #define TENSOR_MIN 24 // empty name, no dims, type, offset
@@ -56,12 +60,16 @@ static bool type_known(uint32_t type) {
     return type <= QN_GGUF_F64;
 }
 
+/* What the parts of a split model say of themselves (llama.cpp, gguf-split). */
+enum { SPLIT_NO, SPLIT_COUNT, SPLIT_TENSORS, SPLIT_KEYS };
+static const char *const split_keys[] = {"split.no", "split.count", "split.tensors.count"};
+
 struct reader {
     struct qn_cursor c;
     struct qn_error *err;
     struct qn_arena *arena; // NULL in the first walk
     uint64_t n_tensors, n_kvs, alignment, data_at;
-    uint32_t split_count;
+    uint32_t split[SPLIT_KEYS]; // 0 where the key is missing
     /* Copy of the current key, for messages and comparisons in the first walk. */
     char key[64];
     size_t key_n;
@@ -203,8 +211,9 @@ static enum qn_status read_kv(struct reader *r, struct qn_gguf_kv *kv) {
         r->alignment = bits;
     }
     widen(kv, bits, size);
-    if (key_is(r, "split.count") && (type == QN_GGUF_U16 || type == QN_GGUF_U32))
-        r->split_count = (uint32_t)bits;
+    for (int i = 0; i < SPLIT_KEYS; i++)
+        if (key_is(r, split_keys[i]) && (size == 2 || size == 4) && type != QN_GGUF_F32)
+            r->split[i] = (uint32_t)bits;
     return QN_OK;
 }
 
@@ -286,7 +295,7 @@ static enum qn_status read_start(struct reader *r) {
 /* One walk over the header. kvs and tensors are NULL in the first. */
 static enum qn_status walk(struct reader *r, struct qn_gguf_kv *kvs, struct qn_tensor *tensors) {
     r->alignment = 32;
-    r->split_count = 0;
+    memset(r->split, 0, sizeof r->split);
     r->c.at = 0;
     uint64_t room_kvs = r->n_kvs, room_tensors = r->n_tensors;
     QN_TRY(read_start(r));
@@ -296,10 +305,6 @@ static enum qn_status walk(struct reader *r, struct qn_gguf_kv *kvs, struct qn_t
         struct qn_gguf_kv local = {.key = {NULL, 0}};
         QN_TRY(read_kv(r, kvs == NULL ? &local : &kvs[(size_t)i]));
     }
-    if (r->split_count > 1)
-        return qn_fail(r->err, QN_E_UNSUPPORTED,
-                       "\"%.*s\" is one of %u parts of a split GGUF; merge them first",
-                       QN_STR_ARG(r->c.name), (unsigned)r->split_count);
     for (uint64_t i = 0; i < r->n_tensors; i++) {
         struct qn_tensor local = {.name = {NULL, 0}};
         QN_TRY(read_tensor(r, tensors == NULL ? &local : &tensors[(size_t)i]));
@@ -309,9 +314,11 @@ static enum qn_status walk(struct reader *r, struct qn_gguf_kv *kvs, struct qn_t
     return QN_OK;
 }
 
-static enum qn_status place_tensors(const struct reader *r, struct qn_directory *out) {
-    for (uint32_t i = 0; i < out->n_tensors; i++) {
-        struct qn_tensor *t = &out->tensors[i];
+/* From offsets in the data of a part to offsets in its file. */
+static enum qn_status place_tensors(const struct reader *r, struct qn_tensor *tensors,
+                                    uint32_t file) {
+    for (size_t i = 0; i < r->n_tensors; i++) {
+        struct qn_tensor *t = &tensors[i];
         uint64_t begin, end;
         if (!qn_add_u64(&begin, r->data_at, t->offset) || !qn_add_u64(&end, begin, t->nbytes))
             return qn_fail(r->err, QN_E_FORMAT, "the place of tensor \"%.*s\" overflows 64 bits",
@@ -322,6 +329,7 @@ static enum qn_status place_tensors(const struct reader *r, struct qn_directory 
                               (unsigned long long)end, QN_STR_ARG(r->c.name),
                               (unsigned long long)r->c.size);
         t->offset = begin;
+        t->file = file;
     }
     return QN_OK;
 }
@@ -345,6 +353,90 @@ static enum qn_status check_keys(const struct reader *r, const struct qn_directo
     return QN_OK;
 }
 
+/* ---- Parts ----------------------------------------------------------------------------------- */
+
+struct part {
+    struct qn_str name;
+    uint64_t n_tensors, n_kvs;
+};
+
+static void put_decimal(char *out, uint32_t value) {
+    for (int i = 4; i >= 0; i--, value /= 10)
+        out[i] = (char)('0' + value % 10);
+}
+
+/* The name of a part from that of the first: both end in "-00001-of-00003.gguf", with the part's
+ * number in the place of 1. */
+static enum qn_status part_name(struct qn_str *out, const struct reader *first, uint32_t part,
+                                uint32_t n_parts) {
+    char suffix[] = "-00001-of-00000.gguf";
+    const size_t n = sizeof suffix - 1;
+    struct qn_str name = first->c.name;
+    put_decimal(suffix + 10, n_parts);
+    if (first->split[SPLIT_NO] != 0 || !qn_str_ends(name, (struct qn_str){suffix, n}))
+        return qn_fail(first->err, QN_E_FORMAT,
+                       "\"%.*s\" is part %llu of %u of a split model, expected the first, named "
+                       "\"…%s\"",
+                       QN_STR_ARG(name), first->split[SPLIT_NO] + 1ull, n_parts, suffix);
+    char *copy = QN_ARENA_NEW(first->arena, char, name.n);
+    if (copy == NULL)
+        return no_memory(first);
+    memcpy(copy, name.p, name.n);
+    put_decimal(copy + name.n - n + 1, part + 1);
+    *out = (struct qn_str){copy, name.n};
+    return QN_OK;
+}
+
+/* The first walk over all parts but the first, which has told how many there are. */
+static enum qn_status check_parts(const struct reader *first, const struct qn_files *files,
+                                  struct part *parts, uint32_t n_parts, uint64_t *n_tensors) {
+    uint64_t n = first->n_tensors;
+    parts[0] = (struct part){first->c.name, n, first->n_kvs};
+    for (uint32_t i = 1; i < n_parts; i++) {
+        struct reader r = {.err = first->err};
+        QN_TRY(part_name(&parts[i].name, first, i, n_parts));
+        QN_TRY(qn_cursor_open(&r.c, files, parts[i].name, r.err));
+        QN_TRY(walk(&r, NULL, NULL));
+        if (r.split[SPLIT_NO] != i || r.split[SPLIT_COUNT] != n_parts ||
+            r.split[SPLIT_TENSORS] != first->split[SPLIT_TENSORS])
+            return qn_fail(r.err, QN_E_FORMAT,
+                           "\"%.*s\" says it is part %llu of %u with %u tensors in all, expected "
+                           "part %u of %u with %u",
+                           QN_STR_ARG(r.c.name), r.split[SPLIT_NO] + 1ull, r.split[SPLIT_COUNT],
+                           r.split[SPLIT_TENSORS], i + 1, n_parts, first->split[SPLIT_TENSORS]);
+        parts[i].n_tensors = r.n_tensors;
+        parts[i].n_kvs = r.n_kvs;
+        n += r.n_tensors; // each below 2^59
+    }
+    if (n_parts > 1 && first->split[SPLIT_TENSORS] != n)
+        return qn_fail(
+            first->err, QN_E_FORMAT, "the %u parts of \"%.*s\" have %llu tensors, expected %u",
+            n_parts, QN_STR_ARG(first->c.name), (unsigned long long)n, first->split[SPLIT_TENSORS]);
+    *n_tensors = n;
+    return QN_OK;
+}
+
+/* The second walk: tensors of all parts, keys of the first. */
+static enum qn_status read_parts(struct reader *r, struct qn_directory *out,
+                                 const struct qn_files *files, const struct part *parts,
+                                 uint32_t n_parts) {
+    for (uint32_t i = 0; i < n_parts; i++) {
+        struct qn_tensor *tensors = out->tensors + out->n_tensors;
+        out->files[i] = qn_str_copy(out->arena, parts[i].name);
+        if (out->files[i].p == NULL)
+            return no_memory(r);
+        if (i != 0)
+            QN_TRY(qn_cursor_open(&r->c, files, out->files[i], r->err));
+        r->n_tensors = parts[i].n_tensors;
+        r->n_kvs = parts[i].n_kvs;
+        QN_TRY(walk(r, i == 0 ? out->kvs : NULL, tensors));
+        QN_TRY(place_tensors(r, tensors, i));
+        out->n_tensors += (uint32_t)r->n_tensors;
+        out->n_files++;
+    }
+    return QN_OK;
+}
+
 enum qn_status qn_gguf_read(struct qn_directory *out, struct qn_arena *arena,
                             const struct qn_files *files, struct qn_str name,
                             struct qn_error *err) {
@@ -352,23 +444,27 @@ enum qn_status qn_gguf_read(struct qn_directory *out, struct qn_arena *arena,
     struct reader r = {.err = err};
     QN_TRY(qn_cursor_open(&r.c, files, name, err));
     QN_TRY(walk(&r, NULL, NULL));
-    if (r.n_kvs > UINT32_C(1) << 28 || r.n_tensors > UINT32_C(1) << 28)
-        return qn_fail(err, QN_E_LIMIT, "%llu keys and %llu tensors", (unsigned long long)r.n_kvs,
-                       (unsigned long long)r.n_tensors);
+    uint32_t n_parts = qn_max_u32(r.split[SPLIT_COUNT], 1);
+    if (n_parts > PARTS_MAX)
+        return qn_fail(err, QN_E_LIMIT, "\"%.*s\" is split into %u parts, more than %d",
+                       QN_STR_ARG(name), n_parts, PARTS_MAX);
     r.arena = arena;
-    out->n_kvs = (uint32_t)r.n_kvs;
-    out->n_tensors = (uint32_t)r.n_tensors;
-    out->kvs = QN_ARENA_NEW(arena, struct qn_gguf_kv, out->n_kvs);
-    out->tensors = QN_ARENA_NEW(arena, struct qn_tensor, out->n_tensors);
-    out->files = QN_ARENA_NEW(arena, struct qn_str, 1);
-    struct qn_str copy = qn_str_copy(arena, name);
-    if (out->kvs == NULL || out->tensors == NULL || out->files == NULL || copy.p == NULL)
+    uint64_t n_tensors = 0;
+    struct part *parts = QN_ARENA_NEW(arena, struct part, n_parts);
+    if (parts == NULL)
         return no_memory(&r);
-    out->files[0] = copy;
-    out->n_files = 1;
-    QN_TRY(walk(&r, out->kvs, out->tensors));
+    QN_TRY(check_parts(&r, files, parts, n_parts, &n_tensors));
+    if (r.n_kvs > UINT32_C(1) << 28 || n_tensors > UINT32_C(1) << 28)
+        return qn_fail(err, QN_E_LIMIT, "%llu keys and %llu tensors", (unsigned long long)r.n_kvs,
+                       (unsigned long long)n_tensors);
+    out->n_kvs = (uint32_t)r.n_kvs;
+    out->kvs = QN_ARENA_NEW(arena, struct qn_gguf_kv, out->n_kvs);
+    out->tensors = QN_ARENA_NEW(arena, struct qn_tensor, (size_t)n_tensors);
+    out->files = QN_ARENA_NEW(arena, struct qn_str, n_parts);
+    if (out->kvs == NULL || out->tensors == NULL || out->files == NULL)
+        return no_memory(&r);
+    QN_TRY(read_parts(&r, out, files, parts, n_parts));
     QN_TRY(check_keys(&r, out));
-    QN_TRY(place_tensors(&r, out));
     return qn_directory_index(out, err);
 }
 

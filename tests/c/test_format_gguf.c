@@ -268,7 +268,11 @@ static void test_bad_keys(void) {
     begin(3, 0, 1), kv_head("general.alignment", QN_GGUF_STRING), put_str(&file, "32");
     BAD(FORMAT, 49, "type string");
     begin(3, 0, 1), kv_head("split.count", QN_GGUF_U16), put(&file, "\x03\0", 2);
-    BAD(UNSUPPORTED, NONE, "3 parts");
+    BAD(FORMAT, NONE,
+        "\"m.gguf\" is part 1 of 3 of a split model, expected the first, named "
+        "\"…-00001-of-00003.gguf\"");
+    begin(3, 0, 1), kv_head("split.count", QN_GGUF_U16), put(&file, "\xff\xff", 2);
+    BAD(LIMIT, NONE, "split into 65535 parts");
     begin(3, 0, 1), kv_u32("\x1b[2J\xff", 1), file.p[file.n - 8] = 99, put_zeros(&file, 8);
     BAD(FORMAT, 37, "\"\\x1b[2J\\xff\" has the unknown type 99"); // no terminal escapes in messages
     // A key longer than 65535, in a file of its own: more than `file` holds.
@@ -373,12 +377,116 @@ static void test_good_edges(void) {
     CHECK(read_file(&err) == QN_OK);
 }
 
+/* ---- Split models ---------------------------------------------------------------------------- */
+
+static struct bytes parts[3];
+static struct seed split;
+
+/* Part `no` (from 0) of three, with a tensor or two of its own. */
+static void build_part(uint32_t no, uint32_t says_no, uint32_t says_count, uint32_t says_tensors) {
+    static const char *const names[] = {"a", "b", "c"};
+    uint16_t no16 = (uint16_t)says_no, count16 = (uint16_t)says_count;
+    begin(3, no == 2 ? 2 : 1, no == 0 ? 5 : 3);
+    if (no == 0) {
+        kv_head("general.architecture", QN_GGUF_STRING), put_str(&file, "llama");
+        kv_u32("general.alignment", 64);
+    }
+    kv_head("split.no", QN_GGUF_U16), put(&file, &no16, 2);
+    kv_head("split.count", QN_GGUF_U16), put(&file, &count16, 2);
+    kv_head("split.tensors.count", QN_GGUF_I32), put_u32(&file, says_tensors);
+    tensor(names[no], 0, 0, 1, d32);
+    if (no == 2)
+        tensor("d", 0, 128, 2, d2x3);
+    data(no == 0 ? 64 : 32, no == 2 ? 128 + 24 : 128);
+    memset(file.p + file.n - 24, (int)no + 1, 24); // what tells the parts' data apart
+    parts[no] = file;
+}
+
+static void build_split(void) {
+    static const char *const names[] = {"x/m-00001-of-00003.gguf", "x/m-00002-of-00003.gguf",
+                                        "x/m-00003-of-00003.gguf"};
+    split = (struct seed){.n = 3, .main = names[0]};
+    for (uint32_t i = 0; i < 3; i++) {
+        build_part(i, i, 3, 4);
+        split.files[i] = (struct qn_memory_file){qn_str_from(names[i]), {parts[i].p, parts[i].n}};
+    }
+}
+
+static void bad_split(int line, enum qn_status expected, const char *text) {
+    struct faults faults;
+    struct qn_error err;
+    faults_init(&faults);
+    for (size_t i = 0; i < split.n; i++)
+        split.files[i].bytes = (struct qn_str){parts[i].p, parts[i].n};
+    enum qn_status status = seed_try(&split, &faults, &err);
+    n_bad++;
+    CHECK_MSG(status == expected, "line %d: %s (%s)", line, qn_status_name(status), err.text);
+    CHECK_MSG(strstr(err.text, text) != NULL, "line %d: %s", line, err.text);
+    build_split();
+}
+
+static void test_split(void) {
+    build_split();
+    struct qn_memory_files memory = {split.files, 3};
+    struct qn_files files = qn_files_from_memory(&memory);
+    struct qn_arena arena;
+    struct qn_directory d;
+    struct qn_error err = {.text = ""};
+    struct qn_str s;
+    qn_arena_init(&arena, qn_allocator_default());
+    if (CHECK_MSG(qn_directory_open(&d, &arena, &files, qn_str_from(split.main), &err) == QN_OK,
+                  "%s", err.text)) {
+        CHECK(d.n_files == 3 && d.n_tensors == 4 && d.n_kvs == 5);
+        CHECK(qn_gguf_str(&s, &d, "general.architecture") && qn_str_is(s, "llama"));
+        static const char *const names[] = {"a", "b", "c", "d"};
+        for (uint32_t i = 0; i < 4; i++) {
+            const struct qn_tensor *t = qn_directory_find(&d, qn_str_from(names[i]));
+            if (!CHECK(t != NULL && t->file == qn_min_u32(i, 2)))
+                continue;
+            struct qn_str bytes = split.files[t->file].bytes;
+            CHECK(t->offset % (t->file == 0 ? 64 : 32) == 0 && t->offset + t->nbytes <= bytes.n);
+            if (i != 2) // the last tensor of its part
+                CHECK(t->offset + t->nbytes == bytes.n &&
+                      bytes.p[t->offset + t->nbytes - 1] == (char)(t->file + 1));
+        }
+    }
+    qn_arena_free(&arena);
+
+    build_part(0, 0, 3, 5), bad_split(__LINE__, QN_E_FORMAT,
+                                      "part 2 of 3 with 4 tensors in all, "
+                                      "expected part 2 of 3 with 5");
+    build_part(1, 2, 3, 4), bad_split(__LINE__, QN_E_FORMAT, "says it is part 3 of 3");
+    build_part(1, 1, 4, 4), bad_split(__LINE__, QN_E_FORMAT,
+                                      "\"x/m-00002-of-00003.gguf\" says it is "
+                                      "part 2 of 4");
+    build_part(0, 1, 3, 4), bad_split(__LINE__, QN_E_FORMAT, "is part 2 of 3 of a split model");
+    build_part(0, 0, 1, 4),
+        bad_split(__LINE__, QN_OK, ""); // no split: the others are not looked at
+    for (uint32_t i = 0; i < 3; i++)
+        build_part(i, i, 3, 3);
+    bad_split(__LINE__, QN_E_FORMAT, "have 4 tensors, expected 3");
+    parts[2].n -= 1;
+    bad_split(__LINE__, QN_E_TRUNCATED, "tensor \"d\" ends at");
+    parts[1].n = 3;
+    bad_split(__LINE__, QN_E_TRUNCATED, "\"x/m-00002-of-00003.gguf\"");
+    split.n = 2;
+    bad_split(__LINE__, QN_E_NOT_FOUND, "\"x/m-00003-of-00003.gguf\"");
+    split.files[0].name = split.files[1].name; // the second part under the first's name, and so on
+    split.main = "x/m-00002-of-00003.gguf";
+    bad_split(__LINE__, QN_E_FORMAT, "named \"…-00001-of-00003.gguf\"");
+    build_split();
+    seed_torture(&split);
+    for (size_t i = 0; i < 3; i++)
+        CHECK(seed_damage(&split, i) > 1000);
+}
+
 int main(void) {
     test_good();
     test_good_edges();
     test_bad_start();
     test_bad_keys();
     test_bad_tensors();
+    test_split();
     CHECK_MSG(n_bad >= 80, "%d", n_bad);
     build_good();
     struct seed seed = seed_of(&file);

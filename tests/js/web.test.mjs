@@ -283,6 +283,13 @@ test('what a model may be called', () => {
   }
 });
 
+test('of a split model that was picked, the first part is the main file', async () => {
+  const parts = [3, 1, 2].map((i) => new File([DATA], `m-0000${i}-of-00003.gguf`));
+  const source = await openSource([new File([], 'README.md'), ...parts], { store: 'auto' });
+  assert.equal(source.main, 'm-00001-of-00003.gguf');
+  assert.equal(await source.backing.size('m-00003-of-00003.gguf'), DATA.length);
+});
+
 test('picked files', async () => {
   const source = await openSource([new File(['{"a":1}'], 'config.json'), new File([DATA], 'm.gguf')], { store: 'auto' });
   assert.equal(source.main, 'm.gguf');
@@ -300,6 +307,23 @@ test('ranges join neighbours, never files, gaps or more than one range may hold'
   assert.deepEqual(ranges.map((r) => [r.file, r.offset, r.size, r.last]), [
     ['a', 0, 60_010, 2], ['a', 200_000, 10, 3], ['b', 200_010, 10, 4], ['b', 200_020, RANGE, 5], ['b', 200_020 + RANGE, 1, 6],
   ]);
+});
+
+test('headers are read ahead, what lies elsewhere is not', async () => {
+  const data = randomBytes(3 << 20);
+  const { files } = scripted({ '/a': [serve(data)] });
+  const model = new ModelFiles(files);
+  const target = new Uint8Array(100);
+  const ask = async (/** @type {number} */ offset) => {
+    while (model.read('a', offset, target) !== STATUS.OK) await model.satisfy();
+    same(target, data.subarray(offset, offset + 100));
+    return log.findLast((l) => l.method === 'GET')?.range;
+  };
+  model.size('a');
+  await model.satisfy();
+  assert.equal(await ask(0), 'bytes=0-1048575');
+  assert.equal(await ask(2_000_000), 'bytes=2000000-2000099');
+  assert.equal(await ask(1_048_500), 'bytes=1048500-3145651', 'onwards from the header, in growing steps');
 });
 
 test('what is not there yet is asked for, then is there', async () => {

@@ -64,7 +64,7 @@ function wasmModule(variant) {
   return module;
 }
 
-/** @typedef {Awaited<ReturnType<typeof openEngine>>} Engine */
+/** @typedef {Awaited<ReturnType<typeof openFiles>>} Engine */
 
 /**
  * @param {string} path of a model
@@ -75,21 +75,26 @@ function wasmModule(variant) {
  * @param {number} [options.context]
  * @param {number} [options.chunk]
  */
-export async function openEngine(path, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0 } = {}) {
+export async function openEngine(path, options = {}) {
   const where = locate(path);
   const backing = diskBacking(where.folder);
+  try {
+    return await openFiles(backing, where.main, options);
+  } finally {
+    backing.close();
+  }
+}
+
+/** The same from any files. @param {import('../../../web/files.js').Backing} backing @param {string} main @param {NonNullable<Parameters<typeof openEngine>[1]>} [options] */
+export async function openFiles(backing, main, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0 } = {}) {
   const files = new ModelFiles(backing);
   /** @type {Runner | undefined} */
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
   const core = new Core(wasmModule(variant), { files, player });
-  core.create({ main: where.main, context, chunk, kv, gpu: gpu?.caps ?? null });
+  core.create({ main, context, chunk, kv, gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
-  try {
-    await runner.load();
-  } finally {
-    backing.close();
-  }
+  await runner.load();
   for (const pipeline of player?.pipelines ?? []) if (pipeline) compiled.add(pipeline);
   return {
     core,
