@@ -263,6 +263,21 @@ enum qn_want {
     QN_WANT_ARGMAX_ALL = 2, // arg-max at every position of the prompt; nothing is reused
 };
 
+enum qn_constraint_kind {
+    QN_CONSTRAINT_NONE,
+    QN_CONSTRAINT_JSON_SCHEMA, // draft 2020-12; {"type": "object"} is any JSON object
+    QN_CONSTRAINT_REGEX,       // ECMAScript's syntax; the whole text matches
+    QN_CONSTRAINT_GRAMMAR,     // GBNF; `%json {…}` in place of a symbol stands for a schema
+};
+
+/* What the text of an answer must match; see docs/formats.md. The answer ends where it is complete;
+ * one that max_tokens cuts short says QN_FINISH_LENGTH. */
+struct qn_constraint {
+    enum qn_constraint_kind kind;
+    struct qn_str text;  // schema, regular expression or grammar; copied
+    uint32_t whitespace; // JSON: most spaces allowed at each place between two of its tokens
+};
+
 struct qn_request {
     const uint32_t *ids; // the whole prefix, always: what is already in the KV cache is reused
     size_t n_ids;        // at least 1
@@ -272,6 +287,7 @@ struct qn_request {
     const struct qn_str *stops; // stop strings, copied
     size_t n_stops;
     uint32_t want; // enum qn_want
+    struct qn_constraint constraint;
 };
 
 enum qn_event_kind {
