@@ -331,8 +331,16 @@ enum qn_status qn_session_start(qn_session *session, const struct qn_request *re
  * min_p, penalties, logit_bias, seed, stop. Unknown or unsupported fields are refused by name. */
 enum qn_status qn_session_start_chat(qn_session *session, struct qn_str request_json,
                                      struct qn_error *err);
-/* The next thing that happened. Call until DONE; after WAIT, again once the host reported. */
+/* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the
+ * host reported. */
 enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct qn_error *err);
+/* The next thing that happened to any session of the engine, and to which: all that generate share
+ * their steps, so that each weight is read once for all of them, and prompts take turns with
+ * answers. Every session gets what it would get alone. WAIT belongs to none (*session NULL). A
+ * failure is that of *session, whose generation is over, or of all where that is NULL; QN_E_STATE:
+ * none is generating. What an event points to lives until the next call. */
+enum qn_status qn_engine_next(qn_engine *engine, qn_session **session, struct qn_event *out,
+                              struct qn_error *err);
 /* The running generation ends with DONE and QN_FINISH_CANCELLED. */
 void qn_session_cancel(qn_session *session);
 

@@ -194,6 +194,7 @@ static enum qn_status create(struct cpu_backend *b, const struct qn_program *pro
     b->base.ops = &backend_ops;
     b->base.program = program;
     b->base.max_in_flight = 1;
+    b->base.max_batch = 1;
     QN_TRY(study(b, program, err));
     if (threads > 1)
         QN_TRY(qn_pool_create(&b->pool, b->allocator, threads, err));
@@ -429,6 +430,8 @@ static enum qn_status check_step(const struct cpu_backend *b, const struct qn_ba
         return qn_fail(err, QN_E_STATE, "the last step's result was neither polled nor dropped");
     if (step->n == 0 && !s->has_token)
         return qn_fail(err, QN_E_STATE, "no token was sampled yet");
+    if (step->mask != NULL && !qn_mask_any(step->mask, b->sampled))
+        return qn_fail(err, QN_E_ARGUMENT, "a mask that allows no id");
     if (t > p->max_tokens)
         return qn_fail(err, QN_E_LIMIT, "%u tokens in a step of at most %u", t, p->max_tokens);
     if ((step->want & QN_WANT_ARGMAX_ALL) != 0 && t > p->max_rows)
@@ -469,9 +472,9 @@ static float *execute_head(struct cpu_backend *b, struct qn_cpu_step *exec, uint
     return logits + (size_t)(exec->r - 1) * b->vocab;
 }
 
-static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_backend_session *s,
-                                      const struct qn_step *step, struct qn_error *err) {
-    struct cpu_backend *b = of(backend);
+static enum qn_status enqueue(struct cpu_backend *b, const struct qn_step *step,
+                              struct qn_error *err) {
+    struct qn_backend_session *s = step->session;
     if (!b->finished)
         return qn_fail(err, QN_E_STATE, "the weights are not complete");
     QN_TRY(check_step(b, s, step, err));
@@ -503,13 +506,41 @@ static enum qn_status session_enqueue(struct qn_backend *backend, struct qn_back
         s->result.logits = s->logits;
     }
     if (step->sample) {
-        s->token = qn_sample(last, s->sorting, b->sampled, &s->sampling, s->seen, s->end);
+        s->token =
+            qn_sample(last, s->sorting, b->sampled, &s->sampling, s->seen, step->mask, s->end);
         s->has_token = true;
         s->result.token = s->token;
         if ((s->seen[s->token] & 0x7fffffffu) != 0x7fffffffu)
             s->seen[s->token]++;
     }
     s->pending = true;
+    return QN_OK;
+}
+
+static enum qn_status session_enqueue(struct qn_backend *backend, const struct qn_step *steps,
+                                      uint32_t n_steps, struct qn_error *err) {
+    for (uint32_t i = 0; i < n_steps; i++)
+        QN_TRY(enqueue(of(backend), &steps[i], err));
+    return QN_OK;
+}
+
+static enum qn_status session_copy(struct qn_backend *backend, struct qn_backend_session *to,
+                                   const struct qn_backend_session *from, uint32_t n,
+                                   struct qn_error *err) {
+    const struct qn_program *p = backend->program;
+    if (n > from->end || to->pending)
+        return qn_fail(err, QN_E_ARGUMENT, "%u positions of %u to copy", n, from->end);
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        const struct qn_program_tensor *t = &p->tensors[i]; // [n_kv_heads, context, head_dim]
+        if (t->kind != QN_TENSOR_STATE)
+            continue;
+        size_t head = (size_t)t->nbytes / t->dims[0].n, part = head / p->context * n;
+        for (uint32_t j = 0; j < t->dims[0].n; j++)
+            memcpy((char *)to->states[i] + j * head, (const char *)from->states[i] + j * head,
+                   part);
+    }
+    to->end = n;
+    to->has_token = false;
     return QN_OK;
 }
 
@@ -542,6 +573,7 @@ static const struct qn_backend_ops backend_ops = {
     .session_destroy = session_destroy,
     .begin = session_begin,
     .enqueue = session_enqueue,
+    .copy = session_copy,
     .poll = session_poll,
     .drop = session_drop,
 };

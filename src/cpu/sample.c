@@ -90,11 +90,13 @@ static void keep_top_p(float *z, float *mass, uint32_t n, float peak, float top_
 }
 
 uint32_t qn_sample(float *logits, float *scratch, uint32_t n, const struct qn_sampling *sampling,
-                   const uint32_t *seen, uint32_t position) {
+                   const uint32_t *seen, const uint32_t *mask, uint32_t position) {
     adjust(logits, n, sampling, seen);
     uint32_t best = 0;
+    while (mask != NULL && best + 1 < n && !qn_mask_allows(mask, best))
+        best++;
     for (uint32_t i = 0; i < n; i++) {
-        if (logits[i] != logits[i])
+        if (logits[i] != logits[i] || (mask != NULL && !qn_mask_allows(mask, i)))
             logits[i] = -INFINITY;
         if (logits[i] > logits[best])
             best = i;

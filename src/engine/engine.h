@@ -5,7 +5,7 @@
 #include "engine/loader.h"
 #include "model/model.h"
 #include "quern.h"
-#include "run/run.h"
+#include "run/batch.h"
 #include "text/template.h"
 #include "text/tokenizer.h"
 
@@ -46,6 +46,7 @@ struct qn_engine {
     struct qn_ids ids;  // of the last tokenize
     struct qn_buf text; // of the last call that answered text
     qn_session *sessions;
+    struct qn_batch batch; // of their runs
 };
 
 struct qn_session {

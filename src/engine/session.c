@@ -25,6 +25,7 @@ enum qn_status qn_session_create(qn_session **out, qn_engine *e, struct qn_error
         qn_mem_free(e->allocator, s, sizeof *s);
         return status;
     }
+    qn_batch_add(&e->batch, &s->run);
     s->next = e->sessions;
     if (s->next)
         s->next->previous = s;
@@ -43,13 +44,13 @@ void qn_session_destroy(qn_session *s) {
         e->sessions = s->next;
     if (s->next)
         s->next->previous = s->previous;
+    qn_batch_remove(&e->batch, &s->run);
     qn_run_free(&s->run);
     qn_mem_free(e->allocator, s, sizeof *s);
 }
 
 /* A lost or failed engine answers every call on its sessions with its own error. */
-static enum qn_status check_engine(const qn_session *s, struct qn_error *err) {
-    const qn_engine *e = s->engine;
+static enum qn_status check_engine(const qn_engine *e, struct qn_error *err) {
     if (e->state == QN_ENGINE_READY)
         return QN_OK;
     if (err)
@@ -59,13 +60,24 @@ static enum qn_status check_engine(const qn_session *s, struct qn_error *err) {
 
 enum qn_status qn_session_start(qn_session *s, const struct qn_request *request,
                                 struct qn_error *err) {
-    QN_TRY(check_engine(s, err));
-    return qn_run_start(&s->run, request, err);
+    QN_TRY(check_engine(s->engine, err));
+    return qn_run_start(&s->run, request, NULL, err);
 }
 
 enum qn_status qn_session_next(qn_session *s, struct qn_event *out, struct qn_error *err) {
-    QN_TRY(check_engine(s, err));
+    QN_TRY(check_engine(s->engine, err));
     return qn_run_next(&s->run, out, err);
+}
+
+enum qn_status qn_engine_next(qn_engine *e, qn_session **out, struct qn_event *event,
+                              struct qn_error *err) {
+    *out = NULL;
+    QN_TRY(check_engine(e, err));
+    struct qn_run *run = NULL;
+    enum qn_status status = qn_batch_next(&e->batch, &run, event, err);
+    if (run)
+        *out = (qn_session *)(void *)((char *)run - offsetof(qn_session, run));
+    return status;
 }
 
 void qn_session_cancel(qn_session *s) {
@@ -112,12 +124,12 @@ static enum qn_status start_chat(qn_session *s, struct qn_arena *arena, struct q
         .stops = chat.stops,
         .n_stops = chat.n_stops,
     };
-    return qn_run_start(&s->run, &request, err);
+    return qn_run_start(&s->run, &request, NULL, err);
 }
 
 enum qn_status qn_session_start_chat(qn_session *s, struct qn_str json, struct qn_error *err) {
-    QN_TRY(check_engine(s, err));
     qn_engine *e = s->engine;
+    QN_TRY(check_engine(e, err));
     if (!e->tokenizer)
         return qn_fail(err, QN_E_UNSUPPORTED, "chat with a model that has no tokenizer");
     struct qn_arena arena;

@@ -18,6 +18,10 @@ struct qn_step {
     bool sample; // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
     uint32_t want;     // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
     uint32_t rope_set; // 1: the sequence is longer than program.rope_switch (0 where that is 0)
+    struct qn_backend_session *session;
+    /* [ceil(vocab / 32)]: bit id % 32 of word id / 32 says whether id may be sampled; at least one
+     * id below program.sample_vocab may. NULL: every id. Read within enqueue. */
+    const uint32_t *mask;
 };
 
 /* Result of a step that sampled or wanted something, in the order of the steps. */
@@ -32,7 +36,8 @@ struct qn_step_result {
 struct qn_backend {
     const struct qn_backend_ops *ops;
     const struct qn_program *program;
-    uint32_t max_in_flight; // steps whose results may be outstanding
+    uint32_t max_in_flight; // steps of a session whose results may be outstanding
+    uint32_t max_batch;     // steps in one enqueue, at least 1
 };
 
 struct qn_backend_ops {
@@ -56,8 +61,15 @@ struct qn_backend_ops {
     enum qn_status (*begin)(struct qn_backend *backend, struct qn_backend_session *session,
                             const struct qn_sampling *sampling, const uint32_t *prefix, size_t n,
                             struct qn_error *err);
-    enum qn_status (*enqueue)(struct qn_backend *backend, struct qn_backend_session *session,
-                              const struct qn_step *step, struct qn_error *err);
+    /* One step; or up to max_batch steps of as many sessions, each of which takes one token (n is 0
+     * or 1), samples and wants nothing else: they read the weights together and give what each
+     * would give alone. After a failure what the steps' sessions hold beyond `pos` is unknown. */
+    enum qn_status (*enqueue)(struct qn_backend *backend, const struct qn_step *steps,
+                              uint32_t n_steps, struct qn_error *err);
+    /* Positions 0 .. n-1 of the cache of `from` become those of `to`, which has nothing in flight.
+     */
+    enum qn_status (*copy)(struct qn_backend *backend, struct qn_backend_session *to,
+                           const struct qn_backend_session *from, uint32_t n, struct qn_error *err);
     /* *ready false: the result of the oldest step is not there yet. What `out` points to lives
      * until the next call on the session. */
     enum qn_status (*poll)(struct qn_backend *backend, struct qn_backend_session *session,
@@ -66,5 +78,14 @@ struct qn_backend_ops {
      */
     void (*drop)(struct qn_backend *backend, struct qn_backend_session *session);
 };
+
+/* One step of one session. */
+static inline enum qn_status qn_backend_step(struct qn_backend *backend,
+                                             struct qn_backend_session *session,
+                                             const struct qn_step *step, struct qn_error *err) {
+    struct qn_step one = *step;
+    one.session = session;
+    return backend->ops->enqueue(backend, &one, 1, err);
+}
 
 #endif

@@ -12,15 +12,30 @@
  *          least p (a token stays when the mass strictly above its z is < p; ties stay together)
  *   min-p: keep i with z_i ≥ z_max + ln(min_p)
  *   token = argmax_i (z_i + g_i), g_i = −ln(−ln u_i), u_i = qn_rng_unit(seed, position, i)
- * NaN logits count as −infinity. Ids from qn_program.sample_vocab on are never sampled. */
+ * NaN logits count as −infinity, and so do those of ids that a mask forbids; where no other is
+ * left, the lowest allowed id is the token. Ids from qn_program.sample_vocab on are never sampled. */
 #ifndef QN_PROGRAM_SAMPLE_H
 #define QN_PROGRAM_SAMPLE_H
 
 #include "quern.h"
 
+static inline bool qn_mask_allows(const uint32_t *mask, uint32_t id) {
+    return mask[id / 32] >> id % 32 & 1;
+}
+
+/* Whether the mask allows one of the first n ids. */
+static inline bool qn_mask_any(const uint32_t *mask, uint32_t n) {
+    uint32_t i = 0;
+    while (i + 32 <= n && mask[i / 32] == 0)
+        i += 32;
+    while (i < n && !qn_mask_allows(mask, i))
+        i++;
+    return i < n;
+}
+
 /* Reference. `logits` [n] is overwritten. `seen` [n]: bit 31 = in the prefix, bits 0..30 = c_i; may
- * be NULL. `scratch` [n] floats. Returns the token. */
+ * be NULL. `mask`: see qn_step, may be NULL. `scratch` [n] floats. Returns the token. */
 uint32_t qn_sample(float *logits, float *scratch, uint32_t n, const struct qn_sampling *sampling,
-                   const uint32_t *seen, uint32_t position);
+                   const uint32_t *seen, const uint32_t *mask, uint32_t position);
 
 #endif

@@ -1,4 +1,4 @@
-#include "run/run.h"
+#include "run/batch.h"
 
 #include <string.h>
 
@@ -6,6 +6,10 @@
 
 static size_t timeline_bytes(const struct qn_run *run) {
     return ((size_t)run->context + 1) * sizeof *run->tokens;
+}
+
+static size_t mask_bytes(const struct qn_run *run) {
+    return qn_ceil_div_u32(run->vocab, 32) * sizeof *run->mask;
 }
 
 enum qn_status qn_run_init(struct qn_run *run, const struct qn_allocator *allocator,
@@ -34,6 +38,9 @@ static void release_generation(struct qn_run *run) {
     if (run->detok_live)
         qn_detok_free(&run->detok);
     run->detok_live = false;
+    if (run->masker.free)
+        run->masker.free(run->masker.ud);
+    run->masker = (struct qn_masker){0};
     for (size_t i = 0; i < run->n_stops; i++)
         qn_mem_free(run->allocator, (void *)(uintptr_t)run->stops[i].p, run->stops[i].n);
     qn_mem_free(run->allocator, run->stops, run->n_stops * sizeof *run->stops);
@@ -47,6 +54,7 @@ void qn_run_free(struct qn_run *run) {
         run->backend->ops->session_destroy(run->backend, run->session);
     qn_mem_free(run->allocator, run->tokens, timeline_bytes(run));
     qn_mem_free(run->allocator, run->argmax, timeline_bytes(run));
+    qn_mem_free(run->allocator, run->mask, mask_bytes(run));
     qn_buf_free(&run->text);
     memset(run, 0, sizeof *run);
 }
@@ -133,11 +141,14 @@ static uint32_t rope_set(const struct qn_run *run, uint32_t n) {
     return limit != 0 && n > limit;
 }
 
-enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
+static enum qn_status start(struct qn_run *run, const struct qn_request *request,
                             struct qn_error *err) {
-    QN_TRY(check_request(run, request, err));
-    release_generation(run);
     QN_TRY(copy_stops(run, request->stops, request->n_stops, err));
+    if (run->masker.mask && run->mask == NULL) {
+        run->mask = qn_mem_alloc(run->allocator, mask_bytes(run));
+        if (run->mask == NULL)
+            return qn_fail(err, QN_E_NO_MEMORY, "a mask of %u ids", run->vocab);
+    }
     QN_TRY(run->backend->ops->begin(run->backend, run->session, &request->sampling, request->ids,
                                     request->n_ids, err));
     if (run->tokenizer) {
@@ -160,9 +171,26 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
     run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
     run->want = request->want;
     run->stop_on_eos = request->stop_on_eos;
-    run->cancelled = run->token_due = false;
+    run->cancelled = run->token_due = run->failed = false;
     run->state = QN_RUN_PREFILL;
     return QN_OK;
+}
+
+enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
+                            const struct qn_masker *masker, struct qn_error *err) {
+    enum qn_status status = check_request(run, request, err);
+    if (status != QN_OK) { // what runs is not disturbed
+        if (masker && masker->free)
+            masker->free(masker->ud);
+        return status;
+    }
+    release_generation(run);
+    if (masker)
+        run->masker = *masker;
+    status = start(run, request, err);
+    if (status != QN_OK)
+        release_generation(run);
+    return status;
 }
 
 void qn_run_cancel(struct qn_run *run) {
@@ -191,6 +219,15 @@ static enum qn_status abandon(struct qn_run *run, enum qn_status status) {
     return status;
 }
 
+static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct qn_error *err) {
+    bool all = false;
+    if (run->masker.mask == NULL)
+        return QN_OK;
+    QN_TRY(run->masker.mask(run->masker.ud, run->mask, &all, err));
+    step->mask = all ? NULL : run->mask;
+    return QN_OK;
+}
+
 static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     /* Every position through the head: only so many rows fit in one step. */
     uint32_t most = run->want & QN_WANT_ARGMAX_ALL
@@ -205,8 +242,11 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
         .sample = last && run->limit > 0,
         .rope_set = run->rope_set,
         .want = (run->want & QN_WANT_ARGMAX_ALL) | (last ? run->want & QN_WANT_LOGITS : 0),
+        .session = run->session,
     };
-    QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
+    if (step.sample)
+        QN_TRY(fill_mask(run, &step, err));
+    QN_TRY(run->backend->ops->enqueue(run->backend, &step, 1, err));
     run->fed += n;
     if (step.sample)
         run->sampled++;
@@ -215,19 +255,35 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     return QN_OK;
 }
 
-static enum qn_status enqueue_decode(struct qn_run *run, struct qn_error *err) {
-    struct qn_step step = {
-        .n = 0,
+bool qn_run_decodes(const struct qn_run *run) {
+    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
+           rope_set(run, run->fed + 1) == run->rope_set;
+}
+
+uint32_t qn_run_depth(const struct qn_run *run) {
+    return run->masker.mask ? 1 : run->backend->max_in_flight;
+}
+
+enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, struct qn_error *err) {
+    *out = (struct qn_step){
         .pos = run->fed,
         .sample = true,
         .rope_set = run->rope_set,
         .want = run->want & QN_WANT_LOGITS,
+        .session = run->session,
     };
-    QN_TRY(run->backend->ops->enqueue(run->backend, run->session, &step, err));
+    return fill_mask(run, out, err);
+}
+
+void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_error *failure) {
     run->fed++;
     run->sampled++;
     run->in_flight++;
-    return QN_OK;
+    if (status != QN_OK) {
+        run->failed = true;
+        run->failure = *failure;
+        run->failure.status = status;
+    }
 }
 
 /* Whether the next token makes the sequence too long for the frequencies that the cache was made
@@ -262,14 +318,18 @@ static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uin
         end_generation(run, QN_FINISH_STOP);
         return QN_OK; // no TOKEN event: the caller goes on to DONE
     }
+    bool done = false;
+    if (run->masker.mask)
+        QN_TRY(run->masker.accept(run->masker.ud, id, &done, err));
     out->kind = QN_EVENT_TOKEN;
     out->id = id;
     qn_buf_clear(&run->text);
     if (run->detok_live) {
         QN_TRY(qn_detok_push(&run->detok, &run->text, id, err));
-        if (run->detok.stopped)
-            end_generation(run, QN_FINISH_STOP);
+        done |= run->detok.stopped;
     }
+    if (done)
+        end_generation(run, QN_FINISH_STOP);
     out->text = qn_buf_view(&run->text);
     if (run->state == QN_RUN_DECODE && run->n_out == run->limit)
         end_generation(run, run->finish);
@@ -290,17 +350,13 @@ static enum qn_status tell_done(struct qn_run *run, struct qn_event *out, struct
     return QN_OK;
 }
 
-/* One result of the backend. *told says whether `out` holds an event. */
-static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool *told,
+/* One result of the backend; `out` remains a WAIT where there is nothing to tell of. */
+static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool *ready,
                                   struct qn_error *err) {
     struct qn_step_result result = {0};
-    bool ready = false;
-    QN_TRY(run->backend->ops->poll(run->backend, run->session, &result, &ready, err));
-    *told = true;
-    if (!ready) {
-        out->kind = QN_EVENT_WAIT;
+    QN_TRY(run->backend->ops->poll(run->backend, run->session, &result, ready, err));
+    if (!*ready)
         return QN_OK;
-    }
     run->in_flight--;
     if (result.argmax) {
         uint32_t n = qn_min_u32(result.n, run->n_prefix - run->n_argmax);
@@ -321,55 +377,69 @@ static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool
     }
     run->token_due = result.sampled; // comes next
     run->due = result.token;
-    *told = out->kind != QN_EVENT_WAIT;
     return QN_OK;
 }
 
-static enum qn_status next_event(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+enum qn_status qn_run_tell(struct qn_run *run, struct qn_event *out, bool *told,
+                           struct qn_error *err) {
+    *told = false;
     for (;;) {
         memset(out, 0, sizeof *out);
-        out->kind = QN_EVENT_WAIT;
+        enum qn_status status = QN_OK;
+        if (run->failed) {
+            if (err)
+                *err = run->failure;
+            return abandon(run, run->failure.status);
+        }
         if (run->cancelled && run->state != QN_RUN_ENDING)
             end_generation(run, QN_FINISH_CANCELLED);
-        if (run->state == QN_RUN_ENDING)
-            return tell_done(run, out, err);
-        if (run->token_due) {
+        if (run->state == QN_RUN_ENDING) {
+            status = tell_done(run, out, err);
+        } else if (run->token_due) {
             run->token_due = false;
-            QN_TRY(accept_token(run, out, run->due, err));
-            if (out->kind == QN_EVENT_TOKEN)
-                return QN_OK;
-            continue;
-        }
-        if (run->state == QN_RUN_PREFILL && run->in_flight < run->backend->max_in_flight) {
-            QN_TRY(enqueue_prompt(run, err));
-            if (run->fed == run->n_known)
-                run->state = QN_RUN_DECODE;
-            out->kind = QN_EVENT_PREFILL;
-            out->n = run->fed;
+            status = accept_token(run, out, run->due, err);
+        } else if (run->state == QN_RUN_DECODE && run->in_flight == 0 && !qn_run_decodes(run)) {
+            if (outgrown(run))
+                recompute(run);
+            else
+                end_generation(run, run->limit == 0 ? QN_FINISH_STOP : run->finish);
+        } else {
             return QN_OK;
         }
-        while (run->state == QN_RUN_DECODE && run->sampled < run->limit && run->sampled > 0 &&
-               run->in_flight < run->backend->max_in_flight &&
-               rope_set(run, run->fed + 1) == run->rope_set)
-            QN_TRY(enqueue_decode(run, err));
-        if (run->in_flight == 0 && outgrown(run)) {
-            recompute(run);
-            continue;
-        }
-        if (run->in_flight == 0) {
-            end_generation(run, run->limit == 0 ? QN_FINISH_STOP : run->finish);
-            continue;
-        }
-        bool told = false;
-        QN_TRY(take_result(run, out, &told, err));
-        if (told)
+        if (status != QN_OK)
+            return abandon(run, status);
+        *told = out->kind != QN_EVENT_WAIT;
+        if (*told)
             return QN_OK;
     }
 }
 
-enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
-    if (run->state == QN_RUN_IDLE)
-        return qn_fail(err, QN_E_STATE, "no generation is running");
-    enum qn_status status = next_event(run, out, err);
+enum qn_status qn_run_poll(struct qn_run *run, struct qn_event *out, bool *told, bool *ready,
+                           struct qn_error *err) {
+    *ready = false;
+    *told = false;
+    memset(out, 0, sizeof *out);
+    if (run->in_flight == 0)
+        return QN_OK;
+    enum qn_status status = take_result(run, out, ready, err);
+    *told = out->kind != QN_EVENT_WAIT;
     return status == QN_OK ? QN_OK : abandon(run, status);
+}
+
+bool qn_run_prompts(const struct qn_run *run) {
+    return run->state == QN_RUN_PREFILL && run->in_flight < run->backend->max_in_flight;
+}
+
+enum qn_status qn_run_prompt(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    enum qn_status status = enqueue_prompt(run, err);
+    if (status != QN_OK)
+        return abandon(run, status);
+    if (run->fed == run->n_known)
+        run->state = QN_RUN_DECODE;
+    *out = (struct qn_event){.kind = QN_EVENT_PREFILL, .n = run->fed};
+    return QN_OK;
+}
+
+enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    return qn_batch_next(NULL, &run, out, err);
 }

@@ -17,7 +17,21 @@ enum qn_run_state {
     QN_RUN_ENDING,  // only DONE is left to tell
 };
 
+/* Constrains what a generation samples, e.g. to a grammar. The timeline keeps one step in flight:
+ * the next mask follows from the token before it. */
+struct qn_masker {
+    void *ud;
+    /* What may come next: sets `bits` [ceil(vocab / 32)], see qn_step.mask, all of them undefined
+     * before; or *all, and leaves them. Something must be allowed. */
+    enum qn_status (*mask)(void *ud, uint32_t *bits, bool *all, struct qn_error *err);
+    /* The allowed `id` was sampled; *done: nothing may follow, the generation ends as at EOS. Not
+     * called with an id that ends the answer by itself. */
+    enum qn_status (*accept)(void *ud, uint32_t id, bool *done, struct qn_error *err);
+    void (*free)(void *ud); // NULL: nothing to free
+};
+
 struct qn_run {
+    struct qn_run *next, *previous; // in a batch
     const struct qn_allocator *allocator;
     struct qn_backend *backend;
     struct qn_backend_session *session;
@@ -45,6 +59,7 @@ struct qn_run {
     uint32_t want;
     bool stop_on_eos;
     bool cancelled;
+    bool failed;    // a step that it shared failed: `failure` is still to be told
     bool token_due; // a token was polled that has not been told of
     uint32_t due;   // that token
     enum qn_finish finish;
@@ -52,7 +67,10 @@ struct qn_run {
     size_t n_stops;
     struct qn_detok detok;
     bool detok_live;
-    struct qn_buf text; // of the last event
+    struct qn_buf text;      // of the last event
+    struct qn_masker masker; // mask NULL: none
+    uint32_t *mask;          // [ceil(vocab / 32)], allocated with the first masker
+    struct qn_error failure;
 };
 
 /* `run` is zeroed memory of the caller. tokenizer may be NULL. */
@@ -60,10 +78,30 @@ enum qn_status qn_run_init(struct qn_run *run, const struct qn_allocator *alloca
                            struct qn_backend *backend, const struct qn_tokenizer *tokenizer,
                            const uint32_t *eos, uint32_t n_eos, struct qn_error *err);
 void qn_run_free(struct qn_run *run);
-/* Contracts of qn_session_start, _next, _cancel in quern.h. */
+/* Contracts of qn_session_start, _next, _cancel in quern.h. The masker, or NULL, is the run's from
+ * the call on, whatever comes of it: it is freed with the generation. */
 enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
-                            struct qn_error *err);
+                            const struct qn_masker *masker, struct qn_error *err);
 enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err);
 void qn_run_cancel(struct qn_run *run);
+
+/* ---- For run/batch.c, which says when a timeline's steps are enqueued ------------------------ */
+
+/* The next event for which the backend is not needed. *told: there is one in `out`. A failure ends
+ * the generation, here and below. */
+enum qn_status qn_run_tell(struct qn_run *run, struct qn_event *out, bool *told,
+                           struct qn_error *err);
+/* Takes one result, if *ready. Only when nothing is left to tell. */
+enum qn_status qn_run_poll(struct qn_run *run, struct qn_event *out, bool *told, bool *ready,
+                           struct qn_error *err);
+/* Whether a prompt step can be enqueued; does it and tells of it. */
+bool qn_run_prompts(const struct qn_run *run);
+enum qn_status qn_run_prompt(struct qn_run *run, struct qn_event *out, struct qn_error *err);
+/* Whether the timeline goes on by decode steps; how many results may be outstanding then. */
+bool qn_run_decodes(const struct qn_run *run);
+uint32_t qn_run_depth(const struct qn_run *run);
+/* Its next decode step, and that it was enqueued (or not: `failure` is told next). */
+enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, struct qn_error *err);
+void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_error *failure);
 
 #endif

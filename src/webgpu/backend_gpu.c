@@ -373,6 +373,7 @@ static const struct qn_backend_ops ops = {
     .session_destroy = qn_gpu_session_destroy,
     .begin = qn_gpu_session_begin,
     .enqueue = qn_gpu_session_enqueue,
+    .copy = qn_gpu_session_copy,
     .poll = qn_gpu_session_poll,
     .drop = qn_gpu_session_drop,
 };
@@ -384,8 +385,9 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
     struct qn_gpu *gpu = qn_mem_alloc(allocator, sizeof *gpu);
     if (gpu == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
-    *gpu = (struct qn_gpu){
-        .base = {&ops, program, QN_GPU_IN_FLIGHT}, .allocator = allocator, .host = *host};
+    *gpu = (struct qn_gpu){.base = {&ops, program, QN_GPU_IN_FLIGHT, QN_GPU_BATCH},
+                           .allocator = allocator,
+                           .host = *host};
     gpu->host.caps = qn_gpu_caps_resolve(&host->caps);
     qn_arena_init(&gpu->arena, allocator);
     qn_tape_init(&gpu->tape, allocator);

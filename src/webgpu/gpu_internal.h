@@ -7,6 +7,7 @@
 
 #define QN_GPU_SESSIONS 64u // at most; fewer where ids would not be small
 #define QN_GPU_IN_FLIGHT 4u
+#define QN_GPU_BATCH 16u // steps in one enqueue
 
 enum qn_gpu_state {
     QN_GPU_LOADING, // weights arrive
@@ -72,15 +73,17 @@ enum qn_status qn_gpu_session_begin(struct qn_backend *backend, struct qn_backen
                                     size_t n, struct qn_error *err);
 enum qn_status qn_gpu_session_poll(struct qn_backend *backend, struct qn_backend_session *session,
                                    struct qn_step_result *out, bool *ready, struct qn_error *err);
+enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend_session *to,
+                                   const struct qn_backend_session *from, uint32_t n,
+                                   struct qn_error *err);
 void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session);
 /* Hands a READ event to the step that waits for its tag; unknown tags belong to dropped steps. */
 enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, const void *bytes, size_t n);
 /* Bytes of the arg-max buffer that hold `rows` ids. */
 uint32_t qn_gpu_argmax_bytes(const struct qn_lower *l, uint32_t rows);
 /* gpu_step.c */
-enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend,
-                                      struct qn_backend_session *session,
-                                      const struct qn_step *step, struct qn_error *err);
+enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend, const struct qn_step *steps,
+                                      uint32_t n_steps, struct qn_error *err);
 
 /* A step whose results are on their way. Tags are 0 where nothing was asked or it has arrived. */
 struct qn_gpu_pending {

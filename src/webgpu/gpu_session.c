@@ -129,6 +129,13 @@ void qn_gpu_session_destroy(struct qn_backend *backend, struct qn_backend_sessio
     release(gpu, session);
 }
 
+enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend_session *to,
+                                   const struct qn_backend_session *from, uint32_t n,
+                                   struct qn_error *err) {
+    (void)backend, (void)to, (void)from, (void)n;
+    return qn_fail(err, QN_E_UNSUPPORTED, "copying a session on the GPU");
+}
+
 /* ---- Sampling ------------------------------------------------------------------------------ */
 
 static bool penalties(const struct qn_sampling *s) {

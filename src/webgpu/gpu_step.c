@@ -110,6 +110,8 @@ static enum qn_status check(const struct qn_gpu *gpu, const struct qn_backend_se
         return qn_fail(err, QN_E_STATE, "the backend is not ready");
     if (s->n_pending == QN_GPU_IN_FLIGHT)
         return qn_fail(err, QN_E_STATE, "%u steps are in flight", QN_GPU_IN_FLIGHT);
+    if (step->mask != NULL)
+        return qn_fail(err, QN_E_UNSUPPORTED, "a mask of ids on the GPU");
     if (step->n == 0 && !s->has_token)
         return qn_fail(err, QN_E_STATE, "the step before sampled no token");
     if (t > p->max_tokens)
@@ -214,10 +216,9 @@ static void advance(const struct qn_gpu *gpu, struct qn_backend_session *s) {
     s->step.result++;
 }
 
-enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend,
-                                      struct qn_backend_session *session,
-                                      const struct qn_step *step, struct qn_error *err) {
-    struct qn_gpu *gpu = of(backend);
+static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
+                              struct qn_error *err) {
+    struct qn_backend_session *session = step->session;
     QN_TRY(check(gpu, session, step, err));
     uint32_t t = step->n ? step->n : 1;
     struct qn_gpu_pending *results;
@@ -259,5 +260,12 @@ enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend,
     session->end = step->pos + t;
     if (step->sample)
         advance(gpu, session);
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend, const struct qn_step *steps,
+                                      uint32_t n_steps, struct qn_error *err) {
+    for (uint32_t i = 0; i < n_steps; i++)
+        QN_TRY(enqueue(of(backend), &steps[i], err));
     return QN_OK;
 }

@@ -40,7 +40,7 @@ static void generate(uint32_t *out, uint32_t n_out, struct qn_backend *b,
     for (uint32_t at = from; at < n; at += cut) {
         struct qn_step step = {.ids = ids + at, .n = qn_min_u32(cut, n - at), .pos = at};
         step.sample = at + step.n == n;
-        CHECK_MSG(b->ops->enqueue(b, s, &step, &err) == QN_OK, "%s", err.text);
+        CHECK_MSG(qn_backend_step(b, s, &step, &err) == QN_OK, "%s", err.text);
     }
     for (uint32_t i = 0; i < n_out; i++) {
         struct qn_step_result result = poll(b, s);
@@ -49,7 +49,7 @@ static void generate(uint32_t *out, uint32_t n_out, struct qn_backend *b,
         if (i + 1 == n_out)
             break;
         struct qn_step step = {.pos = n + i, .sample = true};
-        CHECK_MSG(b->ops->enqueue(b, s, &step, &err) == QN_OK, "%s", err.text);
+        CHECK_MSG(qn_backend_step(b, s, &step, &err) == QN_OK, "%s", err.text);
     }
 }
 
@@ -59,7 +59,7 @@ static void test_timelines(struct model *m) {
     CHECK(qn_cpu_backend_create(&b, qn_allocator_default(), &m->program, 2, NULL) == QN_OK);
     struct qn_step early = {.ids = prompt, .n = 1, .sample = true};
     CHECK(b->ops->session_create(b, &s, NULL) == QN_OK);
-    CHECK(b->ops->enqueue(b, s, &early, NULL) == QN_E_STATE); // weights are missing
+    CHECK(qn_backend_step(b, s, &early, NULL) == QN_E_STATE); // weights are missing
     model_fill(m, b);
     CHECK(b->ops->session_create(b, &other, NULL) == QN_OK);
 
@@ -122,7 +122,7 @@ static void test_results(struct model *m) {
         struct qn_step step = {.ids = prompt, .n = i == 0 ? 6 : 0, .pos = i == 0 ? 0 : 5 + i};
         step.sample = true;
         step.want = QN_WANT_LOGITS | (i == 0 ? (uint32_t)QN_WANT_ARGMAX_ALL : 0);
-        CHECK(b->ops->enqueue(b, s, &step, NULL) == QN_OK);
+        CHECK(qn_backend_step(b, s, &step, NULL) == QN_OK);
         struct qn_step_result result = poll(b, s);
         float logits[VOCAB], scratch[VOCAB];
         memcpy(logits, result.logits, sizeof logits);
@@ -133,7 +133,7 @@ static void test_results(struct model *m) {
             CHECK(result.n == 6 && result.argmax != NULL && result.argmax[5] == best);
         else
             CHECK(result.n == 1 && result.argmax == NULL);
-        uint32_t token = qn_sample(logits, scratch, VOCAB, &sampling, seen, 6 + i);
+        uint32_t token = qn_sample(logits, scratch, VOCAB, &sampling, seen, NULL, 6 + i);
         CHECK_MSG(result.sampled && result.token == token, "step %u", i);
         seen[token]++;
         in_bias += token == 17 || token == 40;
@@ -160,15 +160,15 @@ static void test_refusals(struct model *m) {
         ids[i] = i;
     CHECK(b->ops->begin(b, s, &greedy, ids, 8, NULL) == QN_OK);
     struct qn_step step = {.ids = ids, .n = 8, .pos = 1};
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_ARGUMENT); // a gap
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_ARGUMENT); // a gap
     step.pos = 0;
     step.n = 17;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_LIMIT);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_LIMIT);
     step.n = 0;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_STATE); // no token yet
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_STATE); // no token yet
     step.n = 8;
     ids[3] = VOCAB;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_ARGUMENT);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_ARGUMENT);
     CHECK(b->ops->begin(b, s, &greedy, ids, 8, &err) == QN_E_ARGUMENT);
     ids[3] = 3;
     struct qn_step_result result;
@@ -176,23 +176,23 @@ static void test_refusals(struct model *m) {
     CHECK(b->ops->poll(b, s, &result, &ready, &err) == QN_E_STATE);
     for (uint32_t at = 0; at < 40; at += 8) { // no result wanted: nothing is outstanding
         step.pos = at;
-        CHECK(b->ops->enqueue(b, s, &step, &err) == QN_OK);
+        CHECK(qn_backend_step(b, s, &step, &err) == QN_OK);
     }
     CHECK(b->ops->poll(b, s, &result, &ready, &err) == QN_E_STATE);
     step.pos = 33;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_CONTEXT);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_CONTEXT);
     step.pos = UINT32_MAX;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_CONTEXT);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_CONTEXT);
     step.pos = 32;
     step.sample = true;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_OK);
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_STATE); // one in flight
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_OK);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_STATE); // one in flight
     CHECK(b->ops->begin(b, s, &greedy, ids, 8, &err) == QN_E_STATE);
     b->ops->drop(b, s);
     CHECK(b->ops->poll(b, s, &result, &ready, &err) == QN_E_STATE);
     step.n = 0;
     step.pos = 40;
-    CHECK(b->ops->enqueue(b, s, &step, &err) == QN_E_CONTEXT);
+    CHECK(qn_backend_step(b, s, &step, &err) == QN_E_CONTEXT);
     uint32_t beyond = VOCAB;
     float zero = 0.0f;
     struct qn_sampling biased = {.bias_ids = &beyond, .bias = &zero, .n_bias = 1};
@@ -216,7 +216,7 @@ static void test_padding(struct model *m) {
     struct qn_sampling hot = {.temperature = 100.0f};
     CHECK(b->ops->begin(b, s, &hot, prompt, 10, NULL) == QN_OK);
     struct qn_step step = {.ids = prompt, .n = 10, .sample = true, .want = QN_WANT_ARGMAX_ALL};
-    CHECK(b->ops->enqueue(b, s, &step, NULL) == QN_OK);
+    CHECK(qn_backend_step(b, s, &step, NULL) == QN_OK);
     struct qn_step_result result = poll(b, s);
     CHECK(result.token < 3);
     for (uint32_t i = 0; i < result.n; i++)
@@ -245,7 +245,7 @@ static enum qn_status scenario(const struct qn_allocator *allocator, struct mode
         status = b->ops->begin(b, s, &sampling, prompt, 4, &err);
         struct qn_step step = {.ids = prompt, .n = 4, .sample = true};
         if (status == QN_OK) {
-            CHECK(b->ops->enqueue(b, s, &step, &err) == QN_OK);
+            CHECK(qn_backend_step(b, s, &step, &err) == QN_OK);
             b->ops->drop(b, s);
         }
     }

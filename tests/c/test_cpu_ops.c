@@ -25,7 +25,7 @@ static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threa
         step.want = QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS;
         struct qn_step_result result;
         bool ready = false;
-        CHECK_MSG(b->ops->enqueue(b, s, &step, &err) == QN_OK, "%s", err.text);
+        CHECK_MSG(qn_backend_step(b, s, &step, &err) == QN_OK, "%s", err.text);
         CHECK(b->ops->poll(b, s, &result, &ready, &err) == QN_OK && ready);
         CHECK(result.n == step.n && !result.sampled);
         memcpy(argmax + at, result.argmax, step.n * sizeof *argmax);

@@ -113,7 +113,7 @@ static void test_against_slow(void) {
             s.n_bias = 3;
         }
         memcpy(copy, logits, sizeof copy);
-        uint32_t got = qn_sample(copy, scratch, n, &s, seen, round + 9);
+        uint32_t got = qn_sample(copy, scratch, n, &s, seen, NULL, round + 9);
         // Sums in double and in float may disagree on the last token that top-p keeps.
         bool exact = s.top_p == 0.0f || s.top_p >= 1.0f;
         differences[exact] += got != slow(logits, n, &s, seen, round + 9);
@@ -135,7 +135,7 @@ static void test_distribution(const struct qn_sampling *base, const double *expe
         float copy[6], scratch[6];
         memcpy(copy, logits, sizeof copy);
         s.seed = i / 200; // positions and seeds both vary
-        counts[qn_sample(copy, scratch, 6, &s, NULL, i % 200)]++;
+        counts[qn_sample(copy, scratch, 6, &s, NULL, NULL, i % 200)]++;
     }
     for (int i = 0; i < 6; i++) {
         double p = expected[i], deviation = sqrt(draws * p * (1 - p)) + 1e-9;
@@ -164,37 +164,38 @@ static void test_edges(void) {
     float scratch[4];
     struct qn_sampling greedy = {0}, warm = {.temperature = 1, .top_p = 0.9f, .top_k = 2};
     float ties[4] = {1, 3, 3, 2};
-    CHECK(qn_sample(ties, scratch, 4, &greedy, NULL, 0) == 1);
+    CHECK(qn_sample(ties, scratch, 4, &greedy, NULL, NULL, 0) == 1);
     float nans[4] = {NAN, NAN, -5, NAN};
-    CHECK(qn_sample(nans, scratch, 4, &greedy, NULL, 0) == 2);
+    CHECK(qn_sample(nans, scratch, 4, &greedy, NULL, NULL, 0) == 2);
     float nans2[4] = {NAN, NAN, -5, NAN};
-    CHECK(qn_sample(nans2, scratch, 4, &warm, NULL, 0) == 2);
+    CHECK(qn_sample(nans2, scratch, 4, &warm, NULL, NULL, 0) == 2);
     float none[4] = {NAN, -INFINITY, -INFINITY, NAN};
-    CHECK(qn_sample(none, scratch, 4, &warm, NULL, 0) == 0);
+    CHECK(qn_sample(none, scratch, 4, &warm, NULL, NULL, 0) == 0);
     float peak[4] = {1, INFINITY, 2, INFINITY};
-    CHECK(qn_sample(peak, scratch, 4, &warm, NULL, 0) == 1);
+    CHECK(qn_sample(peak, scratch, 4, &warm, NULL, NULL, 0) == 1);
     struct qn_sampling cold = {.temperature = 1e-38f};
     float big[4] = {1, 2, 30000, 3};
-    CHECK(qn_sample(big, scratch, 4, &cold, NULL, 7) == 2);
+    CHECK(qn_sample(big, scratch, 4, &cold, NULL, NULL, 7) == 2);
     // Penalties: 2 / 2 loses to 1.5; a count of two at 0.3 each and 0.2 for presence.
     uint32_t prefix[2] = {0x80000000u, 0};
     float repeated[2] = {2, 1.5f};
     CHECK(qn_sample(repeated, scratch, 2, &(struct qn_sampling){.repetition_penalty = 2}, prefix,
-                    0) == 1);
+                    NULL, 0) == 1);
     CHECK(repeated[0] == 1.0f);
     uint32_t twice[2] = {2, 0};
     float counted[2] = {2, 1};
     struct qn_sampling openai = {.frequency_penalty = 0.25f, .presence_penalty = 0.25f};
-    CHECK(qn_sample(counted, scratch, 2, &openai, twice, 0) == 0 && counted[0] == 1.25f);
+    CHECK(qn_sample(counted, scratch, 2, &openai, twice, NULL, 0) == 0 && counted[0] == 1.25f);
     float only_prefix[2] = {2, 1};
-    CHECK(qn_sample(only_prefix, scratch, 2, &openai, prefix, 0) == 0 && only_prefix[0] == 2.0f);
+    CHECK(qn_sample(only_prefix, scratch, 2, &openai, prefix, NULL, 0) == 0 &&
+          only_prefix[0] == 2.0f);
     // The same seed and position give the same token; others vary.
     uint32_t first = 0, changes = 0;
     for (uint32_t position = 0; position < 50; position++) {
         float a[4] = {0, 0, 0, 0}, b[4] = {0, 0, 0, 0};
         struct qn_sampling s = {.temperature = 1, .seed = 5};
-        uint32_t token = qn_sample(a, scratch, 4, &s, NULL, position);
-        CHECK(token == qn_sample(b, scratch, 4, &s, NULL, position));
+        uint32_t token = qn_sample(a, scratch, 4, &s, NULL, NULL, position);
+        CHECK(token == qn_sample(b, scratch, 4, &s, NULL, NULL, position));
         changes += position != 0 && token != first;
         first = token;
     }

@@ -139,7 +139,7 @@ static enum qn_status run(struct machine *m, const uint32_t *ids, uint32_t n, fl
         struct qn_step step = {.ids = ids + pos, .n = part, .pos = pos, .sample = last};
         step.rope_set = p->rope_switch && n > p->rope_switch;
         step.want = (last ? QN_WANT_LOGITS : 0u) | (argmax ? QN_WANT_ARGMAX_ALL : 0u);
-        status = ops->enqueue(m->backend, session, &step, &m->err);
+        status = qn_backend_step(m->backend, session, &step, &m->err);
         if (status != QN_OK || !step.want)
             continue;
         status = ops->poll(m->backend, session, &result, &ready, &m->err);
@@ -157,7 +157,7 @@ static enum qn_status run(struct machine *m, const uint32_t *ids, uint32_t n, fl
     for (uint32_t i = 1; status == QN_OK && i < n_new; i++) {
         struct qn_step step = {.pos = n + i - 1, .sample = true}; // n 0: the token sampled last
         step.rope_set = p->rope_switch && n > p->rope_switch;
-        status = ops->enqueue(m->backend, session, &step, &m->err);
+        status = qn_backend_step(m->backend, session, &step, &m->err);
         if (status == QN_OK)
             status = ops->poll(m->backend, session, &result, &ready, &m->err);
         greedy[i] = status == QN_OK ? result.token : QN_NONE;
@@ -255,7 +255,7 @@ static void generate(struct qn_run *r, const char *folder, const uint32_t *ids, 
     struct qn_request request = {.ids = ids, .n_ids = n, .max_tokens = n_new};
     struct qn_event event = {0};
     uint32_t got = 0;
-    CHECK_MSG(qn_run_start(r, &request, &err) == QN_OK, "%s: %s", folder, err.text);
+    CHECK_MSG(qn_run_start(r, &request, NULL, &err) == QN_OK, "%s: %s", folder, err.text);
     while (event.kind != QN_EVENT_DONE) {
         if (!CHECK_MSG(qn_run_next(r, &event, &err) == QN_OK, "%s: %s", folder, err.text))
             return;

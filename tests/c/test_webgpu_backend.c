@@ -316,7 +316,7 @@ static void check_sampling(struct pair *p, const char *name, const struct qn_sam
         while (sent < 20 && sent - n < p->gpu->max_in_flight) {
             struct qn_step step = {
                 sent ? NULL : prompt, sent ? 0 : PROMPT, sent ? PROMPT + sent - 1 : 0, true, 0, 0};
-            if (!CHECK_MSG(p->gpu->ops->enqueue(p->gpu, g, &step, &err) == QN_OK, "%s", err.text))
+            if (!CHECK_MSG(qn_backend_step(p->gpu, g, &step, &err) == QN_OK, "%s", err.text))
                 return;
             sent++;
         }
@@ -396,7 +396,7 @@ static void test_sessions(void) {
     // A step that samples nothing, then one that would need its token.
     struct qn_step silent = {prompt, 3, 17, false, 0, 0}, blind = {NULL, 0, 20, true, 0, 0};
     CHECK(step_once(p.gpu, p.host, g[0], &silent, &have));
-    CHECK(p.gpu->ops->enqueue(p.gpu, g[0], &blind, NULL) == QN_E_STATE);
+    CHECK(qn_backend_step(p.gpu, g[0], &blind, NULL) == QN_E_STATE);
     for (int i = 0; i < 2; i++) {
         p.cpu->ops->session_destroy(p.cpu, c[i]);
         p.gpu->ops->session_destroy(p.gpu, g[i]);
@@ -413,27 +413,27 @@ static void test_refusals(void) {
     struct qn_step_result r;
     bool ready;
     struct qn_step step = {NULL, 0, 0, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_STATE); // nothing sampled yet
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_STATE); // nothing sampled yet
     CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);
     uint32_t bad[1] = {VOCAB};
     step = (struct qn_step){bad, 1, 0, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT);
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_ARGUMENT);
     step = (struct qn_step){prompt, 41, 0, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_LIMIT);
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_LIMIT);
     step = (struct qn_step){prompt, 2, 1, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_ARGUMENT); // a gap
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_ARGUMENT); // a gap
     step = (struct qn_step){prompt, 2, 159, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_CONTEXT);
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_CONTEXT);
     CHECK(ops->finish(p.gpu, NULL) == QN_E_STATE);
     step = (struct qn_step){prompt, 2, 0, true, 0, 0};
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_OK);
     CHECK(ops->begin(p.gpu, g, &greedy, prompt, 2, NULL) == QN_E_STATE);
     for (uint32_t k = 0; k < 3; k++) {
         step = (struct qn_step){NULL, 0, 2 + k, true, 0, 0};
-        CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_OK);
+        CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_OK);
     }
     step.pos = 5;
-    CHECK(ops->enqueue(p.gpu, g, &step, NULL) == QN_E_STATE); // four in flight
+    CHECK(qn_backend_step(p.gpu, g, &step, NULL) == QN_E_STATE); // four in flight
     ops->drop(p.gpu, g);
     CHECK(pump(p.host, p.gpu) == QN_OK); // late results of nobody
     CHECK(ops->poll(p.gpu, g, &r, &ready, NULL) == QN_E_STATE && !ready);

@@ -75,7 +75,7 @@ static enum qn_status step(struct qn_backend *b, struct qn_ref_host *host,
                            struct qn_error *err) {
     struct qn_step_result r;
     bool ready = false;
-    QN_TRY(b->ops->enqueue(b, s, st, err));
+    QN_TRY(qn_backend_step(b, s, st, err));
     QN_TRY(pump(host, b));
     if (!st->sample)
         return QN_OK;
@@ -250,7 +250,7 @@ static void test_recovery(void) {
                 struct qn_null_fault fault = {0, QN_E_GPU, false, false};
                 qn_null_host_fail(qn_ref_host_checks(host), &fault);
                 CHECK(step(b, host, s, &next, &token, &err) == QN_E_GPU);
-                CHECK(b->ops->enqueue(b, s, &next, &err) == QN_E_STATE); // its token is not known
+                CHECK(qn_backend_step(b, s, &next, &err) == QN_E_STATE); // its token is not known
                 next = (struct qn_step){&before, 1, 6 + k, true, 0, 0};
             }
             CHECK(step(b, host, s, &next, &token, &err) == QN_OK);
@@ -278,7 +278,7 @@ static void test_lost(void) {
     CHECK(b->ops->finish(b, &err) == QN_OK && pump(host, b) == QN_OK && b->ops->ready(b));
     s = session_open(b);
     struct qn_step first = {prompt, 6, 0, true, 0, 0};
-    CHECK(b->ops->enqueue(b, s, &first, &err) == QN_OK);
+    CHECK(qn_backend_step(b, s, &first, &err) == QN_OK);
     struct qn_gpu_event lost = {.kind = QN_GPU_EVENT_LOST, .bytes = "driver reset", .n = 12};
     CHECK(b->ops->event(b, &lost) == QN_E_GPU_LOST && !b->ops->ready(b));
     struct qn_step_result r;
@@ -286,7 +286,7 @@ static void test_lost(void) {
     CHECK(b->ops->poll(b, s, &r, &ready, &err) == QN_E_GPU_LOST && !ready);
     CHECK(strstr(err.text, "driver reset") != NULL);
     b->ops->drop(b, s);
-    CHECK(b->ops->enqueue(b, s, &first, &err) == QN_E_GPU_LOST);
+    CHECK(qn_backend_step(b, s, &first, &err) == QN_E_GPU_LOST);
     CHECK(b->ops->begin(b, s, &greedy, prompt, 9, &err) == QN_E_GPU_LOST);
     CHECK(b->ops->poll(b, s, &r, &ready, &err) == QN_E_GPU_LOST);
     CHECK(b->ops->session_create(b, &t, &err) == QN_E_GPU_LOST && t == NULL);
@@ -294,7 +294,7 @@ static void test_lost(void) {
     struct qn_gpu_event error = {
         .kind = QN_GPU_EVENT_ERROR, .status = QN_E_GPU, .bytes = "x", .n = 1};
     CHECK(b->ops->event(b, &error) == QN_E_GPU);
-    CHECK(b->ops->enqueue(b, s, &first, &err) == QN_E_GPU_LOST);
+    CHECK(qn_backend_step(b, s, &first, &err) == QN_E_GPU_LOST);
     b->ops->destroy(b);
     check_clean(host, "lost", 0); // this host did not really lose anything
     qn_ref_host_destroy(host);

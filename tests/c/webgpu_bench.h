@@ -71,7 +71,7 @@ static inline bool step_once(struct qn_backend *b, struct qn_ref_host *host,
     struct qn_error err = {0};
     bool ready = false;
     *out = (struct qn_step_result){0};
-    if (!CHECK_MSG(b->ops->enqueue(b, s, step, &err) == QN_OK, "%s", err.text))
+    if (!CHECK_MSG(qn_backend_step(b, s, step, &err) == QN_OK, "%s", err.text))
         return false;
     if (host)
         CHECK(pump(host, b) == QN_OK);
