@@ -57,6 +57,7 @@ void qn_normalize_scratch_init(struct qn_normalize_scratch *s,
     qn_marked_init(&s->text[1], allocator);
     s->run = (struct qn_code_points){.allocator = allocator};
     s->sorted = (struct qn_code_points){.allocator = allocator};
+    s->regex = (struct qn_regex_scratch){.allocator = allocator};
 }
 
 void qn_normalize_scratch_free(struct qn_normalize_scratch *s) {
@@ -64,6 +65,7 @@ void qn_normalize_scratch_free(struct qn_normalize_scratch *s) {
     qn_marked_free(&s->text[1]);
     qn_code_points_free(&s->run);
     qn_code_points_free(&s->sorted);
+    qn_regex_scratch_free(&s->regex);
 }
 
 static bool not_empty(const struct qn_normalizer *step, struct qn_str s) {
@@ -101,31 +103,27 @@ static bool is_space(uint32_t c) {
                    : c != QN_UTF8_INVALID && (qn_unicode_prop(c) & QN_PROP_SPACE) != 0;
 }
 
-/* Runs of at least `min` of one character, or of white space where `pattern` is empty. */
-static enum qn_status replace_run(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
-                                  const struct qn_normalizer *step, struct qn_marked in) {
-    struct qn_str s = in.text;
-    size_t copied = 0, begin = 0, zero = 0;
-    uint32_t wanted = step->pattern.n > 0 ? qn_unicode_next(step->pattern, &zero) : 0, count = 0;
-    (void)scratch;
-    for (size_t at = 0; at <= s.n;) {
-        size_t next = at;
-        uint32_t c = at < s.n ? qn_unicode_next(s, &next) : QN_UTF8_INVALID;
-        bool hit = at < s.n && (step->pattern.n > 0 ? c == wanted : is_space(c));
-        if (hit && count++ == 0)
-            begin = at;
-        if (!hit || (step->max > 0 && count == step->max)) {
-            size_t end = hit ? next : at;
-            if (count >= step->min && count > 0) {
-                qn_marked_slice(out, in, copied, begin);
-                qn_marked_append(out, step->content, qn_mark_of(in, begin, end));
-                copied = end;
-            }
-            count = 0;
+/* A match of nothing counts unless it lies directly behind another match. */
+static enum qn_status replace_regex(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
+                                    const struct qn_normalizer *step, struct qn_marked in) {
+    size_t copied = 0, last = SIZE_MAX, begin, end;
+    scratch->regex.steps = 1000000 + 500 * (uint64_t)in.text.n;
+    for (size_t from = 0; from <= in.text.n;) {
+        QN_TRY(qn_regex_find(step->regex, &scratch->regex, &begin, &end, in.text, from, false));
+        if (begin == SIZE_MAX)
+            break;
+        if (begin != end || begin != last) {
+            qn_marked_slice(out, in, copied, begin);
+            qn_marked_append(out, step->content, qn_mark_of(in, begin, end));
+            copied = last = end;
         }
-        at = at < s.n ? next : s.n + 1;
+        from = end;
+        if (begin == end && from < in.text.n)
+            qn_unicode_next(in.text, &from);
+        else if (begin == end)
+            break;
     }
-    qn_marked_slice(out, in, copied, s.n);
+    qn_marked_slice(out, in, copied, in.text.n);
     return QN_OK;
 }
 
@@ -185,7 +183,7 @@ static const struct {
     [QN_NORMALIZE_NFKD] = {qn_normalize_form_applies, qn_normalize_form},
     [QN_NORMALIZE_PREPEND] = {not_empty, prepend},
     [QN_NORMALIZE_REPLACE] = {has_pattern, replace},
-    [QN_NORMALIZE_REPLACE_RUN] = {not_empty, replace_run},
+    [QN_NORMALIZE_REPLACE_REGEX] = {not_empty, replace_regex},
     [QN_NORMALIZE_STRIP] = {not_empty, strip},
     [QN_NORMALIZE_CHARSMAP] = {charsmap_applies, charsmap},
     [QN_NORMALIZE_LOWERCASE] = {not_empty, qn_normalize_map},
@@ -212,6 +210,8 @@ enum qn_status qn_normalize(struct qn_marked *out, struct qn_normalize_scratch *
         qn_marked_clear(buf, in.marks != NULL);
         buf->text.limit = limit;
         enum qn_status status = kinds[step->kind].run(buf, scratch, step, in);
+        if (status == QN_E_LIMIT)
+            return qn_fail(err, status, "the tokenizer's regular expression takes too long");
         if (status != QN_OK || buf->text.failed || buf->marks.failed)
             return qn_fail(err, QN_E_NO_MEMORY, "normalising %zu bytes", in.text.n);
         in = qn_marked_view(buf);

@@ -3,19 +3,19 @@
 #ifndef QN_TEXT_NORMALIZE_H
 #define QN_TEXT_NORMALIZE_H
 
-#include "base/str.h"
+#include "text/regex.h"
 
 enum qn_normalizer_kind {
     QN_NORMALIZE_NFC,
     QN_NORMALIZE_NFD,
     QN_NORMALIZE_NFKC,
     QN_NORMALIZE_NFKD,
-    QN_NORMALIZE_PREPEND,     // `content` before text that is not empty
-    QN_NORMALIZE_REPLACE,     // every `pattern`, a string, by `content`
-    QN_NORMALIZE_REPLACE_RUN, // min…max (0: any number) of one character `pattern`, or of white
-                              // space where that is empty, by `content`
-    QN_NORMALIZE_STRIP,       // the same at the ends, where `left` and `right`
-    QN_NORMALIZE_CHARSMAP,    // SentencePiece's precompiled map
+    QN_NORMALIZE_PREPEND,       // `content` before text that is not empty
+    QN_NORMALIZE_REPLACE,       // every `pattern`, a string, by `content`
+    QN_NORMALIZE_REPLACE_REGEX, // … every match of `regex`
+    QN_NORMALIZE_STRIP,         // the character `pattern`, or white space where that is empty, at
+                                // the ends, where `left` and `right`
+    QN_NORMALIZE_CHARSMAP,      // SentencePiece's precompiled map
     /* Character by character: */
     QN_NORMALIZE_LOWERCASE,
     QN_NORMALIZE_CLEAN,            // BERT: no control characters, all white space to " "
@@ -31,8 +31,8 @@ struct qn_charsmap;
 struct qn_normalizer {
     enum qn_normalizer_kind kind;
     bool left, right;
-    uint32_t min, max;
     struct qn_str pattern, content;
+    const struct qn_regex *regex;
     const struct qn_charsmap *charsmap;
 };
 
@@ -69,6 +69,7 @@ struct qn_code_points {
 struct qn_normalize_scratch {
     struct qn_marked_buf text[2];
     struct qn_code_points run, sorted;
+    struct qn_regex_scratch regex;
 };
 
 void qn_normalize_scratch_init(struct qn_normalize_scratch *s,

@@ -3,38 +3,36 @@
 #include <string.h>
 
 #include "text/unicode.h"
+#include "text/unicode_script.h"
 
 /* Classes of a character as bits; any class may be the complement of a union of these. */
 enum {
-    L = 1,        // \p{L}
-    N = 2,        // \p{N}
-    S = 4,        // \s: White_Space
-    NL = 8,       // \r, \n
-    M = 16,       // \p{M}
-    P = 32,       // \p{P}
-    UP = 64,      // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
-    LOW = 128,    // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
-    SYM = 256,    // \p{S}
-    WORD = 512,   // \w
-    CASED = 1024, // \p{Lu}, \p{Ll}, \p{Lt} without Georgian Mkhedruli, as DeepSeek lists them
-    CJK = 4096,   // [\u4E00-\u9FA5\u3040-\u30FF]
-    FORM = 2048   // [!-/:-~\uFF01-\uFF0F\uFF1A-\uFF5E\u2018-\u201F\u3000-\u3002]
+    L = 1,      // \p{L}
+    N = 2,      // \p{N}
+    S = 4,      // \s: White_Space
+    NL = 8,     // \r, \n
+    M = 16,     // \p{M}
+    P = 32,     // \p{P}
+    UP = 64,    // [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]
+    LOW = 128,  // [\p{Ll}\p{Lm}\p{Lo}\p{M}]
+    SYM = 256,  // \p{S}
+    WORD = 512, // \w
 };
 
 /* clang-format off */
 static const uint16_t ascii_class[128] = {
     0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 12, 4, 4, 12, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    4, 2080, 2080, 2080, 2304, 2080, 2080, 2080, 2080, 2080, 2080, 2304, 2080, 2080, 2080, 2080,
-    514, 514, 514, 514, 514, 514, 514, 514, 514, 514, 2080, 2080, 2304, 2304, 2304, 2080,
-    2080, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649,
-    3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 3649, 2080, 2080, 2080, 2304, 2592,
-    2304, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713,
-    3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 3713, 2080, 2304, 2080, 2304, 0,
+    4, 32, 32, 32, 256, 32, 32, 32, 32, 32, 32, 256, 32, 32, 32, 32,
+    514, 514, 514, 514, 514, 514, 514, 514, 514, 514, 32, 32, 256, 256, 256, 32,
+    32, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577,
+    577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 577, 32, 32, 32, 256, 544,
+    256, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641,
+    641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 641, 32, 256, 32, 256, 0,
 };
 
 static const uint16_t category_class[32] = {
-    L | UP | CASED, L | LOW | CASED, L | UP | CASED, L | UP | LOW, L | UP | LOW, // Lu Ll Lt Lm Lo
+    L | UP, L | LOW, L | UP, L | UP | LOW, L | UP | LOW, // Lu Ll Lt Lm Lo
     M | UP | LOW, M | UP | LOW, M | UP | LOW,            // Mn Mc Me
     N, N, N,                                             // Nd Nl No
     P, P, P, P, P, P, P,                                 // Pc … Po
@@ -68,19 +66,8 @@ static unsigned class_of(uint32_t code_point) {
     if (code_point == QN_UTF8_INVALID)
         return 0;
     uint8_t prop = qn_unicode_prop(code_point);
-    unsigned class = category_class[prop & QN_PROP_CATEGORY] | (prop & QN_PROP_SPACE ? S : 0u) |
-                     (prop & QN_PROP_WORD ? WORD : 0u);
-    if (code_point >= 0x10d0 && code_point <= 0x10ff)
-        class &= ~(unsigned)CASED;
-    if ((code_point >= 0xff01 && code_point <= 0xff0f) ||
-        (code_point >= 0xff1a && code_point <= 0xff5e) ||
-        (code_point >= 0x2018 && code_point <= 0x201f) ||
-        (code_point >= 0x3000 && code_point <= 0x3002))
-        class |= FORM;
-    if ((code_point >= 0x4e00 && code_point <= 0x9fa5) ||
-        (code_point >= 0x3040 && code_point <= 0x30ff))
-        class |= CJK;
-    return class;
+    return category_class[prop & QN_PROP_CATEGORY] | (prop & QN_PROP_SPACE ? S : 0u) |
+           (prop & QN_PROP_WORD ? WORD : 0u);
 }
 
 /* What is being matched. With `bytes` each byte is one character of GPT-2's mapping. */
@@ -249,8 +236,7 @@ static size_t match_o200k(const struct qn_pretok *step, const struct text *t, si
         class = class_at(t, next, &symbols);
     if (!(class & (S | N | L)) && (symbols > next || t->s.p[at] != ' ')) {
         end = run_not(t, symbols, S | L | N);
-        while (end < t->s.n &&
-               (t->s.p[end] == '\r' || t->s.p[end] == '\n' || (step->slash && t->s.p[end] == '/')))
+        while (end < t->s.n && (t->s.p[end] == '\r' || t->s.p[end] == '\n' || t->s.p[end] == '/'))
             end++;
         return end;
     }
@@ -274,46 +260,6 @@ static size_t match_word_mark(const struct qn_pretok *step, struct qn_str s, siz
     return s.n;
 }
 
-static bool is_math(uint32_t c, bool backtick) {
-    return c == '$' || c == '+' || c == '<' || c == '=' || c == '>' || c == '^' || c == '~' ||
-           c == '|' || (backtick && c == '`');
-}
-
-static bool in_one(const struct qn_pretok *step, uint32_t c) {
-    switch (step->kind) {
-    case QN_SPLIT_NUMBER:
-        return (class_of(c) & N) != 0;
-    case QN_SPLIT_PUNCTUATION: // all of ASCII that is printed and neither letter nor digit
-        return c < 128 ? c > 32 && c < 127 && !(ascii_class[c] & (L | N)) : (class_of(c) & P) != 0;
-    case QN_SPLIT_PUNCTUATION_MATH:
-        return (class_of(c) & P) != 0 || is_math(c, step->backtick);
-    case QN_SPLIT_WHITESPACE:
-        return (class_of(c) & S) != 0;
-    case QN_SPLIT_NEWLINE:
-        return c == '\r' || c == '\n';
-    case QN_SPLIT_EAST:
-        return (c >= 0x800 && c <= 0x9fa5) || (c >= 0xac00 && c <= 0xd7ff);
-    default:
-        return false;
-    }
-}
-
-/* \s?X+ for a class X. */
-static bool find_spaced(size_t *begin, size_t *end, const struct text *t, size_t at, unsigned x) {
-    while (at < t->s.n) {
-        size_t next, after;
-        unsigned class = class_at(t, at, &next);
-        size_t first = (class & S) && (class_at(t, next, &after) & x) ? next : at;
-        if (first > at || (class & x)) {
-            *begin = at;
-            *end = run(t, first, x);
-            return true;
-        }
-        at = next;
-    }
-    return false;
-}
-
 /* \w+|[^\w\s]+ */
 static bool find_words(size_t *begin, size_t *end, const struct text *t, size_t at) {
     size_t next;
@@ -325,136 +271,42 @@ static bool find_words(size_t *begin, size_t *end, const struct text *t, size_t 
     return *end > at;
 }
 
-/* CLIP: 's|'t|'re|'ve|'m|'ll|'d|\p{L}+|\p{N}|[^\s\p{L}\p{N}]+, with `marks` its two special tokens
- * before. */
-static bool find_clip(const struct qn_pretok *step, size_t *begin, size_t *end,
-                      const struct text *t, size_t at) {
-    static const char *const tokens[] = {"<|startoftext|>", "<|endoftext|>"};
-    size_t next;
-    unsigned class;
-    for (; ((class = class_at(t, at, &next)) & S) != 0; at = next)
-        continue;
-    if (at >= t->s.n)
-        return false;
-    *begin = at;
-    for (size_t i = 0; step->marks && i < 2; i++) {
-        struct qn_str token = qn_str_from(tokens[i]);
-        if (qn_str_starts(qn_str_slice(t->s, at, t->s.n), token)) {
-            *end = at + token.n;
-            return true;
-        }
-    }
-    *end = contraction(t, at, false);
-    if (*end == at)
-        *end = class & L ? run(t, next, L) : class & N ? next : run_not(t, at, S | L | N);
-    return true;
+/* A character that is a piece of its own. */
+static bool in_one(enum qn_split_kind kind, uint32_t c) {
+    if (kind == QN_SPLIT_PUNCTUATION && c < 128) // all that is printed and neither letter nor digit
+        return c > 32 && c < 127 && !(ascii_class[c] & (L | N));
+    return (class_of(c) & (kind == QN_SPLIT_NUMBER ? N : kind == QN_SPLIT_WHITESPACE ? S : P)) != 0;
 }
 
-/* ( \s | and common sentence marks of BLOOM's pattern. */
-static bool in_bloom(const struct text *t, size_t at, size_t *next) {
-    static const uint16_t out[] = {'(',    '|',    ')',    '.',    ',',   '!',   '?',
-                                   0x2026, 0x3002, 0xff0c, 0x3001, 0x964, 0x6d4, 0x60c};
-    *next = at;
-    if (at >= t->s.n)
-        return false;
-    uint32_t c = read(t, next);
-    for (size_t i = 0; i < sizeof out / sizeof out[0]; i++) {
-        if (c == out[i])
-            return false;
-    }
-    return (class_of(c) & S) == 0;
-}
-
-/*  ?[^(\s|[.,!?…])]+ */
-static bool find_bloom(size_t *begin, size_t *end, const struct text *t, size_t at) {
-    size_t next, after;
-    for (;; at = next) {
-        if (at >= t->s.n)
-            return false;
-        bool in = in_bloom(t, at, &next);
-        if (in || (t->s.p[at] == ' ' && !t->bytes && in_bloom(t, next, &after)))
+/* Up to the next change of script, where what has none belongs to what lies before; both Japanese
+ * syllabaries count as Han. */
+static bool find_script(size_t *begin, size_t *end, const struct text *t, size_t at) {
+    uint32_t han = 0, hiragana = 0, katakana = 0, last = 0;
+    qn_unicode_script_by_name(&han, QN_STR("Han"));
+    qn_unicode_script_by_name(&hiragana, QN_STR("Hiragana"));
+    qn_unicode_script_by_name(&katakana, QN_STR("Katakana"));
+    for (size_t next = at; at < t->s.n; at = next) {
+        uint32_t c = read(t, &next),
+                 script = c == QN_UTF8_INVALID || c == ' ' ? 0 : qn_unicode_script(c);
+        if (script == hiragana || script == katakana || c == 0x30fc)
+            script = han;
+        if (script == 0 || script == last)
+            continue;
+        if (last != 0)
             break;
-    }
-    *begin = at;
-    for (at = next; in_bloom(t, at, &next); at = next)
-        continue;
-    *end = at;
-    return true;
-}
-
-static bool is_ascii_letter(char c) {
-    return ((unsigned)c | 32u) - 'a' < 26;
-}
-
-/* [!-/:-@[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|
- * \s+(?!\S)|\s+ */
-static bool find_deepseek3(size_t *begin, size_t *end, const struct text *t, size_t at) {
-    for (size_t next, after; at < t->s.n; at = next) {
-        unsigned class = class_at(t, at, &next);
         *begin = at;
-        if ((unsigned char)t->s.p[at] < 128 && !t->bytes && (class & (P | SYM)) && next < t->s.n &&
-            is_ascii_letter(t->s.p[next])) {
-            while (next < t->s.n && is_ascii_letter(t->s.p[next]))
-                next++;
-            *end = next;
-            return true;
-        }
-        if (class & (L | M)) {
-            *end = run(t, next, L | M);
-            return true;
-        }
-        if (!(class & (NL | P | SYM)) && (class_at(t, next, &after) & (L | M))) {
-            *end = run(t, after, L | M);
-            return true;
-        }
-        size_t symbols = t->s.p[at] == ' ' && !t->bytes ? next : at;
-        if (class_at(t, symbols, &after) & (P | SYM)) {
-            *end = run(t, run(t, after, P | SYM), NL);
-            return true;
-        }
-        if (class & S) {
-            *end = white_space(t, at, true);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* \s+$ */
-static bool find_last_space(size_t *begin, size_t *end, const struct text *t, size_t at) {
-    size_t next, last = t->s.n;
-    bool in = false;
-    for (; at < t->s.n; at = next) {
-        bool space = (class_at(t, at, &next) & S) != 0;
-        if (space && !in)
-            last = at;
-        in = space;
-    }
-    *begin = last;
-    *end = t->s.n;
-    return in;
-}
-
-/* Characters in `classes`, as many as there are or up to max_digits. */
-static bool find_run(const struct qn_pretok *step, size_t *begin, size_t *end, const struct text *t,
-                     size_t at) {
-    size_t next;
-    for (; at < t->s.n && !(class_at(t, at, &next) & step->classes); at = next)
-        continue;
-    *begin = at;
-    for (unsigned i = 0; step->max_digits == 0 || i < step->max_digits; i++, at = next) {
-        if (!(class_at(t, at, &next) & step->classes))
-            break;
+        last = script;
     }
     *end = at;
-    return *end > *begin;
+    return last != 0;
 }
 
-bool qn_pretok_match(const struct qn_pretok *step, size_t *begin, size_t *end, struct qn_str s,
-                     size_t from, bool bytes) {
-    struct text t = {s, bytes};
+/* The next match at or after `from`, perhaps an empty one behind it. */
+static bool find_match(struct qn_pretok_iter *it, size_t *begin, size_t *end, size_t from) {
+    const struct qn_pretok *step = it->step;
+    struct text t = {it->text, it->bytes};
     size_t at = from;
-    if (at >= s.n)
+    if (at >= t.s.n)
         return false;
     *begin = at;
     switch (step->kind) {
@@ -468,60 +320,36 @@ bool qn_pretok_match(const struct qn_pretok *step, size_t *begin, size_t *end, s
         *end = match_o200k(step, &t, at);
         return true;
     case QN_SPLIT_WORD_MARK:
-        *end = match_word_mark(step, s, at);
+        *end = match_word_mark(step, t.s, at);
         return true;
     case QN_SPLIT_NONE:
         return false;
     case QN_SPLIT_STRING:
-        *begin = qn_str_find(s, step->string, at);
+        *begin = qn_str_find(t.s, step->string, at);
         *end = *begin + step->string.n;
         return *begin != SIZE_MAX;
-    case QN_SPLIT_SPACE_LETTERS:
-        return find_spaced(begin, end, &t, at, L);
-    case QN_SPLIT_SPACE_PUNCTUATION:
-        return find_spaced(begin, end, &t, at, P);
-    case QN_SPLIT_CASED:
-        return find_spaced(begin, end, &t, at, CASED);
-    case QN_SPLIT_FORMS:
-        return find_spaced(begin, end, &t, at, FORM);
-    case QN_SPLIT_LAST_SPACE:
-        return find_last_space(begin, end, &t, at);
     case QN_SPLIT_WORDS:
         return find_words(begin, end, &t, at);
-    case QN_SPLIT_CLIP:
-        return find_clip(step, begin, end, &t, at);
-    case QN_SPLIT_BLOOM:
-        return find_bloom(begin, end, &t, at);
-    case QN_SPLIT_DEEPSEEK3:
-        return find_deepseek3(begin, end, &t, at);
-    case QN_SPLIT_RUN:
-        return find_run(step, begin, end, &t, at);
-    case QN_SPLIT_DIGITS3:
-        for (size_t n = 0; at < s.n; at++) {
-            n = s.p[at] >= '0' && s.p[at] <= '9' ? n + 1 : 0;
-            if (n == 3) {
-                *begin = at - 2;
-                *end = at + 1;
-                return true;
-            }
-        }
-        return false;
-    case QN_SPLIT_EAST:
+    case QN_SPLIT_SCRIPTS:
+        return find_script(begin, end, &t, at);
+    case QN_SPLIT_REGEX:
+        do {
+            it->status = qn_regex_find(step->regex, it->scratch, begin, end, t.s, at, t.bytes);
+            if (it->status != QN_OK)
+                return false;
+            read(&t, &at); // where nothing was matched, look behind the next character
+        } while (*end == from && at < t.s.n);
+        return *begin != SIZE_MAX && *end > from;
     case QN_SPLIT_NUMBER:
     case QN_SPLIT_PUNCTUATION:
-    case QN_SPLIT_PUNCTUATION_MATH:
     case QN_SPLIT_WHITESPACE:
-    case QN_SPLIT_NEWLINE:
-        while (at < s.n) {
-            size_t next = at;
-            if (in_one(step, read(&t, &next))) {
+        for (size_t next = at; at < t.s.n; at = next) {
+            if (in_one(step->kind, read(&t, &next))) {
                 *begin = at;
                 *end = next;
                 return true;
             }
-            at = next;
         }
-        return false;
     }
     return false;
 }
@@ -539,7 +367,9 @@ static bool next_segment(struct qn_pretok_iter *it, size_t *begin, size_t *end, 
     if (it->at >= it->text.n)
         return false;
     size_t from = it->at;
-    if (!qn_pretok_match(step, &it->match_begin, &it->match_end, it->text, from, it->bytes)) {
+    if (!find_match(it, &it->match_begin, &it->match_end, from)) {
+        if (it->status != QN_OK)
+            return false;
         it->at = it->text.n;
         *begin = from;
         *end = it->text.n;
@@ -565,12 +395,14 @@ bool qn_pretok_next(struct qn_pretok_iter *it, struct qn_str *out) {
     bool is_match;
     for (;;) {
         if (!next_segment(it, &begin, &end, &is_match)) {
-            if (!it->held)
+            if (!it->held || it->status != QN_OK)
                 return false;
             it->held = false;
             *out = qn_str_slice(it->text, it->held_begin, it->held_end);
-            return true;
+            return out->n > 0;
         }
+        if (begin == end && behavior <= QN_BEHAVIOR_REMOVED)
+            continue; // a cut without a character
         if (behavior == QN_BEHAVIOR_ISOLATED || (behavior == QN_BEHAVIOR_REMOVED && !is_match)) {
             *out = qn_str_slice(it->text, begin, end);
             return true;
@@ -596,199 +428,7 @@ bool qn_pretok_next(struct qn_pretok_iter *it, struct qn_str *out) {
         it->held_begin = begin;
         it->held_end = end;
         it->held_is_match = is_match;
-        if (give)
+        if (give && out->n > 0)
             return true;
     }
-}
-
-#define CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
-#define GPT2_REGEX CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
-#define CL100K_REGEX(contractions, digits)                \
-    contractions "|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|" digits \
-                 "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define O200K_PREFIX "[^\\r\\n\\p{L}\\p{N}]?"
-#define O200K_UP "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
-#define O200K_LOW "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define FOLDED "(?i:" CONTRACTIONS ")"
-
-static const struct {
-    const char *regex;
-    struct qn_pretok step;
-} regexes[] = {
-    {GPT2_REGEX, {.kind = QN_SPLIT_GPT2}},
-    {CL100K_REGEX(FOLDED, "\\p{N}{1,3}"), {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
-    {CL100K_REGEX(FOLDED, "\\p{N}"), {.kind = QN_SPLIT_CL100K, .max_digits = 1}},
-    {FOLDED "|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
-            "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     {.kind = QN_SPLIT_CL100K, .max_digits = 1, .marks = true}},
-    {O200K_PREFIX O200K_UP "*" O200K_LOW "+" FOLDED "?|" O200K_PREFIX O200K_UP "+" O200K_LOW
-                           "*" FOLDED "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|"
-                           "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     {.kind = QN_SPLIT_O200K, .max_digits = 3, .slash = true}},
-    {O200K_PREFIX O200K_UP "*" O200K_LOW "+|" O200K_PREFIX O200K_UP "+" O200K_LOW
-                           "*|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|"
-                           "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+",
-     {.kind = QN_SPLIT_O200K, .max_digits = 1, .slash = true, .no_contractions = true}},
-    /* The same words with other spellings of the contractions and possessive repeats. */
-    {CL100K_REGEX("'(?i:[sdmt]|ll|ve|re)", "\\p{N}{1,3}"),
-     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
-    {"'(?i:[sdmt]|ll|ve|re)|[^\\r\\n\\p{L}\\p{N}]?+\\p{L}+|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]++"
-     "[\\r\\n]*|\\s*[\\r\\n]|\\s+(?!\\S)|\\s+",
-     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
-    {CL100K_REGEX("(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "\\p{N}{1,3}"),
-     {.kind = QN_SPLIT_CL100K, .max_digits = 3}},
-    {CL100K_REGEX("(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])", "\\p{N}"),
-     {.kind = QN_SPLIT_CL100K, .max_digits = 1}},
-    {CONTRACTIONS "|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+", {.kind = QN_SPLIT_CLIP}},
-    {"<\\|startoftext\\|>|<\\|endoftext\\|>|" CONTRACTIONS
-     "|[\\p{L}]+|[\\p{N}]|[^\\s\\p{L}\\p{N}]+",
-     {.kind = QN_SPLIT_CLIP, .marks = true}},
-    {" ?[^(\\s|[.,!?\u2026\u3002\uff0c\u3001\u0964\u06d4\u060c])]+", {.kind = QN_SPLIT_BLOOM}},
-    {"[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?"
-     "[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
-     {.kind = QN_SPLIT_DEEPSEEK3}},
-    {"[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+", {.kind = QN_SPLIT_RUN, .classes = CJK}},
-    {"\\p{N}{1,3}", {.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3}},
-    {"\\p{N}+", {.kind = QN_SPLIT_RUN, .classes = N}},
-    {"\\p{L}+", {.kind = QN_SPLIT_RUN, .classes = L}},
-    {"\\s+", {.kind = QN_SPLIT_RUN, .classes = S}},
-    {"\\s", {.kind = QN_SPLIT_WHITESPACE}},
-    {"\\w+|[^\\w\\s]+", {.kind = QN_SPLIT_WORDS}},
-    {"[0-9][0-9][0-9]", {.kind = QN_SPLIT_DIGITS3}},
-    {"\\p{N}", {.kind = QN_SPLIT_NUMBER}},
-    {"[\\r\\n]", {.kind = QN_SPLIT_NEWLINE}},
-    {"\\s?\\p{L}+", {.kind = QN_SPLIT_SPACE_LETTERS}},
-    {"\\s?\\p{P}+", {.kind = QN_SPLIT_SPACE_PUNCTUATION}},
-};
-
-bool qn_pretok_by_regex(struct qn_pretok *out, struct qn_str regex) {
-    for (size_t i = 0; i < sizeof regexes / sizeof regexes[0]; i++) {
-        if (qn_str_is(regex, regexes[i].regex)) {
-            *out = regexes[i].step;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The steps that names of tokenizer.ggml.pre stand for. */
-enum {
-    END,
-    GPT2,
-    LLAMA3,
-    QWEN2,
-    QWEN35,
-    O200K,
-    TEKKEN,
-    BLOOM,
-    DEEPSEEK3,
-    NUMBER,
-    NUMBERS,
-    NUMBER3,
-    DIGITS3,
-    MATH,
-    MATH_BACKTICK,
-    NEWLINE,
-    LETTERS,
-    PUNCTUATION,
-    EAST,
-    CJKS,
-    CASED_WORDS,
-    FORMS,
-    LAST_SPACE,
-};
-
-static const struct qn_pretok gguf_steps[] = {
-    [GPT2] = {.kind = QN_SPLIT_GPT2},
-    [LLAMA3] = {.kind = QN_SPLIT_CL100K, .max_digits = 3},
-    [QWEN2] = {.kind = QN_SPLIT_CL100K, .max_digits = 1},
-    [QWEN35] = {.kind = QN_SPLIT_CL100K, .max_digits = 1, .marks = true},
-    [O200K] = {.kind = QN_SPLIT_O200K, .max_digits = 3, .slash = true},
-    [TEKKEN] = {.kind = QN_SPLIT_O200K, .max_digits = 1, .slash = true, .no_contractions = true},
-    [BLOOM] = {.kind = QN_SPLIT_BLOOM},
-    [DEEPSEEK3] = {.kind = QN_SPLIT_DEEPSEEK3},
-    [NUMBER] = {.kind = QN_SPLIT_NUMBER},
-    [NUMBERS] = {.kind = QN_SPLIT_NUMBER, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-    [NUMBER3] = {.kind = QN_SPLIT_RUN, .classes = N, .max_digits = 3},
-    [DIGITS3] = {.kind = QN_SPLIT_DIGITS3},
-    [MATH] = {.kind = QN_SPLIT_PUNCTUATION_MATH, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-    [MATH_BACKTICK] = {.kind = QN_SPLIT_PUNCTUATION_MATH,
-                       .behavior = QN_BEHAVIOR_CONTIGUOUS,
-                       .backtick = true},
-    [NEWLINE] = {.kind = QN_SPLIT_NEWLINE},
-    [LETTERS] = {.kind = QN_SPLIT_SPACE_LETTERS},
-    [PUNCTUATION] = {.kind = QN_SPLIT_SPACE_PUNCTUATION},
-    [EAST] = {.kind = QN_SPLIT_EAST, .behavior = QN_BEHAVIOR_CONTIGUOUS},
-    [CJKS] = {.kind = QN_SPLIT_RUN, .classes = CJK},
-    [CASED_WORDS] = {.kind = QN_SPLIT_CASED},
-    [FORMS] = {.kind = QN_SPLIT_FORMS},
-    [LAST_SPACE] = {.kind = QN_SPLIT_LAST_SPACE},
-};
-
-/* Names that llama.cpp's converter writes, a space around each. */
-static const struct {
-    const char *names;
-    uint8_t steps[7];
-    bool ignore_merges, add_bos, nfc;
-} gguf_names[] = {
-    {" gpt-2 mpt olmo jais trillion granite-docling phi-2 roberta-bpe exaone4 jina-es jina-de "
-     "jina-v1-en jina-v2-es jina-v2-de jina-v2-code gigachat a.x-4.0 mellum modern-bert ",
-     {GPT2},
-     false,
-     false,
-     false},
-    {" llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 ",
-     {LLAMA3},
-     true,
-     true,
-     false},
-    {" dbrx smaug-bpe chatglm-bpe glm4 ", {LLAMA3}, false, false, false},
-    {" qwen2 deepseek-r1-qwen ", {QWEN2}, false, false, true},
-    {" stablelm2 hunyuan megrez bailingmoe bailingmoe2 llada-moe grok-2 ",
-     {QWEN2},
-     false,
-     false,
-     false},
-    {" qwen35 ", {QWEN35}, false, false, true},
-    {" gpt-4o llama4 kanana2 ", {O200K}, false, false, false},
-    {" tekken ", {TEKKEN}, true, false, false},
-    {" bloom gpt3-finnish poro-chat poro ", {BLOOM}, false, false, false},
-    {" viking ", {BLOOM, NUMBER}, false, false, false},
-    {" deepseek-v3 hunyuan-dense joyai-llm ", {NUMBER3, CJKS, DEEPSEEK3}, false, false, false},
-    {" deepseek-llm ",
-     {NEWLINE, CASED_WORDS, FORMS, LAST_SPACE, EAST, NUMBERS},
-     false,
-     false,
-     false},
-    {" starcoder refact command-r smollm codeshell exaone minerva-7b ",
-     {NUMBER, GPT2},
-     false,
-     false,
-     false},
-    {" default ", {MATH, GPT2, NUMBERS, DIGITS3}, false, false, false},
-    {" falcon ", {MATH_BACKTICK, GPT2, DIGITS3}, false, false, false},
-    {" deepseek-coder ", {NEWLINE, LETTERS, PUNCTUATION, EAST, NUMBER}, false, false, false},
-};
-
-bool qn_pretok_by_gguf(struct qn_pretok_gguf *out, struct qn_str name) {
-    char key[40];
-    if (name.n == 0 || name.n > 32 || memchr(name.p, ' ', name.n))
-        return false;
-    key[0] = ' ';
-    memcpy(key + 1, name.p, name.n);
-    key[name.n + 1] = ' ';
-    for (size_t i = 0; i < sizeof gguf_names / sizeof gguf_names[0]; i++) {
-        if (qn_str_find(qn_str_from(gguf_names[i].names), (struct qn_str){key, name.n + 2}, 0) !=
-            SIZE_MAX) {
-            *out = (struct qn_pretok_gguf){.ignore_merges = gguf_names[i].ignore_merges,
-                                           .add_bos = gguf_names[i].add_bos,
-                                           .nfc = gguf_names[i].nfc};
-            while (gguf_names[i].steps[out->n_steps] != END) {
-                out->steps[out->n_steps] = gguf_steps[gguf_names[i].steps[out->n_steps]];
-                out->n_steps++;
-            }
-            return true;
-        }
-    }
-    return false;
 }

@@ -36,6 +36,7 @@ struct encoder {
     struct qn_normalize_scratch normalize;
     struct qn_bpe_scratch bpe;
     struct qn_piece_scratch pieces;
+    struct qn_regex_scratch regex;
     struct qn_buf rewrites[QN_MAX_STEPS]; // of pre-tokenizers that change the text
 };
 
@@ -66,6 +67,16 @@ static struct qn_str rewrite(struct qn_buf *buf, const struct qn_pretok *step,
     return qn_buf_view(buf);
 }
 
+/* Each word is a token, or the unknown one. */
+static enum qn_status word_level(struct encoder *e, struct qn_str word) {
+    uint32_t id = qn_vocab_find(&e->t->vocab, word.p, word.n);
+    if (id == QN_ID_NONE)
+        id = e->t->unk;
+    if (id == QN_ID_NONE)
+        return qn_fail(e->err, QN_E_TOKENIZER, "no token for \"%.*s\"", QN_STR_ARG(word));
+    return qn_ids_push(e->out, id);
+}
+
 static enum qn_status model_word(struct encoder *e, struct qn_str word) {
     const struct qn_tokenizer *t = e->t;
     switch (t->model) {
@@ -73,6 +84,8 @@ static enum qn_status model_word(struct encoder *e, struct qn_str word) {
         return qn_unigram_word(&t->unigram, &e->pieces, e->out, word, e->err);
     case QN_MODEL_WORDPIECE:
         return qn_wordpiece_word(&t->wordpiece, &e->pieces, e->out, word, e->err);
+    case QN_MODEL_WORDLEVEL:
+        return word_level(e, word);
     case QN_MODEL_BPE:
         break;
     }
@@ -91,7 +104,8 @@ static enum qn_status pre_tokenize(struct encoder *e, uint32_t step, struct qn_p
         if (buf->failed)
             return qn_fail(e->err, QN_E_NO_MEMORY, "encoding %zu bytes", piece.text.n);
     }
-    struct qn_pretok_iter it = {.step = s, .text = piece.text, .bytes = piece.bytes};
+    struct qn_pretok_iter it = {
+        .step = s, .text = piece.text, .bytes = piece.bytes, .scratch = &e->regex};
     struct qn_pretok_piece part = {.bytes = piece.bytes || s->to_bytes};
     if (s->kind == QN_SPLIT_NONE) {
         part.text = piece.text;
@@ -102,7 +116,9 @@ static enum qn_status pre_tokenize(struct encoder *e, uint32_t step, struct qn_p
         part.at_start = piece.at_start && part.text.p == piece.text.p;
         QN_TRY(pre_tokenize(e, step + 1, part));
     }
-    return QN_OK;
+    if (it.status == QN_E_LIMIT)
+        return qn_fail(e->err, QN_E_LIMIT, "the tokenizer's regular expression takes too long");
+    return it.status;
 }
 
 static struct qn_marked slice(struct qn_marked in, size_t begin, size_t end) {
@@ -192,6 +208,8 @@ static enum qn_status encode_request(const struct qn_tokenizer *t, struct qn_ids
     qn_normalize_scratch_init(&e.normalize, allocator);
     qn_bpe_scratch_init(&e.bpe, allocator);
     qn_piece_scratch_init(&e.pieces, allocator);
+    e.regex.allocator = allocator;
+    e.regex.steps = 1000000 + 500 * ((uint64_t)n + r->second.text.n);
     for (uint32_t i = 0; i < t->n_pretoks; i++)
         qn_buf_init(&e.rewrites[i], allocator);
     if (n >= CACHE_FROM)
@@ -199,6 +217,7 @@ static enum qn_status encode_request(const struct qn_tokenizer *t, struct qn_ids
     enum qn_status status = encode_items(&e, r);
     for (uint32_t i = 0; i < t->n_pretoks; i++)
         qn_buf_free(&e.rewrites[i]);
+    qn_regex_scratch_free(&e.regex);
     qn_piece_scratch_free(&e.pieces);
     qn_bpe_scratch_free(&e.bpe);
     qn_normalize_scratch_free(&e.normalize);

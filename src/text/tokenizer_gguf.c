@@ -1,5 +1,6 @@
 /* Reads the tokenizer in GGUF metadata: `tokenizer.ggml.model` "gpt2" (byte-level BPE by merges),
- * "llama" (SentencePiece BPE by scores), "t5" (Unigram) and "bert" (WordPiece). */
+ * "gemma4" (BPE by merges over U+2581 for spaces), "llama" (SentencePiece BPE by scores), "t5"
+ * (Unigram) and "bert" (WordPiece). */
 #include "text/tokenizer_impl.h"
 
 /* Values of tokenizer.ggml.token_type. */
@@ -18,6 +19,7 @@ struct source {
     struct qn_arena *arena, *scratch;
     struct qn_error *err;
     uint32_t n; // tokens
+    bool raw;   // model "gemma4"
 };
 
 static const struct qn_gguf_kv *find_array(const struct source *s, const char *key) {
@@ -167,23 +169,29 @@ static enum qn_status read_frame(struct qn_tokenizer *t, const struct source *s,
 }
 
 static enum qn_status read_gpt2(struct qn_tokenizer *t, struct source *s) {
-    struct qn_str pre = QN_STR("default");
+    struct qn_str pre = s->raw ? QN_STR("gemma4") : QN_STR("default");
     struct qn_pretok_gguf steps;
     bool space_prefix = false;
-    qn_gguf_str(&pre, s->directory, "tokenizer.ggml.pre");
-    if (!qn_pretok_by_gguf(&steps, pre))
-        return qn_fail(s->err, QN_E_UNSUPPORTED, "tokenizer.ggml.pre \"%.*s\"", QN_STR_ARG(pre));
+    if (!s->raw)
+        qn_gguf_str(&pre, s->directory, "tokenizer.ggml.pre");
+    QN_TRY(qn_pretok_by_gguf(&steps, s->arena, pre, s->err));
     qn_gguf_bool(&space_prefix, s->directory, "tokenizer.ggml.add_space_prefix");
     if (steps.nfc)
         QN_TRY(qn_tokenizer_add_normalizer(t, (struct qn_normalizer){.kind = QN_NORMALIZE_NFC},
                                            s->err));
+    if (steps.raw)
+        QN_TRY(qn_tokenizer_add_spm(t, s->arena, space_prefix, false, s->err));
+    else
+        QN_TRY(
+            qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_BYTE_LEVEL}, s->err));
     for (uint32_t i = 0; i < steps.n_steps; i++)
         QN_TRY(qn_tokenizer_add_pretok(t, steps.steps[i], s->err));
-    if (space_prefix && steps.n_steps > 0)
+    if (space_prefix && !steps.raw && steps.n_steps > 0)
         t->pretoks[0].rewrite = QN_REWRITE_ADD_SPACE;
-    QN_TRY(qn_tokenizer_add_decoder(t, (struct qn_decoder){.kind = QN_DECODE_BYTE_LEVEL}, s->err));
-    QN_TRY(read_vocab(t, s, false));
-    t->bpe.byte_level = true;
+    QN_TRY(read_vocab(t, s, steps.raw));
+    t->bpe.byte_level = !steps.raw;
+    t->bpe.byte_fallback = steps.raw;
+    t->bpe.unk = steps.raw ? token_id(t, s, "tokenizer.ggml.unknown_token_id") : QN_ID_NONE;
     t->bpe.ignore_merges = steps.ignore_merges;
     QN_TRY(qn_bpe_bytes_init(&t->bpe, s->err));
     QN_TRY(read_merges(t, s));
@@ -193,7 +201,7 @@ static enum qn_status read_gpt2(struct qn_tokenizer *t, struct source *s) {
 static enum qn_status read_llama(struct qn_tokenizer *t, struct source *s) {
     bool space_prefix = true;
     qn_gguf_bool(&space_prefix, s->directory, "tokenizer.ggml.add_space_prefix");
-    QN_TRY(qn_tokenizer_add_spm(t, space_prefix, false, s->err));
+    QN_TRY(qn_tokenizer_add_spm(t, s->arena, space_prefix, false, s->err));
     QN_TRY(read_vocab(t, s, true));
     t->bpe.byte_fallback = true;
     t->bpe.unk = token_id(t, s, "tokenizer.ggml.unknown_token_id");
@@ -225,7 +233,7 @@ static enum qn_status read_t5(struct qn_tokenizer *t, struct source *s) {
         QN_TRY(qn_charsmap_init(&map.charsmap, s->arena, (struct qn_str){bytes, n}, true, s->err));
         QN_TRY(qn_tokenizer_add_normalizer(t, map, s->err));
     }
-    QN_TRY(qn_tokenizer_add_spm(t, space_prefix, remove_extra, s->err));
+    QN_TRY(qn_tokenizer_add_spm(t, s->arena, space_prefix, remove_extra, s->err));
     QN_TRY(read_vocab(t, s, true));
     if (!kv || kv->count != s->n)
         return qn_fail(s->err, QN_E_TOKENIZER,
@@ -272,17 +280,15 @@ static const struct {
     const char *name;
     enum qn_status (*read)(struct qn_tokenizer *t, struct source *s);
 } models[] = {
-    {"gpt2", read_gpt2},
-    {"llama", read_llama},
-    {"t5", read_t5},
-    {"bert", read_bert},
+    {"gpt2", read_gpt2}, {"gemma4", read_gpt2}, {"llama", read_llama},
+    {"t5", read_t5},     {"bert", read_bert},
 };
 
 enum qn_status qn_tokenizer_read_gguf(struct qn_tokenizer **out, struct qn_arena *arena,
                                       struct qn_arena *scratch,
                                       const struct qn_directory *directory,
                                       const struct qn_files *files, struct qn_error *err) {
-    struct source s = {directory, files, arena, scratch, err, 0};
+    struct source s = {directory, files, arena, scratch, err, 0, false};
     struct qn_str model;
     if (!qn_gguf_str(&model, directory, "tokenizer.ggml.model") || qn_str_is(model, "no_vocab"))
         return qn_fail(err, QN_E_NOT_FOUND, "tokenizer.ggml.model in the GGUF metadata");
@@ -295,6 +301,7 @@ enum qn_status qn_tokenizer_read_gguf(struct qn_tokenizer **out, struct qn_arena
         kind++;
     if (kind == sizeof models / sizeof models[0])
         return qn_fail(err, QN_E_UNSUPPORTED, "tokenizer.ggml.model \"%.*s\"", QN_STR_ARG(model));
+    s.raw = qn_str_is(model, "gemma4");
     QN_TRY(models[kind].read(t, &s));
     QN_TRY(qn_tokenizer_build_finish(t, arena, err));
     *out = t;

@@ -16,7 +16,7 @@
 
 #define QN_MAX_STEPS 16 // of each kind
 
-enum qn_model_kind { QN_MODEL_BPE, QN_MODEL_UNIGRAM, QN_MODEL_WORDPIECE };
+enum qn_model_kind { QN_MODEL_BPE, QN_MODEL_UNIGRAM, QN_MODEL_WORDPIECE, QN_MODEL_WORDLEVEL };
 
 /* What a decoder does to one token's text, in order. */
 enum qn_decoder_kind {
@@ -64,6 +64,7 @@ struct qn_tokenizer {
     struct qn_bpe bpe;
     struct qn_unigram unigram;
     struct qn_wordpiece wordpiece;
+    uint32_t unk; // of WORDLEVEL
     struct qn_template_ids single, pair;
     bool join_with_space; // no decoder at all: tokens with spaces between
     bool strip_first;     // one space at the start of the decoded text is dropped
@@ -119,8 +120,8 @@ enum qn_status qn_tokenizer_config_tokens(struct qn_token_entry **out, uint32_t 
                                           struct qn_arena *scratch, struct qn_json_value added,
                                           struct qn_error *err);
 /* SentencePiece's treatment of spaces, and the decoders that undo it. */
-enum qn_status qn_tokenizer_add_spm(struct qn_tokenizer *t, bool dummy_prefix, bool remove_extra,
-                                    struct qn_error *err);
+enum qn_status qn_tokenizer_add_spm(struct qn_tokenizer *t, struct qn_arena *arena,
+                                    bool dummy_prefix, bool remove_extra, struct qn_error *err);
 /* After model and steps are set: longest token, safe cuts. */
 enum qn_status qn_tokenizer_build_finish(struct qn_tokenizer *t, struct qn_arena *arena,
                                          struct qn_error *err);

@@ -184,6 +184,11 @@ static enum qn_status read_wordpiece(struct qn_json_reader *r, struct qn_json_va
     return qn_tokenizer_set_wordpiece(r->t, r->arena, prefix, max_chars, unk, r->err);
 }
 
+static enum qn_status read_wordlevel(struct qn_json_reader *r, struct qn_json_value model) {
+    r->t->model = QN_MODEL_WORDLEVEL;
+    return read_unk(r, &r->t->unk, model);
+}
+
 /* Types of models. Files of old name none: what only one of them has tells it. */
 static const struct {
     const char *type, *member;
@@ -193,6 +198,7 @@ static const struct {
     {"BPE", "merges", QN_JSON_OBJECT, QN_JSON_ARRAY, read_bpe},
     {"Unigram", "vocab", QN_JSON_ARRAY, QN_JSON_ARRAY, read_unigram},
     {"WordPiece", "max_input_chars_per_word", QN_JSON_OBJECT, QN_JSON_NUMBER, read_wordpiece},
+    {"WordLevel", "unk_token", QN_JSON_OBJECT, QN_JSON_STRING, read_wordlevel},
 };
 
 #define N_MODELS (sizeof models / sizeof models[0])

@@ -1,5 +1,4 @@
 /* tokenizer.json: its normalizers and pre-tokenizers. */
-#include "base/utf8.h"
 #include "text/tokenizer_json.h"
 
 /* Normalizers. */
@@ -33,40 +32,6 @@ static enum qn_status normalizer_prepend(struct qn_json_reader *r, struct qn_jso
     return qn_tokenizer_add_normalizer(r->t, n, r->err);
 }
 
-/* A regular expression of one character or \s, once or repeated: the only ones that published
- * normalizers use. */
-static bool read_run(struct qn_normalizer *n, struct qn_str regex) {
-    static const struct {
-        const char *text;
-        uint32_t min, max;
-    } repeats[] = {{"{2,}", 2, 0}, {"+", 1, 0}, {"", 1, 1}};
-    size_t at = 0;
-    if (qn_str_starts(regex, QN_STR("\\s"))) {
-        at = 2;
-    } else if (regex.n > 2 && regex.p[0] == '[' && regex.p[2] == ']' && regex.p[1] != '^') {
-        n->pattern = qn_str_slice(regex, 1, 2);
-        at = 3;
-    } else if (qn_str_starts(regex, QN_STR("\\n"))) {
-        n->pattern = QN_STR("\n");
-        at = 2;
-    } else if (regex.n > 0 && !memchr(".\\^$*+?()[]{}|", regex.p[0], 14)) {
-        qn_utf8_next(regex, &at);
-        n->pattern = qn_str_slice(regex, 0, at);
-    } else {
-        return false;
-    }
-    regex = qn_str_slice(regex, at, regex.n);
-    for (size_t i = 0; i < sizeof repeats / sizeof repeats[0]; i++) {
-        if (qn_str_is(regex, repeats[i].text)) {
-            n->kind = QN_NORMALIZE_REPLACE_RUN;
-            n->min = repeats[i].min;
-            n->max = repeats[i].max;
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum qn_status normalizer_replace(struct qn_json_reader *r, struct qn_json_value step) {
     struct qn_normalizer n = {.kind = QN_NORMALIZE_REPLACE};
     struct qn_json_value pattern = qn_json_get(step, "pattern");
@@ -75,9 +40,8 @@ static enum qn_status normalizer_replace(struct qn_json_reader *r, struct qn_jso
     if (qn_json_exists(regex)) {
         struct qn_str s;
         QN_TRY(qn_json_read_string(r, &s, regex, "Replace"));
-        if (!read_run(&n, s))
-            return qn_fail(r->err, QN_E_UNSUPPORTED,
-                           "Replace with the pattern %.*s in tokenizer.json", QN_STR_ARG(s));
+        n.kind = QN_NORMALIZE_REPLACE_REGEX;
+        QN_TRY(qn_regex_compile(&n.regex, r->arena, s, r->err));
     } else {
         QN_TRY(qn_json_read_literal(r, &n.pattern, pattern, "Replace"));
     }
@@ -197,9 +161,7 @@ static enum qn_status pretok_split(struct qn_json_reader *r, struct qn_json_valu
         struct qn_str s = {NULL, 0};
         if (qn_json_type(regex) == QN_JSON_STRING && !qn_json_string(&s, r->scratch, regex))
             return qn_json_no_memory(r);
-        if (!qn_pretok_by_regex(&p, s))
-            return qn_fail(r->err, QN_E_UNSUPPORTED,
-                           "Split with the pattern %.*s in tokenizer.json", QN_STR_ARG(s));
+        QN_TRY(qn_pretok_by_regex(&p, r->arena, s, r->err));
     } else {
         QN_TRY(qn_json_read_literal(r, &p.string, pattern, "Split"));
     }
@@ -238,6 +200,15 @@ static enum qn_status pretok_words(struct qn_json_reader *r, struct qn_json_valu
         r->err);
 }
 
+static enum qn_status pretok_scripts(struct qn_json_reader *r, struct qn_json_value step) {
+    (void)step;
+    return qn_tokenizer_add_pretok(r->t,
+                                   (struct qn_pretok){.kind = QN_SPLIT_SCRIPTS,
+                                                      .behavior = QN_BEHAVIOR_REMOVED,
+                                                      .invert = true},
+                                   r->err);
+}
+
 static enum qn_status pretok_bert(struct qn_json_reader *r, struct qn_json_value step) {
     (void)step;
     return qn_tokenizer_add_bert_pretok(r->t, r->err);
@@ -248,6 +219,22 @@ static enum qn_status pretok_delimiter(struct qn_json_reader *r, struct qn_json_
     QN_TRY(qn_json_read_string(r, &p.string, qn_json_get(step, "delimiter"), "CharDelimiterSplit"));
     if (p.string.n == 0)
         return qn_fail(r->err, QN_E_TOKENIZER, "CharDelimiterSplit without a delimiter");
+    return qn_tokenizer_add_pretok(r->t, p, r->err);
+}
+
+/* Pieces of so many characters, and what is left. */
+static enum qn_status pretok_fixed_length(struct qn_json_reader *r, struct qn_json_value step) {
+    struct qn_pretok p = {.kind = QN_SPLIT_REGEX};
+    char pattern[] = "[\\s\\S]{1,0000}";
+    uint32_t length = 5;
+    qn_json_u32(&length, qn_json_get(step, "length"));
+    if (length == 0)
+        return QN_OK;
+    if (length > 1000)
+        return qn_fail(r->err, QN_E_UNSUPPORTED, "FixedLength of %u in tokenizer.json", length);
+    for (size_t i = sizeof pattern - 3; length > 0; i--, length /= 10)
+        pattern[i] = (char)('0' + length % 10);
+    QN_TRY(qn_regex_compile(&p.regex, r->arena, qn_str_from(pattern), r->err));
     return qn_tokenizer_add_pretok(r->t, p, r->err);
 }
 
@@ -271,8 +258,10 @@ static const struct qn_json_row pretoks[] = {
     {"Punctuation", pretok_punctuation},
     {"WhitespaceSplit", pretok_whitespace_split},
     {"Whitespace", pretok_words},
+    {"UnicodeScripts", pretok_scripts},
     {"BertPreTokenizer", pretok_bert},
     {"CharDelimiterSplit", pretok_delimiter},
+    {"FixedLength", pretok_fixed_length},
     {"Metaspace", pretok_metaspace},
 };
 

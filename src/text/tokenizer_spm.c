@@ -143,17 +143,17 @@ static enum qn_status read_model(struct spm *m, struct qn_arena *scratch, struct
     return status;
 }
 
-enum qn_status qn_tokenizer_add_spm(struct qn_tokenizer *t, bool dummy_prefix, bool remove_extra,
-                                    struct qn_error *err) {
+enum qn_status qn_tokenizer_add_spm(struct qn_tokenizer *t, struct qn_arena *arena,
+                                    bool dummy_prefix, bool remove_extra, struct qn_error *err) {
     const struct qn_normalizer strip = {
         .kind = QN_NORMALIZE_STRIP, .pattern = {" ", 1}, .left = true, .right = true};
-    const struct qn_normalizer squeeze = {
-        .kind = QN_NORMALIZE_REPLACE_RUN, .pattern = {" ", 1}, .content = {" ", 1}, .min = 2};
+    struct qn_normalizer squeeze = {.kind = QN_NORMALIZE_REPLACE_REGEX, .content = {" ", 1}};
     const struct qn_normalizer prepend = {.kind = QN_NORMALIZE_PREPEND, .content = WORD_MARK};
     const struct qn_normalizer escape = {
         .kind = QN_NORMALIZE_REPLACE, .pattern = {" ", 1}, .content = WORD_MARK};
     if (remove_extra) {
         QN_TRY(qn_tokenizer_add_normalizer(t, strip, err));
+        QN_TRY(qn_regex_compile(&squeeze.regex, arena, QN_STR(" {2,}"), err));
         QN_TRY(qn_tokenizer_add_normalizer(t, squeeze, err));
     }
     if (dummy_prefix)
@@ -277,7 +277,7 @@ enum qn_status qn_tokenizer_read_spm(struct qn_tokenizer **out, struct qn_arena 
         QN_TRY(qn_charsmap_init(&map.charsmap, arena, m.charsmap, true, err));
         QN_TRY(qn_tokenizer_add_normalizer(t, map, err));
     }
-    QN_TRY(qn_tokenizer_add_spm(t, m.dummy_prefix, m.remove_extra, err));
+    QN_TRY(qn_tokenizer_add_spm(t, arena, m.dummy_prefix, m.remove_extra, err));
     uint32_t unk = m.unk >= 0 ? (uint32_t)m.unk : QN_ID_NONE;
     if (m.model_type == MODEL_UNIGRAM) {
         t->unigram.byte_fallback = m.byte_fallback;

@@ -1,12 +1,14 @@
-/* The hand-written matchers against the regular expressions they stand for, and the normalization
- * forms against another implementation; both from tests/data/text/pretok.json. */
+/* The matchers, hand-written and compiled, against the regular expressions they stand for, and the
+ * normalization forms against another implementation; both from tests/data/text/pretok.json. */
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
 #include "text/normalize.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
 
-static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
+/* `compiled`: without the matchers that are written by hand. */
+static void check_cuts(struct qn_arena *arena, struct qn_json_value root, bool compiled) {
+    struct qn_regex_scratch scratch = {.allocator = qn_allocator_default()};
     struct qn_json_iter it = qn_json_iterate(qn_json_get(root, "cases"));
     CHECK(it.left > 1000);
     while (qn_json_each(&it)) {
@@ -15,7 +17,13 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
         struct qn_pretok step;
         struct qn_buf text;
         CHECK(qn_json_string(&regex, arena, qn_json_get_str(qn_json_get(root, "regexes"), name)));
-        if (!CHECK_MSG(qn_pretok_by_regex(&step, regex), "%.*s", QN_STR_ARG(name)))
+        struct qn_error err = {.text = ""};
+        enum qn_status status = qn_pretok_by_regex(&step, arena, regex, &err);
+        if (compiled) {
+            step = (struct qn_pretok){.kind = QN_SPLIT_REGEX};
+            status = qn_regex_compile(&step.regex, arena, regex, &err);
+        }
+        if (!CHECK_MSG(status == QN_OK, "%.*s: %s", QN_STR_ARG(name), err.text))
             continue;
         qn_buf_init(&text, qn_allocator_default());
         struct qn_json_iter words = qn_json_iterate(qn_json_get(it.value, "words"));
@@ -23,7 +31,9 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
             CHECK(qn_json_string(&word, arena, words.value));
             qn_buf_str(&text, word);
         }
-        struct qn_pretok_iter cut = {.step = &step, .text = qn_buf_view(&text)};
+        scratch.steps = 100000;
+        struct qn_pretok_iter cut = {
+            .step = &step, .text = qn_buf_view(&text), .scratch = &scratch};
         words = qn_json_iterate(qn_json_get(it.value, "words"));
         bool same = true;
         while (same && qn_json_each(&words)) {
@@ -38,6 +48,7 @@ static void check_cuts(struct qn_arena *arena, struct qn_json_value root) {
             CHECK(!qn_pretok_next(&cut, &got));
         qn_buf_free(&text);
     }
+    qn_regex_scratch_free(&scratch);
 }
 
 /* FNV-1a over form(before + c + after) + "\n" for all scalar values below 0x32000. */
@@ -199,7 +210,8 @@ int main(void) {
     struct qn_str text = slurp("tests/data/text/pretok.json");
     qn_arena_init(&arena, qn_allocator_default());
     if (CHECK(text.p) && CHECK(qn_json_parse(&json, &arena, text, &err) == QN_OK)) {
-        check_cuts(&arena, qn_json_root(&json));
+        check_cuts(&arena, qn_json_root(&json), false);
+        check_cuts(&arena, qn_json_root(&json), true);
         check_forms(&arena, qn_json_root(&json));
     }
     check_nfc_edges();

@@ -49,6 +49,12 @@ static void check_normalizers(void) {
         {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x+\"},\"content\":\"\"}", "xaxxbx", "ab"},
         {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"\\\\n\"},\"content\":\" \"}", "a\n\nb",
          "a  b"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"^(?=\\\\w)|(?<=a)b+\"},\"content\":\"_\"}",
+         "abbc\nd", "_a_c\n_d"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"x*\"},\"content\":\"-\"}", "axxb",
+         "-a-b-"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"$\"},\"content\":\"!\"}", "a\n\xc3\xa9",
+         "a!\n\xc3\xa9!"},
         {"{\"type\":\"Nmt\"}",
          "a\x01\tb\xe2\x80\x8b"
          "c\x7f\xef\xbf\xbd",
@@ -130,6 +136,15 @@ static void check_pretokenizers(void) {
         {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\s+\"},\"behavior\":\"Removed\","
          "\"invert\":true}",
          "a  b c", 2},
+        {"{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?=(\\\\d{3})+(?!\\\\d))\"},"
+         "\"behavior\":\"Isolated\"}",
+         "a1234567", 3},
+        {"{\"type\":\"FixedLength\",\"length\":2}", "a\xc3\xa9 \nb", 3},
+        {"{\"type\":\"UnicodeScripts\"}",
+         "\xe3\x81\xa9\xe3\x81\x93\xe3\x81\xa7\xe7\x94\x9f\xe3\x82\x8c\xe3\x80\x82Yes", 3},
+        {"{\"type\":\"UnicodeScripts\"}",
+         " Apples are \xe3\x82\x8a\xe3\x82\x93\xe3\x81\x94 \xe6\x9e\x97\xe6\xaa\x8e", 2},
+        {"{\"type\":\"UnicodeScripts\"}", "  ", 0},
         {"{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"WhitespaceSplit\"},"
          "{\"type\":\"Digits\",\"individual_digits\":true}]}",
          "a1 23", 4},
@@ -220,10 +235,42 @@ static void check_decoders(void) {
     }
 }
 
+/* Words are tokens; what is none is [UNK], or an error where there is no such token. */
+static void check_word_level(void) {
+    static const char *const models[] = {"\"type\":\"WordLevel\",\"unk_token\":\"[UNK]\",\"vocab\":"
+                                         "{\"[UNK]\":0,\"the\":1,\"cat\":2}",
+                                         "\"type\":\"WordLevel\",\"unk_token\":\"[NO]\",\"vocab\":{"
+                                         "\"[UNK]\":0,\"the\":1,\"cat\":2}"};
+    for (size_t i = 0; i < 2; i++) {
+        struct qn_arena arena;
+        struct qn_ids ids;
+        struct qn_buf out;
+        struct qn_error err = {.text = ""};
+        qn_arena_init(&arena, allocator);
+        qn_ids_init(&ids, allocator);
+        qn_buf_init(&out, allocator);
+        struct qn_tokenizer *t =
+            load(&arena, "\"pre_tokenizer\":{\"type\":\"Whitespace\"}", models[i]);
+        if (t) {
+            enum qn_status status =
+                qn_tokenizer_encode(t, &ids, QN_STR("the cat sat"), 0, NULL, 0, &err);
+            CHECK(status == (i == 0 ? QN_OK : QN_E_TOKENIZER));
+            CHECK(i > 0 ? ids.n == 0 && strstr(err.text, "sat") != NULL
+                        : ids.n == 3 && ids.p[0] == 1 && ids.p[1] == 2 && ids.p[2] == 0);
+            CHECK(i > 0 || (qn_tokenizer_decode(t, &out, ids.p, ids.n, 0, &err) == QN_OK &&
+                            qn_str_is(qn_buf_view(&out), "the cat [UNK]")));
+        }
+        qn_buf_free(&out);
+        qn_ids_free(&ids);
+        qn_arena_free(&arena);
+    }
+}
+
 int main(void) {
     allocator = qn_allocator_default();
     check_normalizers();
     check_pretokenizers();
     check_decoders();
+    check_word_level();
     return test_done("text_steps");
 }
