@@ -114,9 +114,11 @@ static void ref_matmul_glu(const struct qn_cpu_step *step, const struct qn_progr
 }
 
 static void ref_glu(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows apart = qn_cpu_input(step, op, 1);
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
     for (uint32_t t = 0; t < out.rows; t++) {
-        const float *gate = x.p + t * x.stride, *up = gate + out.cols;
+        const float *gate = x.p + t * x.stride;
+        const float *up = apart.p ? apart.p + t * apart.stride : gate + out.cols;
         for (uint32_t f = 0; f < out.cols; f++)
             out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate[f]) * up[f];
     }
@@ -146,6 +148,16 @@ void qn_cpu_last_rows(const struct qn_cpu_step *step, const struct qn_program_op
     for (uint32_t r = 0; r < out.rows; r++)
         memcpy(out.p + r * out.stride, x.p + (step->r_begin + r) * x.stride,
                out.cols * sizeof *out.p);
+}
+
+void qn_cpu_gather(const struct qn_cpu_step *step, const struct qn_program_op *op) {
+    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
+    const float *order = qn_cpu_vector(step, op, 1);
+    float cols = (float)(x.cols - op->in[0].column);
+    for (uint32_t t = 0; t < out.rows; t++)
+        for (uint32_t i = 0; i < out.cols; i++)
+            out.p[t * out.stride + i] =
+                order[i] < cols ? x.p[t * x.stride + (size_t)order[i]] : 0.0f;
 }
 
 /* ---- Attention ------------------------------------------------------------------------------ */
@@ -272,6 +284,7 @@ qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT] = {
     [QN_OP_ROPE_APPEND] = qn_cpu_rope_append,
     [QN_OP_ATTENTION] = ref_attention,
     [QN_OP_LAST_ROWS] = qn_cpu_last_rows,
+    [QN_OP_GATHER] = qn_cpu_gather,
     [QN_OP_ROUTE] = qn_cpu_route,
     [QN_OP_EXPERT_GLU] = qn_cpu_ref_expert_glu,
     [QN_OP_EXPERT_DOWN] = qn_cpu_ref_expert_down,

@@ -74,13 +74,14 @@ void qn_cpu_simd_norm(const struct qn_cpu_step *step, const struct qn_program_op
 /* ---- Gated activation ----------------------------------------------------------------------- */
 
 struct glu {
-    struct qn_cpu_rows x, out;
+    struct qn_cpu_rows x, up, out;
     enum qn_act act;
 };
 
 static void glu_task(void *arg, uint32_t t) {
     const struct glu *c = arg;
-    const float *gate = c->x.p + t * c->x.stride, *up = gate + c->out.cols;
+    const float *gate = c->x.p + t * c->x.stride;
+    const float *up = c->up.p ? c->up.p + t * c->up.stride : gate + c->out.cols;
     float *out = c->out.p + t * c->out.stride;
     uint32_t i = 0;
     for (; i + QN_LANES <= c->out.cols; i += QN_LANES)
@@ -90,7 +91,8 @@ static void glu_task(void *arg, uint32_t t) {
 }
 
 void qn_cpu_simd_glu(const struct qn_cpu_step *step, const struct qn_program_op *op) {
-    struct glu c = {qn_cpu_input(step, op, 0), qn_cpu_output(step, op), op->u.glu.act};
+    struct glu c = {qn_cpu_input(step, op, 0), qn_cpu_input(step, op, 1), qn_cpu_output(step, op),
+                    op->u.glu.act};
     qn_pool_run(step->pool, glu_task, &c, c.out.rows);
 }
 
@@ -108,7 +110,8 @@ static void act_task(void *arg, uint32_t t) {
 }
 
 void qn_cpu_simd_act(const struct qn_cpu_step *step, const struct qn_program_op *op) {
-    struct glu c = {qn_cpu_input(step, op, 0), qn_cpu_output(step, op), op->u.glu.act};
+    struct glu c = {qn_cpu_input(step, op, 0), qn_cpu_input(step, op, 1), qn_cpu_output(step, op),
+                    op->u.glu.act};
     qn_pool_run(step->pool, act_task, &c, c.out.rows);
 }
 
@@ -124,6 +127,7 @@ qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT] = {
     [QN_OP_ROPE_APPEND] = qn_cpu_rope_append,
     [QN_OP_ATTENTION] = qn_cpu_simd_attention,
     [QN_OP_LAST_ROWS] = qn_cpu_last_rows,
+    [QN_OP_GATHER] = qn_cpu_gather,
     [QN_OP_ROUTE] = qn_cpu_route,
     [QN_OP_EXPERT_GLU] = qn_cpu_simd_experts,
     [QN_OP_EXPERT_DOWN] = qn_cpu_simd_experts,

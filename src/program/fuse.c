@@ -63,7 +63,7 @@ static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
     struct qn_program_op *op = &p->ops[at];
     if (op->kind == QN_OP_GLU) {
         const struct qn_program_op *matmul = sole_matmul(p, f, op->in[0], at);
-        if (!matmul)
+        if (!matmul || op->in[1].tensor != QN_NONE)
             return;
         f->dead[matmul - p->ops] = true;
         struct qn_program_op fused = *matmul;

@@ -41,6 +41,8 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
 uint32_t qn_op_inputs(enum qn_op_kind kind) {
     switch (kind) {
     case QN_OP_EMBED:
+    case QN_OP_GLU:
+    case QN_OP_GATHER:
         return 2;
     case QN_OP_RMSNORM:
     case QN_OP_LAYERNORM:
@@ -52,7 +54,6 @@ uint32_t qn_op_inputs(enum qn_op_kind kind) {
     case QN_OP_EXPERT_GLU:
     case QN_OP_EXPERT_DOWN:
         return 3;
-    case QN_OP_GLU:
     case QN_OP_ACT:
     case QN_OP_LAST_ROWS:
     case QN_OP_ROUTE:
@@ -320,14 +321,19 @@ static enum qn_status infer_matmul(struct qn_shape *out, const struct site *s, b
 }
 
 static enum qn_status infer_glu(struct qn_shape *out, const struct site *s) {
-    struct qn_dim rows;
-    uint32_t cols;
+    struct qn_dim rows, other;
+    uint32_t cols, other_cols;
+    bool apart = s->op->in[1].tensor != QN_NONE;
     QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
-    if (cols % 2)
+    if (apart) {
+        QN_TRY(activation(&other, &other_cols, s, 1, cols, false));
+        QN_TRY(same_rows(s, rows, other, 1));
+    } else if (cols % 2) {
         return bad_parameter(s, "column count", cols);
+    }
     if ((uint32_t)s->op->u.glu.act > QN_ACT_RELU)
         return bad_parameter(s, "activation", (uint32_t)s->op->u.glu.act);
-    *out = shape2(rows, cols / 2);
+    *out = shape2(rows, apart ? cols : cols / 2);
     return QN_OK;
 }
 
@@ -414,6 +420,21 @@ static enum qn_status infer_last_rows(struct qn_shape *out, const struct site *s
     return QN_OK;
 }
 
+#define MAX_COLUMNS 16777216.0f // whole numbers below it are exact
+
+static enum qn_status infer_gather(struct qn_shape *out, const struct site *s) {
+    struct qn_dim rows;
+    uint32_t cols, n_rows;
+    QN_TRY(activation(&rows, &cols, s, 0, ANY_DIM, false));
+    QN_TRY(weight(&n_rows, &cols, s, 1, 1, ANY_DIM, true));
+    const float *order = s->p->weights[s->p->tensors[s->op->in[1].tensor].weight].computed;
+    for (uint32_t i = 0; i < cols; i++)
+        if (!order || !(order[i] >= 0 && order[i] < MAX_COLUMNS))
+            return bad_parameter(s, "order of column", i);
+    *out = shape2(rows, cols);
+    return QN_OK;
+}
+
 /* ---- Mixture of experts ---------------------------------------------------------------------- */
 
 #define MAX_EXPERTS 1024u
@@ -492,6 +513,8 @@ enum qn_status qn_op_result(struct qn_shape *out, const struct qn_program *p, ui
         return infer_attention(out, &site);
     case QN_OP_LAST_ROWS:
         return infer_last_rows(out, &site);
+    case QN_OP_GATHER:
+        return infer_gather(out, &site);
     case QN_OP_COUNT:
         break;
     }

@@ -101,6 +101,8 @@ const char *qn_op_name(enum qn_op_kind kind) {
         return "attention";
     case QN_OP_LAST_ROWS:
         return "last_rows";
+    case QN_OP_GATHER:
+        return "gather";
     case QN_OP_LAYERNORM:
         return "layernorm";
     case QN_OP_ACT:

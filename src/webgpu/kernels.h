@@ -41,6 +41,7 @@ QN_PARAMS_STRUCT(rope, ROPE)
 QN_PARAMS_STRUCT(attention, ATTENTION)
 QN_PARAMS_STRUCT(experts, EXPERTS)
 QN_PARAMS_STRUCT(last_rows, LAST_ROWS)
+QN_PARAMS_STRUCT(gather, GATHER)
 QN_PARAMS_STRUCT(vocab, VOCAB)
 QN_PARAMS_STRUCT(sampling, SAMPLING)
 QN_PARAMS_STRUCT(seen_mark, SEEN_MARK)
@@ -69,7 +70,7 @@ enum qn_scale_type {
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
  *                    qn_matmul_takes_few says when.
- *  GLU               params, step, x, out
+ *  GLU               params, step, x, up, out. In one tensor: the same range twice.
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
  *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T,
@@ -80,6 +81,7 @@ enum qn_scale_type {
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
  *  LAST_ROWS         params, step, x, out
+ *  GATHER            params, step, x, order f32[cols], out f32[rows, cols]
  *  ROUTE             params experts, step, x f32[T, n_experts], out f32[T, 2 n_used]
  *  EXPERT_GLU        params experts, step, x, values, scales, routes f32[T, 2 n_used], out f32[T,
  *                    n_used × width]. One dispatch per slab; ACT: enum qn_act.
@@ -110,7 +112,7 @@ enum qn_scale_type {
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
-    X(GLU,               glu,               glu,       "UURW",      "ACT") \
+    X(GLU,               glu,               glu,       "UURRW",     "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_F16 INTERLEAVED") \
@@ -118,6 +120,7 @@ enum qn_scale_type {
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
     X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_F16 HEAD_DIM") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \
+    X(GATHER,            gather,            gather,    "UURRW",     "") \
     X(ROUTE,             route,             experts,   "UURW",      "") \
     X(EXPERT_GLU,        expert_glu,        experts,   "UURRRRW",   "WTYPE STYPE ZERO ACT") \
     X(EXPERT_DOWN,       expert_down,       experts,   "UURRRRW",   "WTYPE STYPE ZERO") \
@@ -181,7 +184,7 @@ uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows);
 struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,
                                   uint32_t rows);
-struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // glu, act, add, last_rows
+struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // and the like
 struct qn_grid qn_grid_experts(uint32_t results, uint32_t t);  // a workgroup per result and token
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t);
 /* `end` = pos + T, the cache's length after the step. */

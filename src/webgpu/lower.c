@@ -354,7 +354,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
     return QN_OK;
 }
 
-/* GLU and ACT: the same parameters and bindings; the first reads twice the columns it writes. */
+/* GLU and ACT: the same parameters; the first has a second input, or twice the columns in the first. */
 static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mode,
                                        const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
@@ -367,6 +367,14 @@ static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mo
         .bindings = {{0}, mode->step, l->places[op->in[0].tensor], l->places[op->out]},
         .constants = {(float)op->u.glu.act},
         .rest = {.by_rows = rows}};
+    if (op->kind == QN_OP_GLU) {
+        bool apart = op->in[1].tensor != QN_NONE;
+        struct qn_operand up = op->in[apart];
+        params.up_stride = columns(p, up.tensor);
+        params.up_column = up.column + (apart ? 0 : params.cols);
+        draft.bindings[3] = l->places[up.tensor];
+        draft.bindings[4] = l->places[op->out];
+    }
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -500,6 +508,24 @@ static enum qn_status lower_last_rows(struct qn_lower *l, const struct mode *mod
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
+static enum qn_status lower_gather(struct qn_lower *l, const struct mode *mode,
+                                   const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool rows = by_rows(p, op->out);
+    uint32_t stride = columns(p, op->in[0].tensor), column = op->in[0].column;
+    struct qn_params_gather params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T, stride,
+                                      column, stride - column};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_GATHER,
+                                   .params = &params,
+                                   .bindings = {{0},
+                                                mode->step,
+                                                l->places[op->in[0].tensor],
+                                                vector_of(l, op->in[1]),
+                                                l->places[op->out]},
+                                   .rest = {.by_rows = rows}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
 /* ---- Lists --------------------------------------------------------------------------------- */
 
 /* What `fused` means depends on the list: a norm is left out only where matvecs follow it. */
@@ -545,6 +571,9 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             break;
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
+            break;
+        case QN_OP_GATHER:
+            QN_TRY(lower_gather(l, mode, op, err));
             break;
         case QN_OP_ROUTE:
             QN_TRY(qn_lower_route(l, mode->step, op, err));
@@ -709,6 +738,8 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
         return qn_grid_elements(((const struct qn_params_add *)params)->cols, rows);
     case QN_KERNEL_LAST_ROWS:
         return qn_grid_elements(((const struct qn_params_last_rows *)params)->cols, rows);
+    case QN_KERNEL_GATHER:
+        return qn_grid_elements(((const struct qn_params_gather *)params)->cols, rows);
     case QN_KERNEL_ROUTE:
         return qn_grid_rmsnorm(t);
     case QN_KERNEL_EXPERT_GLU: {

@@ -267,18 +267,35 @@ static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *e
 
 static enum qn_status glu(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_glu *p = c->p[0];
-    const float *x = c->p[2];
-    float *out = c->p[3];
+    const float *x = c->p[2], *up = c->p[3];
+    float *out = c->p[4];
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
-    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->x_stride, p->x_column, 2 * p->cols), 4, err));
-    QN_TRY(qn_ref_holds(c, 3, (uint64_t)rows * p->cols, 4, err));
-    for (size_t r = 0; r < rows; r++) {
-        const float *row = x + r * p->x_stride + p->x_column;
+    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->x_stride, p->x_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, extent(rows, p->up_stride, p->up_column, p->cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++)
         for (uint32_t i = 0; i < p->cols; i++)
-            out[r * p->cols + i] =
-                (float)(qn_ref_act((uint32_t)c->constants[0], row[i]) * row[p->cols + i]);
-    }
+            out[r * p->cols + i] = (float)(qn_ref_act((uint32_t)c->constants[0],
+                                                      x[r * p->x_stride + p->x_column + i]) *
+                                           up[r * p->up_stride + p->up_column + i]);
+    return QN_OK;
+}
+
+static enum qn_status gather(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_gather *p = c->p[0];
+    const float *x = c->p[2], *order = c->p[3];
+    float *out = c->p[4];
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_elements(p->cols, rows), err));
+    QN_TRY(qn_ref_holds(c, 2, extent(rows, p->x_stride, p->x_column, p->x_cols), 4, err));
+    QN_TRY(qn_ref_holds(c, 3, p->cols, 4, err));
+    QN_TRY(qn_ref_holds(c, 4, (uint64_t)rows * p->cols, 4, err));
+    for (size_t r = 0; r < rows; r++)
+        for (uint32_t i = 0; i < p->cols; i++)
+            out[r * p->cols + i] = order[i] < (float)p->x_cols
+                                       ? x[r * p->x_stride + p->x_column + (size_t)order[i]]
+                                       : 0.0f;
     return QN_OK;
 }
 
@@ -552,6 +569,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_ATTENTION_MERGE] = attention_merge,
         [QN_KERNEL_ATTENTION_PREFILL] = attention_prefill,
         [QN_KERNEL_LAST_ROWS] = last_rows,
+        [QN_KERNEL_GATHER] = gather,
         [QN_KERNEL_ROUTE] = qn_ref_route,
         [QN_KERNEL_EXPERT_GLU] = qn_ref_expert_glu,
         [QN_KERNEL_EXPERT_DOWN] = qn_ref_expert_down,

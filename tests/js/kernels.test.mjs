@@ -265,18 +265,21 @@ test('matmul_few is chosen where tiles would be few', options, () => {
   }
 });
 
-test('glu, act, add, last_rows', options, async () => {
+test('glu, act, add, last_rows, gather', options, async () => {
   const rng = random(5);
   for (const [cols, t, r] of [[1, 1, 1], [70, 5, 2], [300, 3, 3]]) {
     for (const ACT of [0, 1, 2, 3]) {
-      const p = params('glu', { cols, rows_sym: 0, x_stride: 2 * cols + 9, x_column: 4 });
-      await check('GLU', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), 4), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.GLU, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
+      const p = params('glu', { cols, rows_sym: 0, x_stride: 2 * cols + 9, x_column: 4, up_stride: cols + 2, up_column: 1 });
+      await check('GLU', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), cols > 1 ? 4 : 1), rng.floats(t * (cols + 2)), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.GLU, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
       if (cols > 1) await check('ACT', { bindings: [p, step(0, t, r), rng.floats(t * (2 * cols + 9), 4), output(t * cols)], constants: { ACT }, grid: reference.grid(KERNELS.ACT, p, t, cols), tolerance: 2e-6, label: `act ${ACT}` });
     }
     for (const [GATE, scale] of [[0, 1], [0, 0.22], [1, 1]]) {
       const p = params('add', { cols, rows_sym: 1, a_stride: cols + 3, a_column: 2, b_stride: cols, b_column: 0, scale });
       await check('ADD', { bindings: [p, step(0, t, r), rng.floats(r * (cols + 3)), rng.floats(r * cols), rng.floats(r), output(r * cols)], constants: { GATE }, grid: reference.grid(KERNELS.ADD, p, r, cols), tolerance: GATE || scale !== 1 ? 2e-6 : 0 });
     }
+    const g = params('gather', { cols, rows_sym: 1, x_stride: cols + 5, x_column: 1, x_cols: cols });
+    const order = Float32Array.from({ length: cols }, (_, i) => (i * 7 + 3) % (cols + 2)); // two of them past the end, mostly
+    await check('GATHER', { bindings: [g, step(0, t, r), rng.floats(r * (cols + 5)), order, output(r * cols)], grid: reference.grid(KERNELS.GATHER, g, r, cols) });
     const q = params('last_rows', { cols, x_stride: cols + 5, x_column: 1 });
     await check('LAST_ROWS', { bindings: [q, step(0, t, r), rng.floats(t * (cols + 5)), output(r * cols)], grid: reference.grid(KERNELS.LAST_ROWS, q, r, cols) });
   }

@@ -53,6 +53,7 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
     case QN_KERNEL_ACT:
     case QN_KERNEL_ADD:
     case QN_KERNEL_LAST_ROWS:
+    case QN_KERNEL_GATHER:
         *out = qn_grid_elements(b, a);
         break;
     case QN_KERNEL_ROPE_APPEND:
