@@ -49,6 +49,8 @@ static bool fills_scales(const struct qn_weight *w, const struct qn_weight_sourc
 }
 
 static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight_source *s) {
+    if (w->order && s->plane == QN_PLANE_VALUES) // any column may go anywhere
+        return stored_rows(w, s);
     uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
     if (s->packing != QN_PACKING_NONE) { // scales grow to pairs; values come in whole groups
         bool scales = s->plane == QN_PLANE_SCALES;
@@ -187,6 +189,22 @@ static enum qn_status hand_over_columns(struct qn_loader *l, struct qn_backend *
     return QN_OK;
 }
 
+/* g_idx of the piece's columns must say what a weight without `order` is made for. */
+static enum qn_status check_groups(const void *ids, const struct qn_loader_piece *piece,
+                                   const struct qn_weight_source *s, const struct qn_weight *w,
+                                   struct qn_error *err) {
+    for (uint32_t k = 0; k < 8 * piece->n_rows; k++) {
+        uint32_t column = 8 * piece->row + k;
+        uint32_t id = qn_load_u32((const unsigned char *)ids + 4 * (size_t)k);
+        if (id != column / s->group)
+            return qn_fail(err, QN_E_TENSOR,
+                           "tensor \"%.*s\": its g_idx has input %u in group %d, expected %u, "
+                           "without desc_act",
+                           QN_STR_ARG(w->name), column, (int)id, column / s->group);
+    }
+    return QN_OK;
+}
+
 /* A piece of a transposed source: stored rows are columns of the weight. Where they are all of the
  * columns, whole padded rows go to the backend at once, else a stretch of every row. */
 static enum qn_status transpose(struct qn_loader *l, struct qn_backend *backend,
@@ -200,9 +218,13 @@ static enum qn_status transpose(struct qn_loader *l, struct qn_backend *backend,
     QN_TRY(stage(l, &l->values, &l->values_n, need, err));
     unsigned char *to = l->values;
     const unsigned char *from = l->stored;
+    if (s->beside_nbytes)
+        QN_TRY(check_groups(l->scales, piece, s, w, err));
     if (whole)
         memset(to, 0, (size_t)need);
-    for (uint32_t k = 0; k < piece->n_rows; k++)
+    if (w->order)
+        qn_packed_ordered(to, stride, from, w->order, w->cols, s->n_rows);
+    for (uint32_t k = 0; !w->order && k < piece->n_rows; k++)
         for (uint32_t n = 0; n < s->n_rows; n++, from += element)
             memcpy(to + n * stride + k * element, from, element);
     return hand_over_columns(l, backend, piece, stride, piece->row * element, err);
@@ -280,10 +302,10 @@ enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
     const struct qn_loader_piece *piece = &l->pieces[l->done];
     const struct qn_weight *w = &l->program->weights[piece->weight];
     const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
-    if (s->zeros_nbytes != 0) {
-        uint64_t row = s->zeros_nbytes / stored_rows(w, s);
-        QN_TRY(read_range(l, &l->scales, &l->scales_n, files, s->zeros_file,
-                          s->zeros_offset + piece->row * row, piece->n_rows * row, err));
+    if (s->beside_nbytes != 0) {
+        uint64_t row = s->beside_nbytes / stored_rows(w, s);
+        QN_TRY(read_range(l, &l->scales, &l->scales_n, files, s->beside_file,
+                          s->beside_offset + piece->row * row, piece->n_rows * row, err));
     }
     QN_TRY(
         read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n, err));

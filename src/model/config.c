@@ -290,8 +290,7 @@ static enum qn_status read_packing(struct qn_model_config *c, const struct qn_so
     struct qn_str method = qn_json_raw(qn_json_get(packed, "quant_method"));
     struct qn_str version = qn_json_raw(qn_json_get(packed, "version"));
     struct qn_str layout = qn_json_raw(qn_json_get(packed, "checkpoint_format"));
-    struct qn_json_value order = qn_json_get(packed, "desc_act");
-    uint32_t bits = 0, group = 0;
+    int64_t bits = 0, group = 0;
     bool flag = false;
     if (qn_str_is(method, "awq"))
         c->packing = QN_PACKING_AWQ;
@@ -300,25 +299,30 @@ static enum qn_status read_packing(struct qn_model_config *c, const struct qn_so
     else
         return qn_fail(s->err, QN_E_UNSUPPORTED, "weights quantised with \"%.*s\"",
                        QN_STR_ARG(method));
-    if (!qn_json_u32(&bits, qn_json_get(packed, "bits")) || bits != 4)
-        return qn_fail(s->err, QN_E_UNSUPPORTED, "%.*s weights of other than 4 bits",
-                       QN_STR_ARG(method));
-    if (!qn_json_u32(&group, qn_json_get(packed, "group_size")) || group == 0 ||
-        group % QN_GROUP != 0)
+    if (!qn_json_i64(&bits, qn_json_get(packed, "bits")) || bits != 4)
+        return qn_fail(s->err, QN_E_UNSUPPORTED, "%.*s weights of %lld bits, expected 4",
+                       QN_STR_ARG(method), (long long)bits);
+    bool whole = qn_json_i64(&group, qn_json_get(packed, "group_size")) && group == -1;
+    if (!whole && (group <= 0 || group > 1 << 24 || group % QN_GROUP != 0))
         return qn_fail(s->err, QN_E_UNSUPPORTED,
-                       "%.*s weights in groups that are no multiple of 32", QN_STR_ARG(method));
+                       "%.*s weights in groups of %lld, expected a multiple of 32 or -1",
+                       QN_STR_ARG(method), (long long)group);
     if (c->packing == QN_PACKING_AWQ) {
         bool zeros = qn_json_bool(&flag, qn_json_get(packed, "zero_point")) && flag;
-        if (!zeros || (!qn_str_is(version, "gemm") && !qn_str_is(version, "GEMM")))
+        if (!zeros)
+            return qn_fail(s->err, QN_E_UNSUPPORTED, "awq weights without zero points");
+        if (!qn_str_is(version, "gemm") && !qn_str_is(version, "GEMM"))
             return qn_fail(s->err, QN_E_UNSUPPORTED,
-                           "awq weights other than version \"gemm\" with zero points");
-    } else if ((qn_json_bool(&flag, order) && flag) ||
-               (layout.n && !qn_str_is(layout, "gptq") && !qn_str_is(layout, "gptq_v2"))) {
+                           "awq weights of version \"%.*s\", expected \"gemm\"",
+                           QN_STR_ARG(version));
+    } else if (layout.n && !qn_str_is(layout, "gptq") && !qn_str_is(layout, "gptq_v2")) {
         return qn_fail(s->err, QN_E_UNSUPPORTED,
-                       "gptq weights in the order of activations or in format \"%.*s\"",
+                       "gptq weights in format \"%.*s\", expected gptq or gptq_v2",
                        QN_STR_ARG(layout));
     }
-    c->packing_group = group;
+    c->packing_group = whole ? 0 : (uint32_t)group;
+    c->packing_ordered = c->packing != QN_PACKING_AWQ && !whole &&
+                         qn_json_bool(&flag, qn_json_get(packed, "desc_act")) && flag;
     c->quantization = method;
     return QN_OK;
 }

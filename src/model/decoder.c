@@ -66,8 +66,55 @@ static enum qn_status add_norm(uint32_t *out, struct builder *b, uint32_t x, enu
                        false, 1.0f, label);
 }
 
+/* The tensor of a computed vector, new or the one that is there. */
+static enum qn_status computed(uint32_t *out, struct builder *b, const char *name,
+                               const float *values, uint32_t n) {
+    struct qn_program *p = b->p;
+    for (uint32_t i = 0; i < p->n_tensors; i++)
+        if (p->tensors[i].kind == QN_TENSOR_WEIGHT &&
+            p->weights[p->tensors[i].weight].computed == values) {
+            *out = i;
+            return QN_OK;
+        }
+    const struct qn_weight weight = {
+        .name = qn_str_from(name),
+        .format = {.type = QN_W_F32},
+        .rows = 1,
+        .cols = n,
+        .computed = values,
+    };
+    struct qn_program_tensor tensor = {
+        .kind = QN_TENSOR_WEIGHT,
+        .n_dims = 2,
+        .dims = {QN_DIM(1), QN_DIM(n)},
+        .label = name,
+    };
+    QN_TRY(qn_program_add_weight(p, &tensor.weight, &weight, b->err));
+    return qn_program_add_tensor(p, out, &tensor, b->err);
+}
+
+/* x with its columns in the order of the weight's, gathered once for all that share it. */
+static enum qn_status in_order(uint32_t *out, struct builder *b, uint32_t x, uint32_t weight) {
+    const struct qn_program *p = b->p;
+    const struct qn_weight *w = &p->weights[p->tensors[weight].weight];
+    uint32_t order;
+    *out = x;
+    if (!w->order)
+        return QN_OK;
+    QN_TRY(computed(&order, b, "order of inputs", w->order, w->cols));
+    for (uint32_t i = p->n_ops; i-- > 0;) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (op->kind == QN_OP_GATHER && op->in[0].tensor == x && op->in[1].tensor == order) {
+            *out = op->out;
+            return QN_OK;
+        }
+    }
+    return add_op(out, b, op_of(QN_OP_GATHER), (uint32_t[]){x, order}, 2, "inputs in order");
+}
+
 static enum qn_status add_matmul(uint32_t *out, struct builder *b, uint32_t x, uint32_t weight,
                                  uint32_t bias, const char *label) {
+    QN_TRY(in_order(&x, b, x, weight));
     const uint32_t inputs[] = {x, weight, bias};
     return add_op(out, b, op_of(QN_OP_MATMUL), inputs, 3, label);
 }
@@ -207,16 +254,22 @@ static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x
 static enum qn_status add_gated(uint32_t *out, struct builder *b, uint32_t x,
                                 const struct qn_weight_part *parts, uint32_t n_parts,
                                 uint32_t layer, bool has_bias) {
-    uint32_t weight, bias, both;
+    static const char *const labels[] = {"gate", "up"};
+    uint32_t weight, bias, y[2];
     bool same;
     QN_TRY(qn_weights_matrix(&weight, &same, b->w, parts, n_parts, layer, b->c->hidden, b->err));
-    if (!same)
-        return qn_fail(b->err, QN_E_UNSUPPORTED, "layer %u: gate and up of different types", layer);
-    QN_TRY(qn_weights_bias(&bias, b->w, has_bias, parts, n_parts, layer, b->err));
-    QN_TRY(add_matmul(&both, b, x, weight, bias, "gate|up"));
+    uint32_t n = same ? 1 : n_parts; // products: of both, or one by one
+    for (uint32_t i = 0; i < n; i++) {
+        if (!same)
+            QN_TRY(
+                qn_weights_matrix(&weight, &same, b->w, &parts[i], 1, layer, b->c->hidden, b->err));
+        QN_TRY(qn_weights_bias(&bias, b->w, has_bias, &parts[i], n_parts / n, layer, b->err));
+        QN_TRY(add_matmul(&y[i], b, x, weight, bias, n == 1 ? "gate|up" : labels[i]));
+        same = n == 1;
+    }
     struct qn_program_op glu = op_of(QN_OP_GLU);
     glu.u.glu.act = b->c->act;
-    return add_op(out, b, glu, &both, 1, "gated");
+    return add_op(out, b, glu, y, n, "gated");
 }
 
 static enum qn_status add_plain_mlp(uint32_t *out, struct builder *b, uint32_t x, uint32_t layer) {
@@ -349,28 +402,10 @@ static enum qn_status add_head(struct builder *b, uint32_t hidden) {
                        c->hidden, false, c->logit_scale, "final norm"));
     if (!c->tied)
         QN_TRY(qn_weights_matrix(&head, &same, b->w, &part, 1, 0, c->hidden, b->err));
+    QN_TRY(in_order(&normed, b, normed, head));
     struct qn_program_op op = op_of(QN_OP_MATMUL);
     op.u.matmul.softcap = c->logit_softcap;
     return add_op(&b->p->logits, b, op, (uint32_t[]){normed, head}, 2, "logits");
-}
-
-static enum qn_status add_frequencies(uint32_t *out, struct builder *b, const float *frequencies,
-                                      uint32_t n) {
-    const struct qn_weight weight = {
-        .name = QN_STR("inverse frequencies"),
-        .format = {.type = QN_W_F32},
-        .rows = 1,
-        .cols = n,
-        .computed = frequencies,
-    };
-    struct qn_program_tensor tensor = {
-        .kind = QN_TENSOR_WEIGHT,
-        .n_dims = 2,
-        .dims = {QN_DIM(1), QN_DIM(n)},
-        .label = "inverse frequencies",
-    };
-    QN_TRY(qn_program_add_weight(b->p, &tensor.weight, &weight, b->err));
-    return qn_program_add_tensor(b->p, out, &tensor, b->err);
 }
 
 enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct qn_rope *rope,
@@ -388,9 +423,10 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
     };
     uint32_t hidden;
     QN_TRY(add_embedding(&hidden, &b));
-    QN_TRY(add_frequencies(&b.freq, &b, rope->all ? rope->all : still, b.n_rot / 2 * rope->n_sets));
+    QN_TRY(computed(&b.freq, &b, "inverse frequencies", rope->all ? rope->all : still,
+                    b.n_rot / 2 * rope->n_sets));
     if (rope->local)
-        QN_TRY(add_frequencies(&b.local_freq, &b, rope->local, b.n_rot / 2));
+        QN_TRY(computed(&b.local_freq, &b, "inverse frequencies", rope->local, b.n_rot / 2));
     for (uint32_t layer = 0; layer < b.c->n_layers; layer++)
         QN_TRY(add_layer(&hidden, &b, hidden, layer));
     return add_head(&b, hidden);

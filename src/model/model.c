@@ -36,7 +36,7 @@ enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,
 
     struct qn_rope rope;
     struct qn_weights weights;
-    QN_TRY(qn_weights_init(&weights, &out->program, d, c, err));
+    QN_TRY(qn_weights_init(&weights, &out->program, d, files, c, err));
     QN_TRY(qn_rope_frequencies(&rope, arena, c, context, d, files, err));
     if (rope.n_sets > 1)
         out->program.rope_switch = c->rope_original_context;

@@ -1,5 +1,7 @@
 #include "model/weights.h"
 
+#include <string.h>
+
 #include "base/num.h"
 #include "quant/codec.h"
 
@@ -19,9 +21,12 @@ static const struct qn_mlc_quant mlc_quants[] = {
 };
 
 enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
-                               const struct qn_directory *d, const struct qn_model_config *config,
-                               struct qn_error *err) {
-    *w = (struct qn_weights){.program = program, .d = d, .config = config};
+                               const struct qn_directory *d, const struct qn_files *files,
+                               const struct qn_model_config *config, struct qn_error *err) {
+    *w = (struct qn_weights){.program = program, .d = d, .files = files, .config = config};
+    w->orders = QN_ARENA_NEW(program->arena, struct qn_orders, 1);
+    if (!w->orders)
+        return qn_fail(err, QN_E_NO_MEMORY, "the weights");
     qn_tensor_names_find(&w->names, config->traits, d);
     if (d->format != QN_FORMAT_MLC)
         return QN_OK;
@@ -73,9 +78,16 @@ static enum qn_status no_decoder(const struct qn_tensor *tensor, struct qn_error
                    qn_dtype_name(tensor->dtype));
 }
 
+/* What a part of a weight becomes. */
+struct layout {
+    struct qn_wformat format;
+    const float *order; // of struct qn_weight
+    uint32_t cols;      // with padding in the midst of them, where the order has some
+};
+
 /* MLC group quantisation: words [n_rows, cols_padded / 8] and scales [n_rows, cols_padded / 32].
  * The shapes pin the group of 32: another group size has another number of scales. */
-static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weight,
+static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
                                const struct qn_weights *w, const struct qn_weight_part *part,
                                uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
     char buffer[QN_TENSOR_NAME_BYTES];
@@ -95,21 +107,80 @@ static enum qn_status mlc_pair(struct qn_wformat *format, struct qn_weight *weig
     QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
     for (uint32_t i = 1; i <= 2; i++)
         weight->sources[weight->n_sources - i].transposed = transposed;
-    *format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
+    layout->format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
     return QN_OK;
 }
 
+/* ---- Orders of columns ----------------------------------------------------------------------- */
+
+/* The one copy of an order. */
+static enum qn_status keep_order(const float **out, const struct qn_weights *w, const float *order,
+                                 uint32_t cols, struct qn_error *err) {
+    struct qn_orders *o = w->orders;
+    for (uint32_t i = 0; i < QN_ORDERS; i++)
+        if (o->cols[i] == cols && memcmp(o->list[i], order, cols * sizeof *order) == 0) {
+            *out = o->list[i];
+            return QN_OK;
+        }
+    float *copy = QN_ARENA_NEW(w->program->arena, float, cols);
+    if (!copy)
+        return qn_fail(err, QN_E_NO_MEMORY, "an order of %u columns", cols);
+    memcpy(copy, order, cols * sizeof *order);
+    *out = o->list[o->n % QN_ORDERS] = copy;
+    o->cols[o->n++ % QN_ORDERS] = cols;
+    return QN_OK;
+}
+
+static void *order_scratch(const struct qn_weights *w, size_t n) {
+    struct qn_orders *o = w->orders;
+    if (n > o->scratch_n) {
+        o->scratch = QN_ARENA_NEW(w->program->arena, unsigned char, n);
+        o->scratch_n = o->scratch ? n : 0;
+    }
+    return o->scratch;
+}
+
+/* g_idx [cols], the group of each column → the columns of group 0, those of group 1, …; NULL where
+ * they lie like that. Every group must be whole: its columns come to stand together. */
+static enum qn_status group_order(const float **out, const struct qn_weights *w,
+                                  const struct qn_tensor *tensor, uint32_t cols, uint32_t group,
+                                  struct qn_error *err) {
+    uint32_t n_groups = cols / group;
+    uint32_t *ids = order_scratch(w, ((size_t)cols * 2 + n_groups) * sizeof *ids);
+    if (!ids)
+        return qn_fail(err, QN_E_NO_MEMORY, "an order of %u columns", cols);
+    uint32_t *filled = ids + cols;
+    float *order = (float *)(void *)(filled + n_groups);
+    enum qn_status status = w->files->read(w->files->ud, w->d->files[tensor->file], tensor->offset,
+                                           ids, cols * sizeof *ids);
+    if (status != QN_OK)
+        return qn_fail(err, status, "reading tensor \"%.*s\"", QN_STR_ARG(tensor->name));
+    memset(filled, 0, n_groups * sizeof *filled);
+    bool moved = false;
+    for (uint32_t k = 0; k < cols; k++) {
+        uint32_t id = ids[k];
+        if (id >= n_groups || filled[id] == group)
+            return qn_fail(err, QN_E_TENSOR,
+                           "tensor \"%.*s\": expected %u groups of %u inputs, found group %d at %u",
+                           QN_STR_ARG(tensor->name), n_groups, group, (int)id, k);
+        order[id * group + filled[id]++] = (float)k;
+        moved |= id != k / group;
+    }
+    *out = NULL;
+    return moved ? keep_order(out, w, order, cols, err) : QN_OK;
+}
+
 /* qweight, qzeros and scales of a linear layer, the other way round than ours. */
-static enum qn_status packed(struct qn_wformat *format, struct qn_weight *weight,
+static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
                              const struct qn_weights *w, const struct qn_weight_part *part,
                              uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
     char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *words, *zeros, *scales;
     enum qn_packing packing = w->config->packing;
-    uint32_t group = w->config->packing_group;
+    uint32_t group = w->config->packing_group ? w->config->packing_group : cols;
     bool awq = packing == QN_PACKING_AWQ;
     struct qn_str name = tensor_name(buffer, w, part->role, layer, ".qweight");
-    if (cols % group || part->n_rows % 8)
+    if (cols % group || group % QN_GROUP || part->n_rows % 8)
         return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: %u inputs in groups of %u, %u outputs",
                        QN_STR_ARG(name), cols, group, part->n_rows);
     uint64_t dims[2] = {awq ? cols : cols / 8, awq ? part->n_rows / 8 : part->n_rows};
@@ -129,10 +200,22 @@ static enum qn_status packed(struct qn_wformat *format, struct qn_weight *weight
     s[0].transposed = s[1].transposed = true;
     s[1].packing = packing;
     s[1].group = group;
-    s[1].zeros_file = zeros->file;
-    s[1].zeros_offset = zeros->offset;
-    s[1].zeros_nbytes = zeros->nbytes;
-    *format = QN_PACKED_FORMAT;
+    s[1].beside_file = zeros->file;
+    s[1].beside_offset = zeros->offset;
+    s[1].beside_nbytes = zeros->nbytes;
+    layout->format = QN_PACKED_FORMAT;
+    name = tensor_name(buffer, w, part->role, layer, ".g_idx");
+    if (awq || group == cols || (!w->config->packing_ordered && !qn_directory_find(w->d, name)))
+        return QN_OK;
+    const struct qn_tensor *ids;
+    const uint64_t inputs = cols;
+    QN_TRY(qn_directory_bind(&ids, w->d, name, 1u << QN_DTYPE_I32, 1, &inputs, err));
+    if (w->config->packing_ordered)
+        return group_order(&layout->order, w, ids, cols, group, err);
+    s[0].group = group;
+    s[0].beside_file = ids->file;
+    s[0].beside_offset = ids->offset;
+    s[0].beside_nbytes = ids->nbytes;
     return QN_OK;
 }
 
@@ -145,7 +228,7 @@ static bool is_packed(const struct qn_weights *w, enum qn_role role, uint32_t la
     return name.n && qn_directory_find(w->d, name);
 }
 
-static enum qn_status plain(struct qn_wformat *format, struct qn_weight *weight,
+static enum qn_status plain(struct layout *layout, struct qn_weight *weight,
                             const struct qn_weights *w, const struct qn_weight_part *part,
                             uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
     char buffer[QN_TENSOR_NAME_BYTES];
@@ -156,7 +239,7 @@ static enum qn_status plain(struct qn_wformat *format, struct qn_weight *weight,
     uint64_t dims[2] = {transposed ? cols : part->n_rows, transposed ? part->n_rows : cols};
     struct qn_str name = tensor_name(buffer, w, part->role, layer, ".weight");
     QN_TRY(qn_directory_bind(&tensor, w->d, name, transposed ? FLOATS : ~INTEGERS, 2, dims, err));
-    if (!qn_codec_format(format, tensor->dtype, false))
+    if (!qn_codec_format(&layout->format, tensor->dtype, false))
         return no_decoder(tensor, err);
     if (cols % qn_dtype_block(tensor->dtype))
         return qn_fail(err, QN_E_TENSOR, "tensor %.*s: rows of %u are no whole blocks of %s",
@@ -188,14 +271,17 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
         bool table = parts[i].role == QN_ROLE_EMBED || parts[i].role == QN_ROLE_HEAD ||
                      parts[i].role == QN_ROLE_POSITIONS;
         bool pair = w->mlc && (table ? w->mlc->table : w->mlc->linear);
-        struct qn_wformat format;
+        struct layout layout = {.cols = cols};
         QN_TRY((pair ? mlc_pair
                 : is_packed(w, parts[i].role, layer)
                     ? packed
-                    : plain)(&format, &weight, w, &parts[i], layer, weight.rows, cols, err));
-        if (!i)
-            weight.format = format;
-        *same &= qn_wformat_same(&format, &weight.format);
+                    : plain)(&layout, &weight, w, &parts[i], layer, weight.rows, cols, err));
+        if (!i) {
+            weight.format = layout.format;
+            weight.order = layout.order;
+            weight.cols = layout.cols;
+        }
+        *same &= qn_wformat_same(&layout.format, &weight.format) && layout.order == weight.order;
         weight.rows += parts[i].n_rows;
     }
     return *same ? add_weight(out, w, &weight, err) : QN_OK;

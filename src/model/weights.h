@@ -12,8 +12,19 @@ struct qn_mlc_quant {
     bool transposed;  // both are [in, out], but for the embedding
 };
 
+/* Orders of columns, each kept once; the latest ones are found again. */
+#define QN_ORDERS 8
+struct qn_orders {
+    const float *list[QN_ORDERS];
+    uint32_t cols[QN_ORDERS], n;
+    unsigned char *scratch;
+    size_t scratch_n;
+};
+
 struct qn_weights {
     struct qn_program *program;
+    const struct qn_files *files;
+    struct qn_orders *orders;
     const struct qn_directory *d;
     const struct qn_model_config *config;
     struct qn_tensor_names names;
@@ -26,15 +37,17 @@ struct qn_weight_part {
     uint32_t n_rows;
 };
 
+/* `files` are read for the orders of GPTQ alone: QN_E_NEED_DATA is possible below. */
 enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
-                               const struct qn_directory *d, const struct qn_model_config *config,
-                               struct qn_error *err);
+                               const struct qn_directory *d, const struct qn_files *files,
+                               const struct qn_model_config *config, struct qn_error *err);
 /* Whether the file's naming has a tensor for this role at all. */
 bool qn_weights_has(const struct qn_weights *w, enum qn_role role);
 /* Whether this file has the ".weight" of a role in a layer. */
 bool qn_weights_present(const struct qn_weights *w, enum qn_role role, uint32_t layer);
 /* One matrix of the stacked rows of n_parts parts; *same is false, and nothing is added, when their
- * canonical formats differ. *out is a tensor. E_TENSOR with name, expected and actual. */
+ * canonical formats or orders of columns differ. *out is a tensor. E_TENSOR with name, expected and
+ * actual. */
 enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weights *w,
                                  const struct qn_weight_part *parts, uint32_t n_parts,
                                  uint32_t layer, uint32_t cols, struct qn_error *err);

@@ -60,8 +60,8 @@ enum qn_op_kind {
     QN_OP_MATMUL,
     /* out[t, f] = act(y[t, f]) × y[t, F + f], y = x Wᵀ (+ bias) with W [2F, K].  in: x, W, bias? */
     QN_OP_MATMUL_GLU,
-    /* out[t, f] = act(x[t, f]) × x[t, F + f], x [T, 2F]; with up: act(x[t, f]) × up[t, f].  in: x, up?
-     */
+    /* out[t, f] = act(x[t, f]) × x[t, F + f], x [T, 2F]; with up: act(x[t, f]) × up[t, f].
+     * in: x, up? */
     QN_OP_GLU,
     /* out = act(x).  in: x */
     QN_OP_ACT,
@@ -79,8 +79,8 @@ enum qn_op_kind {
     QN_OP_ATTENTION,
     /* out[r, :] = x[T - R + r, :].  in: x */
     QN_OP_LAST_ROWS,
-    /* out[t, c] = x[t, order[c]], 0 where order[c] lies past the end of x: how x suits a weight whose
-     * columns were moved.  in: x, order [1, cols] (a computed weight) */
+    /* out[t, c] = x[t, order[c]], 0 where order[c] lies past the end of x: how x suits a weight
+     * whose columns were moved.  in: x, order [1, cols] (a computed weight) */
     QN_OP_GATHER,
     /* Of softmax(x[t, :]), the n_used largest: out[t, i] = index (as a float), out[t, n_used + i] =
      * probability, in falling order, the lower index first; `renormalise` makes them sum to 1.

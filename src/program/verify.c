@@ -23,7 +23,7 @@ static bool packed_fits(const struct qn_weight *w, const struct qn_weight_source
         return false;
     uint64_t scales = (uint64_t)s->n_rows * (w->cols / s->group);
     return qn_dtype_block(s->dtype) == 1 && qn_dtype_size(&n, s->dtype, scales) && n == s->nbytes &&
-           s->zeros_nbytes == scales / 2;
+           s->beside_nbytes == scales / 2;
 }
 
 /* Whether a source of this dtype can fill its plane of a weight of this format, and its size. */
@@ -41,9 +41,11 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
         return qn_mul_u64(&n, groups, s->n_rows) && qn_dtype_size(&n, s->dtype, n) &&
                n == s->nbytes;
     }
+    if (w->order && !(s->dtype == QN_DTYPE_U32 && s->transposed))
+        return false;
     if (s->dtype == QN_DTYPE_U32) // eight nibbles to a word, whole groups
         return w->format.type == QN_W_Q4 && qn_mul_u64(&n, groups * 16, s->n_rows) &&
-               n == s->nbytes;
+               n == s->nbytes && (!s->beside_nbytes || s->beside_nbytes == groups * QN_GROUP * 4);
     struct qn_wformat matrix, vector;
     bool as_matrix =
         qn_codec_format(&matrix, s->dtype, false) && qn_wformat_same(&matrix, &w->format);

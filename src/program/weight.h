@@ -23,11 +23,12 @@ struct qn_weight_source {
     bool transposed;
     /* AWQ: qweight, dtype U32. AWQ and GPTQ: scales of a float type, one for `group` columns, with
      * the words of zeros beside them. All are transposed, and `rows` and `group` multiples of 8 and
-     * 32. GPTQ's qweight is nothing special: words [cols / 8, n_rows]. */
+     * 32. GPTQ's qweight is nothing special: words [cols / 8, n_rows], of a weight without `order`
+     * perhaps with g_idx beside it (i32 [cols], the group of each column), to be checked. */
     enum qn_packing packing;
     uint32_t group;
-    uint32_t zeros_file;
-    uint64_t zeros_offset, zeros_nbytes;
+    uint32_t beside_file;
+    uint64_t beside_offset, beside_nbytes;
 };
 
 #define QN_WEIGHT_SOURCES 6
@@ -41,6 +42,9 @@ struct qn_weight {
     uint32_t n_sources;
     /* What becomes of a vector's elements while they are read: stored × scale + offset. */
     float vector_scale, vector_offset; // scale 0 stands for 1
+    /* [cols] Column k of the weight is column order[k] of its tensors (GPTQ with act-order: columns
+     * of a group come together). Its input is gathered likewise. NULL: as they are. */
+    const float *order;
     /* Computed instead of read (inverse frequencies of rope): F32 [1, cols], or NULL. */
     const float *computed;
 };

@@ -28,6 +28,25 @@ void qn_packed_values(void *out, size_t stride, const void *words, uint32_t n_co
     }
 }
 
+void qn_packed_ordered(void *out, size_t stride, const void *words, const float *order,
+                       uint32_t n_cols, uint32_t n_rows) {
+    for (size_t k = 0; k < n_cols; k += 8) {
+        const unsigned char *from[8];
+        uint32_t shift[8];
+        for (size_t i = 0; i < 8; i++) {
+            uint32_t column = (uint32_t)order[k + i];
+            from[i] = (const unsigned char *)words + (size_t)(column / 8) * n_rows * 4;
+            shift[i] = 4 * (column % 8);
+        }
+        for (size_t n = 0; n < n_rows; n++) {
+            uint32_t word = 0;
+            for (uint32_t i = 0; i < 8; i++)
+                word |= (qn_load_u32(from[i] + 4 * n) >> shift[i] & 15) << (4 * i);
+            memcpy((unsigned char *)out + n * stride + k / 2, &word, sizeof word);
+        }
+    }
+}
+
 void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
                       const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group) {
     size_t copies = group / QN_GROUP;

@@ -21,6 +21,10 @@ enum qn_packing {
 void qn_packed_values(void *out, size_t stride, const void *words, uint32_t n_cols,
                       uint32_t n_rows);
 
+/* GPTQ's words [n_cols / 8, n_rows] → Q4, column k being column order[k] of theirs: whole rows. */
+void qn_packed_ordered(void *out, size_t stride, const void *words, const float *order,
+                       uint32_t n_cols, uint32_t n_rows);
+
 /* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs: each
  * group becomes group / 32 equal ones, of every row; rows `stride` apart. */
 void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,

@@ -354,7 +354,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
     return QN_OK;
 }
 
-/* GLU and ACT: the same parameters; the first has a second input, or twice the columns in the first. */
+/* GLU and ACT: the same parameters. GLU has a second input, or twice the columns in the first. */
 static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mode,
                                        const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
