@@ -9,8 +9,11 @@ import { Buffer } from 'node:buffer';
 
 export const TYPE = Object.freeze({ U8: 0, I8: 1, U16: 2, I16: 3, U32: 4, I32: 5, F32: 6, BOOL: 7, STRING: 8, ARRAY: 9, U64: 10, I64: 11, F64: 12 });
 export const TENSOR = Object.freeze({ F32: 0, F16: 1, Q4_0: 2, Q8_0: 8, BF16: 30 });
-/** Values and bytes of a block. @type {Record<number, [number, number]>} */
-const BLOCK = { 0: [1, 4], 1: [1, 2], 2: [32, 18], 8: [32, 34], 30: [1, 2] };
+/** Values and bytes of a block, by type. @type {Record<number, [number, number]>} */
+const BLOCK = {
+  ...{ 0: [1, 4], 1: [1, 2], 2: [32, 18], 3: [32, 20], 6: [32, 22], 7: [32, 24], 8: [32, 34], 30: [1, 2] },
+  ...{ 10: [256, 84], 11: [256, 110], 12: [256, 144], 13: [256, 176], 14: [256, 210], 20: [32, 18], 23: [256, 136] }, // Q2_K … Q6_K, IQ4_NL, IQ4_XS
+};
 
 const ALIGN = 32;
 

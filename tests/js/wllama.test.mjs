@@ -19,20 +19,26 @@ import { ask, openEngine, shared, skipFixtures } from './lib/models.mjs';
 
 const TOKENS = 64;
 const PROMPTS = ['hello world', 'the quick brown fox', 'abc 123', 'Once upon a time'];
-// Of the largest logit. Rounding a block of 32 activations to 8 bits moves each by up to 1/254 of the block's
-// largest; float16 activations are off by up to 2^-11 of themselves.
-const NEAR_TIE = { quantised: 0.04, half: 0.002 };
-const NOISE = { quantised: 0.01, half: 0.0005 }; // root mean square
+// Of the largest logit, by what llama.cpp rounds activations to: blocks of 32 in 8 bits move each by up to 1/254
+// of the block's largest, blocks of 256 (K types) by as much of a larger one; float16 is off by up to 2^-11 of
+// itself, bfloat16 by 2^-9. NOISE is a root mean square.
+const NEAR_TIE = { block: 0.04, superblock: 0.05, f16: 0.002, bf16: 0.008 };
+const NOISE = { block: 0.0125, superblock: 0.02, f16: 0.0005, bf16: 0.0025 };
+const NORMAL = 1; // token type
 const LEAST_EQUAL = 0.95; // of all positions of a file, near-ties counted as different
 
-/** @type {[name: string, path: string, kind: 'quantised' | 'half'][]} */
+/** @typedef {keyof typeof NEAR_TIE} Kind */
+/** @type {Record<Kind, string[]>} */
+const FIXTURES = {
+  block: ['qwen2_Q4_0', 'qwen2_Q4_1', 'qwen2_Q5_0', 'qwen2_Q5_1', 'qwen2_Q8_0', 'qwen2_untied_IQ4_NL', 'llama_Q4_0', 'llama_Q8_0', 'phi3_Q4_0', 'phi3_Q5_1', 'gemma2_Q4_0', 'gemma2_Q5_0'],
+  superblock: ['qwen2_Q2_K_w256', 'qwen2_Q3_K_w256', 'qwen2_Q4_K_w256', 'qwen2_Q4_K_M_w256', 'qwen2_Q5_K_w256', 'qwen2_Q6_K_w256', 'qwen2_IQ4_XS_w256', 'llama_Q4_K_M_w256', 'phi3_Q4_K_M_w256', 'gemma2_Q3_K_w256'],
+  f16: ['qwen2_F16', 'phi3_F16'], // not longrope: llama.cpp chooses its factors by the size of the cache, the reference by the length of the text
+  bf16: ['qwen2_BF16', 'gemma2_BF16'],
+};
+/** @type {[name: string, path: string, kind: Kind][]} */
 const FILES = [
-  ['qwen2_Q4_0', 'fixtures/gguf/qwen2_Q4_0/model.gguf', 'quantised'],
-  ['qwen2_Q8_0', 'fixtures/gguf/qwen2_Q8_0/model.gguf', 'quantised'],
-  ['llama_Q4_0', 'fixtures/gguf/llama_Q4_0/model.gguf', 'quantised'],
-  ['llama_Q8_0', 'fixtures/gguf/llama_Q8_0/model.gguf', 'quantised'],
-  ['qwen2_F16', 'fixtures/gguf/qwen2_F16/model.gguf', 'half'],
-  ['stories260K', 'assets/lm/stories260K/stories260K.gguf', 'half'],
+  ...Object.entries(FIXTURES).flatMap(([kind, names]) => names.map((name) => /** @type {[string, string, Kind]} */ ([name, `fixtures/gguf/${name}/model.gguf`, kind]))),
+  ['stories260K', 'assets/lm/stories260K/stories260K.gguf', 'f16'],
 ];
 
 /**
@@ -44,11 +50,13 @@ function withAsciiTokens(file) {
   const { meta, tensors } = readGguf(file);
   const list = meta.get('tokenizer.ggml.tokens');
   const merges = meta.get('tokenizer.ggml.merges');
-  if (meta.get('tokenizer.ggml.model')?.value !== 'gpt2') return file;
-  assert.ok(list && merges);
-  const ascii = (/** @type {string} */ token) => /^[\x21-\x7eĠĊ]+$/.test(token);
+  const types = meta.get('tokenizer.ggml.token_type');
+  assert.ok(list && types);
+  const ascii = (/** @type {string} */ token) => /^[\x21-\x7eĠĊ▁]+$/.test(token);
   list.value = list.value.map((/** @type {string} */ token, /** @type {number} */ id) => (ascii(token) ? token : `zq${id}`));
-  merges.value = merges.value.filter((/** @type {string} */ merge) => merge.split(' ').every(ascii));
+  if (merges) merges.value = merges.value.filter((/** @type {string} */ merge) => merge.split(' ').every(ascii));
+  // SentencePiece's tokens of one byte.
+  types.value = types.value.map((/** @type {number} */ type, /** @type {number} */ id) => (/^<0x[89A-F].>$/.test(list.value[id]) ? NORMAL : type));
   return writeGguf(meta, tensors);
 }
 
