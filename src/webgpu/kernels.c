@@ -174,10 +174,11 @@ struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint
     return (struct qn_grid){p->n_heads, t, 1};
 }
 
+/* Rows of a workgroup are pairs of a token and one of the heads that share keys. */
 struct qn_grid qn_grid_attention_prefill(const struct qn_params_attention *p, uint32_t head_dim,
                                          uint32_t t) {
-    uint32_t rows = head_dim <= 64 ? 32 : head_dim <= 128 ? 16 : 8;
-    return (struct qn_grid){parts(t, rows), p->n_heads, 1};
+    uint32_t rows = head_dim <= 128 ? 64 : 32;
+    return (struct qn_grid){parts(t * (p->n_heads / p->n_kv_heads), rows), p->n_kv_heads, 1};
 }
 
 uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head_dim, uint32_t t) {

@@ -473,6 +473,8 @@ static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mod
     uint32_t head_dim = op->u.attention.head_dim;
     QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
     struct qn_params_attention params = attention_params(p, op);
+    if (params.q_stride % 4 != 0 || params.q_column % 4 != 0)
+        return qn_fail(err, QN_E_UNSUPPORTED, "attention over columns that are no multiples of 4");
     struct qn_lower_draft draft = {
         .kernel = mode->small ? QN_KERNEL_ATTENTION_SPLIT : QN_KERNEL_ATTENTION_PREFILL,
         .params = &params,
@@ -484,6 +486,7 @@ static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mod
                      mode->small ? partial : l->places[op->out]},
         .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
         .rest = {.head_dim = head_dim}};
+    draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     if (!mode->small)
         return QN_OK;

@@ -386,7 +386,7 @@ test('attention_split and attention_merge', options, async () => {
 test('attention_prefill', options, async () => {
   for (const shape of HEADS) {
     for (const KV_F16 of shape[2] === 64 || shape[2] === 96 ? [0, 1] : [shape[0] % 3 ? 0 : 1]) {
-      for (const [context, pos, t, window] of shape[2] === 64 ? [[100, 0, 1, 0], [100, 0, 33, 0], [120, 37, 70, 0], [150, 70, 40, 20]] : [[120, 37, 40, 0]]) {
+      for (const [context, pos, t, window] of shape[2] === 64 ? [[100, 0, 1, 0], [100, 0, 33, 0], [120, 37, 70, 0], [150, 70, 40, 20], [260, 150, 50, 100]] : [[120, 37, 40, 0]]) {
         const a = attention(shape, KV_F16, context, window, t);
         await check('ATTENTION_PREFILL', {
           bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_F16, HEAD_DIM: shape[2] },

@@ -2,32 +2,35 @@
 //   out[t, h, :] = Σ_j softmax_j(cap(scale × q[t, h]·k[j])) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t.
 //
 //   params   ATTENTION  step  STEP
-//   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each
+//   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each; all multiples of 4
 //   k_state, v_state    [n_kv_heads, context, HEAD_DIM] f32, or f16 with KV_F16
 //   out      f32 [T, n_heads × HEAD_DIM]
-// A workgroup of 64 threads takes QUERIES tokens (32 up to head size 64, 16 up to 128, then 8) of one head
-// and walks over the keys in tiles of 32; 64 / QUERIES threads share a token. Of each tile a thread scores
-// every SHARE-th key, then sums its dims of v. Keys and values pass through workgroup memory in chunks of 32
-// dims, rows padded by one vec4 against bank conflicts; 4.5 + up to 4.1 KiB. Grid (block of tokens, head).
+// Heads that share keys share a workgroup: its rows are (token, head of the group), QUERIES of them (64, or 32
+// where HEAD_DIM > 128). It walks over the keys in blocks of 32. 128 threads = (ty 0..15, tx 0..7); a thread
+// scores rows ty + 16i against keys tx + 8j, 4 × 4 in registers, and sums vec4 tx of every 32 dims of v. q, k and
+// v pass through workgroup memory in chunks of 32 dims, loaded one chunk ahead into registers; `left` holds the
+// chunk of q, then the weights of the block. vec4s over dims (weights: over keys kk + 8j), [row, c ^ row % 8], so
+// that rows are in different banks; the constant index comes first, so that it costs nothing to check. Only
+// blocks that touch the diagonal or the window's edge are masked, only blocks that a row sees are visited, and
+// the longest rows begin first. 14 KiB. Grid (block of rows, head of k).
 #include "common_attention.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
 @group(0) @binding(1) var<uniform> step: Step;
-@group(0) @binding(2) var<storage, read> q: array<f32>;
+@group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> k_state: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> v_state: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read_write> out: array<f32>;
+@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
 
-const THREADS = 64u;
+const THREADS = 128u;
 const KEYS = 32u;
-const PITCH = 9u; // vec4s per row of the tile: 8, and padding
-override QUERIES: u32 = select(select(8u, 16u, HEAD_DIM <= 128u), 32u, HEAD_DIM <= 64u);
-override SHARE: u32 = THREADS / QUERIES;       // threads per token: 2, 4, 8
-override OWN_KEYS: u32 = KEYS / SHARE;         // 16, 8, 4
-override OWN_DIMS: u32 = 8u / SHARE;           // vec4s of each chunk: 4, 2, 1
+override ROWS: u32 = select(2u, 4u, HEAD_DIM <= 128u); // per thread
+override QUERIES: u32 = 16u * ROWS;
 override CHUNKS: u32 = (HEAD_DIM + 31u) / 32u; // 1..8
+override DIM4: u32 = HEAD_DIM / 4u;
 
-var<workgroup> tile: array<vec4<f32>, KEYS * PITCH>; // [key, dim / 4]
-var<workgroup> ps: array<f32, QUERIES * (KEYS + 1u)>; // [token, key]
+var<workgroup> left: array<array<vec4<f32>, THREADS>, 4>; // [i][ty, c]
+var<workgroup> right: array<array<vec4<f32>, 64>, 4>;     // [j][kk, c]: key kk + 8j
+var<workgroup> meet: array<vec4<f32>, THREADS>;           // [ty, tx]: of rows i
 
 // Four dims of the states, counted in fours.
 fn key4(at: u32) -> vec4<f32> {
@@ -46,115 +49,167 @@ fn value4(at: u32) -> vec4<f32> {
     return bitcast<vec4<f32>>(vec4<u32>(v_state[at * 2u], v_state[at * 2u + 1u]));
 }
 
-// Chunk `chunk` of the 32 positions from `begin` on: of k or of v. Positions after `last` are zeros.
-fn load_tile(is_v: bool, start: u32, begin: u32, last: u32, chunk: u32, tid: u32) {
-    workgroupBarrier(); // the previous tile has been used
-    for (var i = tid; i < KEYS * 8u; i += THREADS) {
-        let key = i / 8u;
-        let c = i % 8u;
-        let d4 = chunk * 8u + c;
-        var v = vec4<f32>(0.0);
-        if (d4 < HEAD_DIM / 4u && begin + key <= last) {
-            let at = start + (begin + key) * (HEAD_DIM / 4u) + d4;
-            if (is_v) {
-                v = value4(at);
-            } else {
-                v = key4(at);
+// Two keys' vec4 number d4 of k or v; zeros after `last` and after the head's dims.
+fn load2(is_v: bool, start: u32, key: u32, last: u32, d4: u32) -> array<vec4<f32>, 2> {
+    var r = array<vec4<f32>, 2>();
+    if (d4 < DIM4) {
+        for (var i = 0u; i < 2u; i++) {
+            if (key + 16u * i <= last) {
+                let at = start + (key + 16u * i) * DIM4 + d4;
+                if (is_v) {
+                    r[i] = value4(at);
+                } else {
+                    r[i] = key4(at);
+                }
             }
         }
-        tile[key * PITCH + c] = v;
     }
-    workgroupBarrier();
+    return r;
+}
+
+fn load_q(q_from: vec4<u32>, d4: u32) -> array<vec4<f32>, 4> {
+    var r = array<vec4<f32>, 4>();
+    if (d4 < DIM4) {
+        r[0] = q[q_from.x + d4];
+        r[1] = q[q_from.y + d4];
+        if (ROWS > 2u) {
+            r[2] = q[q_from.z + d4];
+            r[3] = q[q_from.w + d4];
+        }
+    }
+    return r;
+}
+
+// sum + v · (four rows), which are the rows of t.
+fn mac(sum: vec4<f32>, v: vec4<f32>, t: mat4x4<f32>) -> vec4<f32> {
+    return sum + v.x * t[0] + v.y * t[1] + v.z * t[2] + v.w * t[3];
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
-    let head = group.y;
-    let row = tid / SHARE;
-    let sub = tid % SHARE;
-    let t0 = group.x * QUERIES;
-    if (t0 >= step.n_tokens) {
+    let tx = tid % 8u;
+    let ty = tid / 8u;
+    let shared_by = params.n_heads / params.n_kv_heads;
+    let rows = step.n_tokens * shared_by;
+    if (group.x * QUERIES >= rows) {
         return;
     }
-    let t = t0 + row;
-    let live = t < step.n_tokens;
-    let p = step.pos + min(t, step.n_tokens - 1u);
-    let first = first_seen(p, params.window);
-    let last = step.pos + min(t0 + QUERIES, step.n_tokens) - 1u;
-    let state = head / (params.n_heads / params.n_kv_heads) * params.context * (HEAD_DIM / 4u);
-    let q_from = min(t, step.n_tokens - 1u) * params.q_stride + params.q_column + head * HEAD_DIM;
+    let r0 = ((rows - 1u) / QUERIES - group.x) * QUERIES;
+    let start = group.y * params.context * DIM4;
+    let row = vec4<u32>(r0 + ty) + vec4<u32>(0u, 16u, 32u, 48u);
+    let t = min(row / shared_by, vec4<u32>(step.n_tokens - 1u));
+    let head = group.y * shared_by + row % shared_by;
+    let q_from = (t * params.q_stride + params.q_column) / 4u + head * DIM4;
+    let p = step.pos + t;
+    // Of the workgroup's first and last row, the same for all threads.
+    let p_first = step.pos + r0 / shared_by;
+    let last = step.pos + min((r0 + QUERIES - 1u) / shared_by, step.n_tokens - 1u);
+    let seen_by_last = first_seen(last, params.window);
 
-    var o = array<vec4<f32>, 8>(); // [chunk, own vec4]
-    var top = LOWEST;
-    var mass = 0.0;
-    for (var begin = first_seen(step.pos + t0, params.window) / KEYS * KEYS; begin <= last; begin += KEYS) {
-        var s = array<f32, 16>();
+    // Slots of this thread's loads (vec4 tx of rows ty + 16i, of keys ty and ty + 16) and reads.
+    let put = ty * 8u + (tx ^ (ty & 7u));
+    let put_key = (ty & 7u) * 8u + (tx ^ (ty & 7u));
+    let high = ty / 8u;
+
+    var o = array<vec4<f32>, 16>(); // [chunk, i]
+    var top = vec4<f32>(LOWEST);
+    var mass = vec4<f32>(0.0); // of this thread's keys
+    var begin = first_seen(p_first, params.window) / KEYS * KEYS;
+    var next_q = load_q(q_from, tx);
+    var next = load2(false, start, begin + ty, last, tx);
+    for (; begin <= last; begin += KEYS) {
+        var s = array<vec4<f32>, 4>(); // [i], over j
         for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-            load_tile(false, state, begin, last, chunk, tid);
-            var qv = array<vec4<f32>, 8>();
+            workgroupBarrier(); // what was there has been used
+            for (var i = 0u; i < ROWS; i++) {
+                left[i][put] = next_q[i];
+            }
+            right[high][put_key] = next[0];
+            right[high + 2u][put_key] = next[1];
+            workgroupBarrier();
+            if (chunk + 1u < CHUNKS) { // on its way while this chunk is scored
+                next_q = load_q(q_from, (chunk + 1u) * 8u + tx);
+                next = load2(false, start, begin + ty, last, (chunk + 1u) * 8u + tx);
+            } else {
+                next = load2(true, start, begin + ty, last, tx);
+            }
             for (var c = 0u; c < 8u; c++) {
-                let d = chunk * 32u + c * 4u;
-                if (d < HEAD_DIM) {
-                    let at = q_from + d;
-                    qv[c] = vec4<f32>(q[at], q[at + 1u], q[at + 2u], q[at + 3u]);
+                let at = tx * 8u + (c ^ tx);
+                let k = transpose(mat4x4<f32>(right[0][at], right[1][at], right[2][at], right[3][at]));
+                let at_left = ty * 8u + (c ^ (ty & 7u));
+                for (var i = 0u; i < ROWS; i++) {
+                    s[i] = mac(s[i], left[i][at_left], k);
                 }
             }
-            for (var i = 0u; i < OWN_KEYS; i++) {
-                let at = (sub + i * SHARE) * PITCH;
-                var sum = qv[0] * tile[at];
-                for (var c = 1u; c < 8u; c++) {
-                    sum += qv[c] * tile[at + c];
-                }
-                s[i] += dot(sum, vec4<f32>(1.0));
+        }
+        let masked = begin + KEYS - 1u > p_first || begin < seen_by_last;
+        var most = vec4<f32>(LOWEST);
+        for (var i = 0u; i < ROWS; i++) {
+            var v = s[i] * params.scale;
+            if (params.softcap != 0.0) {
+                v = vec4<f32>(softcap(v.x, params.softcap), softcap(v.y, params.softcap), softcap(v.z, params.softcap), softcap(v.w, params.softcap));
             }
+            if (masked) {
+                let j = vec4<u32>(begin + tx) + vec4<u32>(0u, 8u, 16u, 24u);
+                v = select(vec4<f32>(LOWEST), v, (j <= vec4<u32>(p[i])) & (j >= vec4<u32>(first_seen(p[i], params.window))));
+            }
+            s[i] = v;
+            most[i] = max(max(v.x, v.y), max(v.z, v.w));
         }
-        let line = row * (KEYS + 1u);
-        for (var i = 0u; i < OWN_KEYS; i++) {
-            let j = begin + sub + i * SHARE;
-            s[i] = select(LOWEST, softcap(s[i] * params.scale, params.softcap), j <= p && j >= first);
-            ps[line + sub + i * SHARE] = s[i];
-        }
-        workgroupBarrier();
+        meet[tid] = most;
+        workgroupBarrier(); // and `left` and `right` have been used
         var new_top = top;
-        for (var i = 0u; i < KEYS; i++) {
-            new_top = max(new_top, ps[line + i]);
+        for (var i = 0u; i < 8u; i++) {
+            new_top = max(new_top, meet[ty * 8u + i]);
         }
-        workgroupBarrier();
-        for (var i = 0u; i < OWN_KEYS; i++) {
-            ps[line + sub + i * SHARE] = select(0.0, exp(s[i] - new_top), s[i] > LOWEST);
-        }
-        let shrink = select(exp(top - new_top), 1.0, top == new_top);
+        let shrink = exp(top - new_top);
         top = new_top;
         mass *= shrink;
-        for (var i = 0u; i < 8u; i++) {
-            o[i] *= shrink;
+        for (var i = 0u; i < ROWS; i++) {
+            let e = select(vec4<f32>(0.0), exp(s[i] - new_top[i]), s[i] > vec4<f32>(LOWEST));
+            mass[i] += e.x + e.y + e.z + e.w;
+            left[i][put] = e; // keys tx + 8j
+            for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+                o[chunk * ROWS + i] *= shrink[i];
+            }
         }
         for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-            load_tile(true, state, begin, last, chunk, tid);
-            for (var j = 0u; j < KEYS; j++) {
-                let weight = ps[line + j];
-                if (chunk == 0u) {
-                    mass += weight;
-                }
-                for (var i = 0u; i < OWN_DIMS; i++) {
-                    o[chunk * OWN_DIMS + i] += weight * tile[j * PITCH + sub * OWN_DIMS + i];
+            if (chunk != 0u) {
+                workgroupBarrier();
+            }
+            right[high][put_key] = next[0];
+            right[high + 2u][put_key] = next[1];
+            workgroupBarrier();
+            if (chunk + 1u < CHUNKS) {
+                next = load2(true, start, begin + ty, last, (chunk + 1u) * 8u + tx);
+            } else {
+                next_q = load_q(q_from, tx);
+                next = load2(false, start, begin + KEYS + ty, last, tx);
+            }
+            for (var kk = 0u; kk < 8u; kk++) {
+                let at = kk * 8u + (tx ^ kk);
+                let v = mat4x4<f32>(right[0][at], right[1][at], right[2][at], right[3][at]);
+                let at_left = ty * 8u + (kk ^ (ty & 7u));
+                for (var i = 0u; i < ROWS; i++) {
+                    o[chunk * ROWS + i] = mac(o[chunk * ROWS + i], left[i][at_left], v);
                 }
             }
         }
     }
-    if (!live) {
-        return;
+    workgroupBarrier();
+    meet[tid] = mass;
+    workgroupBarrier();
+    var all = vec4<f32>(0.0);
+    for (var i = 0u; i < 8u; i++) {
+        all += meet[ty * 8u + i];
     }
-    for (var chunk = 0u; chunk < CHUNKS; chunk++) {
-        for (var i = 0u; i < OWN_DIMS; i++) {
-            let d = chunk * 32u + (sub * OWN_DIMS + i) * 4u;
-            if (d < HEAD_DIM) {
-                let v = o[chunk * OWN_DIMS + i] / mass;
-                let at = (t * params.n_heads + head) * HEAD_DIM + d;
-                out[at] = v.x;
-                out[at + 1u] = v.y;
-                out[at + 2u] = v.z;
-                out[at + 3u] = v.w;
+    for (var i = 0u; i < ROWS; i++) {
+        if (row[i] < rows) {
+            let to = (t[i] * params.n_heads + head[i]) * DIM4 + tx;
+            for (var chunk = 0u; chunk < CHUNKS; chunk++) {
+                if (chunk * 8u + tx < DIM4) {
+                    out[to + chunk * 8u] = o[chunk * ROWS + i] / all[i];
+                }
             }
         }
     }
