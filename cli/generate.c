@@ -178,29 +178,37 @@ static void add_json(struct text *t, struct qn_str s) {
 }
 
 struct stream {
-    bool print;
-    struct text answer;
+    bool print, reasons;
+    struct text answer, reasoning;
     double start, first, last;
     struct qn_event done;
 };
 
 static void stream_event(void *ud, const struct qn_event *e) {
     struct stream *s = ud;
-    if (e->kind != QN_EVENT_TOKEN && e->kind != QN_EVENT_DONE)
-        return;
     if (e->kind == QN_EVENT_TOKEN) {
         s->last = seconds();
         if (s->first == 0)
             s->first = s->last;
-    } else {
+    } else if (e->kind == QN_EVENT_DONE) {
         s->done = *e;
         s->done.text = (struct qn_str){NULL, 0};
+    } else if (e->kind != QN_EVENT_TEXT) {
+        return;
     }
-    add(&s->answer, e->text.p, e->text.n);
+    if (e->text.n == 0)
+        return;
+    /* What the model thinks goes to stderr: it is no part of the answer. */
+    bool reasons = e->channel == QN_CHANNEL_REASONING;
+    FILE *out = reasons ? stderr : stdout;
+    add(reasons ? &s->reasoning : &s->answer, e->text.p, e->text.n);
     if (s->print) {
-        fwrite(e->text.p, 1, e->text.n, stdout);
-        fflush(stdout);
+        if (s->reasons && !reasons)
+            fputs("\n\n", stderr);
+        fwrite(e->text.p, 1, e->text.n, out);
+        fflush(out);
     }
+    s->reasons = reasons;
 }
 
 static const char *finish_name(enum qn_finish finish) {
@@ -284,6 +292,10 @@ static int use_run(const struct options *o, struct model *m, qn_session *s) {
     if (code == EXIT_DONE && o->json) {
         fputs("{\"text\":", stdout);
         print_json_string(stdout, (struct qn_str){stream.answer.p, stream.answer.n});
+        if (stream.reasoning.n > 0) {
+            fputs(",\"reasoning\":", stdout);
+            print_json_string(stdout, (struct qn_str){stream.reasoning.p, stream.reasoning.n});
+        }
         fputs(",\"usage\":", stdout);
         print_usage(stdout, &stream, m->load_seconds);
         puts("}");
@@ -293,6 +305,7 @@ static int use_run(const struct options *o, struct model *m, qn_session *s) {
         putchar('\n');
     }
     free(stream.answer.p);
+    free(stream.reasoning.p);
     return code;
 }
 
@@ -339,6 +352,7 @@ static int use_chat(const struct options *o, struct model *m, qn_session *s) {
             add(&messages, "}", 1);
         }
         free(stream.answer.p);
+        free(stream.reasoning.p);
         free(request.p);
     }
     free(line);

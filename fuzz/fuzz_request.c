@@ -42,7 +42,7 @@ static void check_chat(const struct qn_chat *c, struct qn_arena *arena, size_t n
         want(c->stops[i].n > 0 && c->stops[i].n <= n);
     for (uint32_t i = 0; i < s->n_bias; i++)
         want(s->bias[i] >= -100 && s->bias[i] <= 100);
-    want(c->context.n <= 4 * n + 200);
+    want(c->context.n <= 6 * n + 200);
     enum qn_status status = qn_json_parse(&json, arena, c->context, &err);
     want(status == QN_OK || status == QN_E_NO_MEMORY || status == QN_E_LIMIT);
     if (status == QN_OK)
@@ -54,7 +54,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     static const struct qn_allocator allocator = {NULL, take, give};
     static const struct qn_chat_defaults defaults = {
-        .sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1}, .max_tokens = 9};
+        .sampling = {.temperature = 1, .top_p = 1, .repetition_penalty = 1},
+        .max_tokens = 9,
+        .tools = true};
     if (n < 2)
         return 0;
     memset(&heap, 0, sizeof heap);
@@ -75,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         struct qn_arena arena;
         struct qn_chat chat;
         qn_arena_init(&arena, &allocator);
-        status = qn_chat_parse(&chat, &arena, text, &defaults, &err);
+        status = qn_chat_parse(&chat, &arena, QN_API_CHAT, text, &defaults, &err);
         if (status == QN_OK)
             check_chat(&chat, &arena, text.n);
         qn_arena_free(&arena);

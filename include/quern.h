@@ -286,6 +286,8 @@ struct qn_request {
     struct qn_sampling sampling;
     const struct qn_str *stops; // stop strings, copied
     size_t n_stops;
+    const uint32_t *shown; // control tokens whose text is wanted; must outlive the generation
+    uint32_t n_shown;
     uint32_t want; // enum qn_want
     struct qn_constraint constraint;
 };
@@ -293,11 +295,21 @@ struct qn_request {
 enum qn_event_kind {
     QN_EVENT_WAIT,    // the GPU has not answered yet
     QN_EVENT_PREFILL, // progress: n tokens of the prompt are done
-    // logits[n], one per token of the vocabulary, of the position after the last id
+    // logits[n], one per token of the vocabulary, of the position after the last id, before
+    // penalties and temperature; `id` is the token that was sampled from them, if one was
     QN_EVENT_LOGITS,
     QN_EVENT_ARGMAX, // ids[n]: one per position of the prompt; with QN_WANT_LOGITS also logits
     QN_EVENT_TOKEN,  // id, and the text that became certain with it (may be empty)
     QN_EVENT_DONE,   // finish, usage; text held back comes with it
+    QN_EVENT_TEXT,   // more text, of another channel, that became certain with the last token
+};
+
+/* What a text of a chat's answer is. */
+enum qn_channel {
+    QN_CHANNEL_CONTENT,
+    QN_CHANNEL_REASONING,
+    QN_CHANNEL_TOOL_NAME,      // a call begins; the name comes whole
+    QN_CHANNEL_TOOL_ARGUMENTS, // JSON, as it comes
 };
 
 enum qn_finish {
@@ -305,13 +317,18 @@ enum qn_finish {
     QN_FINISH_STOP,
     QN_FINISH_LENGTH,
     QN_FINISH_CONTEXT,
-    QN_FINISH_CANCELLED
+    QN_FINISH_CANCELLED,
+    QN_FINISH_TOOLS, // tools are to be called
 };
 
 struct qn_event {
     enum qn_event_kind kind;
     uint32_t id;
     struct qn_str text;
+    enum qn_channel channel; // of the text
+    uint32_t call;           // which tool call, from 0
+    struct qn_str logprobs;  // TOKEN, where asked for: {"token": …, "logprob": …, "bytes": […],
+                             // "top_logprobs": […]}, for tokens of the content
     const float *logits;
     const uint32_t *ids;
     size_t n;
@@ -326,11 +343,15 @@ void qn_session_destroy(qn_session *session);
  * long. */
 enum qn_status qn_session_start(qn_session *session, const struct qn_request *request,
                                 struct qn_error *err);
-/* The same from an OpenAI chat.completions request as JSON: messages rendered by the model's
- * template (text of users never becomes control tokens), max_tokens, temperature, top_p, top_k,
- * min_p, penalties, logit_bias, seed, stop. Unknown or unsupported fields are refused by name. */
+/* The same from an OpenAI request as JSON. Every field either works or is refused by name.
+ * chat.completions: messages and tools rendered by the model's template (text of users never
+ * becomes control tokens); the events say which text is content, which is reasoning, and which
+ * belongs to a tool call. */
 enum qn_status qn_session_start_chat(qn_session *session, struct qn_str request_json,
                                      struct qn_error *err);
+/* completions: one prompt, a text or a list of ids. */
+enum qn_status qn_session_start_completion(qn_session *session, struct qn_str request_json,
+                                           struct qn_error *err);
 /* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the
  * host reported. */
 enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct qn_error *err);

@@ -189,7 +189,7 @@ static void undo_stage(qn_engine *e) {
         memset(&e->directory, 0, sizeof e->directory);
     if (e->stage == QN_STAGE_TOKENIZER) {
         e->tokenizer = NULL;
-        e->template_source = (struct qn_str){0};
+        e->template_source[0] = e->template_source[1] = (struct qn_str){0};
     }
     if (e->stage == QN_STAGE_MODEL) {
         memset(&e->model, 0, sizeof e->model);
@@ -210,7 +210,7 @@ static enum qn_status fail_engine(qn_engine *e, enum qn_status status, const str
 
 /* A text-only engine is ready once it has a tokenizer or a template. */
 static enum qn_status text_ready(qn_engine *e, struct qn_error *err) {
-    if (!e->tokenizer && e->template_source.n == 0)
+    if (!e->tokenizer && e->template_source[0].n == 0)
         return fail_engine(
             e, qn_fail(err, QN_E_NOT_FOUND, "neither a tokenizer nor a chat template"), err);
     e->state = QN_ENGINE_READY;

@@ -3,6 +3,7 @@
 #define QN_ENGINE_ENGINE_H
 
 #include "engine/loader.h"
+#include "engine/tools.h"
 #include "model/model.h"
 #include "quern.h"
 #include "run/batch.h"
@@ -16,6 +17,29 @@ enum qn_open_stage {
     QN_STAGE_MODEL,
     QN_STAGE_BACKEND,
     QN_STAGE_DONE
+};
+
+#define QN_MAX_MARKS 24
+
+/* What a template says about answers; found out at first use. */
+struct qn_answer_style {
+    bool known, argument_strings;
+    const struct qn_tool_format *tools; // NULL: none
+    const struct qn_think_format *think;
+    uint32_t marks[QN_MAX_MARKS]; // control tokens that stand in reasoning, then those of calls
+    uint32_t n_think, n_marks;
+};
+
+/* An answer to an OpenAI request while it is given. */
+struct qn_ask {
+    bool on;       // the events are read by `reply`
+    bool ending;   // `done` is left to tell
+    bool one_call; // end after the first
+    bool logprobs;
+    uint32_t top_logprobs;
+    struct qn_reply reply;
+    struct qn_buf logprob; // of the token that comes next
+    struct qn_event done;
 };
 
 struct qn_engine {
@@ -39,9 +63,11 @@ struct qn_engine {
 
     uint32_t eos[QN_MAX_EOS + 8];
     uint32_t n_eos;
-    struct qn_template *template;  // parsed at first use
-    struct qn_str template_source; // empty: the model has none
+    /* The model's template, and the one for requests with tools where it has another. */
+    struct qn_str template_source[2]; // empty: none
+    struct qn_template *template[2];  // parsed at first use
     struct qn_arena template_arena;
+    struct qn_answer_style style[2]; // of their answers
 
     struct qn_ids ids;  // of the last tokenize
     struct qn_buf text; // of the last call that answered text
@@ -53,6 +79,7 @@ struct qn_session {
     qn_engine *engine;
     qn_session *next, *previous;
     struct qn_run run;
+    struct qn_ask ask;
 };
 
 /* Finds the chat template's source: tokenizer_config.json, chat_template.jinja, GGUF metadata, or
@@ -60,12 +87,29 @@ struct qn_session {
  * none. */
 enum qn_status qn_engine_find_template(qn_engine *engine, struct qn_arena *arena,
                                        struct qn_error *err);
-/* Renders `context`; the text goes to `out`, the user's spans into `arena`. */
+/* Renders `context`, with the template for tools where it has tools; the text goes to `out`, the
+ * user's spans into `arena`. */
 enum qn_status qn_engine_render(qn_engine *engine, struct qn_buf *out, struct qn_arena *arena,
                                 struct qn_span **plain, size_t *n_plain, struct qn_str context,
                                 struct qn_error *err);
 /* bos and eos as the template's variables. */
 struct qn_str qn_engine_bos_token(const qn_engine *engine);
 struct qn_str qn_engine_eos_token(const qn_engine *engine);
+/* How the template for requests with or without tools has answers written. */
+const struct qn_answer_style *qn_engine_style(qn_engine *engine, bool tools);
+
+/* A lost or failed engine answers every call on it and on its sessions with its own error. */
+enum qn_status qn_engine_check(const qn_engine *engine, struct qn_error *err);
+/* What is left to tell of an answer before the next event of its run. */
+bool qn_ask_tell(qn_session *session, struct qn_event *out);
+/* Reads an event of the run as what it means for the answer; *told: there is one in `out`. */
+enum qn_status qn_ask_take(qn_session *session, struct qn_event *out, bool *told,
+                           struct qn_error *err);
+/* Frees what an answer held. */
+void qn_ask_free(struct qn_ask *ask);
+/* Appends the log-probability of token `id` of a softmax over all n logits as OpenAI's object, with
+ * the `top` most likely tokens. */
+void qn_logprobs_write(struct qn_buf *out, const struct qn_tokenizer *tokenizer,
+                       const float *logits, uint32_t n, uint32_t id, uint32_t top);
 
 #endif

@@ -88,7 +88,7 @@ enum qn_status qn_engine_info(qn_engine *e, struct qn_str *out, struct qn_error 
     write_config(b, &e->model.config);
     write_memory(b, e);
     field(b, "tokenizer_size", e->tokenizer ? qn_tokenizer_size(e->tokenizer) : 0);
-    qn_buf_format(b, ",\"chat_template\":%s", e->template_source.n ? "true" : "false");
+    qn_buf_format(b, ",\"chat_template\":%s", e->template_source[0].n ? "true" : "false");
     field(b, "operations", e->model.program.n_ops);
     write_tensors(b, &e->directory);
     qn_buf_char(b, '}');

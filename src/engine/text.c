@@ -52,19 +52,22 @@ bool qn_engine_is_eos(const qn_engine *e, uint32_t id) {
 /* ---- where the chat template comes from --------------------------------------------------------
  */
 
-/* Leaves *out empty when the file names no template. */
-static enum qn_status from_tokenizer_config(struct qn_str *out, struct qn_arena *arena,
+/* Leaves out[0] empty when the file names no template, out[1] when it has none for tools. */
+static enum qn_status from_tokenizer_config(struct qn_str out[2], struct qn_arena *arena,
                                             const struct qn_directory *d, struct qn_error *err) {
     if (d->tokenizer_config.n_nodes == 0)
         return QN_OK;
     struct qn_json_value v = qn_json_get(qn_json_root(&d->tokenizer_config), "chat_template");
+    struct qn_json_value found[2] = {v, {0}};
     /* A list of named templates: {"name": "default", "template": "…"}. */
     struct qn_json_iter it = qn_json_iterate(v);
     while (!it.object && qn_json_each(&it))
-        if (qn_json_string_is(qn_json_get(it.value, "name"), "default"))
-            v = qn_json_get(it.value, "template");
-    if (qn_json_type(v) == QN_JSON_STRING && !qn_json_string(out, arena, v))
-        return qn_fail(err, QN_E_NO_MEMORY, "a chat template");
+        for (int i = 0; i < 2; i++)
+            if (qn_json_string_is(qn_json_get(it.value, "name"), i ? "tool_use" : "default"))
+                found[i] = qn_json_get(it.value, "template");
+    for (int i = 0; i < 2; i++)
+        if (qn_json_type(found[i]) == QN_JSON_STRING && !qn_json_string(&out[i], arena, found[i]))
+            return qn_fail(err, QN_E_NO_MEMORY, "a chat template");
     return QN_OK;
 }
 
@@ -141,20 +144,21 @@ static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *ar
 
 enum qn_status qn_engine_find_template(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
     const struct qn_directory *d = &e->directory;
-    e->template_source = (struct qn_str){0};
+    struct qn_str *out = e->template_source;
+    out[0] = out[1] = (struct qn_str){0};
     if (d->format == QN_FORMAT_GGUF) {
-        qn_gguf_str(&e->template_source, d, "tokenizer.chat_template");
+        qn_gguf_str(&out[0], d, "tokenizer.chat_template");
+        qn_gguf_str(&out[1], d, "tokenizer.chat_template.tool_use");
         return QN_OK;
     }
-    QN_TRY(from_tokenizer_config(&e->template_source, arena, d, err));
-    if (e->template_source.n > 0)
+    QN_TRY(from_tokenizer_config(out, arena, d, err));
+    if (out[0].n > 0)
         return QN_OK;
-    enum qn_status status = qn_files_read_all(&e->template_source, arena, &e->files,
-                                              QN_STR("chat_template.jinja"), 1 << 20, err);
+    enum qn_status status =
+        qn_files_read_all(&out[0], arena, &e->files, QN_STR("chat_template.jinja"), 1 << 20, err);
     if (status != QN_E_NOT_FOUND)
         return status;
-    return d->format == QN_FORMAT_MLC ? from_conv_template(&e->template_source, arena, d, err)
-                                      : QN_OK;
+    return d->format == QN_FORMAT_MLC ? from_conv_template(&out[0], arena, d, err) : QN_OK;
 }
 
 /* ---- rendering ---------------------------------------------------------------------------------
@@ -172,17 +176,24 @@ struct qn_str qn_engine_eos_token(const qn_engine *e) {
     return token_or_empty(e, e->tokenizer ? qn_tokenizer_eos(e->tokenizer) : UINT32_MAX);
 }
 
-static enum qn_status parse_template(qn_engine *e, struct qn_error *err) {
-    if (e->template)
+/* Which template serves a request. */
+static size_t template_for(const qn_engine *e, bool tools) {
+    return tools && e->template_source[1].n > 0;
+}
+
+static enum qn_status parse_template(qn_engine *e, size_t which, struct qn_error *err) {
+    if (e->template[which])
         return QN_OK;
-    if (e->template_source.n == 0)
+    if (e->template_source[which].n == 0)
         return qn_fail(err, QN_E_TEMPLATE, "this model has no chat template");
-    enum qn_status status =
-        qn_template_parse(&e->template, &e->template_arena, e->template_source, err);
+    enum qn_status status = qn_template_parse(&e->template[which], &e -> template_arena,
+                                              e -> template_source[which], err);
     if (status != QN_OK) {
-        e->template = NULL;
-        qn_arena_free(&e->template_arena);
-        qn_arena_init(&e->template_arena, e->allocator);
+        e->template[which] = NULL;
+        if (!e->template[!which]) { // what the attempt took
+            qn_arena_free(&e->template_arena);
+            qn_arena_init(&e->template_arena, e->allocator);
+        }
     }
     return status;
 }
@@ -191,12 +202,77 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
                                 struct qn_span **plain, size_t *n_plain, struct qn_str context,
                                 struct qn_error *err) {
     static const char *const untrusted[] = {"messages", "tools", "documents", NULL};
-    QN_TRY(parse_template(e, err));
     struct qn_json json;
     QN_TRY(qn_json_parse(&json, arena, context, err));
-    QN_TRY(qn_template_render(e->template, out, arena, plain, n_plain, qn_json_root(&json),
-                              untrusted, NULL, e->desc.clock ? e->desc.clock() : 0, err));
+    struct qn_json_value root = qn_json_root(&json);
+    size_t which = template_for(e, qn_json_count(qn_json_get(root, "tools")) > 0);
+    QN_TRY(parse_template(e, which, err));
+    QN_TRY(qn_template_render(e->template[which], out, arena, plain, n_plain, root, untrusted, NULL,
+                              e -> desc.clock ? e->desc.clock() : 0, err));
     return out->failed ? qn_fail(err, QN_E_NO_MEMORY, "a rendered prompt") : QN_OK;
+}
+
+/* ---- how answers are written ----------------------------------------------------------------- */
+
+/* Whether the template wants past calls' arguments as they came, JSON in a string: where it takes
+ * the object, JSON comes out; where it joins strings, it fails or writes Python's form. */
+static bool wants_strings(qn_engine *e) {
+    static const char probe[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+        "\"content\":null,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
+        "\"function\":{\"name\":\"f\",\"arguments\":{\"quern\":1}}}]}],\"tools\":[{\"type\":"
+        "\"function\",\"function\":{\"name\":\"f\",\"description\":\"\",\"parameters\":"
+        "{\"type\":\"object\",\"properties\":{}}}}],\"bos_token\":\"\",\"eos_token\":\"\"}";
+    struct qn_arena arena;
+    struct qn_buf text;
+    struct qn_span *plain = NULL;
+    size_t n_plain = 0;
+    struct qn_error ignored;
+    qn_arena_init(&arena, e->allocator);
+    qn_buf_init(&text, e->allocator);
+    enum qn_status status =
+        qn_engine_render(e, &text, &arena, &plain, &n_plain, qn_str_from(probe), &ignored);
+    bool strings = status == QN_E_TEMPLATE ||
+                   qn_str_find(qn_buf_view(&text), QN_STR("'quern'"), 0) != SIZE_MAX;
+    qn_buf_free(&text);
+    qn_arena_free(&arena);
+    return strings;
+}
+
+static void add_marks(const qn_engine *e, struct qn_answer_style *s, const char *const *literals,
+                      size_t n) {
+    for (uint32_t id = 0; id < qn_tokenizer_size(e->tokenizer); id++) {
+        if (!qn_tokenizer_is_special(e->tokenizer, id) || qn_engine_is_eos(e, id))
+            continue;
+        struct qn_str token = qn_engine_token(e, id);
+        for (size_t i = 0; i < n && token.n > 0 && s->n_marks < QN_MAX_MARKS; i++)
+            if (literals[i] && qn_str_find(qn_str_from(literals[i]), token, 0) != SIZE_MAX) {
+                s->marks[s->n_marks++] = id;
+                break;
+            }
+    }
+}
+
+const struct qn_answer_style *qn_engine_style(qn_engine *e, bool tools) {
+    size_t which = template_for(e, tools);
+    struct qn_answer_style *s = &e->style[which];
+    if (s->known)
+        return s;
+    s->known = true;
+    s->tools = qn_tool_format_of(e->template_source[which]);
+    s->think = qn_think_format_of(e->template_source[which]);
+    if (s->think)
+        add_marks(e, s, (const char *const[]){s->think->open, s->think->close}, 2);
+    s->n_think = s->n_marks;
+    const struct qn_tool_format *t = s->tools;
+    if (t) {
+        add_marks(e, s,
+                  (const char *const[]){t->open, t->name, t->args, t->end, t->close,
+                                        t->open[0] ? NULL : "<|python_tag|>"},
+                  6);
+        s->argument_strings = wants_strings(e);
+    }
+    return s;
 }
 
 /* The caller's context with the model's own bos_token and eos_token, which templates expect, put

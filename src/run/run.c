@@ -153,6 +153,8 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
                                     request->n_ids, err));
     if (run->tokenizer) {
         qn_detok_init(&run->detok, run->tokenizer, run->allocator, run->stops, run->n_stops, true);
+        run->detok.shown = request->shown;
+        run->detok.n_shown = request->n_shown;
         run->detok_live = true;
     }
     run->n_reused = common_prefix(run, request);
@@ -370,6 +372,7 @@ static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool
     }
     if (result.logits) {
         out->logits = result.logits;
+        out->id = result.token;
         if (out->kind != QN_EVENT_ARGMAX) {
             out->kind = QN_EVENT_LOGITS;
             out->n = run->vocab;

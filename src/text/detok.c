@@ -58,6 +58,13 @@ static void give(struct qn_detok *d, struct qn_buf *out, size_t n) {
     d->pending.n -= n;
 }
 
+static bool is_shown(const struct qn_detok *d, uint32_t id) {
+    for (uint32_t i = 0; i < d->n_shown; i++)
+        if (d->shown[i] == id)
+            return true;
+    return false;
+}
+
 enum qn_status qn_detok_push(struct qn_detok *d, struct qn_buf *out, uint32_t id,
                              struct qn_error *err) {
     const struct qn_tokenizer *t = d->tokenizer;
@@ -65,7 +72,8 @@ enum qn_status qn_detok_push(struct qn_detok *d, struct qn_buf *out, uint32_t id
     if (id >= t->vocab.size)
         return qn_fail(err, QN_E_ARGUMENT, "token id %u of %u", id, t->vocab.size);
     uint32_t flags = qn_vocab_flags(&t->vocab, id);
-    if (d->stopped || flags == 0 || (d->skip_special && (flags & QN_TOKEN_SPECIAL)))
+    if (d->stopped || flags == 0 ||
+        (d->skip_special && (flags & QN_TOKEN_SPECIAL) && !is_shown(d, id)))
         return QN_OK;
     qn_tokenizer_piece(t, &d->pending, id, &place);
     d->first = place.first;

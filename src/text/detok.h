@@ -10,6 +10,8 @@ struct qn_detok {
     struct qn_buf pending;      // bytes not yet given out
     const struct qn_str *stops; // owned by the caller
     size_t n_stops;
+    const uint32_t *shown;      // special tokens that are not skipped; the caller's
+    uint32_t n_shown;
     bool skip_special;
     bool first;   // nothing decoded yet: SentencePiece drops one leading space
     bool stopped; // a stop string was completed; the rest is discarded

@@ -112,7 +112,8 @@ static const struct request requests[] = {
     {WITH("\"top_k\":40"), QN_OK, NULL},
     {WITH("\"top_k\":4294967295"), QN_OK, NULL},
     {WITH("\"top_k\":4294967296"), QN_E_ARGUMENT, "top_k"},
-    {WITH("\"top_k\":-1"), QN_E_ARGUMENT, "top_k"},
+    {WITH("\"top_k\":-1"), QN_OK, NULL},
+    {WITH("\"top_k\":-2"), QN_E_ARGUMENT, "top_k"},
     {WITH("\"top_k\":1.5"), QN_E_ARGUMENT, "top_k"},
     {WITH("\"top_k\":false"), QN_E_ARGUMENT, "top_k"},
     // penalties
@@ -174,13 +175,17 @@ static const struct request requests[] = {
     {WITH("\"logit_bias\":[5]"), QN_E_ARGUMENT, "logit_bias"},
     // the rest
     {WITH("\"n\":1"), QN_OK, NULL},
-    {WITH("\"n\":2"), QN_E_UNSUPPORTED, "n: 2"},
+    {WITH("\"n\":128"), QN_OK, NULL},
+    {WITH("\"n\":129"), QN_E_ARGUMENT, "field n"},
     {WITH("\"n\":0"), QN_E_ARGUMENT, "field n"},
     {WITH("\"n\":\"1\""), QN_E_ARGUMENT, "field n"},
     {WITH("\"logprobs\":false"), QN_OK, NULL},
-    {WITH("\"logprobs\":true"), QN_E_UNSUPPORTED, "logprobs"},
+    {WITH("\"logprobs\":true"), QN_OK, NULL},
     {WITH("\"logprobs\":1"), QN_E_ARGUMENT, "logprobs"},
-    {WITH("\"top_logprobs\":2"), QN_E_UNSUPPORTED, "top_logprobs"},
+    {WITH("\"top_logprobs\":2"), QN_E_ARGUMENT, "top_logprobs"},
+    {WITH("\"top_logprobs\":20,\"logprobs\":true"), QN_OK, NULL},
+    {WITH("\"top_logprobs\":21,\"logprobs\":true"), QN_E_ARGUMENT, "top_logprobs"},
+    {WITH("\"top_logprobs\":2,\"logprobs\":false"), QN_E_ARGUMENT, "top_logprobs"},
     {WITH("\"response_format\":{\"type\":\"text\"}"), QN_OK, NULL},
     {WITH("\"response_format\":{\"type\":\"yaml\"}"), QN_E_UNSUPPORTED, "response_format"},
     {WITH("\"response_format\":\"text\""), QN_E_ARGUMENT, "response_format"},
@@ -188,7 +193,31 @@ static const struct request requests[] = {
     {WITH("\"tools\":null"), QN_OK, NULL},
     {WITH("\"functions\":[]"), QN_E_UNSUPPORTED, "functions"},
     {WITH("\"audio\":{}"), QN_E_UNSUPPORTED, "audio"},
-    {WITH("\"modalities\":[\"text\"]"), QN_E_UNSUPPORTED, "modalities"},
+    {WITH("\"modalities\":[\"text\"]"), QN_OK, NULL},
+    {WITH("\"modalities\":[\"text\",\"audio\"]"), QN_E_UNSUPPORTED, "modalities"},
+    {WITH("\"max_tokens\":1,\"max_completion_tokens\":1"), QN_E_ARGUMENT, "max_completion_tokens"},
+    {WITH("\"stream\":1"), QN_E_ARGUMENT, "stream"},
+    {WITH("\"ignore_eos\":true"), QN_OK, NULL},
+    {WITH("\"parallel_tool_calls\":\"no\""), QN_E_ARGUMENT, "parallel_tool_calls"},
+    {WITH("\"tools\":[]"), QN_OK, NULL},
+    {WITH("\"tools\":{}"), QN_E_ARGUMENT, "tools"},
+    {WITH("\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]"), QN_E_UNSUPPORTED,
+     "tools"}, // this template has no form for them
+    {WITH("\"tool_choice\":\"auto\""), QN_OK, NULL},
+    {WITH("\"tool_choice\":\"none\""), QN_OK, NULL},
+    {WITH("\"tool_choice\":\"any\""), QN_E_ARGUMENT, "tool_choice"},
+    {WITH("\"tool_choice\":\"required\""), QN_E_ARGUMENT, "tool_choice"},
+    {WITH("\"tool_choice\":{\"type\":\"function\",\"function\":{\"name\":\"f\"}}"), QN_E_ARGUMENT,
+     "tool_choice"},
+    {WITH("\"enable_thinking\":false"), QN_OK, NULL},
+    {WITH("\"enable_thinking\":0"), QN_E_ARGUMENT, "enable_thinking"},
+    {WITH("\"extra_body\":{\"enable_thinking\":false,\"top_k\":3}"), QN_OK, NULL},
+    {WITH("\"extra_body\":{\"top_k\":-2}"), QN_E_ARGUMENT, "top_k"},
+    {WITH("\"extra_body\":{\"extra_body\":{}}"), QN_E_ARGUMENT, "extra_body"},
+    {WITH("\"extra_body\":{\"what\":1}"), QN_E_UNSUPPORTED, "what"},
+    {WITH("\"reasoning_effort\":\"much\""), QN_E_ARGUMENT, "reasoning_effort"},
+    {WITH("\"suffix\":\"x\""), QN_E_UNSUPPORTED, "suffix"},
+    {WITH("\"continue_final_message\":true"), QN_E_ARGUMENT, "continue_final_message"},
     {WITH("\"prediction\":{}"), QN_E_UNSUPPORTED, "prediction"},
     {WITH("\"reasoning_effort\":\"low\""), QN_E_UNSUPPORTED, "reasoning_effort"},
     {WITH("\"web_search_options\":{}"), QN_E_UNSUPPORTED, "web_search_options"},
@@ -230,8 +259,8 @@ static void parse(struct qn_chat *out, struct qn_arena *arena, const char *json)
         .eos_token = {"</s>", 4},
     };
     struct qn_error err = {0};
-    CHECK_MSG(qn_chat_parse(out, arena, qn_str_from(json), &defaults, &err) == QN_OK, "%s",
-              err.text);
+    CHECK_MSG(qn_chat_parse(out, arena, QN_API_CHAT, qn_str_from(json), &defaults, &err) == QN_OK,
+              "%s", err.text);
 }
 
 static void test_values(void) {
@@ -241,10 +270,9 @@ static void test_values(void) {
     parse(&c, &arena, "{" M ",\"temperature\":null,\"stop\":null}");
     CHECK(c.sampling.temperature == 0.5f && c.sampling.top_p == 0.75f && c.max_tokens == 77);
     CHECK(c.sampling.repetition_penalty == 1.25f && c.n_stops == 0 && c.sampling.n_bias == 0);
-    CHECK_MSG(qn_str_is(c.context,
-                        "{\"bos_token\":\"<s>\\\"\",\"eos_token\":\"</s>\","
-                        "\"add_generation_prompt\":true,\"messages\":[{\"role\":\"user\","
-                        "\"content\":\"the a\"}]}"),
+    CHECK_MSG(qn_str_is(c.context, "{\"bos_token\":\"<s>\\\"\",\"eos_token\":\"</s>\","
+                                   "\"messages\":[{\"role\":\"user\",\"content\":\"the a\"}],"
+                                   "\"add_generation_prompt\":true}"),
               "%.*s", QN_STR_ARG(c.context));
     parse(&c, &arena,
           "{\"max_tokens\":5,\"temperature\":1.5,\"top_p\":0.5,\"top_k\":3,\"min_p\":0.25,"
@@ -354,7 +382,7 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
     qn_buf_init(&text, qn_allocator_default());
     qn_buf_init(&back, qn_allocator_default());
     qn_ids_init(&ids, qn_allocator_default());
-    enum qn_status status = qn_chat_parse(&chat, &arena, request, &defaults, &err);
+    enum qn_status status = qn_chat_parse(&chat, &arena, QN_API_CHAT, request, &defaults, &err);
     if (status == QN_OK)
         status = qn_engine_render(e, &text, &arena, &plain, &n_plain, chat.context, &err);
     if (status == QN_OK)

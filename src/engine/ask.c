@@ -1,0 +1,214 @@
+/* OpenAI requests on a session: from the request to a generation, and from its tokens to pieces of
+ * an answer. */
+#include <string.h>
+
+#include "engine/chat.h"
+#include "engine/engine.h"
+
+static struct qn_chat_defaults defaults_of(const qn_engine *e) {
+    const struct qn_model_sampling *m = &e->model.config.sampling;
+    return (struct qn_chat_defaults){
+        .sampling =
+            {
+                .temperature = m->has.temperature ? m->temperature : 1,
+                .top_p = m->has.top_p ? m->top_p : 1,
+                .top_k = m->has.top_k ? m->top_k : 0,
+                .min_p = m->has.min_p ? m->min_p : 0,
+                .repetition_penalty = m->has.repetition_penalty ? m->repetition_penalty : 1,
+                .frequency_penalty = m->has.frequency_penalty ? m->frequency_penalty : 0,
+                .presence_penalty = m->has.presence_penalty ? m->presence_penalty : 0,
+            },
+        .max_tokens = UINT32_MAX,
+        .bos_token = qn_engine_bos_token(e),
+        .eos_token = qn_engine_eos_token(e),
+        .template = e->template_source[0],
+    };
+}
+
+/* What lives while a request is read. */
+struct work {
+    struct qn_arena arena;
+    struct qn_buf text;
+    struct qn_ids ids;
+    struct qn_chat chat;
+    struct qn_reply reply; // until the generation has begun
+};
+
+static enum qn_status start(qn_session *s, struct work *w, const struct qn_answer_style *style,
+                            struct qn_error *err) {
+    const struct qn_chat *c = &w->chat;
+    bool tools = qn_json_exists(c->tools);
+    if (c->form_kind != QN_ANSWER_TEXT || c->tool_choice >= QN_TOOLS_REQUIRED)
+        return qn_fail(err, QN_E_UNSUPPORTED, "request field %s",
+                       tools ? "tool_choice that forces a call" : "response_format but \"text\"");
+    struct qn_request request = {
+        .ids = w->ids.p,
+        .n_ids = w->ids.n,
+        .max_tokens = c->max_tokens,
+        .stop_on_eos = !c->ignore_eos,
+        .sampling = c->sampling,
+        .stops = c->stops,
+        .n_stops = c->n_stops,
+        .shown = style ? style->marks : NULL,
+        .n_shown = !style  ? 0
+                   : tools ? style->n_marks
+                           : style->n_think,
+        .want = c->logprobs ? QN_WANT_LOGITS : 0,
+    };
+    QN_TRY(qn_reply_init(&w->reply, s->engine->allocator, style ? style->tools : NULL,
+                         style ? style->think : NULL, c->tools, qn_buf_view(&w->text), err));
+    QN_TRY(qn_run_start(&s->run, &request, NULL, err));
+    qn_ask_free(&s->ask);
+    s->ask = (struct qn_ask){
+        .on = true,
+        .one_call = !c->parallel_calls,
+        .logprobs = c->logprobs,
+        .top_logprobs = c->top_logprobs,
+        .reply = w->reply,
+    };
+    memset(&w->reply, 0, sizeof w->reply);
+    qn_buf_init(&s->ask.logprob, s->engine->allocator);
+    return QN_OK;
+}
+
+static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str json,
+                                 struct qn_error *err) {
+    qn_engine *e = s->engine;
+    struct qn_chat_defaults defaults = defaults_of(e);
+    bool may_call = qn_str_find(json, QN_STR("tool"), 0) != SIZE_MAX;
+    const struct qn_answer_style *style = qn_engine_style(e, may_call);
+    defaults.tools = style->tools != NULL;
+    defaults.argument_strings = style->argument_strings;
+    QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_CHAT, json, &defaults, err));
+    if (!qn_json_exists(w->chat.tools))
+        style = qn_engine_style(e, false);
+    struct qn_span *plain = NULL;
+    size_t n_plain = 0;
+    QN_TRY(qn_engine_render(e, &w->text, &w->arena, &plain, &n_plain, w->chat.context, err));
+    /* What the user wrote last ends the prompt, without the template's own end of a message. */
+    if (w->chat.continue_last && n_plain > 0)
+        w->text.n = plain[n_plain - 1].end;
+    QN_TRY(
+        qn_tokenizer_encode(e->tokenizer, &w->ids, qn_buf_view(&w->text), 0, plain, n_plain, err));
+    return start(s, w, style, err);
+}
+
+static enum qn_status start_completion(qn_session *s, struct work *w, struct qn_str json,
+                                       struct qn_error *err) {
+    qn_engine *e = s->engine;
+    struct qn_chat_defaults defaults = defaults_of(e);
+    defaults.max_tokens = 16; // OpenAI's
+    QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_COMPLETION, json, &defaults, err));
+    for (size_t i = 0; i < w->chat.n_ids; i++)
+        QN_TRY(qn_ids_push(&w->ids, w->chat.ids[i]));
+    if (!w->chat.ids)
+        QN_TRY(qn_tokenizer_encode(e->tokenizer, &w->ids, w->chat.prompt, QN_ENCODE_SPECIAL, NULL,
+                                   0, err));
+    return start(s, w, NULL, err);
+}
+
+static enum qn_status ask(qn_session *s, struct qn_str json,
+                          enum qn_status (*begin)(qn_session *, struct work *, struct qn_str,
+                                                  struct qn_error *),
+                          struct qn_error *err) {
+    QN_TRY(qn_engine_check(s->engine, err));
+    qn_engine *e = s->engine;
+    if (!e->tokenizer)
+        return qn_fail(err, QN_E_UNSUPPORTED, "a text request to a model that has no tokenizer");
+    struct work w;
+    memset(&w, 0, sizeof w);
+    qn_arena_init(&w.arena, e->allocator);
+    qn_buf_init(&w.text, e->allocator);
+    qn_ids_init(&w.ids, e->allocator);
+    enum qn_status status = begin(s, &w, json, err);
+    qn_reply_free(&w.reply);
+    qn_ids_free(&w.ids);
+    qn_buf_free(&w.text);
+    qn_arena_free(&w.arena);
+    return status;
+}
+
+enum qn_status qn_session_start_chat(qn_session *s, struct qn_str json, struct qn_error *err) {
+    return ask(s, json, start_chat, err);
+}
+
+enum qn_status qn_session_start_completion(qn_session *s, struct qn_str json,
+                                           struct qn_error *err) {
+    return ask(s, json, start_completion, err);
+}
+
+void qn_ask_free(struct qn_ask *a) {
+    qn_reply_free(&a->reply);
+    if (a->logprob.allocator)
+        qn_buf_free(&a->logprob);
+    memset(a, 0, sizeof *a);
+}
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+static bool take_piece(struct qn_ask *a, struct qn_event *out) {
+    struct qn_reply_piece piece;
+    if (!qn_reply_take(&a->reply, &piece, &out->text))
+        return false;
+    out->channel = (enum qn_channel)piece.channel;
+    out->call = piece.call;
+    return true;
+}
+
+static bool in_text(const struct qn_reply *r) {
+    return r->state == QN_REPLY_TEXT || r->state == QN_REPLY_START;
+}
+
+static enum qn_status take_token(qn_session *s, struct qn_event *out, struct qn_error *err) {
+    struct qn_ask *a = &s->ask;
+    bool before = in_text(&a->reply) || a->reply.state == QN_REPLY_SKIP;
+    QN_TRY(qn_reply_push(&a->reply, out->text, false, err));
+    out->text = (struct qn_str){0};
+    (void)take_piece(a, out);
+    if (before && in_text(&a->reply))
+        out->logprobs = qn_buf_view(&a->logprob);
+    if (a->one_call && a->reply.call_done)
+        qn_run_cancel(&s->run);
+    return QN_OK;
+}
+
+static enum qn_status take_end(struct qn_ask *a, const struct qn_event *event,
+                               struct qn_error *err) {
+    QN_TRY(qn_reply_push(&a->reply, event->text, true, err));
+    a->done = *event;
+    a->done.text = (struct qn_str){0};
+    a->ending = true;
+    bool cut = a->one_call && a->reply.call_done && event->finish == QN_FINISH_CANCELLED;
+    if (cut || (event->finish == QN_FINISH_STOP && a->reply.calls > 0))
+        a->done.finish = QN_FINISH_TOOLS;
+    return QN_OK;
+}
+
+bool qn_ask_tell(qn_session *s, struct qn_event *out) {
+    struct qn_ask *a = &s->ask;
+    if (!a->on)
+        return false;
+    memset(out, 0, sizeof *out);
+    out->kind = QN_EVENT_TEXT;
+    if (take_piece(a, out))
+        return true;
+    if (a->ending)
+        *out = a->done;
+    a->on = !a->ending;
+    return a->ending;
+}
+
+enum qn_status qn_ask_take(qn_session *s, struct qn_event *out, bool *told, struct qn_error *err) {
+    struct qn_ask *a = &s->ask;
+    *told = false;
+    if (out->kind == QN_EVENT_DONE)
+        return take_end(a, out, err);
+    if (out->kind == QN_EVENT_LOGITS) {
+        qn_buf_clear(&a->logprob);
+        qn_logprobs_write(&a->logprob, s->engine->tokenizer, out->logits, (uint32_t)out->n, out->id,
+                          a->top_logprobs);
+        return a->logprob.failed ? qn_fail(err, QN_E_NO_MEMORY, "log-probabilities") : QN_OK;
+    }
+    *told = true;
+    return out->kind == QN_EVENT_TOKEN ? take_token(s, out, err) : QN_OK;
+}
