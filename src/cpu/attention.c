@@ -10,9 +10,10 @@
 
 struct attention {
     struct qn_cpu_rows q, out;
-    const unsigned char *k, *v; // [n_kv_heads, context, head_dim]
+    const struct qn_cpu_step *step;
+    uint32_t k, v; // states [n_kv_heads, context, head_dim]
     bool k_half, v_half;
-    uint32_t n_heads, group, dim, window, context, pos;
+    uint32_t n_heads, group, dim, window, context;
     float scale, softcap; // softcap 0: none
 };
 
@@ -70,7 +71,9 @@ static void attention_task(void *arg, uint32_t index) {
     uint32_t t = index / c->n_heads, h = index % c->n_heads, dim = c->dim;
     const float *q = c->q.p + t * c->q.stride + (size_t)h * dim;
     float *out = c->out.p + t * c->out.stride + (size_t)h * dim;
-    uint32_t last = c->pos + t;
+    struct qn_cpu_lane lane = qn_cpu_lane_of(c->step, t);
+    const unsigned char *k = lane.states[c->k], *v = lane.states[c->v];
+    uint32_t last = lane.pos;
     uint32_t first = c->window != 0 && last >= c->window ? last - c->window + 1 : 0;
     size_t base = (size_t)(h / c->group) * c->context * dim;
     float peak = -INFINITY, total = 0.0f;
@@ -82,9 +85,9 @@ static void attention_task(void *arg, uint32_t index) {
         float new_peak = peak;
         for (uint32_t i = 0; i < n; i++) {
             size_t row = at + (size_t)i * dim;
-            p[i] = (c->k_half ? state_dot(q, c->k, row, dim, true)
-                              : state_dot(q, c->k, row, dim, false)) *
-                   c->scale;
+            p[i] =
+                (c->k_half ? state_dot(q, k, row, dim, true) : state_dot(q, k, row, dim, false)) *
+                c->scale;
             if (c->softcap != 0.0f)
                 p[i] = c->softcap * tanhf(p[i] / c->softcap);
             new_peak = p[i] > new_peak ? p[i] : new_peak;
@@ -100,9 +103,9 @@ static void attention_task(void *arg, uint32_t index) {
         total = total * keep + sum;
         peak = new_peak;
         if (c->v_half)
-            state_mix(out, p, c->v, at, n, dim, keep, true);
+            state_mix(out, p, v, at, n, dim, keep, true);
         else
-            state_mix(out, p, c->v, at, n, dim, keep, false);
+            state_mix(out, p, v, at, n, dim, keep, false);
     }
     float inverse = 1.0f / total;
     for (uint32_t d = 0; d < dim; d++)
@@ -115,8 +118,9 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
     struct attention c = {
         .q = qn_cpu_input(step, op, 0),
         .out = qn_cpu_output(step, op),
-        .k = step->states[k],
-        .v = step->states[v],
+        .step = step,
+        .k = k,
+        .v = v,
         .k_half = p->tensors[k].dtype == QN_DTYPE_F16,
         .v_half = p->tensors[v].dtype == QN_DTYPE_F16,
         .n_heads = op->u.attention.n_heads,
@@ -124,7 +128,6 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
         .dim = op->u.attention.head_dim,
         .window = op->u.attention.window,
         .context = p->context,
-        .pos = step->pos,
         .scale = op->u.attention.scale,
         .softcap = op->u.attention.softcap,
     };

@@ -194,7 +194,7 @@ static enum qn_status create(struct cpu_backend *b, const struct qn_program *pro
     b->base.ops = &backend_ops;
     b->base.program = program;
     b->base.max_in_flight = 1;
-    b->base.max_batch = 1;
+    b->base.max_batch = b->base.max_exact = qn_min_u32(program->max_tokens, QN_CPU_BATCH);
     QN_TRY(study(b, program, err));
     if (threads > 1)
         QN_TRY(qn_pool_create(&b->pool, b->allocator, threads, err));
@@ -434,6 +434,8 @@ static enum qn_status check_step(const struct cpu_backend *b, const struct qn_ba
         return qn_fail(err, QN_E_ARGUMENT, "a mask that allows no id");
     if (t > p->max_tokens)
         return qn_fail(err, QN_E_LIMIT, "%u tokens in a step of at most %u", t, p->max_tokens);
+    if (step->exact && t > b->base.max_exact)
+        return qn_fail(err, QN_E_LIMIT, "%u tokens in an exact step", t);
     if ((step->want & QN_WANT_ARGMAX_ALL) != 0 && t > p->max_rows)
         return qn_fail(err, QN_E_LIMIT, "%u rows wanted of at most %u", t, p->max_rows);
     if (step->pos > p->context || t > p->context - step->pos)
@@ -457,70 +459,94 @@ static void execute(struct cpu_backend *b, const struct qn_cpu_step *exec, uint3
     }
 }
 
-/* The head, in blocks of rows; the last row's logits are what is left at the returned place. */
-static float *execute_head(struct cpu_backend *b, struct qn_cpu_step *exec, uint32_t rows,
-                           uint32_t *argmax) {
+/* What the row of a step's last token gives. The logits are overwritten. */
+static void take_row(const struct cpu_backend *b, const struct qn_step *step, float *logits) {
+    struct qn_backend_session *s = step->session;
+    s->pending = true;
+    s->result.sampled = step->sample;
+    if ((step->want & QN_WANT_LOGITS) != 0) {
+        memcpy(s->logits, logits, s->vocab_size);
+        s->result.logits = s->logits;
+    }
+    if (!step->sample)
+        return;
+    s->token = qn_sample(logits, s->sorting, b->sampled, &s->sampling, s->seen, step->mask, s->end);
+    s->has_token = true;
+    s->result.token = s->token;
+    if ((s->seen[s->token] & 0x7fffffffu) != 0x7fffffffu)
+        s->seen[s->token]++;
+}
+
+/* The head, in blocks of rows. The last of them are the steps'; every row may give its arg-max. */
+static void execute_head(struct cpu_backend *b, struct qn_cpu_step *exec, uint32_t rows,
+                         uint32_t *argmax, const struct qn_step *steps, uint32_t n_steps) {
     const struct qn_program *p = b->base.program;
-    float *logits = b->places[p->logits];
     for (uint32_t begin = 0; begin < rows; begin += b->head_rows) {
         exec->r = qn_min_u32(b->head_rows, rows - begin);
         exec->r_begin = exec->t - rows + begin;
         execute(b, exec, b->head_op, p->n_ops);
-        for (uint32_t i = 0; argmax != NULL && i < exec->r; i++)
-            argmax[begin + i] = arg_max(logits + (size_t)i * b->vocab, b->sampled);
+        for (uint32_t i = begin; i < begin + exec->r; i++) {
+            float *logits = b->places[p->logits] + (size_t)(i - begin) * b->vocab;
+            if (argmax != NULL)
+                argmax[i] = arg_max(logits, b->sampled);
+            if (i + n_steps >= rows)
+                take_row(b, &steps[i + n_steps - rows], logits);
+        }
     }
-    return logits + (size_t)(exec->r - 1) * b->vocab;
 }
 
-static enum qn_status enqueue(struct cpu_backend *b, const struct qn_step *step,
-                              struct qn_error *err) {
-    struct qn_backend_session *s = step->session;
+static enum qn_status check_steps(const struct cpu_backend *b, const struct qn_step *steps,
+                                  uint32_t n, struct qn_error *err) {
     if (!b->finished)
         return qn_fail(err, QN_E_STATE, "the weights are not complete");
-    QN_TRY(check_step(b, s, step, err));
-    const struct qn_program *p = b->base.program;
-    bool all = (step->want & QN_WANT_ARGMAX_ALL) != 0, gives = step->sample || step->want != 0;
-    struct qn_cpu_step exec = {
-        .program = p,
-        .weights = b->weights,
-        .pool = b->pool,
-        .places = b->places,
-        .states = s->states,
-        .scratch = b->scratch,
-        .ids = step->n == 0 ? &s->token : step->ids,
-        .t = qn_max_u32(step->n, 1),
-        .pos = step->pos,
-        .rope_set = step->rope_set,
-    };
-    execute(b, &exec, 0, b->head_op);
-    s->end = step->pos + exec.t;
-    if (!gives)
-        return QN_OK;
-
-    uint32_t rows = all ? exec.t : 1;
-    s->result = (struct qn_step_result){.sampled = step->sample, .n = rows};
-    s->result.argmax = all ? s->argmax : NULL;
-    float *last = execute_head(b, &exec, rows, all ? s->argmax : NULL);
-    if ((step->want & QN_WANT_LOGITS) != 0) {
-        memcpy(s->logits, last, s->vocab_size);
-        s->result.logits = s->logits;
+    if (n == 0 || n > b->base.max_batch)
+        return qn_fail(err, QN_E_LIMIT, "%u steps at once", n);
+    for (uint32_t i = 0; i < n; i++) {
+        QN_TRY(check_step(b, steps[i].session, &steps[i], err));
+        bool shares = !steps[i].sample || steps[i].n > 1 || steps[i].want != 0;
+        for (uint32_t j = 0; j < i; j++)
+            shares |= steps[j].session == steps[i].session;
+        if (n > 1 && shares)
+            return qn_fail(err, QN_E_ARGUMENT, "step %u cannot share", i);
     }
-    if (step->sample) {
-        s->token =
-            qn_sample(last, s->sorting, b->sampled, &s->sampling, s->seen, step->mask, s->end);
-        s->has_token = true;
-        s->result.token = s->token;
-        if ((s->seen[s->token] & 0x7fffffffu) != 0x7fffffffu)
-            s->seen[s->token]++;
-    }
-    s->pending = true;
     return QN_OK;
 }
 
 static enum qn_status session_enqueue(struct qn_backend *backend, const struct qn_step *steps,
                                       uint32_t n_steps, struct qn_error *err) {
+    struct cpu_backend *b = of(backend);
+    QN_TRY(check_steps(b, steps, n_steps, err));
+    bool all = (steps->want & QN_WANT_ARGMAX_ALL) != 0;
+    uint32_t ids[QN_CPU_BATCH];
+    struct qn_cpu_lane lanes[QN_CPU_BATCH];
+    for (uint32_t i = 0; i < n_steps; i++) {
+        struct qn_backend_session *s = steps[i].session;
+        ids[i] = steps[i].n == 0 ? s->token : steps[i].ids[0];
+        lanes[i] = (struct qn_cpu_lane){s->states, steps[i].pos, steps[i].rope_set};
+    }
+    struct qn_cpu_step exec = {
+        .program = b->base.program,
+        .weights = b->weights,
+        .pool = b->pool,
+        .places = b->places,
+        .lane = lanes[0],
+        .lanes = n_steps > 1 ? lanes : NULL,
+        .single = n_steps > 1 || steps->exact,
+        .scratch = b->scratch,
+        .ids = steps->n > 1 ? steps->ids : ids,
+        .t = n_steps > 1 ? n_steps : qn_max_u32(steps->n, 1),
+    };
+    execute(b, &exec, 0, b->head_op);
+    for (uint32_t i = 0; i < n_steps; i++) {
+        struct qn_backend_session *s = steps[i].session;
+        s->end = steps[i].pos + qn_max_u32(steps[i].n, 1);
+    }
+    if (!steps->sample && steps->want == 0) // it stands alone
+        return QN_OK;
+    uint32_t rows = all ? exec.t : n_steps, *argmax = all ? steps->session->argmax : NULL;
     for (uint32_t i = 0; i < n_steps; i++)
-        QN_TRY(enqueue(of(backend), &steps[i], err));
+        steps[i].session->result = (struct qn_step_result){.argmax = argmax, .n = rows};
+    execute_head(b, &exec, rows, argmax, steps, n_steps);
     return QN_OK;
 }
 

@@ -14,18 +14,27 @@ struct qn_cpu_weight {
     size_t n_values, n_scales;      // bytes of the planes
 };
 
+#define QN_CPU_BATCH 16 // most rows of a step whose rows are computed as if each were alone
+
+/* Whose row it is, where rows of several sessions share a step. */
+struct qn_cpu_lane {
+    void *const *states; // [n_tensors]; NULL where the tensor is no state
+    uint32_t pos;
+    uint32_t rope_set; // of two sets of frequencies
+};
+
 /* One step under way. */
 struct qn_cpu_step {
     const struct qn_program *program;
     const struct qn_cpu_weight *weights; // [n_weights]
     struct qn_pool *pool;                // or NULL
     float *const *places;                // [n_tensors]: activations
-    void *const *states;                 // [n_tensors]; NULL where the tensor is no state
+    struct qn_cpu_lane lane;             // of row 0; row t is t positions further
+    const struct qn_cpu_lane *lanes;     // [t], or NULL: all rows are one session's
+    bool single;                         // t ≤ QN_CPU_BATCH rows give what they would give alone
     float *scratch;                      // of the backend: inputs of a matrix product, prepared
     const uint32_t *ids;                 // [t]
     uint32_t t, r;                       // values of the symbols T and R
-    uint32_t pos;                        // position of the first row
-    uint32_t rope_set;                   // of two sets of frequencies
     uint32_t r_begin;                    // row over T that is the first over R
 };
 
@@ -35,6 +44,12 @@ struct qn_cpu_rows {
     size_t stride;
     uint32_t rows, cols; // cols: of the whole tensor, columns of a view not subtracted
 };
+
+static inline struct qn_cpu_lane qn_cpu_lane_of(const struct qn_cpu_step *step, uint32_t t) {
+    struct qn_cpu_lane lane = step->lane;
+    lane.pos += t;
+    return step->lanes ? step->lanes[t] : lane;
+}
 
 typedef void qn_cpu_op(const struct qn_cpu_step *step, const struct qn_program_op *op);
 

@@ -131,6 +131,27 @@ dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_
     return qn_v_sum(total);
 }
 
+static inline __attribute__((always_inline)) void unpack_scaled(float *values, float *scales,
+                                                                const struct qn_cpu_weight *w,
+                                                                uint32_t row, size_t begin,
+                                                                size_t n, enum qn_wtype type) {
+    load_scales(scales, w, row, begin, n);
+    for (size_t i = 0; i < n; i++) {
+        qn_vf q[PER_GROUP];
+        load_group(q, row_values(w, row), begin + i, type, zero_of(w));
+        for (int j = 0; j < PER_GROUP; j++)
+            qn_v_store(values + QN_GROUP * i + QN_LANES * (size_t)j, q[j]);
+    }
+}
+
+#define UNPACK(name, type)                                                                 \
+    static void unpack_##name(float *values, float *scales, const struct qn_cpu_weight *w, \
+                              uint32_t row, size_t begin, size_t n) {                      \
+        unpack_scaled(values, scales, w, row, begin, n, type);                             \
+    }
+UNPACK(q8, QN_W_Q8)
+UNPACK(q4, QN_W_Q4)
+
 /* ---- Groups of 16, or with a minimum -------------------------------------------------------- */
 
 /* Where the scale of half h of a row's groups of 32 stands in its plane, as an element, and what
@@ -251,14 +272,14 @@ SCALED_KERNEL(q4_halves, QN_W_Q4, dot_halves, true)
 
 const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format) {
     static const struct qn_cpu_kernel kernels[QN_WTYPE_COUNT] = {
-        [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, expand_f32},
-        [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, expand_f16},
-        [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, expand_bf16},
-        [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, expand_q8},
-        [QN_W_Q4] = {QN_CPU_EVEN_ODD, dot_q4, expand_q4},
+        [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, NULL, expand_f32},
+        [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, NULL, expand_f16},
+        [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, NULL, expand_bf16},
+        [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, unpack_q8, expand_q8},
+        [QN_W_Q4] = {QN_CPU_EVEN_ODD, dot_q4, unpack_q4, expand_q4},
     };
-    static const struct qn_cpu_kernel q8 = {QN_CPU_NATURAL, dot_q8_halves, expand_q8_halves};
-    static const struct qn_cpu_kernel q4 = {QN_CPU_EVEN_ODD, dot_q4_halves, expand_q4_halves};
+    static const struct qn_cpu_kernel q8 = {QN_CPU_NATURAL, dot_q8_halves, NULL, expand_q8_halves};
+    static const struct qn_cpu_kernel q4 = {QN_CPU_EVEN_ODD, dot_q4_halves, NULL, expand_q4_halves};
     if (format->group == QN_GROUP / 2 || format->minimum)
         return format->type == QN_W_Q8 ? &q8 : &q4;
     return &kernels[format->type];

@@ -17,6 +17,10 @@ struct qn_cpu_kernel {
     enum qn_cpu_order order;
     /* Σ_k w[row, k] x[k] */
     float (*dot)(const struct qn_cpu_weight *w, uint32_t row, const float *x);
+    /* NULL, or decodes groups begin .. begin + n - 1 of a row as dot sees them: values
+     * [n][QN_GROUP] not yet scaled, and their scales [n], which has room for whole vectors. */
+    void (*unpack)(float *values, float *scales, const struct qn_cpu_weight *w, uint32_t row,
+                   size_t begin, size_t n);
     /* Decodes n columns of a row from `col` on, both multiples of 32, in natural order. */
     void (*expand)(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
                    uint32_t n);

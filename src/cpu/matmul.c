@@ -3,7 +3,7 @@
  * then meets all tokens, four at a time.
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor
- * on the other tokens of the same kind of step. */
+ * on the other tokens of the same kind of step; nor on those that share a decode step. */
 #include <math.h>
 
 #include "cpu/act.h"
@@ -19,7 +19,7 @@ struct matmul {
     const struct qn_cpu_kernel *kernel;
     struct qn_cpu_rows x, out, residual; // x: prepared for the kernel
     const float *bias;
-    bool glu;
+    bool glu, few;
     enum qn_act act;
     float softcap; // 0: none
     uint32_t blocks, blocks_per_task;
@@ -109,24 +109,77 @@ static void block_many(const struct matmul *m, uint32_t b) {
     }
 }
 
-static void block_few(const struct matmul *m, uint32_t b) {
-    uint32_t rows[BLOCK];
-    float sums[QN_CPU_FEW][BLOCK];
-    block_rows(rows, m, b);
-    for (uint32_t t = 0; t < m->out.rows; t++) {
-        for (uint32_t i = 0; i < BLOCK; i++)
-            sums[t][i] = m->kernel->dot(m->w, rows[i], m->x.p + t * m->x.stride);
+struct unpacked {
+    float values[STRIP], scales[STRIP / QN_GROUP + QN_LANES];
+};
+
+/* A row and four tokens, as dot_scaled sums them (kernels.c). */
+static void scaled_tile(qn_vf total[TILE], const float *const x[TILE], const struct unpacked *w,
+                        size_t groups) {
+    qn_vf sum[TILE];
+    for (int t = 0; t < TILE; t++)
+        sum[t] = total[t];
+    for (size_t g = 0; g < groups; g++) {
+        const float *q = w->values + QN_GROUP * g;
+        qn_vf scale = qn_v_splat(w->scales[g]);
+        for (int t = 0; t < TILE; t++) {
+            const float *in = x[t] + QN_GROUP * g;
+            qn_vf a = qn_v_load(q) * qn_v_load(in);
+            qn_vf b = qn_v_load(q + QN_LANES) * qn_v_load(in + QN_LANES);
+            for (int j = 2 * QN_LANES; j < QN_GROUP; j += 2 * QN_LANES) {
+                a = qn_v_madd(qn_v_load(q + j), qn_v_load(in + j), a);
+                b = qn_v_madd(qn_v_load(q + j + QN_LANES), qn_v_load(in + j + QN_LANES), b);
+            }
+            sum[t] = qn_v_madd(a + b, scale, sum[t]);
+        }
     }
-    write_block(m, b, rows, (const float(*)[BLOCK])sums, 0, m->out.rows);
+    for (int t = 0; t < TILE; t++)
+        total[t] = sum[t];
+}
+
+/* A block's rows for tokens first .. first + n - 1, n ≤ QN_CPU_BATCH: dot products, or the same
+ * sums in the same order for tiles of tokens, with W decoded once. */
+static void block_few(const struct matmul *m, uint32_t b, uint32_t first, uint32_t n) {
+    uint32_t rows[BLOCK];
+    float sums[QN_CPU_BATCH][BLOCK];
+    block_rows(rows, m, b);
+    if (n < TILE || m->kernel->unpack == NULL) {
+        for (uint32_t i = 0; i < BLOCK; i++)
+            for (uint32_t t = 0; t < n; t++)
+                sums[t][i] = m->kernel->dot(m->w, rows[i], m->x.p + (first + t) * m->x.stride);
+        write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
+        return;
+    }
+    qn_vf totals[BLOCK][QN_CPU_BATCH]; // n rounded up to whole tiles
+    memset(totals, 0, sizeof totals);
+    size_t groups = qn_ceil_div_u32(m->w->cols, QN_GROUP);
+    for (size_t g = 0; g < groups; g += STRIP / QN_GROUP) {
+        size_t count = qn_min_size(STRIP / QN_GROUP, groups - g);
+        const float *in = m->x.p + first * m->x.stride + g * QN_GROUP;
+        for (uint32_t i = 0; i < BLOCK; i++) {
+            struct unpacked w;
+            m->kernel->unpack(w.values, w.scales, m->w, rows[i], g, count);
+            for (uint32_t t = 0; t < n; t += TILE) {
+                const float *x[TILE]; // past the end the last token repeats
+                for (uint32_t j = 0; j < TILE; j++)
+                    x[j] = in + qn_min_u32(t + j, n - 1) * m->x.stride;
+                scaled_tile(&totals[i][t], x, &w, count);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < BLOCK; i++)
+        for (uint32_t t = 0; t < n; t++)
+            sums[t][i] = qn_v_sum(totals[i][t]);
+    write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
 }
 
 static void matmul_task(void *arg, uint32_t index) {
     const struct matmul *m = arg;
     uint32_t end = qn_min_u32((index + 1) * m->blocks_per_task, m->blocks);
     for (uint32_t b = index * m->blocks_per_task; b < end; b++) {
-        if (m->out.rows <= QN_CPU_FEW)
-            block_few(m, b);
-        else
+        for (uint32_t first = 0; m->few && first < m->out.rows; first += QN_CPU_BATCH)
+            block_few(m, b, first, qn_min_u32(QN_CPU_BATCH, m->out.rows - first));
+        if (!m->few)
             block_many(m, b);
     }
 }
@@ -169,9 +222,9 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     else
         m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
     m.kernel = qn_cpu_kernel_of(&m.w->format);
-    bool few = m.out.rows <= QN_CPU_FEW;
-    enum qn_cpu_order order = few ? m.kernel->order : QN_CPU_NATURAL;
-    if (needs_copy(m.w, order, few))
+    m.few = step->single || m.out.rows <= QN_CPU_FEW;
+    enum qn_cpu_order order = m.few ? m.kernel->order : QN_CPU_NATURAL;
+    if (needs_copy(m.w, order, m.few))
         m.x = qn_cpu_prepare(step->scratch, &m.x, m.w->cols, order);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.

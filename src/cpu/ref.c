@@ -25,7 +25,8 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
     float scale = op->u.embed.scale;
     for (uint32_t t = 0; t < out.rows; t++) {
         float *row = out.p + t * out.stride;
-        qn_cpu_weight_row(row, table, op->u.embed.by_position ? step->pos + t : step->ids[t]);
+        qn_cpu_weight_row(row, table,
+                          op->u.embed.by_position ? qn_cpu_lane_of(step, t).pos : step->ids[t]);
         for (uint32_t i = 0; scale != 1.0f && i < out.cols; i++)
             row[i] *= scale;
     }
@@ -189,17 +190,17 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
     struct qn_cpu_rows v = qn_cpu_input(step, op, 2), out = qn_cpu_output(step, op);
     const struct qn_program_tensor *k_tensor = &step->program->tensors[op->in[3].tensor];
     const struct qn_program_tensor *v_tensor = &step->program->tensors[op->in[4].tensor];
-    void *k_state = step->states[op->in[3].tensor], *v_state = step->states[op->in[4].tensor];
-    const float *freq = qn_cpu_vector(step, op, 5);
+    const float *sets = qn_cpu_vector(step, op, 5);
     float magnitude = op->u.rope.magnitude != 0.0f ? op->u.rope.magnitude : 1.0f;
     uint32_t head_stride = op->u.rope.head_stride ? op->u.rope.head_stride : op->u.rope.head_dim;
     uint32_t dim = op->u.rope.head_dim, n_rot = op->u.rope.n_rot, half = n_rot / 2;
     float(*cs)[2] = (float(*)[2])(void *)step->scratch; // [n_rot/2][2]
     float *head = step->scratch + 2 * half;             // [head_dim]
-    if (op->u.rope.n_sets == 2 && step->rope_set != 0)
-        freq += half;
     for (uint32_t t = 0; t < out.rows; t++) {
-        uint32_t position = step->pos + t;
+        struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
+        void *k_state = lane.states[op->in[3].tensor], *v_state = lane.states[op->in[4].tensor];
+        const float *freq = sets + (op->u.rope.n_sets == 2 && lane.rope_set != 0 ? half : 0);
+        uint32_t position = lane.pos;
         for (uint32_t i = 0; i < half; i++) {
             float angle =
                 (float)position * freq[i]; // rounded to float32, as the models were trained
@@ -234,12 +235,13 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
     struct qn_cpu_rows q = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
     enum qn_dtype k_type = step->program->tensors[op->in[1].tensor].dtype;
     enum qn_dtype v_type = step->program->tensors[op->in[2].tensor].dtype;
-    const void *k = step->states[op->in[1].tensor], *v = step->states[op->in[2].tensor];
     uint32_t dim = op->u.attention.head_dim, window = op->u.attention.window;
     uint32_t group = op->u.attention.n_heads / op->u.attention.n_kv_heads;
     double scale = (double)op->u.attention.scale, cap = (double)op->u.attention.softcap;
     for (uint32_t t = 0; t < out.rows; t++) {
-        uint32_t last = step->pos + t;
+        struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
+        const void *k = lane.states[op->in[1].tensor], *v = lane.states[op->in[2].tensor];
+        uint32_t last = lane.pos;
         uint32_t first = window != 0 && last >= window ? last - window + 1 : 0;
         for (uint32_t h = 0; h < op->u.attention.n_heads; h++) {
             const float *query = q.p + t * q.stride + (size_t)h * dim;

@@ -18,6 +18,7 @@ struct qn_step {
     bool sample; // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
     uint32_t want;     // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
     uint32_t rope_set; // 1: the sequence is longer than program.rope_switch (0 where that is 0)
+    bool exact;        // every row gives what a step of its one token would give; n ≤ max_exact
     struct qn_backend_session *session;
     /* [ceil(vocab / 32)]: bit id % 32 of word id / 32 says whether id may be sampled; at least one
      * id below program.sample_vocab may. NULL: every id. Read within enqueue. */
@@ -38,6 +39,7 @@ struct qn_backend {
     const struct qn_program *program;
     uint32_t max_in_flight; // steps of a session whose results may be outstanding
     uint32_t max_batch;     // steps in one enqueue, at least 1
+    uint32_t max_exact;     // tokens of an exact step; 0: there are none
 };
 
 struct qn_backend_ops {

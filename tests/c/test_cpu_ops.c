@@ -36,6 +36,88 @@ static void run(float *logits, uint32_t *argmax, struct model *m, uint32_t threa
     b->ops->destroy(b);
 }
 
+#define TOGETHER 11
+
+/* Sessions of one backend that decode drawn tokens: all in one step, or each alone. Then one step
+ * of four tokens by itself, for all its arg-max and the last logits. [TOGETHER][…]. */
+static void decode(uint32_t *tokens, uint32_t *argmax, float *logits, struct model *m,
+                   qn_cpu_op *const *ops, uint32_t threads, uint32_t batch) {
+    struct qn_backend *b;
+    struct qn_backend_session *s[TOGETHER];
+    struct qn_error err = {0};
+    uint32_t vocab = m->program.tensors[m->program.logits].dims[1].n;
+    if (!CHECK(qn_cpu_backend_create(&b, qn_allocator_default(), &m->program, threads, &err) ==
+               QN_OK))
+        return;
+    qn_cpu_backend_use(b, ops);
+    model_fill(m, b);
+    struct qn_step steps[TOGETHER];
+    struct qn_step_result result;
+    bool ready = false;
+    for (uint32_t i = 0; i < TOGETHER; i++) {
+        uint32_t ids[4] = {i % vocab, 3 % vocab, (i * 5) % vocab, 1 % vocab}, n = 1 + i % 4;
+        struct qn_sampling sampling = {.temperature = 2.0f, .seed = i};
+        CHECK(b->ops->session_create(b, &s[i], &err) == QN_OK);
+        CHECK(b->ops->begin(b, s[i], &sampling, ids, n, &err) == QN_OK);
+        for (uint32_t j = 0; j < n; j++) {
+            struct qn_step step = {.ids = ids + j, .n = 1, .pos = j, .sample = j + 1 == n};
+            CHECK(qn_backend_step(b, s[i], &step, &err) == QN_OK);
+        }
+        steps[i] = (struct qn_step){.pos = n, .sample = true, .session = s[i]};
+    }
+    for (uint32_t k = 0; k < 4; k++) {
+        for (uint32_t i = 0; i < TOGETHER; i++) {
+            CHECK(b->ops->poll(b, s[i], &result, &ready, &err) == QN_OK && ready);
+            tokens[i * 4 + k] = result.token;
+        }
+        for (uint32_t i = 0; i < TOGETHER; i += batch) {
+            uint32_t n = qn_min_u32(batch, TOGETHER - i);
+            CHECK_MSG(b->ops->enqueue(b, steps + i, n, &err) == QN_OK, "%s", err.text);
+        }
+        for (uint32_t i = 0; i < TOGETHER; i++)
+            steps[i].pos++;
+    }
+    for (uint32_t i = 0; i < TOGETHER; i++, argmax += 4, logits += vocab) {
+        CHECK(b->ops->poll(b, s[i], &result, &ready, &err) == QN_OK && ready);
+        const uint32_t ids[4] = {result.token, tokens[4 * i], tokens[4 * i + 1], tokens[4 * i + 2]};
+        struct qn_step step = {.ids = ids,
+                               .n = batch > 1 ? 4 : 1,
+                               .pos = steps[i].pos,
+                               .want = QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS,
+                               .exact = true};
+        for (; step.ids < ids + 4; step.ids += step.n, step.pos += step.n) {
+            CHECK_MSG(qn_backend_step(b, s[i], &step, &err) == QN_OK, "%s", err.text);
+            CHECK(b->ops->poll(b, s[i], &result, &ready, &err) == QN_OK && ready);
+            memcpy(argmax + (step.ids - ids), result.argmax, step.n * sizeof *argmax);
+            memcpy(logits, result.logits, vocab * sizeof *logits);
+        }
+        b->ops->session_destroy(b, s[i]);
+    }
+    b->ops->destroy(b);
+}
+
+/* Steps that share the weights give what they give alone, bit for bit. */
+static void test_together(struct model *m, uint32_t vocab, const char *what) {
+    size_t size = (size_t)TOGETHER * vocab * sizeof(float);
+    float *want = malloc(size), *got = malloc(size);
+    uint32_t tokens[2][TOGETHER * 4], argmax[2][TOGETHER * 4];
+    for (int version = 0; version < 3; version++) {
+        qn_cpu_op *const *ops = version == 0   ? qn_cpu_ref_ops
+                                : version == 1 ? qn_cpu_simd_ops
+                                               : qn_cpu_best_ops();
+        decode(tokens[0], argmax[0], want, m, ops, 1, 1);
+        for (uint32_t batch = 2; batch <= TOGETHER; batch += 3) {
+            decode(tokens[1], argmax[1], got, m, ops, 1 + batch % 3, batch);
+            CHECK_MSG(memcmp(tokens[0], tokens[1], sizeof *tokens) == 0 &&
+                          memcmp(argmax[0], argmax[1], sizeof *argmax) == 0 &&
+                          memcmp(want, got, size) == 0,
+                      "%s: version %d, batches of %u", what, version, batch);
+        }
+    }
+    free(want);
+    free(got);
+}
+
 static void test_shape(const struct model_shape *shape, uint32_t n, const char *what) {
     struct model m;
     model_build(&m, shape, qn_allocator_default());
@@ -77,6 +159,8 @@ static void test_shape(const struct model_shape *shape, uint32_t n, const char *
             CHECK_MSG(wrong == 0, "%s, steps of %u: %u arg-max", what, cuts[c], wrong);
         }
     }
+    if (shape->max_tokens >= TOGETHER && vocab < 1000)
+        test_together(&m, vocab, what);
     free(want);
     free(got);
     free(first);
@@ -181,11 +265,10 @@ static void bench_init(struct bench *b, uint32_t t, uint32_t pos) {
     b->step = (struct qn_cpu_step){.program = &b->program,
                                    .weights = b->in_place,
                                    .places = b->places,
-                                   .states = b->states,
+                                   .lane = {b->states, pos, 0},
                                    .scratch = b->scratch,
                                    .t = t,
-                                   .r = 1,
-                                   .pos = pos};
+                                   .r = 1};
 }
 
 static void bench_activation(struct bench *b, uint32_t tensor, uint32_t cols, uint32_t place) {
