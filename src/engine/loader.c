@@ -49,10 +49,11 @@ static bool fills_scales(const struct qn_weight *w, const struct qn_weight_sourc
 }
 
 static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight_source *s) {
-    if (w->order && s->plane == QN_PLANE_VALUES) // any column may go anywhere
+    if (w->order && s->transposed && s->plane == QN_PLANE_VALUES) // any column may go anywhere
         return stored_rows(w, s);
     uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
-    if (s->packing != QN_PACKING_NONE) { // scales grow to pairs; values come in whole groups
+    if (s->packing != QN_PACKING_NONE &&
+        s->transposed) { // scales grow to pairs; values come in whole groups
         bool scales = s->plane == QN_PLANE_SCALES;
         uint64_t step = scales ? 1 : QN_GROUP;
         uint64_t each = scales ? (uint64_t)s->n_rows * (s->group / QN_GROUP) * 8 : row;
@@ -256,6 +257,13 @@ static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
                              const struct qn_loader_piece *piece, struct qn_error *err) {
     const struct qn_weight *w = &l->program->weights[piece->weight];
     const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
+    if (s->packing == QN_PACKING_THREES) {
+        size_t row = canonical_row(w, s->plane);
+        QN_TRY(stage(l, &l->values, &l->values_n, (uint64_t)row * piece->n_rows, err));
+        (s->plane == QN_PLANE_VALUES ? qn_threes_values : qn_threes_scales)(
+            l->values, row, l->stored, w->cols / QN_THREES_COLS, piece->n_rows);
+        return hand_over(l, backend, piece, s->plane, l->values, err);
+    }
     if (s->packing != QN_PACKING_NONE)
         return unpack(l, backend, piece, err);
     if (s->transposed)

@@ -336,6 +336,10 @@ static enum qn_status read_quantization(struct qn_model_config *c, const struct 
         return QN_OK;
     case QN_FORMAT_MLC:
         c->quantization = qn_json_raw(qn_source_json(s, "quantization"));
+        if (qn_str_is(c->quantization, "q4f16_autoawq")) {
+            c->packing = QN_PACKING_AWQ;
+            c->packing_group = 128;
+        }
         return c->quantization.n ? QN_OK : qn_source_missing(s, "quantization");
     case QN_FORMAT_SAFETENSORS:
         break;

@@ -48,7 +48,7 @@ struct qn_model_config {
     uint32_t n_eos;
     uint32_t bos; // QN_NONE: none
     struct qn_model_sampling sampling;
-    enum qn_packing packing;    // of linear layers in safetensors
+    enum qn_packing packing;    // of linear layers in safetensors and MLC's q4f16_autoawq
     uint32_t packing_group;     // inputs that share a scale there; 0: all
     bool packing_ordered;       // GPTQ: a group's inputs lie apart, g_idx says where
     struct qn_str quantization; // "q4f16_1", "Q4_K_M", "bfloat16"; empty when the file does not say

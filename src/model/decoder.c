@@ -112,6 +112,18 @@ static enum qn_status in_order(uint32_t *out, struct builder *b, uint32_t x, uin
     return add_op(out, b, op_of(QN_OP_GATHER), (uint32_t[]){x, order}, 2, "inputs in order");
 }
 
+/* Rows of a table, with their columns as its tensor has them. */
+static enum qn_status out_of_order(uint32_t *x, struct builder *b, uint32_t table) {
+    const struct qn_weight *w = &b->p->weights[b->p->tensors[table].weight];
+    const float *inverse;
+    uint32_t order;
+    if (!w->order)
+        return QN_OK;
+    QN_TRY(qn_weights_inverse(&inverse, b->w, w, b->c->hidden, b->err));
+    QN_TRY(computed(&order, b, "order of columns", inverse, b->c->hidden));
+    return add_op(x, b, op_of(QN_OP_GATHER), (uint32_t[]){*x, order}, 2, "columns in order");
+}
+
 static enum qn_status add_matmul(uint32_t *out, struct builder *b, uint32_t x, uint32_t weight,
                                  uint32_t bias, const char *label) {
     QN_TRY(in_order(&x, b, x, weight));
@@ -381,6 +393,7 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
     embed.u.embed.scale = b->c->embedding_scale;
     const uint32_t inputs[] = {b->p->ids, b->embed};
     QN_TRY(add_op(out, b, embed, inputs, 2, "embedding"));
+    QN_TRY(out_of_order(out, b, b->embed));
     if (!qn_weights_has(b->w, QN_ROLE_POSITIONS))
         return QN_OK;
     const struct qn_weight_part positions = {QN_ROLE_POSITIONS, b->c->context};

@@ -12,12 +12,14 @@
      (1u << QN_DTYPE_BOOL) | (1u << QN_DTYPE_NONE))
 
 /* https://github.com/mlc-ai/mlc-llm/blob/main/python/mlc_llm/quantization/quantization.py.
- * Missing on purpose: q3f16_1 (ten 3-bit values in a word). */
+ * The linear layers of q4f16_autoawq are as in AWQ's own files. */
 static const struct qn_mlc_quant mlc_quants[] = {
-    {"q0f16", false, false, false},  {"q0bf16", false, false, false},
-    {"q0f32", false, false, false},  {"q4f16_1", true, true, false},
-    {"q4bf16_1", true, true, false}, {"q4f32_1", true, true, false},
-    {"q4f16_2", true, false, false}, {"q4f16_0", true, true, true},
+    {"q0f16", false, false, false, false},         {"q0bf16", false, false, false, false},
+    {"q0f32", false, false, false, false},         {"q4f16_1", true, true, false, false},
+    {"q4bf16_1", true, true, false, false},        {"q4f32_1", true, true, false, false},
+    {"q4f16_2", true, false, false, false},        {"q4f16_0", true, true, true, false},
+    {"q4bf16_0", true, true, true, false},         {"q3f16_1", true, true, false, true},
+    {"q4f16_autoawq", false, false, false, false},
 };
 
 enum qn_status qn_weights_init(struct qn_weights *w, struct qn_program *program,
@@ -85,32 +87,6 @@ struct layout {
     uint32_t cols;      // with padding in the midst of them, where the order has some
 };
 
-/* MLC group quantisation: words [n_rows, cols_padded / 8] and scales [n_rows, cols_padded / 32].
- * The shapes pin the group of 32: another group size has another number of scales. */
-static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
-                               const struct qn_weights *w, const struct qn_weight_part *part,
-                               uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
-    char buffer[QN_TENSOR_NAME_BYTES];
-    const struct qn_tensor *words, *scales;
-    uint64_t groups = qn_ceil_div_u32(cols, QN_GROUP);
-    bool transposed = w->mlc->transposed && part->role != QN_ROLE_EMBED;
-    uint32_t rows_at = transposed ? 1 : 0, cols_at = 1 - rows_at;
-    uint64_t dims[2];
-    dims[rows_at] = part->n_rows;
-    dims[cols_at] = groups * (QN_GROUP / 8);
-    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".q_weight");
-    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, 2, dims, err));
-    dims[cols_at] = groups;
-    name = tensor_name(buffer, w, part->role, layer, ".q_scale");
-    QN_TRY(qn_directory_bind(&scales, w->d, name, FLOATS, 2, dims, err));
-    QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
-    QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
-    for (uint32_t i = 1; i <= 2; i++)
-        weight->sources[weight->n_sources - i].transposed = transposed;
-    layout->format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
-    return QN_OK;
-}
-
 /* ---- Orders of columns ----------------------------------------------------------------------- */
 
 /* The one copy of an order. */
@@ -170,6 +146,70 @@ static enum qn_status group_order(const float **out, const struct qn_weights *w,
     return moved ? keep_order(out, w, order, cols, err) : QN_OK;
 }
 
+/* Of groups of 40 in 48 columns; the rest reads what lies past the end. */
+static enum qn_status threes_order(const float **out, const struct qn_weights *w, uint32_t cols,
+                                   uint32_t n, struct qn_error *err) {
+    float *order = order_scratch(w, cols * sizeof *order);
+    if (!order)
+        return qn_fail(err, QN_E_NO_MEMORY, "an order of %u columns", cols);
+    for (uint32_t k = 0; k < cols; k++) {
+        uint32_t at = k % QN_THREES_COLS, column = k / QN_THREES_COLS * QN_THREES + at;
+        order[k] = (float)(at < QN_THREES ? qn_min_u32(column, n) : n);
+    }
+    return keep_order(out, w, order, cols, err);
+}
+
+enum qn_status qn_weights_inverse(const float **out, const struct qn_weights *w,
+                                  const struct qn_weight *weight, uint32_t n,
+                                  struct qn_error *err) {
+    float *inverse = order_scratch(w, n * sizeof *inverse);
+    if (!inverse)
+        return qn_fail(err, QN_E_NO_MEMORY, "an order of %u columns", n);
+    memset(inverse, 0, n * sizeof *inverse);
+    for (uint32_t k = 0; k < weight->cols; k++)
+        if (weight->order[k] < (float)n)
+            inverse[(uint32_t)weight->order[k]] = (float)k;
+    return keep_order(out, w, inverse, n, err);
+}
+
+/* ---- Matrices -------------------------------------------------------------------------------- */
+
+/* MLC group quantisation: four words and a scale per group, [n_rows, 4 × groups] and [n_rows,
+ * groups]. The shapes pin the group of 32 or 40: another size has another number of scales. */
+static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
+                               const struct qn_weights *w, const struct qn_weight_part *part,
+                               uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
+    char buffer[QN_TENSOR_NAME_BYTES];
+    const struct qn_tensor *words, *scales;
+    bool threes = w->mlc->threes;
+    uint32_t groups = qn_ceil_div_u32(cols, threes ? QN_THREES : QN_GROUP);
+    bool transposed = w->mlc->transposed && part->role != QN_ROLE_EMBED;
+    uint32_t rows_at = transposed ? 1 : 0, cols_at = 1 - rows_at;
+    uint64_t dims[2];
+    dims[rows_at] = part->n_rows;
+    dims[cols_at] = 4 * (uint64_t)groups;
+    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".q_weight");
+    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, 2, dims, err));
+    dims[cols_at] = groups;
+    name = tensor_name(buffer, w, part->role, layer, ".q_scale");
+    QN_TRY(
+        qn_directory_bind(&scales, w->d, name, threes ? 1u << QN_DTYPE_F16 : FLOATS, 2, dims, err));
+    QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
+    QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
+    for (uint32_t i = 1; i <= 2; i++) {
+        weight->sources[weight->n_sources - i].transposed = transposed;
+        if (threes)
+            weight->sources[weight->n_sources - i].packing = QN_PACKING_THREES;
+    }
+    if (threes) {
+        layout->format = QN_THREES_FORMAT;
+        layout->cols = groups * QN_THREES_COLS;
+        return threes_order(&layout->order, w, layout->cols, cols, err);
+    }
+    layout->format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
+    return QN_OK;
+}
+
 /* qweight, qzeros and scales of a linear layer, the other way round than ours. */
 static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
                              const struct qn_weights *w, const struct qn_weight_part *part,
@@ -184,11 +224,12 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
         return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: %u inputs in groups of %u, %u outputs",
                        QN_STR_ARG(name), cols, group, part->n_rows);
     uint64_t dims[2] = {awq ? cols : cols / 8, awq ? part->n_rows / 8 : part->n_rows};
-    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_I32, 2, dims, err));
+    uint32_t dtype = w->mlc ? QN_DTYPE_U32 : QN_DTYPE_I32;
+    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << dtype, 2, dims, err));
     dims[0] = cols / group;
     dims[1] = part->n_rows / 8;
     name = tensor_name(buffer, w, part->role, layer, ".qzeros");
-    QN_TRY(qn_directory_bind(&zeros, w->d, name, 1u << QN_DTYPE_I32, 2, dims, err));
+    QN_TRY(qn_directory_bind(&zeros, w->d, name, 1u << dtype, 2, dims, err));
     dims[1] = part->n_rows;
     name = tensor_name(buffer, w, part->role, layer, ".scales");
     QN_TRY(qn_directory_bind(&scales, w->d, name, FLOATS, 2, dims, err));

@@ -10,6 +10,7 @@ struct qn_mlc_quant {
     bool linear;      // linear layers are q_weight and q_scale, else weight
     bool table;       // embedding and head too
     bool transposed;  // both are [in, out], but for the embedding
+    bool threes;      // groups of 40 values of 3 bits
 };
 
 /* Orders of columns, each kept once; the latest ones are found again. */
@@ -51,6 +52,10 @@ bool qn_weights_present(const struct qn_weights *w, enum qn_role role, uint32_t 
 enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weights *w,
                                  const struct qn_weight_part *parts, uint32_t n_parts,
                                  uint32_t layer, uint32_t cols, struct qn_error *err);
+/* Of a weight with `order`: column c of its tensors, which have n, is column (*out)[c] of the
+ * weight. */
+enum qn_status qn_weights_inverse(const float **out, const struct qn_weights *w,
+                                  const struct qn_weight *weight, uint32_t n, struct qn_error *err);
 /* The vector of `suffix` (".weight", ".bias") of the parts, joined. *out is a tensor. */
 enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
                                  const struct qn_weight_part *parts, uint32_t n_parts,

@@ -13,6 +13,14 @@ static enum qn_status broken(struct qn_error *err, const char *what, uint32_t in
 /* The same for a packed source: Q4 with pairs. */
 static bool packed_fits(const struct qn_weight *w, const struct qn_weight_source *s) {
     uint64_t n = 0;
+    if (s->packing == QN_PACKING_THREES) {
+        bool values = s->plane == QN_PLANE_VALUES;
+        n = (uint64_t)s->n_rows * (w->cols / QN_THREES_COLS);
+        return qn_wformat_same(&w->format, &QN_THREES_FORMAT) && w->order && !s->transposed &&
+               w->cols % QN_THREES_COLS == 0 && w->rows != 1 &&
+               s->dtype == (values ? QN_DTYPE_U32 : QN_DTYPE_F16) &&
+               s->nbytes == n * (values ? QN_THREES_BYTES : 2);
+    }
     if (!qn_wformat_same(&w->format, &QN_PACKED_FORMAT) || !s->transposed || w->rows == 1 ||
         s->n_rows % 8 != 0 || w->cols % QN_GROUP != 0)
         return false;

@@ -23,8 +23,9 @@ struct qn_weight_source {
     bool transposed;
     /* AWQ: qweight, dtype U32. AWQ and GPTQ: scales of a float type, one for `group` columns, with
      * the words of zeros beside them. All are transposed, and `rows` and `group` multiples of 8 and
-     * 32. GPTQ's qweight is nothing special: words [cols / 8, n_rows], of a weight without `order`
-     * perhaps with g_idx beside it (i32 [cols], the group of each column), to be checked. */
+     * 32. THREES: both planes, U32 and F16. GPTQ's qweight is nothing special: words [cols / 8,
+     * n_rows], of a weight without `order` perhaps with g_idx beside it (i32 [cols], the group of
+     * each column), to be checked. */
     enum qn_packing packing;
     uint32_t group;
     uint32_t beside_file;

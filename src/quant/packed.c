@@ -64,3 +64,30 @@ void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const f
         }
     }
 }
+
+void qn_threes_values(void *out, size_t stride, const void *words, uint32_t n_groups,
+                      uint32_t n_rows) {
+    const unsigned char *from = words;
+    for (size_t n = 0; n < n_rows; n++) {
+        unsigned char *to = (unsigned char *)out + n * stride;
+        memset(to, 0x33, stride);
+        for (uint32_t g = 0; g < n_groups; g++, to += QN_THREES_COLS / 2)
+            for (uint32_t i = 0; i < 4; i++, from += 4)
+                for (uint32_t j = 0; j < 5; j++) { // two values of 3 bits
+                    uint32_t two = qn_load_u32(from) >> (6 * j);
+                    to[5 * i + j] = (unsigned char)((two & 7) | (two >> 3 & 7) << 4);
+                }
+    }
+}
+
+void qn_threes_scales(void *out, size_t stride, const void *scales, uint32_t n_groups,
+                      uint32_t n_rows) {
+    const unsigned char *from = scales;
+    for (size_t n = 0; n < n_rows; n++) {
+        unsigned char *to = (unsigned char *)out + n * stride;
+        memset(to, 0, stride);
+        for (uint32_t g = 0; g < n_groups; g++, from += 2)
+            for (int i = 0; i < 3; i++, to += 2)
+                memcpy(to, from, 2);
+    }
+}

@@ -10,7 +10,7 @@ struct qn_detok {
     struct qn_buf pending;      // bytes not yet given out
     const struct qn_str *stops; // owned by the caller
     size_t n_stops;
-    const uint32_t *shown;      // special tokens that are not skipped; the caller's
+    const uint32_t *shown; // special tokens that are not skipped; the caller's
     uint32_t n_shown;
     bool skip_special;
     bool first;   // nothing decoded yet: SentencePiece drops one leading space
