@@ -140,6 +140,8 @@ async function generate(o) {
 async function stream(m, session, quiet) {
   const started = performance.now();
   let text = '';
+  let reasoning = '';
+  let reasoned = false;
   let first = 0;
   let last = 0;
   let done;
@@ -148,8 +150,13 @@ async function stream(m, session, quiet) {
       last = performance.now();
       first ||= last;
     }
-    text += e.text;
-    if (!quiet) process.stdout.write(e.text);
+    // What the model thinks goes to stderr: it is no part of the answer.
+    const reasons = e.text ? e.channel === 'reasoning' : reasoned;
+    if (reasons) reasoning += e.text;
+    else text += e.text;
+    if (!quiet && reasoned && !reasons) process.stderr.write('\n\n');
+    if (!quiet) (reasons ? process.stderr : process.stdout).write(e.text);
+    reasoned = reasons;
     if (e.kind === 'done') done = e;
   }
   const d = /** @type {import('../web/core.js').CoreEvent} */ (done);
@@ -162,7 +169,7 @@ async function stream(m, session, quiet) {
     prefill_tps: first ? Number(((1000 * (d.promptTokens - d.reusedTokens)) / (first - started)).toFixed(1)) : 0,
     decode_tps: last > first ? Number(((1000 * (d.completionTokens - 1)) / (last - first)).toFixed(1)) : 0,
   };
-  return { text, usage };
+  return { text, ...(reasoning ? { reasoning } : {}), usage };
 }
 
 /** @param {Options} o @param {{ role: string, content: string }[]} messages */

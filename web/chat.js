@@ -1,13 +1,39 @@
 // OpenAI's chat.completions objects around the engine's events.
 
+import { choicesOf, runChoices, sumUsage } from './choices.js';
 import { fail, STATUS } from './errors.js';
+import { Stream } from './stream.js';
 
-/** @typedef {{ role: 'system' | 'developer' | 'user' | 'assistant' | 'tool', content: string | { type: 'text', text: string }[] | null, name?: string }} ChatMessage */
+/** @typedef {import('./choices.js').Usage} Usage */
+/** @typedef {import('./choices.js').RunningUsage} RunningUsage */
+/** @typedef {import('./choices.js').FinishReason} FinishReason */
+/** @typedef {import('./choices.js').TokenLogprob} TokenLogprob */
+/** @typedef {import('./choices.js').Delta} Delta */
+
+/** @typedef {{ id: string, type: 'function', function: { name: string, arguments: string } }} ToolCall */
+
+/**
+ * @typedef {object} ChatMessage
+ * @property {'system' | 'developer' | 'user' | 'assistant' | 'tool'} role
+ * @property {string | { type: 'text', text: string }[] | null} [content]
+ * @property {string} [name]
+ * @property {ToolCall[]} [tool_calls] assistant: as they came
+ * @property {string} [tool_call_id] tool
+ * @property {string} [reasoning_content] assistant: for templates that show a model what it thought
+ */
+
+/** @typedef {{ type: 'function', function: { name: string, description?: string, parameters?: object, strict?: boolean | null } }} Tool */
+
+/**
+ * @typedef {{ type: 'text' } | { type: 'json_object', schema?: string | object } | { type: 'json_schema', json_schema: { name?: string, schema: object, strict?: boolean | null } } |
+ *   { type: 'regex', regex: string } | { type: 'grammar', grammar: string }} ResponseFormat
+ */
 
 /**
  * @typedef {object} ChatRequest every field either works or is refused by name (src/engine/chat.c)
  * @property {ChatMessage[]} messages
  * @property {string} [model]
+ * @property {number | null} [n] how many answers
  * @property {boolean | null} [stream]
  * @property {{ include_usage?: boolean, continuous_usage_stats?: boolean } | null} [stream_options] include_usage: a last
  *   chunk with the usage; continuous_usage_stats: with it, every chunk says how many tokens there are so far
@@ -21,21 +47,32 @@ import { fail, STATUS } from './errors.js';
  * @property {number | null} [frequency_penalty]
  * @property {number | null} [presence_penalty]
  * @property {Record<string, number> | null} [logit_bias]
- * @property {number | null} [seed] the same seed gives the same text; default: a random one
+ * @property {boolean | null} [logprobs] of the model's own distribution, before temperature, penalties and bias
+ * @property {number | null} [top_logprobs] 0 to 20
+ * @property {number | null} [seed] the same seed gives the same text; default: a random one. Answer i of n draws with seed + i
  * @property {string | string[] | null} [stop]
+ * @property {boolean | null} [ignore_eos]
+ * @property {Tool[] | null} [tools] for models whose template knows tools
+ * @property {'auto' | 'none' | 'required' | { type: 'function', function: { name: string } } | null} [tool_choice]
+ * @property {boolean | null} [parallel_tool_calls]
+ * @property {ResponseFormat | null} [response_format]
+ * @property {'none' | 'minimal' | 'low' | 'medium' | 'high' | null} [reasoning_effort] for templates that have a switch
+ * @property {boolean | null} [enable_thinking]
+ * @property {boolean | null} [continue_final_message] the answer goes on where the last message, an assistant's, ends
  * @property {Record<string, unknown>} [chat_template_kwargs] variables for the model's template
+ * @property {Record<string, unknown>} [extra_body] fields that an SDK would not send
  */
 
 /**
- * @typedef {object} Usage
- * @property {number} prompt_tokens
- * @property {number} completion_tokens
- * @property {number} total_tokens
- * @property {{ cached_tokens: number }} prompt_tokens_details tokens whose keys and values were still there
- * @property {{ time_to_first_token_ms: number, prefill_tokens_per_s: number, decode_tokens_per_s: number, total_ms: number }} timings
+ * @typedef {object} ChatAnswer
+ * @property {'assistant'} role
+ * @property {string | null} content
+ * @property {null} refusal
+ * @property {string} [reasoning_content] what the model thought first
+ * @property {ToolCall[]} [tool_calls]
  */
 
-/** @typedef {'stop' | 'length'} FinishReason */
+/** @typedef {{ content: TokenLogprob[], refusal: null } | null} ChatLogprobs */
 
 /**
  * @typedef {object} ChatCompletion
@@ -43,9 +80,12 @@ import { fail, STATUS } from './errors.js';
  * @property {'chat.completion'} object
  * @property {number} created seconds since 1970
  * @property {string} model
- * @property {{ index: 0, message: { role: 'assistant', content: string, refusal: null }, logprobs: null, finish_reason: FinishReason }[]} choices
+ * @property {{ index: number, message: ChatAnswer, logprobs: ChatLogprobs, finish_reason: FinishReason }[]} choices
  * @property {Usage} usage
  */
+
+/** @typedef {{ index: number, id?: string, type?: 'function', function: { name?: string, arguments: string } }} ToolCallDelta */
+/** @typedef {{ role?: 'assistant', content?: string | null, refusal?: null, reasoning_content?: string, tool_calls?: ToolCallDelta[] }} ChatDelta */
 
 /**
  * @typedef {object} ChatCompletionChunk
@@ -53,22 +93,45 @@ import { fail, STATUS } from './errors.js';
  * @property {'chat.completion.chunk'} object
  * @property {number} created
  * @property {string} model
- * @property {{ index: 0, delta: { role?: 'assistant', content?: string }, logprobs: null, finish_reason: FinishReason | null }[]} choices
+ * @property {{ index: number, delta: ChatDelta, logprobs: ChatLogprobs, finish_reason: FinishReason | null }[]} choices
  * @property {Usage | RunningUsage | null} [usage] Usage in the last chunk, which has no choices
  */
 
-/** @typedef {Pick<Usage, 'prompt_tokens' | 'completion_tokens' | 'total_tokens'>} RunningUsage */
+/** @typedef {Stream<ChatCompletionChunk>} ChatStream */
 
-/** What the worker tells of a generation. @typedef {{ text: string, tokens: number, prompt: number }} Delta */
-/** How it ended. @typedef {{ finish: FinishReason, usage: Usage }} Outcome */
+/** Nine letters and digits: what every template takes (Mistral's takes nothing else). */
+function callId() {
+  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789';
+  return Array.from(crypto.getRandomValues(new Uint32Array(9)), (word) => letters[word % 62]).join('');
+}
 
-/** @typedef {(method: string, args: unknown[], options?: import('./channel.js').CallOptions) => Promise<unknown>} Call */
+/** @param {import('./choices.js').Part} part @returns {ChatDelta} */
+function deltaOf({ kind, call, text }) {
+  if (kind === 'content') return { content: text };
+  if (kind === 'reasoning') return { reasoning_content: text };
+  if (kind === 'name') return { tool_calls: [{ index: call, id: callId(), type: 'function', function: { name: text, arguments: '' } }] };
+  return { tool_calls: [{ index: call, function: { arguments: text } }] };
+}
+
+/** Adds what came to an answer. @param {ChatAnswer} message @param {import('./choices.js').Part[]} parts */
+function addParts(message, parts) {
+  for (const part of parts) {
+    const { content, reasoning_content: reasoning, tool_calls: calls } = deltaOf(part);
+    if (content) message.content = (message.content ?? '') + content;
+    if (reasoning) message.reasoning_content = (message.reasoning_content ?? '') + reasoning;
+    for (const { id, function: f } of calls ?? []) {
+      const list = (message.tool_calls ??= []);
+      if (id) list.push({ id, type: 'function', function: { name: f.name ?? '', arguments: '' } });
+      else list[list.length - 1].function.arguments += f.arguments;
+    }
+  }
+}
 
 export class ChatCompletions {
   #call;
   #model;
 
-  /** @param {Call} call @param {string} model */
+  /** @param {import('./choices.js').Call} call @param {string} model */
   constructor(call, model) {
     this.#call = call;
     this.#model = model;
@@ -91,116 +154,66 @@ export class ChatCompletions {
     const { stream, stream_options: streamOptions, ...rest } = request;
     if (streamOptions && !stream) throw fail(STATUS.E_ARGUMENT, 'stream_options without stream');
     const head = { id: `chatcmpl-${crypto.randomUUID()}`, created: Math.floor(Date.now() / 1000), model: request.model ?? this.#model };
+    const requests = choicesOf(rest);
     if (stream) {
-      const chat = new ChatStream(head, streamOptions ?? {}, signal);
-      chat.run((options) => this.#call('chat', [rest], options));
-      await chat.started;
-      return chat;
+      const chunks = new Stream((/** @type {ChatStream} */ s) => this.#stream(s, head, requests, streamOptions ?? {}, !!request.logprobs), signal);
+      await chunks.started;
+      return chunks;
     }
-    let content = '';
-    const outcome = /** @type {Outcome} */ (await this.#call('chat', [rest], { signal, onEvent: (/** @type {Delta} */ d) => (content += d.text) }));
-    return {
-      ...head,
-      object: 'chat.completion',
-      choices: [{ index: 0, message: { role: 'assistant', content, refusal: null }, logprobs: null, finish_reason: outcome.finish }],
-      usage: outcome.usage,
-    };
+    const choices = requests.map((_, index) => ({
+      index,
+      message: /** @type {ChatAnswer} */ ({ role: 'assistant', content: null, refusal: null }),
+      logprobs: /** @type {ChatLogprobs} */ (request.logprobs ? { content: [], refusal: null } : null),
+      finish_reason: /** @type {FinishReason} */ ('stop'),
+    }));
+    const outcomes = await runChoices(this.#call, 'chat', requests, signal, (delta, i) => {
+      addParts(choices[i].message, delta.parts);
+      choices[i].logprobs?.content.push(...delta.logprobs);
+    });
+    for (const [i, choice] of choices.entries()) {
+      choice.finish_reason = outcomes[i].finish;
+      if (!choice.message.tool_calls) choice.message.content ??= '';
+    }
+    return { ...head, object: 'chat.completion', choices, usage: sumUsage(outcomes.map((o) => o.usage), outcomes.length) };
   }
-}
-
-/** The chunks of one answer; ending the loop early ends the generation. @implements {AsyncIterable<ChatCompletionChunk>} */
-export class ChatStream {
-  /** As in OpenAI's SDK: aborts the generation. */
-  controller = new AbortController();
-  /** @type {ChatCompletionChunk[]} */
-  #queue = [];
-  #ended = false;
-  /** @type {unknown} */
-  #error;
-  /** @type {(() => void) | null} */
-  #wake = null;
-  #head;
-  #withUsage;
-  #running;
 
   /**
-   * @param {{ id: string, created: number, model: string }} head
-   * @param {NonNullable<ChatRequest['stream_options']>} options
-   * @param {AbortSignal} [signal]
+   * @param {ChatStream} stream @param {{ id: string, created: number, model: string }} head @param {Record<string, unknown>[]} requests
+   * @param {NonNullable<ChatRequest['stream_options']>} options @param {boolean} withLogprobs
    */
-  constructor(head, { include_usage: withUsage = false, continuous_usage_stats: running = false }, signal) {
-    this.#head = head;
-    this.#withUsage = withUsage;
-    this.#running = withUsage && running;
-    if (signal?.aborted) this.controller.abort(signal.reason);
-    signal?.addEventListener('abort', () => this.controller.abort(signal.reason), { once: true });
-    /** Settles when the request is accepted (first event) or refused. @type {Promise<void>} */
-    this.started = new Promise((resolve, reject) => {
-      this.accept = resolve;
-      this.refuse = reject;
-    });
-  }
-
-  /** @param {ChatCompletionChunk['choices'][0]['delta']} delta @param {FinishReason | null} finish @param {Delta} [at] */
-  #push(delta, finish, at) {
-    const usage = this.#running && at ? { prompt_tokens: at.prompt, completion_tokens: at.tokens, total_tokens: at.prompt + at.tokens } : null;
-    this.#queue.push({
-      ...this.#head,
-      object: 'chat.completion.chunk',
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
-      ...(this.#withUsage ? { usage } : {}),
-    });
-    this.#notify();
-  }
-
-  #notify() {
-    this.#wake?.();
-    this.#wake = null;
-  }
-
-  /** @param {(options: import('./channel.js').CallOptions) => Promise<unknown>} call */
-  run(call) {
-    let first = true;
-    const onEvent = (/** @type {Delta} */ d) => {
-      if (first) this.#push({ role: 'assistant', content: '' }, null);
-      first = false;
-      this.accept?.();
-      if (d.text) this.#push({ content: d.text }, null, d);
+  async #stream(stream, head, requests, { include_usage: withUsage = false, continuous_usage_stats: running = false }, withLogprobs) {
+    const begun = requests.map(() => false);
+    /** @param {number} index @param {ChatDelta} delta @param {FinishReason | null} finish @param {TokenLogprob[]} [logprobs] @param {Delta} [at] */
+    const push = (index, delta, finish, logprobs, at) => {
+      const usage = withUsage && running && at ? { prompt_tokens: at.prompt, completion_tokens: at.tokens, total_tokens: at.prompt + at.tokens } : null;
+      stream.push({
+        ...head,
+        object: 'chat.completion.chunk',
+        choices: [{ index, delta, logprobs: logprobs && withLogprobs ? { content: logprobs, refusal: null } : null, finish_reason: finish }],
+        ...(withUsage ? { usage } : {}),
+      });
     };
-    call({ signal: this.controller.signal, onEvent }).then(
-      (result) => {
-        const outcome = /** @type {Outcome} */ (result);
-        onEvent({ text: '', tokens: 0, prompt: 0 });
-        this.#push({}, outcome.finish);
-        if (this.#withUsage) this.#queue.push({ ...this.#head, object: 'chat.completion.chunk', choices: [], usage: outcome.usage });
-        this.#ended = true;
-        this.#notify();
+    const begin = (/** @type {number} */ index) => {
+      if (!begun[index]) push(index, { role: 'assistant', content: '' }, null);
+      begun[index] = true;
+    };
+    const outcomes = await runChoices(
+      this.#call,
+      'chat',
+      requests,
+      stream.controller.signal,
+      (delta, index) => {
+        begin(index);
+        // The log-probabilities of a chunk are those of its tokens: they go with its content.
+        const parts = delta.parts.length || !delta.logprobs.length ? delta.parts : [{ kind: /** @type {const} */ ('content'), call: 0, text: '' }];
+        const at = Math.max(0, parts.findIndex((p) => p.kind === 'content'));
+        for (const [i, part] of parts.entries()) push(index, deltaOf(part), null, i === at ? delta.logprobs : [], delta);
       },
-      (error) => {
-        this.#ended = true;
-        this.#error = error;
-        if (first) this.refuse?.(error);
-        this.#notify();
+      (outcome, index) => {
+        begin(index);
+        push(index, {}, outcome.finish);
       },
     );
-  }
-
-  /** @returns {AsyncGenerator<ChatCompletionChunk, void>} */
-  async *[Symbol.asyncIterator]() {
-    try {
-      for (;;) {
-        const chunk = this.#queue.shift();
-        if (chunk) {
-          yield chunk;
-        } else if (this.#ended) {
-          if (this.#error) throw this.#error;
-          return;
-        } else {
-          await new Promise((resolve) => (this.#wake = () => resolve(undefined)));
-        }
-      }
-    } finally {
-      if (!this.#ended) this.controller.abort();
-    }
+    if (withUsage) stream.push({ ...head, object: 'chat.completion.chunk', choices: [], usage: sumUsage(outcomes.map((o) => o.usage), outcomes.length) });
   }
 }

@@ -11,20 +11,24 @@ import { errorFromStatus, STATUS } from './errors.js';
 
 /**
  * @typedef {object} CoreEvent what a session tells
- * @property {'wait'|'prefill'|'logits'|'argmax'|'token'|'done'} kind
+ * @property {'wait'|'prefill'|'logits'|'argmax'|'token'|'done'|'text'} kind text: more of the last token's, of another kind
  * @property {number} id
  * @property {string} text
+ * @property {import('./choices.js').Part['kind']} channel what the text is
+ * @property {number} call which tool call it belongs to
+ * @property {string} [logprobs] JSON
  * @property {Float32Array} [logits] a copy
  * @property {Uint32Array} [ids] a copy
  * @property {number} n
- * @property {'none'|'stop'|'length'|'context'|'cancelled'} finish
+ * @property {'none'|'stop'|'length'|'context'|'cancelled'|'tool_calls'} finish
  * @property {number} promptTokens
  * @property {number} reusedTokens
  * @property {number} completionTokens
  */
 
-const KINDS = /** @type {const} */ (['wait', 'prefill', 'logits', 'argmax', 'token', 'done']);
-const FINISHES = /** @type {const} */ (['none', 'stop', 'length', 'context', 'cancelled']);
+const KINDS = /** @type {const} */ (['wait', 'prefill', 'logits', 'argmax', 'token', 'done', 'text']);
+const CHANNELS = /** @type {const} */ (['content', 'reasoning', 'name', 'arguments']);
+const FINISHES = /** @type {const} */ (['none', 'stop', 'length', 'context', 'cancelled', 'tool_calls']);
 const STATES = /** @type {const} */ (['empty', 'open', 'loaded', 'ready', 'failed', 'lost']);
 const EVENT_KINDS = { read: 0, fence: 1, error: 2, lost: 3 };
 
@@ -241,9 +245,9 @@ export class Core {
     this.check(this.#within(new Uint8Array(Uint32Array.from(ids).buffer), (ip, n) => this.#within(json, (p, jn) => this.exports.qn_wasm_start(this.handle, session, ip, n / 4, p, jn))));
   }
 
-  /** @param {number} session @param {unknown} request an OpenAI chat.completions request */
-  startChat(session, request) {
-    this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n)));
+  /** @param {number} session @param {unknown} request an OpenAI request @param {'chat' | 'completion'} [api] */
+  startChat(session, request, api = 'chat') {
+    this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, api === 'chat' ? 1 : 2)));
   }
 
   /** @param {number} session @returns {CoreEvent} */
@@ -255,6 +259,9 @@ export class Core {
       kind,
       id: w[1],
       text: this.#string(w[2], w[3]),
+      channel: CHANNELS[w[11]],
+      call: w[12],
+      logprobs: w[14] ? this.#string(w[13], w[14]) : undefined,
       logits: w[4] ? new Float32Array(this.memory.buffer, w[4], this.sizes().vocab).slice() : undefined,
       ids: w[5] ? new Uint32Array(this.memory.buffer, w[5], w[6]).slice() : undefined,
       n: w[6],

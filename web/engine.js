@@ -1,6 +1,7 @@
 // The engine as an application sees it: a worker behind promises and async iterators.
 
 import { ChatCompletions } from './chat.js';
+import { Completions } from './completions.js';
 import { Channel } from './channel.js';
 import { fail, STATUS } from './errors.js';
 
@@ -81,7 +82,9 @@ export class Engine {
     /** What was loaded, and where it runs. */
     this.info = info;
     /** As in OpenAI's SDK. */
-    this.chat = { completions: new ChatCompletions((method, args, options) => this.#call(method, args, options), info.model) };
+    const call = this.#call.bind(this);
+    this.chat = { completions: new ChatCompletions(call, info.model) };
+    this.completions = new Completions(call, info.model);
   }
 
   /** @param {string} method @param {unknown[]} args @param {import('./channel.js').CallOptions} [options] */

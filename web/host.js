@@ -95,56 +95,70 @@ export class Host {
   }
 
   /**
-   * One chat request; requests wait for each other, in order.
+   * One request; requests wait for each other, in order.
+   * @param {'chat' | 'completion'} api
    * @param {Record<string, unknown>} request
-   * @param {(delta: import('./chat.js').Delta) => void} tell
+   * @param {(delta: import('./choices.js').Delta) => void} tell
    * @param {AbortSignal} signal
    */
-  chat(request, tell, signal) {
-    const turn = this.#line.then(() => this.#chat(request, tell, signal));
+  ask(api, request, tell, signal) {
+    const turn = this.#line.then(() => this.#ask(api, request, tell, signal));
     this.#line = turn.catch(() => {});
     return turn;
   }
 
   /**
-   * @param {Record<string, unknown>} request @param {(delta: import('./chat.js').Delta) => void} tell @param {AbortSignal} signal
-   * @returns {Promise<import('./chat.js').Outcome>}
+   * @param {'chat' | 'completion'} api @param {Record<string, unknown>} request
+   * @param {(delta: import('./choices.js').Delta) => void} tell @param {AbortSignal} signal
+   * @returns {Promise<import('./choices.js').Outcome>}
    */
-  async #chat(request, tell, signal) {
+  async #ask(api, request, tell, signal) {
     if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
     const { core, runner, session } = this.#loaded;
     const begun = performance.now();
-    core.startChat(session, { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) });
+    core.startChat(session, { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) }, api);
     let first = 0;
     let last = 0;
-    let text = '';
+    /** @type {import('./choices.js').Part[]} */
+    let parts = [];
+    /** @type {import('./choices.js').TokenLogprob[]} */
+    let logprobs = [];
     let tokens = 0;
     let told = 0;
     for await (const event of runner.events(session, signal)) {
-      text += event.text;
+      addPart(parts, event);
+      if (event.logprobs) logprobs.push(JSON.parse(event.logprobs));
       if (event.kind === 'token') {
         last = performance.now();
         first ||= last;
         tokens++;
       }
-      if (text && (event.kind === 'done' || performance.now() - told >= DELTA_MS)) {
-        tell({ text, tokens, prompt: event.promptTokens });
+      if ((parts.length || logprobs.length) && (event.kind === 'done' || performance.now() - told >= DELTA_MS)) {
+        tell({ parts, logprobs, tokens, prompt: event.promptTokens });
         told = performance.now();
-        text = '';
+        [parts, logprobs] = [[], []];
       }
       if (event.kind === 'done') {
         if (event.finish === 'cancelled') throw new DOMException('the request was aborted', 'AbortError');
-        return { finish: event.finish === 'stop' ? 'stop' : 'length', usage: usageOf(event, begun, first, last) };
+        return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last) };
       }
     }
     throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
   }
 }
 
+/** Joins what belongs together. @param {import('./choices.js').Part[]} parts @param {import('./core.js').CoreEvent} event */
+export function addPart(parts, { channel: kind, call, text }) {
+  const last = parts.at(-1);
+  if (kind === 'name') parts.push({ kind, call, text });
+  else if (text && last?.kind === kind && last.call === call) last.text += text;
+  else if (text) parts.push({ kind, call, text });
+}
+
 /**
  * @param {import('./core.js').CoreEvent} done @param {number} begun @param {number} first @param {number} last
- * @returns {import('./chat.js').Usage}
+ * @returns {import('./choices.js').Usage}
  */
 function usageOf(done, begun, first, last) {
   const computed = done.promptTokens - done.reusedTokens;

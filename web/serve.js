@@ -20,7 +20,8 @@ export function serve(post) {
   /** @type {Record<string, (context: Context, ...args: any[]) => unknown>} */
   const methods = {
     load: ({ signal, tell }, options) => host.load(options, tell, signal),
-    chat: ({ signal, tell }, request) => host.chat(request, tell, signal),
+    chat: ({ signal, tell }, request) => host.ask('chat', request, tell, signal),
+    completion: ({ signal, tell }, request) => host.ask('completion', request, tell, signal),
     tokenize: (_, text) => [...host.core().tokenize(text)],
     detokenize: (_, ids) => host.core().detokenize(ids),
     memory: () => host.memory(),

@@ -57,7 +57,8 @@ EXPORT uint32_t qn_wasm_session(struct instance *w);
 EXPORT void qn_wasm_session_free(struct instance *w, qn_session *s);
 EXPORT uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, uint32_t n,
                               const char *json, uint32_t json_n);
-EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n);
+EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n,
+                             uint32_t api);
 EXPORT uint32_t qn_wasm_next(struct instance *w, qn_session *s);
 EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
 EXPORT void *qn_wasm_pool(struct instance *w);
@@ -311,15 +312,20 @@ uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, u
     return qn_session_start(s, &request, &w->error);
 }
 
-uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n) {
+/* An OpenAI request; api 1: chat.completions, 2: completions. */
+uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n,
+                      uint32_t api) {
     uint32_t gone = missing(w);
     if (gone)
         return gone;
-    return qn_session_start_chat(s, (struct qn_str){json, n}, &w->error);
+    struct qn_str request = {json, n};
+    return api == 1 ? qn_session_start_chat(s, request, &w->error)
+                    : qn_session_start_completion(s, request, &w->error);
 }
 
 /* words: 0 event kind, 1 id, 2 text, 3 its length, 4 logits, 5 ids, 6 n, 7 finish,
- * 8 prompt tokens, 9 reused tokens, 10 completion tokens. */
+ * 8 prompt tokens, 9 reused tokens, 10 completion tokens, 11 channel, 12 tool call,
+ * 13 log-probabilities as JSON, 14 their length. */
 uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
     uint32_t gone = missing(w);
     if (gone)
@@ -338,6 +344,10 @@ uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
     words[8] = e.prompt_tokens;
     words[9] = e.reused_tokens;
     words[10] = e.completion_tokens;
+    words[11] = e.channel;
+    words[12] = e.call;
+    words[13] = (uint32_t)(uintptr_t)e.logprobs.p;
+    words[14] = (uint32_t)e.logprobs.n;
     return status;
 }
 

@@ -413,12 +413,14 @@ const messages = [{ role: /** @type {const} */ ('user'), content: 'Hi' }];
 
 /** @param {(options: import('../../web/channel.js').CallOptions, request: any) => Promise<unknown>} answer */
 const completions = (answer) => new ChatCompletions((_, [request], options) => answer(options ?? {}, request), 'model');
+/** What the worker tells. @param {string} text @param {number} tokens @param {number} prompt */
+const said = (text, tokens, prompt) => ({ parts: [{ kind: 'content', call: 0, text }], logprobs: [], tokens, prompt });
 const tick = () => new Promise((done) => setTimeout(done, 1));
 
 test('not streamed: one object as OpenAI has it', async () => {
   const chat = completions(async ({ onEvent }, request) => {
     assert.deepEqual(request, { messages, temperature: 0 });
-    for (const text of ['He', 'llo']) onEvent?.({ text, tokens: 1, prompt: 5 });
+    for (const text of ['He', 'llo']) onEvent?.(said(text, 1, 5));
     return { finish: 'stop', usage: USAGE };
   });
   const answer = await chat.create({ messages, temperature: 0, stream: false });
@@ -432,8 +434,8 @@ test('not streamed: one object as OpenAI has it', async () => {
 test('streamed: role, pieces, finish, then usage where it is wanted', async () => {
   const chat = completions(async ({ onEvent }) => {
     await tick();
-    onEvent?.({ text: 'A', tokens: 1, prompt: 5 });
-    onEvent?.({ text: 'B', tokens: 2, prompt: 5 });
+    onEvent?.(said('A', 1, 5));
+    onEvent?.(said('B', 2, 5));
     return { finish: 'length', usage: USAGE };
   });
   for (const options of [undefined, { include_usage: true }, { include_usage: true, continuous_usage_stats: true }]) {
@@ -455,7 +457,7 @@ test('leaving the loop early aborts the generation', async () => {
   let signal;
   const chat = completions(({ onEvent, signal: s }) => {
     signal = s;
-    onEvent?.({ text: 'A', tokens: 1, prompt: 1 });
+    onEvent?.(said('A', 1, 1));
     return new Promise((_, reject) => s?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError'))));
   });
   for await (const chunk of await chat.create({ messages, stream: true })) if (chunk.choices[0].delta.content) break;
@@ -464,7 +466,7 @@ test('leaving the loop early aborts the generation', async () => {
 
 test('an error after some pieces comes after those pieces; one before them refuses the call', async () => {
   const late = completions(async ({ onEvent }) => {
-    onEvent?.({ text: 'A', tokens: 1, prompt: 1 });
+    onEvent?.(said('A', 1, 1));
     await tick();
     throw fail(STATUS.E_GPU_LOST, 'x');
   });
@@ -480,7 +482,7 @@ test('an error after some pieces comes after those pieces; one before them refus
 test('a signal ends a stream with an AbortError', async () => {
   const chat = completions(({ onEvent, signal }) => {
     if (signal?.aborted) return Promise.reject(new DOMException('aborted', 'AbortError'));
-    onEvent?.({ text: 'A', tokens: 1, prompt: 1 });
+    onEvent?.(said('A', 1, 1));
     return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError'))));
   });
   const controller = new AbortController();

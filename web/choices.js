@@ -1,0 +1,79 @@
+// Several answers to one request: choices of a prompt, or answers to several prompts. Each is a
+// request of its own to the engine, which computes what they share once.
+
+/**
+ * @typedef {object} Usage
+ * @property {number} prompt_tokens
+ * @property {number} completion_tokens
+ * @property {number} total_tokens
+ * @property {{ cached_tokens: number }} prompt_tokens_details tokens whose keys and values were still there
+ * @property {{ time_to_first_token_ms: number, prefill_tokens_per_s: number, decode_tokens_per_s: number, total_ms: number }} timings
+ */
+
+/** @typedef {Pick<Usage, 'prompt_tokens' | 'completion_tokens' | 'total_tokens'>} RunningUsage */
+/** @typedef {'stop' | 'length' | 'tool_calls'} FinishReason */
+/** @typedef {{ token: string, logprob: number, bytes: number[] }} TopLogprob */
+/** @typedef {TopLogprob & { top_logprobs: TopLogprob[] }} TokenLogprob */
+
+/** A stretch of an answer. @typedef {{ kind: 'content' | 'reasoning' | 'name' | 'arguments', call: number, text: string }} Part */
+/** What the worker tells of a generation. @typedef {{ parts: Part[], logprobs: TokenLogprob[], tokens: number, prompt: number }} Delta */
+/** How it ended. @typedef {{ finish: FinishReason, usage: Usage }} Outcome */
+
+/** @typedef {(method: string, args: unknown[], options?: import('./channel.js').CallOptions) => Promise<unknown>} Call */
+
+/**
+ * A request for each of n choices: the i-th draws with the request's seed, or a random one, plus i. What is no good number
+ * is left for the engine to refuse.
+ * @template {{ n?: number | null, seed?: number | null }} T @param {T} request @returns {T[]}
+ */
+export function choicesOf(request) {
+  const { n, seed } = request;
+  if (!n || n === 1 || !Number.isInteger(n) || n < 0 || n > 128) return [request];
+  const base = seed ?? Math.floor(Math.random() * 2 ** 31);
+  return Array.from({ length: n }, (_, i) => ({ ...request, seed: i ? base + i : base }));
+}
+
+/**
+ * @param {Call} call @param {string} method @param {Record<string, unknown>[]} requests
+ * @param {AbortSignal | undefined} signal @param {(delta: Delta, index: number) => void} onDelta
+ * @param {(outcome: Outcome, index: number) => void} [onEnd]
+ * @returns {Promise<Outcome[]>} of all; rejects with the first failure, which ends the others
+ */
+export async function runChoices(call, method, requests, signal, onDelta, onEnd = () => {}) {
+  const controller = new AbortController();
+  const stop = () => controller.abort(signal?.reason);
+  if (signal?.aborted) stop();
+  signal?.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.all(
+      requests.map(async (request, index) => {
+        const onEvent = (/** @type {Delta} */ delta) => onDelta(delta, index);
+        const outcome = /** @type {Outcome} */ (await call(method, [request], { signal: controller.signal, onEvent }));
+        onEnd(outcome, index);
+        return outcome;
+      }),
+    );
+  } finally {
+    signal?.removeEventListener('abort', stop);
+    controller.abort();
+  }
+}
+
+/** Of all answers; `per` of them share a prompt, which counts once. @param {Usage[]} list @param {number} per @returns {Usage} */
+export function sumUsage(list, per) {
+  const sum = (/** @type {(u: Usage, i: number) => number} */ of) => list.reduce((total, u, i) => total + of(u, i), 0);
+  const own = (/** @type {(u: Usage) => number} */ of) => sum((u, i) => (i % per ? 0 : of(u)));
+  const prompt = own((u) => u.prompt_tokens);
+  const completion = sum((u) => u.completion_tokens);
+  return {
+    prompt_tokens: prompt,
+    completion_tokens: completion,
+    total_tokens: prompt + completion,
+    prompt_tokens_details: { cached_tokens: own((u) => u.prompt_tokens_details.cached_tokens) },
+    timings: {
+      ...list[0].timings,
+      decode_tokens_per_s: sum((u) => u.timings.decode_tokens_per_s),
+      total_ms: Math.max(...list.map((u) => u.timings.total_ms)),
+    },
+  };
+}
