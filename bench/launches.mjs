@@ -65,7 +65,7 @@ export async function countLaunches(synthetic, caps, { prompt = 512, sampling = 
   const counter = new Counter();
   const none = { size: async () => null, read: async () => new Uint8Array(0), sizeSync: () => null, readSync: () => false };
   const files = new ModelFiles(none);
-  const core = new Core(new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(bestVariant())))), { files, player: counter });
+  const core = new Core(new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(bestVariant({ gpu: true }))))), { files, player: counter });
   const runner = new Runner(core, files);
   counter.onEvents = () => {
     for (const event of counter.events.splice(0)) runner.onGpuEvent(event);

@@ -85,7 +85,7 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
   /** @type {Runner | undefined} */
   let runner;
   const gpu = backend === 'cpu' || need !== 'weights' ? null : await openGpu(deviceFeatures, (event) => runner?.onGpuEvent(event), backend === 'auto');
-  const module = new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(variant ?? bestVariant()))));
+  const module = new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(gpu ? 'gpu' : variant ?? bestVariant()))));
   const core = new Core(module, { files, player: gpu?.player });
   core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', textOnly: need === 'text', gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);

@@ -47,7 +47,7 @@ export class Host {
     const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
     const { gpu, reason } = await chooseGpu(options.backend ?? 'auto');
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
-    const variant = bestVariant({ threads });
+    const variant = bestVariant({ gpu: gpu !== null, threads });
     const module = await compile(wasmUrl(variant));
     const files = new ModelFiles(options.config ? new OverlaidFiles(source.backing, options.config) : source.backing);
     const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;

@@ -14,14 +14,15 @@ const SPLAT = [0x41, 1, 0xfd, 0x0f]; // i32.const 1, i8x16.splat
 const SIMD = probe(SPLAT);
 const RELAXED = probe([...SPLAT, ...SPLAT, 0xfd, 0x80, 2]); // i8x16.relaxed_swizzle
 
-/** @typedef {'scalar' | 'simd' | 'relaxed' | 'threads'} Variant */
+/** @typedef {'scalar' | 'simd' | 'relaxed' | 'threads' | 'gpu'} Variant gpu: the WebGPU backend; the others: the CPU's */
 
 /**
- * @param {{ threads?: number }} [wish] threads > 1 needs shared memory, which a page has only when it is
+ * @param {{ gpu?: boolean, threads?: number }} [wish] threads > 1 needs shared memory, which a page has only when it is
  *   cross-origin isolated
  * @returns {Variant}
  */
-export function bestVariant({ threads = 1 } = {}) {
+export function bestVariant({ gpu = false, threads = 1 } = {}) {
+  if (gpu) return 'gpu';
   if (!WebAssembly.validate(SIMD)) return 'scalar';
   if (threads > 1 && sharedMemoryWorks()) return 'threads';
   return WebAssembly.validate(RELAXED) ? 'relaxed' : 'simd';

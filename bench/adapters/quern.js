@@ -25,7 +25,7 @@ const NO_FILES = { size: async () => null, read: async () => new Uint8Array(0), 
 export async function load({ model, synthetic, backend = 'cpu', features, context = 256, chunk = 0, threads = 1, kv = 'f32' }) {
   const begun = performance.now();
   const gpu = backend === 'webgpu' ? await openDevice(navigator.gpu, { features }) : null;
-  const variant = bestVariant({ threads: gpu ? 1 : threads });
+  const variant = bestVariant({ gpu: Boolean(gpu), threads });
   const module = await WebAssembly.compileStreaming(fetch(wasmUrl(variant)));
   const url = model ? new URL(model, location.href).href : '';
   const slash = url.lastIndexOf('/') + 1;

@@ -158,10 +158,19 @@ static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct q
 
 static enum qn_status create_backend(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
     QN_TRY(qn_loader_init(&e->loader, arena, &e->directory, &e->model.program, err));
+    /* A wasm module carries one backend, the other is left out by the linker: which one a tab needs
+     * is known before the module is fetched. */
+#ifndef QN_NO_WEBGPU
     if (e->desc.gpu)
         return qn_gpu_backend_create(&e->backend, e->allocator, &e->model.program, &e->gpu, err);
-    return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program, e->desc.threads,
-                                 err);
+#endif
+#ifndef QN_NO_CPU
+    if (!e->desc.gpu)
+        return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program,
+                                     e->desc.threads, err);
+#endif
+    return qn_fail(err, QN_E_UNSUPPORTED, "the %s backend in this build",
+                   e->desc.gpu ? "WebGPU" : "CPU");
 }
 
 static enum qn_status run_stage(qn_engine *e, struct qn_error *err) {
@@ -313,7 +322,12 @@ enum qn_status qn_engine_gpu_event(qn_engine *e, const struct qn_gpu_event *even
 }
 
 void *qn_engine_workers(const qn_engine *e) {
+#ifdef QN_NO_CPU
+    (void)e;
+    return NULL;
+#else
     return e->backend && !e->desc.gpu ? qn_cpu_backend_pool(e->backend) : NULL;
+#endif
 }
 
 void qn_worker_run(void *workers, uint32_t index) {

@@ -91,7 +91,7 @@ export async function openFiles(backing, main, { variant = 'simd', gpu = null, k
   /** @type {Runner | undefined} */
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
-  const core = new Core(wasmModule(variant), { files, player });
+  const core = new Core(wasmModule(gpu ? 'gpu' : variant), { files, player });
   core.create({ main, context, chunk, kv, gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
   await runner.load();
