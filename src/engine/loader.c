@@ -145,18 +145,21 @@ void qn_loader_release(struct qn_loader *l) {
 }
 
 /* Checks that the file still holds the bytes that the directory promised. */
-static enum qn_status check_range(const struct qn_files *files, struct qn_str name, uint64_t offset,
-                                  uint64_t n, struct qn_error *err) {
+static enum qn_status check_range(const struct qn_files *files, struct qn_str name,
+                                  struct qn_str weight, uint64_t offset, uint64_t n,
+                                  struct qn_error *err) {
     uint64_t size = 0;
     enum qn_status status = files->size(files->ud, &size, name);
     if (status == QN_E_NEED_DATA)
         return status;
     if (status != QN_OK)
-        return qn_fail(err, status, "the weights in %.*s", QN_STR_ARG(name));
+        return qn_fail(err, status, "tensor \"%.*s\" lies in \"%.*s\"", QN_STR_ARG(weight),
+                       QN_STR_ARG(name));
     if (offset > size || n > size - offset)
-        return qn_fail_at(err, QN_E_TRUNCATED, offset, "%.*s has %llu bytes, weights need %llu",
-                          QN_STR_ARG(name), (unsigned long long)size,
-                          (unsigned long long)(offset + n));
+        return qn_fail_at(err, QN_E_TRUNCATED, offset,
+                          "tensor \"%.*s\" reaches to %llu at least, \"%.*s\" ends at %llu",
+                          QN_STR_ARG(weight), (unsigned long long)(offset + n), QN_STR_ARG(name),
+                          (unsigned long long)size);
     return QN_OK;
 }
 
@@ -292,17 +295,18 @@ static enum qn_status repack(struct qn_loader *l, struct qn_backend *backend,
 /* Reads a range of a file into a staging buffer. */
 static enum qn_status read_range(struct qn_loader *l, void **p, size_t *size,
                                  const struct qn_files *files, uint32_t file, uint64_t offset,
-                                 uint64_t nbytes, struct qn_error *err) {
+                                 uint64_t nbytes, struct qn_str weight, struct qn_error *err) {
     struct qn_str name = l->directory->files[file];
     size_t n = 0;
-    QN_TRY(check_range(files, name, offset, nbytes, err));
+    QN_TRY(check_range(files, name, weight, offset, nbytes, err));
     QN_TRY(stage(l, p, size, nbytes, err));
     if (!qn_u64_to_size(&n, nbytes))
         return qn_fail(err, QN_E_LIMIT, "a piece of %llu bytes", (unsigned long long)nbytes);
     enum qn_status status = files->read(files->ud, name, offset, *p, n);
     if (status == QN_OK || status == QN_E_NEED_DATA)
         return status;
-    return qn_fail_at(err, status, offset, "reading weights from %.*s", QN_STR_ARG(name));
+    return qn_fail_at(err, status, offset, "reading tensor \"%.*s\" from \"%.*s\"",
+                      QN_STR_ARG(weight), QN_STR_ARG(name));
 }
 
 enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
@@ -313,10 +317,10 @@ enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
     if (s->beside_nbytes != 0) {
         uint64_t row = s->beside_nbytes / stored_rows(w, s);
         QN_TRY(read_range(l, &l->scales, &l->scales_n, files, s->beside_file,
-                          s->beside_offset + piece->row * row, piece->n_rows * row, err));
+                          s->beside_offset + piece->row * row, piece->n_rows * row, w->name, err));
     }
-    QN_TRY(
-        read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n, err));
+    QN_TRY(read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n,
+                      w->name, err));
     QN_TRY(repack(l, backend, piece, err));
     l->done++;
     return QN_OK;

@@ -115,6 +115,18 @@ enum qn_status qn_directory_bind(const struct qn_tensor **out, const struct qn_d
                    (int)expected.n, expected.p, (int)found.n, found.p);
 }
 
+enum qn_status qn_directory_misfit(const struct qn_tensor *tensor, uint64_t nbytes,
+                                   struct qn_str file, struct qn_error *err) {
+    struct note shape = {.n = 0};
+    note_shape(&shape, tensor->n_dims, tensor->dims);
+    return qn_fail(err, QN_E_FORMAT,
+                   "tensor \"%.*s\" in \"%.*s\" has bytes that do not fit its shape: expected %llu "
+                   "for %s%.*s, found %llu",
+                   QN_STR_ARG(tensor->name), QN_STR_ARG(file), (unsigned long long)nbytes,
+                   qn_dtype_name(tensor->dtype), (int)shape.n, shape.p,
+                   (unsigned long long)tensor->nbytes);
+}
+
 enum qn_status qn_directory_parse(struct qn_json *out, struct qn_arena *arena, struct qn_str text,
                                   struct qn_str name, struct qn_error *err) {
     struct qn_error inner;

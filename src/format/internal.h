@@ -21,6 +21,10 @@ enum qn_status qn_directory_side_documents(struct qn_directory *out, struct qn_a
 enum qn_status qn_directory_parse(struct qn_json *out, struct qn_arena *arena, struct qn_str text,
                                   struct qn_str name, struct qn_error *err);
 
+/* E_FORMAT: the tensor's nbytes are not the `nbytes` of its dtype and shape (0: too many). */
+enum qn_status qn_directory_misfit(const struct qn_tensor *tensor, uint64_t nbytes,
+                                   struct qn_str file, struct qn_error *err);
+
 /* An exact, non-negative JSON integer. */
 bool qn_directory_json_u64(uint64_t *out, struct qn_json_value value);
 

@@ -65,7 +65,7 @@ static enum qn_status read_dtype(const struct reader *r, struct qn_tensor *t,
 }
 
 static enum qn_status read_tensor(struct reader *r, struct qn_tensor *t, uint64_t shard_n,
-                                  struct qn_json_value record) {
+                                  uint64_t size, struct qn_json_value record) {
     struct qn_str name;
     struct qn_json_value name_value = qn_json_get(record, "name");
     if (qn_json_type(name_value) != QN_JSON_STRING)
@@ -79,7 +79,7 @@ static enum qn_status read_tensor(struct reader *r, struct qn_tensor *t, uint64_
     if (name.n == 0)
         return bad(r, name, "has no name");
     QN_TRY(read_dtype(r, t, record));
-    uint64_t elements, nbytes, end;
+    uint64_t elements, nbytes = 0, end;
     if (!qn_directory_json_shape(&elements, t, qn_json_get(record, "shape")))
         return bad(r, name, "has no valid shape");
     if (!qn_directory_json_u64(&t->nbytes, qn_json_get(record, "nbytes")))
@@ -87,30 +87,32 @@ static enum qn_status read_tensor(struct reader *r, struct qn_tensor *t, uint64_
     if (!qn_directory_json_u64(&t->offset, qn_json_get(record, "byteOffset")))
         return bad(r, name, "has no valid byteOffset");
     if (!qn_dtype_size(&nbytes, t->dtype, elements) || nbytes != t->nbytes)
-        return bad(r, name, "has nbytes that do not fit its shape");
+        return qn_directory_misfit(t, nbytes, r->manifest, r->err);
     if (!qn_add_u64(&end, t->offset, t->nbytes) || end > shard_n)
         return bad(r, name, "does not lie within its shard");
+    if (end > size)
+        return qn_fail_at(r->err, QN_E_TRUNCATED, t->offset,
+                          "tensor \"%.*s\" ends at %llu, \"%.*s\" at %llu", QN_STR_ARG(name),
+                          (unsigned long long)end, QN_STR_ARG(r->out->files[t->file]),
+                          (unsigned long long)size);
     return QN_OK;
 }
 
 /* A shard that is there must be as long as the manifest says; one that is not is fetched later. */
-static enum qn_status check_size(const struct reader *r, struct qn_str file, uint64_t nbytes) {
-    uint64_t size;
-    enum qn_status status = r->files->size(r->files->ud, &size, file);
+static enum qn_status shard_size(uint64_t *out, const struct reader *r, struct qn_str file) {
+    enum qn_status status = r->files->size(r->files->ud, out, file);
+    if (status == QN_OK)
+        return QN_OK;
+    *out = UINT64_MAX;
     if (status == QN_E_NOT_FOUND || status == QN_E_NEED_DATA)
         return QN_OK;
-    if (status != QN_OK)
-        return qn_fail(r->err, status, "cannot open \"%.*s\"", QN_STR_ARG(file));
-    if (size < nbytes)
-        return qn_fail_at(r->err, QN_E_TRUNCATED, size, "\"%.*s\" has %llu of its %llu bytes",
-                          QN_STR_ARG(file), (unsigned long long)size, (unsigned long long)nbytes);
-    return QN_OK;
+    return qn_fail(r->err, status, "cannot open \"%.*s\"", QN_STR_ARG(file));
 }
 
 static enum qn_status read_shard(struct reader *r, struct qn_json_value shard) {
     struct qn_directory *out = r->out;
     struct qn_str path = qn_json_raw(qn_json_get(shard, "dataPath")); // a good name has no escapes
-    uint64_t nbytes;
+    uint64_t nbytes, size;
     if (!qn_file_name_ok(path))
         return qn_fail(r->err, QN_E_FORMAT, "\"%.*s\" names the shard \"%.*s\"",
                        QN_STR_ARG(r->manifest), QN_STR_ARG(path));
@@ -120,7 +122,7 @@ static enum qn_status read_shard(struct reader *r, struct qn_json_value shard) {
                        QN_STR_ARG(path), QN_STR_ARG(qn_json_raw(format)));
     if (!qn_directory_json_u64(&nbytes, qn_json_get(shard, "nbytes")))
         return qn_fail(r->err, QN_E_FORMAT, "shard \"%.*s\" has no valid nbytes", QN_STR_ARG(path));
-    QN_TRY(check_size(r, path, nbytes));
+    QN_TRY(shard_size(&size, r, path));
     struct qn_str copy = qn_str_copy(out->arena, path);
     if (copy.p == NULL)
         return no_memory(r);
@@ -130,9 +132,12 @@ static enum qn_status read_shard(struct reader *r, struct qn_json_value shard) {
     while (qn_json_each(&it)) {
         struct qn_tensor *t = &out->tensors[out->n_tensors];
         t->file = file;
-        QN_TRY(read_tensor(r, t, nbytes, it.value));
+        QN_TRY(read_tensor(r, t, nbytes, size, it.value));
         out->n_tensors++;
     }
+    if (size < nbytes)
+        return qn_fail_at(r->err, QN_E_TRUNCATED, size, "\"%.*s\" has %llu of its %llu bytes",
+                          QN_STR_ARG(path), (unsigned long long)size, (unsigned long long)nbytes);
     return QN_OK;
 }
 

@@ -127,9 +127,9 @@ static enum qn_status read_tensor(struct reader *r, struct qn_tensor *t, uint32_
                           (unsigned long long)shard->data_n);
     t->offset = shard->data_at + ends[0];
     t->nbytes = ends[1] - ends[0];
-    uint64_t nbytes;
+    uint64_t nbytes = 0;
     if (!qn_dtype_size(&nbytes, t->dtype, elements) || nbytes != t->nbytes)
-        return bad(r, shard, name, "has data_offsets that do not fit its shape");
+        return qn_directory_misfit(t, nbytes, shard->name, r->err);
     return QN_OK;
 }
 

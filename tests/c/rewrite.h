@@ -56,20 +56,24 @@ static inline uint32_t new_random(uint32_t *seed) {
 
 /* All tensors of a fixture in a folder. */
 static inline bool new_read(struct new_model *m, const char *folder) {
+    m->n = 0;
     struct overlay overlay;
     struct qn_files files = overlay_open(&overlay, folder);
     struct qn_arena arena;
     struct qn_directory d;
     struct qn_error err = {0};
     qn_arena_init(&arena, qn_allocator_default());
-    bool ok = CHECK_MSG(qn_directory_open(&d, &arena, &files, QN_STR(""), &err) == QN_OK, "%s: %s",
-                        folder, err.text);
+    bool ok = CHECK_MSG(qn_directory_open(&d, &arena, &files, fixture_main(folder), &err) == QN_OK,
+                        "%s: %s", folder, err.text);
     for (uint32_t i = 0; ok && i < d.n_tensors && m->n < NEW_TENSORS; i++) {
         const struct qn_tensor *s = &d.tensors[i];
         char name[128];
         snprintf(name, sizeof name, "%.*s", QN_STR_ARG(s->name));
         struct new_tensor *t = new_add(m, name, "", qn_dtype_name(s->dtype), s->n_dims, s->dims[0],
-                                       s->n_dims > 1 ? s->dims[1] : 1, qn_dtype_bytes(s->dtype));
+                                       s->n_dims > 1 ? s->dims[1] : 1, 0);
+        free(t->bytes);
+        t->n = (size_t)s->nbytes;
+        t->bytes = malloc(t->n);
         ok = CHECK(files.read(files.ud, d.files[s->file], s->offset, t->bytes, t->n) == QN_OK);
     }
     qn_arena_free(&arena);
@@ -157,6 +161,42 @@ static inline struct qn_str new_mlc(struct qn_str *shard, const struct new_model
     return (struct qn_str){o.p, o.n};
 }
 
+/* A GGUF file with the keys of another one, whose first tensor is `first`. */
+static inline struct qn_str new_gguf(const struct new_model *m, struct qn_str other,
+                                     struct qn_str first) {
+    static const char *const types[] = {"F32", "F16",  "Q4_0", "Q4_1", "",
+                                        "",    "Q5_0", "Q5_1", "Q8_0"};
+    struct text_out o = {NULL, 0, 0};
+    size_t keys_end = qn_str_find(other, first, 0) - 8;
+    uint64_t n = m->n, at = 0;
+    text_put(&o, other.p, 8);
+    text_put(&o, &n, 8);
+    text_put(&o, other.p + 16, keys_end - 16);
+    for (uint32_t i = 0; i < m->n; i++) {
+        const struct new_tensor *t = &m->tensors[i];
+        uint32_t type = 0;
+        while (type < 9 && strcmp(types[type], t->dtype) != 0)
+            type++;
+        type = strcmp(t->dtype, "I32") == 0 ? 26 : type;
+        n = strlen(t->name);
+        text_put(&o, &n, 8);
+        text_put(&o, t->name, n);
+        text_put(&o, &t->n_dims, 4);
+        for (uint32_t k = t->n_dims; k-- > 0;)
+            text_put(&o, &t->dims[k], 8);
+        text_put(&o, &type, 4);
+        text_put(&o, &at, 8);
+        at += (t->n + 31) / 32 * 32;
+    }
+    for (uint32_t i = 0; i <= m->n; i++) {
+        static const char zeros[32];
+        text_put(&o, zeros, (32 - o.n % 32) % 32);
+        if (i < m->n)
+            text_put(&o, m->tensors[i].bytes, m->tensors[i].n);
+    }
+    return (struct qn_str){o.p, o.n};
+}
+
 /* A document of a fixture with `from` replaced by `to`. */
 static inline struct qn_str new_document(const char *folder, const char *name, const char *from,
                                          const char *to) {
@@ -183,8 +223,10 @@ static inline void said_by(struct said *out, const struct qn_memory_file *list, 
     memset(out, 0, sizeof *out);
     for (uint32_t i = 0; i < 33; i++)
         ids[i] = 11 + (i * i * 7 + i * 31) % 250;
-    const struct qn_engine_desc desc = {
+    struct qn_engine_desc desc = {
         .files = qn_files_from_memory(&memory), .main = "", .context = 64, .chunk = 12};
+    if (n == 1)
+        desc.main = "model.gguf";
     if (gpu && !CHECK(qn_ref_host_create(&b.host, qn_allocator_default(), NULL) == QN_OK))
         return;
     out->status = bench_open(&b, &desc, &out->err);
