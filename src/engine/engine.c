@@ -166,8 +166,8 @@ static enum qn_status create_backend(qn_engine *e, struct qn_arena *arena, struc
 #endif
 #ifndef QN_NO_CPU
     if (!e->desc.gpu)
-        return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program,
-                                     e->desc.threads, err);
+        return qn_cpu_backend_create(&e->backend, e->allocator, &e->model.program, e->desc.threads,
+                                     err);
 #endif
     return qn_fail(err, QN_E_UNSUPPORTED, "the %s backend in this build",
                    e->desc.gpu ? "WebGPU" : "CPU");

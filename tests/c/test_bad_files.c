@@ -1,6 +1,7 @@
 /* Whole models of every format, written anew with one thing wrong: each is refused with the
  * tensor's name, what was expected and what was found. In another order they are good. */
 #include "tests/c/rewrite.h"
+#include "tests/c/said.h"
 
 struct format {
     const char *folder;

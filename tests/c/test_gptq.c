@@ -3,6 +3,7 @@
 #include "base/num.h"
 #include "model/model.h"
 #include "tests/c/rewrite.h"
+#include "tests/c/said.h"
 
 #define FIXTURE "lm/qwen2_untied"
 

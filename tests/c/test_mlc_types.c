@@ -2,6 +2,7 @@
  * q4f16_autoawq against the AWQ checkpoint that it was fused from. */
 #include "base/num.h"
 #include "tests/c/rewrite.h"
+#include "tests/c/said.h"
 
 static struct new_model source, made, plain;
 static struct said expected, cpu, gpu;
