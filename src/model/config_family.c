@@ -198,7 +198,7 @@ enum qn_status qn_config_experts(struct qn_model_config *c, struct qn_arena *are
     QN_TRY(qn_source_u32(&c->n_experts, s, &key_n, 1024, 0));
     QN_TRY(qn_source_u32(&c->n_experts_used, s, &key_used, c->n_experts, 0));
     QN_TRY(qn_source_u32(&c->expert_width, s, &key_width, 1u << 20, 0));
-    if (s->names.naming->names[QN_ROLE_SHARED_UP])
+    if (s->names.naming->names[QN_ROLE_SHARED_DOWN])
         QN_TRY(qn_source_u32(&c->shared_width, s, &key_shared, 1u << 20, 0));
     c->renormalise = s->traits->renormalise;
     if (s->d->format == QN_FORMAT_GGUF)

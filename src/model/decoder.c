@@ -331,6 +331,9 @@ static enum qn_status add_experts(uint32_t *out, struct builder *b, uint32_t hid
                                   uint32_t layer) {
     const struct qn_model_config *c = b->c;
     const struct qn_weight_part router = {QN_ROLE_ROUTER, c->n_experts};
+    const struct qn_weight_part whole = {QN_ROLE_EXPERT_GATE_UP, 2 * c->expert_width},
+                                shared_whole = {QN_ROLE_SHARED_GATE_UP, 2 * c->shared_width};
+    bool joined = qn_weights_has(b->w, QN_ROLE_EXPERT_GATE_UP);
     const struct qn_weight_part gate_up[2] = {{QN_ROLE_EXPERT_GATE, c->expert_width},
                                               {QN_ROLE_EXPERT_UP, c->expert_width}};
     const struct qn_weight_part down = {QN_ROLE_EXPERT_DOWN, c->hidden};
@@ -341,7 +344,8 @@ static enum qn_status add_experts(uint32_t *out, struct builder *b, uint32_t hid
     QN_TRY(qn_weights_matrix(&weight, &same, b->w, &router, 1, layer, c->hidden, b->err));
     QN_TRY(add_matmul(&scores, b, x, weight, QN_NONE, "router"));
     QN_TRY(add_moe_op(&routes, b, QN_OP_ROUTE, &scores, 1, "routes"));
-    QN_TRY(qn_weights_experts(&weight, b->w, gate_up, 2, c->n_experts, layer, c->hidden, b->err));
+    QN_TRY(qn_weights_experts(&weight, b->w, joined ? &whole : gate_up, joined ? 1 : 2,
+                              c->n_experts, layer, c->hidden, b->err));
     QN_TRY(add_moe_op(&gated, b, QN_OP_EXPERT_GLU, (uint32_t[]){x, weight, routes}, 3,
                       "experts gated"));
     QN_TRY(
@@ -351,7 +355,7 @@ static enum qn_status add_experts(uint32_t *out, struct builder *b, uint32_t hid
     QN_TRY(add_residual(out, b, hidden, y, QN_ROLE_FFN_POST_NORM, layer, "layer out"));
     if (!c->shared_width)
         return QN_OK;
-    QN_TRY(add_gated(&gated, b, x, shared, 2, layer, false));
+    QN_TRY(add_gated(&gated, b, x, joined ? &shared_whole : shared, joined ? 1 : 2, layer, false));
     QN_TRY(add_projection(&y, b, gated, QN_ROLE_SHARED_DOWN, layer, c->shared_width, false,
                           "shared expert"));
     QN_TRY(qn_weights_row(&weight, b->w, QN_ROLE_SHARED_SWITCH, layer, c->hidden, b->err));

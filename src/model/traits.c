@@ -297,6 +297,38 @@ static const struct qn_naming qwen3_moe_hf = {{
     [QN_ROLE_EXPERT_DOWN] = "model.layers.#.mlp.experts.@.down_proj",
 }};
 
+/* Experts are stacked: [n_experts, rows, cols]. */
+static const struct qn_naming qwen2_moe_mlc = {{
+    [QN_ROLE_EMBED] = "model.embed_tokens",
+    [QN_ROLE_HEAD] = "lm_head",
+    [QN_ROLE_FINAL_NORM] = "model.norm",
+    [QN_ROLE_ATTN_NORM] = "model.layers.#.input_layernorm",
+    [QN_ROLE_QKV] = "model.layers.#.self_attn.c_attn",
+    [QN_ROLE_O] = "model.layers.#.self_attn.o_proj",
+    [QN_ROLE_FFN_NORM] = "model.layers.#.post_attention_layernorm",
+    [QN_ROLE_ROUTER] = "model.layers.#.mlp.gate",
+    [QN_ROLE_EXPERT_GATE_UP] = "model.layers.#.mlp.moe_gate_up_proj",
+    [QN_ROLE_EXPERT_DOWN] = "model.layers.#.mlp.moe_down_proj",
+    [QN_ROLE_SHARED_GATE_UP] = "model.layers.#.mlp.shared_expert.gate_up_proj",
+    [QN_ROLE_SHARED_DOWN] = "model.layers.#.mlp.shared_expert.down_proj",
+    [QN_ROLE_SHARED_SWITCH] = "model.layers.#.mlp.shared_expert_gate",
+}};
+
+static const struct qn_naming qwen3_moe_mlc = {{
+    [QN_ROLE_EMBED] = "model.embed_tokens",
+    [QN_ROLE_HEAD] = "lm_head",
+    [QN_ROLE_FINAL_NORM] = "model.norm",
+    [QN_ROLE_ATTN_NORM] = "model.layers.#.input_layernorm",
+    [QN_ROLE_QKV] = "model.layers.#.self_attn.c_attn",
+    [QN_ROLE_Q_NORM] = "model.layers.#.self_attn.q_norm",
+    [QN_ROLE_K_NORM] = "model.layers.#.self_attn.k_norm",
+    [QN_ROLE_O] = "model.layers.#.self_attn.o_proj",
+    [QN_ROLE_FFN_NORM] = "model.layers.#.post_attention_layernorm",
+    [QN_ROLE_ROUTER] = "model.layers.#.mlp.gate",
+    [QN_ROLE_EXPERT_GATE_UP] = "model.layers.#.mlp.moe_gate_up_proj",
+    [QN_ROLE_EXPERT_DOWN] = "model.layers.#.mlp.moe_down_proj",
+}};
+
 /* https://github.com/ggml-org/ggml/blob/master/docs/gguf.md, "Standardized tensor names". */
 static const struct qn_naming llama_gguf = {{
     [QN_ROLE_EMBED] = "token_embd",
@@ -663,6 +695,7 @@ static const struct qn_traits families[] = {
         .model_type = "qwen2_moe",
         .gguf = "qwen2moe",
         .hf = &qwen2_moe_hf,
+        .mlc = &qwen2_moe_mlc,
         .gguf_names = &qwen2_moe_gguf,
         .act = QN_ACT_SILU,
         .window = QN_WINDOW_SWITCHED,
@@ -675,6 +708,7 @@ static const struct qn_traits families[] = {
         .model_type = "qwen3_moe",
         .gguf = "qwen3moe",
         .hf = &qwen3_moe_hf,
+        .mlc = &qwen3_moe_mlc,
         .gguf_names = &qwen3_moe_gguf,
         .act = QN_ACT_SILU,
         .window = QN_WINDOW_SWITCHED,

@@ -30,9 +30,11 @@ enum qn_role {
     QN_ROLE_ROUTER,
     QN_ROLE_EXPERT_GATE,
     QN_ROLE_EXPERT_UP,
+    QN_ROLE_EXPERT_GATE_UP, // one tensor, as above
     QN_ROLE_EXPERT_DOWN,
     QN_ROLE_SHARED_GATE,
     QN_ROLE_SHARED_UP,
+    QN_ROLE_SHARED_GATE_UP,
     QN_ROLE_SHARED_DOWN,
     QN_ROLE_SHARED_SWITCH, // its sigmoid scales the shared expert
     QN_ROLE_COUNT

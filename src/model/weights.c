@@ -181,21 +181,22 @@ static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
                                uint32_t layer, uint32_t row, uint32_t cols, struct qn_error *err) {
     char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *words, *scales;
-    bool threes = w->mlc->threes;
+    bool threes = w->mlc->threes, stacked = part->n_stacked != 0;
     uint32_t groups = qn_ceil_div_u32(cols, threes ? QN_THREES : QN_GROUP);
-    bool transposed = w->mlc->transposed && part->role != QN_ROLE_EMBED;
-    uint32_t rows_at = transposed ? 1 : 0, cols_at = 1 - rows_at;
-    uint64_t dims[2];
+    bool transposed = w->mlc->transposed && part->role != QN_ROLE_EMBED && !stacked;
+    uint32_t rows_at = stacked + transposed, cols_at = stacked + !transposed, n_dims = 2 + stacked;
+    uint32_t n_rows = part->n_rows * (stacked ? part->n_stacked : 1);
+    uint64_t dims[3] = {part->n_stacked};
     dims[rows_at] = part->n_rows;
     dims[cols_at] = 4 * (uint64_t)groups;
     struct qn_str name = tensor_name(buffer, w, part->role, layer, ".q_weight");
-    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, 2, dims, err));
+    QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, n_dims, dims, err));
     dims[cols_at] = groups;
     name = tensor_name(buffer, w, part->role, layer, ".q_scale");
-    QN_TRY(
-        qn_directory_bind(&scales, w->d, name, threes ? 1u << QN_DTYPE_F16 : FLOATS, 2, dims, err));
-    QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
-    QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
+    QN_TRY(qn_directory_bind(&scales, w->d, name, threes ? 1u << QN_DTYPE_F16 : FLOATS, n_dims,
+                             dims, err));
+    QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, n_rows, err));
+    QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, n_rows, err));
     for (uint32_t i = 1; i <= 2; i++) {
         weight->sources[weight->n_sources - i].transposed = transposed;
         if (threes)
@@ -311,7 +312,10 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
     for (uint32_t i = 0; i < n_parts; i++) {
         bool table = parts[i].role == QN_ROLE_EMBED || parts[i].role == QN_ROLE_HEAD ||
                      parts[i].role == QN_ROLE_POSITIONS;
-        bool pair = w->mlc && (table ? w->mlc->table : w->mlc->linear);
+        /* MLC leaves the router as it is. */
+        bool pair =
+            w->mlc && (table ? w->mlc->table : w->mlc->linear) &&
+            !(parts[i].role == QN_ROLE_ROUTER && qn_weights_present(w, parts[i].role, layer));
         struct layout layout = {.cols = cols};
         QN_TRY((pair ? mlc_pair
                 : is_packed(w, parts[i].role, layer)
@@ -435,7 +439,7 @@ static enum qn_status expert_source(struct qn_weight_source *out, struct qn_wfor
                                     struct qn_error *err) {
     char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *tensor;
-    bool stacked = w->d->format == QN_FORMAT_GGUF;
+    bool stacked = w->d->format != QN_FORMAT_SAFETENSORS;
     const uint64_t dims[3] = {n_experts, part->n_rows, cols};
     struct qn_str name = qn_tensor_name(buffer, &w->names, part->role, layer, expert, ".weight");
     QN_TRY(qn_directory_bind(&tensor, w->d, name, ~INTEGERS, stacked ? 3 : 2,
@@ -456,17 +460,34 @@ static enum qn_status expert_source(struct qn_weight_source *out, struct qn_wfor
     return QN_OK;
 }
 
+/* MLC stacks them: a matrix of all rows. */
+static enum qn_status mlc_experts(uint32_t *out, const struct qn_weights *w,
+                                  const struct qn_weight_part *part, uint32_t n_experts,
+                                  uint32_t layer, uint32_t cols, struct qn_error *err) {
+    struct qn_weight_part all = {part->role, part->n_rows, n_experts};
+    struct qn_weight weight = {.cols = cols};
+    struct layout layout;
+    if (w->mlc->threes)
+        return qn_fail(err, QN_E_UNSUPPORTED, "experts in MLC's %s", w->mlc->name);
+    if (part->n_rows > UINT32_MAX / n_experts)
+        return qn_fail(err, QN_E_LIMIT, "%u experts of %u rows", n_experts, part->n_rows);
+    QN_TRY(mlc_pair(&layout, &weight, w, &all, layer, 0, cols, err));
+    weight.format = layout.format;
+    weight.rows = part->n_rows * n_experts;
+    return add_weight(out, w, &weight, err);
+}
+
 enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
                                   const struct qn_weight_part *parts, uint32_t n_parts,
                                   uint32_t n_experts, uint32_t layer, uint32_t cols,
                                   struct qn_error *err) {
+    if (w->mlc && w->mlc->linear)
+        return mlc_experts(out, w, parts, n_experts, layer, cols, err);
     struct qn_weight weight = {.cols = cols, .n_sources = n_experts * n_parts};
     struct qn_weight_source *sources =
         QN_ARENA_NEW(w->program->arena, struct qn_weight_source, weight.n_sources);
     if (!sources)
         return qn_fail(err, QN_E_NO_MEMORY, "the weights of %u experts", n_experts);
-    if (w->mlc)
-        return qn_fail(err, QN_E_UNSUPPORTED, "experts in MLC weights");
     for (uint32_t i = 0; i < weight.n_sources; i++) {
         struct qn_wformat format;
         struct qn_str name;

@@ -36,6 +36,7 @@ struct qn_weights {
 struct qn_weight_part {
     enum qn_role role;
     uint32_t n_rows;
+    uint32_t n_stacked; // 0, or so many of them in one tensor [n_stacked, n_rows, cols]
 };
 
 /* `files` are read for the orders of GPTQ alone: QN_E_NEED_DATA is possible below. */

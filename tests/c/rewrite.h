@@ -96,9 +96,12 @@ static inline void text_put(struct text_out *o, const void *p, size_t n) {
 
 static inline void text_shape(struct text_out *o, const struct new_tensor *t) {
     char text[64];
-    int n = snprintf(text, sizeof text, t->n_dims == 1 ? "[%llu]" : "[%llu,%llu]",
-                     (unsigned long long)t->dims[0], (unsigned long long)t->dims[1]);
-    text_put(o, text, (size_t)n);
+    for (uint32_t i = 0; i < t->n_dims; i++) {
+        int n =
+            snprintf(text, sizeof text, "%c%llu", i ? ',' : '[', (unsigned long long)t->dims[i]);
+        text_put(o, text, (size_t)n);
+    }
+    text_put(o, "]", 1);
 }
 
 /* model.safetensors. */

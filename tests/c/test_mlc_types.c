@@ -194,6 +194,126 @@ static void test_awq(void) {
     free_models();
 }
 
+/* ---- Experts --------------------------------------------------------------------------------- */
+
+/* Random values on a grid of 4 bits: words, scales and float32 in `plain`. */
+static void make_fours(struct new_model *packed, const char *name, uint32_t rows, uint32_t cols,
+                       uint32_t seed) {
+    uint32_t *words = new_add(packed, name, ".q_weight", "U32", 2, rows, cols / 8, 4)->bytes;
+    uint16_t *scales = new_add(packed, name, ".q_scale", "F16", 2, rows, cols / 32, 2)->bytes;
+    float *values = new_add(&plain, name, ".weight", "F32", 2, rows, cols, 4)->bytes;
+    for (uint32_t i = 0; i < rows * cols; i++) {
+        uint32_t q = new_random(&seed) % 16;
+        if (i % 32 == 0)
+            scales[i / 32] = (uint16_t)(8u << 10 | new_random(&seed) % 1024);
+        words[i / 8] |= q << (4 * (i % 8));
+        values[i] = (float)((int)q - 7) * qn_f16_to_f32(scales[i / 32]);
+    }
+}
+
+/* The parts' tensors beside `name`, one after the other; with `stack` those of n experts. */
+static void join(const char *name, const struct new_model *from, const char *suffix,
+                 const char *const *parts, uint32_t n_parts, uint32_t n, bool stack) {
+    struct text_out bytes = {NULL, 0, 0};
+    struct new_tensor first = {.n = 0};
+    uint64_t rows = 0;
+    for (uint32_t i = 0; i < n * n_parts; i++) {
+        char text[128], number[32];
+        snprintf(number, sizeof number, "experts.%u.", i / n_parts);
+        snprintf(text, sizeof text, "%.*s%s%s%s", (int)(strrchr(name, '.') + 1 - name), name,
+                 stack ? number : "", parts[i % n_parts], suffix);
+        const struct new_tensor *t = new_find((struct new_model *)(uintptr_t)from, text);
+        if (!t) {
+            free(bytes.p);
+            return;
+        }
+        first = *t;
+        rows += i < n_parts ? t->dims[0] : 0;
+        text_put(&bytes, t->bytes, t->n);
+    }
+    struct new_tensor *t =
+        new_add(&made, name, suffix, first.dtype, first.n_dims, rows, first.dims[1], 0);
+    free(t->bytes);
+    t->bytes = bytes.p;
+    t->n = bytes.n;
+    if (stack) {
+        t->n_dims = 3;
+        t->dims[2] = t->dims[1];
+        t->dims[1] = rows;
+        t->dims[0] = n;
+    }
+}
+
+static void test_experts(bool quantised) {
+    static struct new_model packed;
+    static const char *const qkv[] = {"q_proj", "k_proj", "v_proj"}, *const o[] = {"o_proj"};
+    static const char *const up[] = {"gate_proj", "up_proj"}, *const down[] = {"down_proj"};
+    static const char *const suffixes[] = {".q_weight", ".q_scale", ".weight", ".bias"};
+    made.n = plain.n = packed.n = 0;
+    if (!new_read(&source, "lm/qwen2_moe"))
+        return;
+    for (uint32_t i = 0; i < source.n; i++) {
+        const struct new_tensor *t = &source.tensors[i];
+        const char *dot = strrchr(t->name, '.');
+        char name[128];
+        snprintf(name, sizeof name, "%.*s", (int)(dot - t->name), t->name);
+        bool linear = strstr(t->name, "_proj.weight") || strstr(t->name, "lm_head") ||
+                      strstr(t->name, "embed_tokens");
+        if (linear) {
+            make_fours(&packed, name, (uint32_t)t->dims[0], (uint32_t)t->dims[1], i);
+            continue;
+        }
+        copy_tensor(&plain, t, t->name, t->dtype);
+        copy_tensor(strstr(t->name, "_proj") ? &packed : &made, t, t->name, t->dtype);
+    }
+    const struct new_model *from = quantised ? &packed : &plain;
+    for (size_t s = 0; s < sizeof suffixes / sizeof *suffixes; s++) {
+        static const char *const embed[] = {"embed_tokens"};
+        for (int layer = 0; layer < 3; layer++) {
+            char name[128];
+#define NAMED(text) (snprintf(name, sizeof name, "model.layers.%d." text, layer), name)
+            join(NAMED("self_attn.c_attn"), from, suffixes[s], qkv, 3, 1, false);
+            join(NAMED("self_attn.o_proj"), from, suffixes[s], o, 1, 1, false);
+            join(NAMED("mlp.moe_gate_up_proj"), from, suffixes[s], up, 2, 4, true);
+            join(NAMED("mlp.moe_down_proj"), from, suffixes[s], down, 1, 4, true);
+            join(NAMED("mlp.shared_expert.gate_up_proj"), from, suffixes[s], up, 2, 1, false);
+            join(NAMED("mlp.shared_expert.down_proj"), from, suffixes[s], down, 1, 1, false);
+        }
+        join("model.embed_tokens", from, suffixes[s], embed, 1, 1, false);
+        struct new_tensor *t;
+        char text[64];
+        snprintf(text, sizeof text, "lm_head%s", suffixes[s]);
+        if ((t = new_find((struct new_model *)(uintptr_t)from, text)))
+            copy_tensor(&made, t, text, t->dtype);
+    }
+    struct qn_memory_file list[2] = {
+        {QN_STR("config.json"), new_document("lm/qwen2_moe", "config.json", "{", "{")},
+        {QN_STR("model.safetensors"), new_safetensors(&plain)}};
+    said_by(&expected, list, 2, false);
+    const char *const patches[][2] = {
+        {"\"model_type\": \"qwen2\"", "\"model_type\": \"qwen2_moe\""},
+        {"\"q0f16\"", quantised ? "\"q4f16_1\"" : "\"q0f32\""},
+        {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"},
+        {"\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false"},
+        {"\"hidden_act\": \"silu\",",
+         "\"hidden_act\": \"silu\", \"num_experts\": 4, \"num_experts_per_tok\": 2, "
+         "\"moe_intermediate_size\": 32, \"shared_expert_intermediate_size\": 64, "
+         "\"decoder_sparse_step\": 1, \"norm_topk_prob\": false,"}};
+    for (int on_gpu = 0; on_gpu < 2; on_gpu++) {
+        struct overlay overlay;
+        (void)overlay_open(&overlay, "mlc/qwen2_q0f16");
+        for (size_t i = 0; i < sizeof patches / sizeof *patches; i++)
+            CHECK(
+                overlay_patch_text(&overlay, "mlc-chat-config.json", patches[i][0], patches[i][1]));
+        say(&gpu, overlay.list[0].bytes, &made, on_gpu);
+        said_same(quantised ? "experts, q4f16_1" : "experts, q0f32", &expected, &gpu);
+    }
+    for (int i = 0; i < 2; i++)
+        free((void *)(uintptr_t)list[i].bytes.p);
+    new_free(&packed);
+    free_models();
+}
+
 int main(void) {
     if (!fixtures_there()) {
         printf("skipped: no ../shared\n");
@@ -202,5 +322,7 @@ int main(void) {
     test_q3("mlc/qwen2_q0f16", "q0f16"); // a tied head
     test_q3("mlc/llama_q0f32", "q0f32");
     test_awq();
+    test_experts(false);
+    test_experts(true);
     return test_done("mlc_types");
 }
