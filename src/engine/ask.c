@@ -29,6 +29,7 @@ static struct qn_chat_defaults defaults_of(const qn_engine *e) {
 struct work {
     struct qn_arena arena;
     struct qn_buf text;
+    struct qn_buf form; // what the answer must match
     struct qn_ids ids;
     struct qn_chat chat;
     struct qn_reply reply; // until the generation has begun
@@ -38,9 +39,6 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
                             struct qn_error *err) {
     const struct qn_chat *c = &w->chat;
     bool tools = qn_json_exists(c->tools);
-    if (c->form_kind != QN_ANSWER_TEXT || c->tool_choice >= QN_TOOLS_REQUIRED)
-        return qn_fail(err, QN_E_UNSUPPORTED, "request field %s",
-                       tools ? "tool_choice that forces a call" : "response_format but \"text\"");
     struct qn_request request = {
         .ids = w->ids.p,
         .n_ids = w->ids.n,
@@ -55,6 +53,10 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
                            : style->n_think,
         .want = c->logprobs ? QN_WANT_LOGITS : 0,
     };
+    bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
+    qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
+    if (w->form.failed)
+        return qn_fail(err, QN_E_NO_MEMORY, "the form of an answer");
     QN_TRY(qn_reply_init(&w->reply, s->engine->allocator, style ? style->tools : NULL,
                          style ? style->think : NULL, c->tools, qn_buf_view(&w->text), err));
     QN_TRY(qn_run_start(&s->run, &request, NULL, err));
@@ -88,6 +90,9 @@ static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str js
     /* What the user wrote last ends the prompt, without the template's own end of a message. */
     if (w->chat.continue_last && n_plain > 0)
         w->text.n = plain[n_plain - 1].end;
+    qn_ask_open(&w->text, &w->chat, style, e->template_source[0]);
+    if (w->text.failed)
+        return qn_fail(err, QN_E_NO_MEMORY, "a prompt");
     QN_TRY(
         qn_tokenizer_encode(e->tokenizer, &w->ids, qn_buf_view(&w->text), 0, plain, n_plain, err));
     return start(s, w, style, err);
@@ -119,10 +124,12 @@ static enum qn_status ask(qn_session *s, struct qn_str json,
     memset(&w, 0, sizeof w);
     qn_arena_init(&w.arena, e->allocator);
     qn_buf_init(&w.text, e->allocator);
+    qn_buf_init(&w.form, e->allocator);
     qn_ids_init(&w.ids, e->allocator);
     enum qn_status status = begin(s, &w, json, err);
     qn_reply_free(&w.reply);
     qn_ids_free(&w.ids);
+    qn_buf_free(&w.form);
     qn_buf_free(&w.text);
     qn_arena_free(&w.arena);
     return status;

@@ -2,6 +2,7 @@
 #ifndef QN_ENGINE_ENGINE_H
 #define QN_ENGINE_ENGINE_H
 
+#include "engine/chat.h"
 #include "engine/loader.h"
 #include "engine/tools.h"
 #include "model/model.h"
@@ -105,6 +106,13 @@ bool qn_ask_tell(qn_session *session, struct qn_event *out);
 /* Reads an event of the run as what it means for the answer; *told: there is one in `out`. */
 enum qn_status qn_ask_take(qn_session *session, struct qn_event *out, bool *told,
                            struct qn_error *err);
+/* Begins the answer within the prompt, where its form wants that: with a thought, or with the mark
+ * of a call. */
+void qn_ask_open(struct qn_buf *prompt, const struct qn_chat *chat,
+                 const struct qn_answer_style *style, struct qn_str chat_template);
+/* What the answer must match, once it has ended its thought; the text goes to `buf`. */
+void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const struct qn_chat *chat,
+                       const struct qn_tool_format *tools, bool thinks);
 /* Frees what an answer held. */
 void qn_ask_free(struct qn_ask *ask);
 /* Appends the log-probability of token `id` of a softmax over all n logits as OpenAI's object, with

@@ -603,15 +603,16 @@ enum qn_status qn_reply_init(struct qn_reply *r, const struct qn_allocator *allo
             return qn_fail(err, QN_E_NO_MEMORY, "the tools of a request");
         QN_TRY(qn_json_parse(json, &r->arena, copy, err));
         r->tools = qn_json_root(json);
-        if (r->format->open[0] && qn_str_ends(prompt, qn_str_from(r->format->open)))
-            open_calls(r); // the prompt begins one already
     }
     while (prompt.n > 0 && is_space(prompt.p[prompt.n - 1]))
         prompt.n--;
-    if (think && qn_str_ends(prompt, qn_str_from(think->open)))
+    enum qn_thinking thinking = qn_thinking_of(think, prompt);
+    if (r->format && r->format->open[0] && qn_str_ends(prompt, qn_str_from(r->format->open)))
+        open_calls(r); // the prompt begins one already
+    else if (thinking == QN_THINKS)
         r->state = QN_REPLY_THINK;
-    else if (think && qn_str_ends(prompt, qn_str_from(think->close)))
-        r->think = NULL; // the prompt ends it: no thinking
+    else if (thinking == QN_THINKS_NOT)
+        r->think = NULL;
     return QN_OK;
 }
 

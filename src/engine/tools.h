@@ -16,9 +16,9 @@ struct qn_tool_format {
     const char *seen[2]; // where the template's text holds these
     enum qn_call_style style;
     const char *open;  // before the first call; empty: a call stands at the beginning of the answer
-    const char *name;  // before a name
+    const char *name;  // before a name; JSON: "[" where calls come as a list
     const char *args;  // between name and arguments; JSON: the member that holds the arguments
-    const char *end;   // after the arguments of one call
+    const char *end;   // after the arguments of one call; JSON: the member that holds the name
     const char *close; // after the last call
 };
 
@@ -30,6 +30,10 @@ struct qn_think_format {
 const struct qn_tool_format *qn_tool_format_of(struct qn_str chat_template);
 /* NULL: answers hold no reasoning. */
 const struct qn_think_format *qn_think_format_of(struct qn_str chat_template);
+
+/* Whether an answer to this prompt begins within a thought. */
+enum qn_thinking { QN_THINKS_NOT, QN_MAY_THINK, QN_THINKS };
+enum qn_thinking qn_thinking_of(const struct qn_think_format *think, struct qn_str prompt);
 
 enum qn_reply_state {
     QN_REPLY_START, // reasoning or a bare call may begin
