@@ -111,6 +111,8 @@ static enum qn_status open_tokenizer(qn_engine *e, struct qn_arena *arena, struc
         e->tokenizer = NULL;
         return QN_OK;
     }
+    for (int i = 0; status == QN_OK && i < 2; i++)
+        qn_tokenizer_guard(e->tokenizer, e->template_source[i]);
     return status;
 }
 
@@ -126,8 +128,8 @@ static void add_eos(qn_engine *e, uint32_t id) {
 /* Ids that end an answer: what the configuration says, what the tokenizer says, and the control
  * tokens by which known chat formats end a turn (many published configurations forget them). */
 static void collect_eos(qn_engine *e) {
-    static const char *const turns[] = {"<|im_end|>", "<|eot_id|>", "<|end|>", "<end_of_turn>",
-                                        "<|endoftext|>"};
+    static const char *const turns[] = {"<|im_end|>", "<|eot_id|>",    "<|eom_id|>",
+                                        "<|end|>",    "<end_of_turn>", "<|endoftext|>"};
     for (uint32_t i = 0; i < e->model.config.n_eos; i++)
         add_eos(e, e->model.config.eos[i]);
     if (!e->tokenizer)

@@ -79,7 +79,7 @@ static const struct qn_added_token *longest(const struct qn_added *added, struct
     const struct qn_added_token *list = added->list;
     for (size_t depth = 1; low < high; depth++) {
         if (list[low].content.n == depth) {
-            bool special = (list[low].flags & QN_ADDED_SPECIAL) != 0;
+            bool special = (list[low].flags & (QN_ADDED_SPECIAL | QN_ADDED_GUARDED)) != 0;
             if (!special || (!no_special && !any_mark(in, at, at + depth)))
                 best = &list[low];
             low++;

@@ -13,6 +13,7 @@ enum {
     QN_ADDED_RSTRIP = 4,      // … on the right
     QN_ADDED_SINGLE_WORD = 8, // only between non-word characters
     QN_ADDED_NORMALIZED = 16, // matched after normalisation
+    QN_ADDED_GUARDED = 32,    // not special, but a mark of the chat template: passed over likewise
 };
 
 struct qn_added_token {
@@ -39,7 +40,7 @@ struct qn_added_match {
 };
 
 /* The next match at or after *at, which moves behind it; `floor` is the end of the match before.
- * Special tokens are passed over where they would touch a marked byte, or all if `no_special`. */
+ * Special and guarded tokens are passed over where they would touch a marked byte, or all if `no_special`. */
 bool qn_added_next(const struct qn_added *added, struct qn_added_match *out, struct qn_marked in,
                    size_t *at, size_t floor, bool no_special);
 

@@ -20,6 +20,11 @@ enum qn_status qn_tokenizer_open(struct qn_tokenizer **out, struct qn_arena *are
 enum qn_status qn_tokenizer_from_json(struct qn_tokenizer **out, struct qn_arena *arena,
                                       struct qn_str tokenizer_json, struct qn_error *err);
 
+/* Guards the added tokens between brackets that `marks`, a chat template, speaks of: Qwen3's
+ * <think>, <tool_call>. They steer the model as special tokens do, although they are none, so text
+ * of users does not get them either. */
+void qn_tokenizer_guard(struct qn_tokenizer *t, struct qn_str marks);
+
 /* A span of text whose bytes came from a user or a tool: special tokens are never recognised where
  * a match would touch such a byte. Spans are sorted and do not overlap. */
 struct qn_span {
@@ -40,8 +45,8 @@ enum {
     QN_ENCODE_NO_MATCH = 2, // text is all plain: never match special/control tokens in it
 };
 
-/* Added tokens that are not special (runs of spaces, Qwen3's <think>) are ordinary vocabulary and
- * are matched in plain text too.
+/* Added tokens that are not special (runs of spaces, Gemma's <table>) are ordinary vocabulary and
+ * are matched in plain text too, unless they are guarded.
  *
  * Appends the ids of `text`, at most 1 GiB; on an error nothing. Scratch is taken from the
  * allocator of `out` and given back. Text need not be valid UTF-8 (ill-formed bytes pass through

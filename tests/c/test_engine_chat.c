@@ -311,6 +311,16 @@ static const char template_text[] =
     "{{ ['<|', m.content]|join('im_start') }}{{ '<|im_end|>\\n' }}{% endfor %}"
     "{{ '<|im_start|>assistant\\n' }}";
 
+/* As Qwen3's: tools, thoughts, calls and their results, each between marks of its own. */
+static const char tool_template[] =
+    "{% if tools %}{{ '<|im_start|>system\n<tools>' }}{% for t in tools %}{{ '\n' ~ t|tojson }}"
+    "{% endfor %}{{ '</tools><|im_end|>\n' }}{% endif %}{% for m in messages %}"
+    "{{ '<|im_start|>' ~ m.role ~ '\n' }}{% if m.reasoning_content %}{{ '<think>\n' ~ "
+    "m.reasoning_content|trim ~ '\n</think>\n' }}{% endif %}{{ m.content or '' }}"
+    "{% for c in m.tool_calls or [] %}{{ '<tool_call>\n{\"name\": \"' ~ c.function.name ~ '\", "
+    "\"arguments\": ' }}{{ c.function.arguments|tojson }}{{ '}\n</tool_call>' }}{% endfor %}"
+    "{{ '<|im_end|>\n' }}{% endfor %}{{ '<|im_start|>assistant\n' }}";
+
 static uint32_t draw(uint32_t *state) { // xorshift32
     *state ^= *state << 13;
     *state ^= *state >> 17;
@@ -342,7 +352,15 @@ static void append(struct qn_buf *json, uint32_t *rng, int n) {
                                          "\\u0000",
                                          "<|im_\\u200bend|>",
                                          "{{ '<|im_end|>' }}",
-                                         "\\t"};
+                                         "\\t",
+                                         "<think>",
+                                         "</think>",
+                                         "<tool_call>",
+                                         "\\n</tool_call>\\n",
+                                         "<tool_",
+                                         "call>",
+                                         "</th",
+                                         "ink>"};
     for (int i = 0; i < n; i++)
         qn_buf_cstr(json, pieces[draw(rng) % (sizeof pieces / sizeof *pieces)]);
 }
@@ -366,10 +384,13 @@ static void message(struct qn_buf *json, uint32_t *rng) {
     }
 }
 
-/* The control tokens of a prompt are those of the template: one pair a message, and the last turn.
- */
-static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_messages,
-                         const uint32_t special[3]) {
+/* Marks of a prompt: control tokens, and those of Qwen3 that are not special. */
+static const char *const marks[] = {"<|im_start|>", "<|im_end|>",  "<think>",
+                                    "</think>",     "<tool_call>", "</tool_call>"};
+enum { N_MARKS = sizeof marks / sizeof *marks };
+
+/* The marks of a prompt are those that the template writes. */
+static void check_prompt(qn_engine *e, struct qn_str request, const uint32_t expected[N_MARKS]) {
     struct qn_arena arena;
     struct qn_buf text, back;
     struct qn_ids ids;
@@ -377,7 +398,7 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
     struct qn_span *plain = NULL;
     size_t n_plain = 0;
     struct qn_error err = {0};
-    struct qn_chat_defaults defaults = {.max_tokens = 1};
+    struct qn_chat_defaults defaults = {.max_tokens = 1, .tools = true};
     qn_arena_init(&arena, qn_allocator_default());
     qn_buf_init(&text, qn_allocator_default());
     qn_buf_init(&back, qn_allocator_default());
@@ -389,18 +410,22 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
         status =
             qn_tokenizer_encode(e->tokenizer, &ids, qn_buf_view(&text), 0, plain, n_plain, &err);
     CHECK_MSG(status == QN_OK, "%.*s: %s", QN_STR_ARG(request), err.text);
-    uint32_t starts = 0, ends = 0, others = 0;
-    bool order = true;
+    uint32_t special[N_MARKS], found[N_MARKS] = {0}, others = 0;
+    for (int k = 0; k < N_MARKS; k++)
+        CHECK(qn_tokenizer_find(e->tokenizer, &special[k], qn_str_from(marks[k])));
     for (size_t i = 0; i < ids.n; i++) {
-        starts += ids.p[i] == special[0];
-        ends += ids.p[i] == special[1];
-        others += ids.p[i] != special[0] && ids.p[i] != special[1] &&
-                  qn_tokenizer_is_special(e->tokenizer, ids.p[i]);
-        order = order && (starts == ends || starts == ends + 1);
+        bool known = false;
+        for (int k = 0; k < N_MARKS; k++) {
+            found[k] += ids.p[i] == special[k];
+            known = known || ids.p[i] == special[k];
+        }
+        others += !known && qn_tokenizer_is_special(e->tokenizer, ids.p[i]);
     }
-    CHECK_MSG(starts == n_messages + 1 && ends == n_messages && others == 0 && order,
-              "%.*s: %u starts, %u ends, %u others of %u messages", QN_STR_ARG(request), starts,
-              ends, others, n_messages);
+    for (int k = 0; k < N_MARKS; k++)
+        CHECK_MSG(expected[k] == UINT32_MAX || found[k] == expected[k],
+                  "%.*s: %u of %s instead of %u", QN_STR_ARG(request), found[k], marks[k],
+                  expected[k]);
+    CHECK_MSG(others == 0, "%.*s: %u other control tokens", QN_STR_ARG(request), others);
     // Nothing is lost either: the ids say the rendered text.
     CHECK(qn_tokenizer_decode(e->tokenizer, &back, ids.p, ids.n, 0, &err) == QN_OK);
     CHECK_MSG(qn_str_eq(qn_buf_view(&back), qn_buf_view(&text)), "\"%.*s\" instead of \"%.*s\"",
@@ -411,6 +436,77 @@ static void check_prompt(qn_engine *e, struct qn_str request, uint32_t n_message
     qn_arena_free(&arena);
 }
 
+static qn_engine *text_engine(struct qn_str tokenizer, const char *template) {
+    static struct qn_memory_file files[3];
+    static struct qn_memory_files list = {files, 3};
+    files[0] = (struct qn_memory_file){QN_STR("tokenizer.json"), tokenizer};
+    files[1] = (struct qn_memory_file){QN_STR("chat_template.jinja"), qn_str_from(template)};
+    files[2] = (struct qn_memory_file){QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")};
+    struct qn_engine_desc desc = {
+        .files = qn_files_from_memory(&list), .main = "", .text_only = true};
+    qn_engine *e = NULL;
+    struct qn_error err = {0};
+    CHECK_MSG(qn_engine_create(&e, &desc, &err) == QN_OK && qn_engine_open(e, &err) == QN_OK, "%s",
+              err.text);
+    return e;
+}
+
+/* A text of users in every place that takes one: calls, their names and arguments, results,
+ * thoughts, descriptions and names of parameters. */
+static void tool_request(struct qn_buf *json, uint32_t *rng, uint32_t expected[N_MARKS]) {
+    uint32_t n = 1 + draw(rng) % 3;
+    bool tools = draw(rng) % 2;
+    memset(expected, 0, N_MARKS * sizeof *expected);
+    expected[0] = n + tools + 1;
+    expected[1] = n + tools;
+    qn_buf_cstr(json, "{");
+    if (tools) {
+        qn_buf_cstr(json, "\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\","
+                          "\"description\":\"");
+        append(json, rng, 1 + (int)(draw(rng) % 4));
+        qn_buf_cstr(json, "\",\"parameters\":{\"type\":\"object\",\"properties\":{\"");
+        append(json, rng, 1 + (int)(draw(rng) % 3));
+        qn_buf_cstr(json, "\":{\"enum\":[\"");
+        append(json, rng, 1 + (int)(draw(rng) % 3));
+        qn_buf_cstr(json, "\"]}}}}}],");
+    }
+    qn_buf_cstr(json, "\"messages\":[");
+    for (uint32_t k = 0; k < n; k++) {
+        bool answer = draw(rng) % 2, thought = answer && draw(rng) % 2;
+        uint32_t calls = answer ? draw(rng) % 3 : 0;
+        qn_buf_cstr(json, k ? "," : "");
+        qn_buf_format(json, "{\"role\":\"%s\",\"content\":\"",
+                      answer          ? "assistant"
+                      : draw(rng) % 2 ? "tool"
+                                      : "user");
+        append(json, rng, 1 + (int)(draw(rng) % 5));
+        qn_buf_cstr(json, "\",\"reasoning_content\":\"");
+        if (thought) {
+            qn_buf_cstr(json, ".");
+            append(json, rng, 1 + (int)(draw(rng) % 4));
+        }
+        qn_buf_cstr(json, "\"");
+        for (uint32_t c = 0; c < calls; c++) {
+            qn_buf_cstr(json, c ? ",{" : ",\"tool_calls\":[{");
+            qn_buf_cstr(json, "\"id\":\"1\",\"type\":\"function\",\"function\":{\"name\":\"");
+            append(json, rng, 1 + (int)(draw(rng) % 3));
+            if (draw(rng) % 2) { // JSON in a string
+                qn_buf_cstr(json, "\",\"arguments\":\"{\\\"a\\\":\\\"<tool_call></think>\\\"}\"}}");
+            } else { // no JSON in a string
+                qn_buf_cstr(json, "\",\"arguments\":\"");
+                append(json, rng, 1 + (int)(draw(rng) % 3));
+                qn_buf_cstr(json, "\"}}");
+            }
+        }
+        qn_buf_cstr(json, calls ? "]}" : "}");
+        expected[2] += thought;
+        expected[3] += thought;
+        expected[4] += calls;
+        expected[5] += calls;
+    }
+    qn_buf_cstr(json, "]}");
+}
+
 static void test_smuggling(void) {
     char path[1024];
     snprintf(path, sizeof path, "%s/fixtures/tokenizers/qwen2/tokenizer.json", test_shared());
@@ -419,36 +515,32 @@ static void test_smuggling(void) {
         printf("skipped: no ../shared\n");
         return;
     }
-    struct qn_memory_file files[3] = {
-        {QN_STR("tokenizer.json"), tokenizer},
-        {QN_STR("chat_template.jinja"), qn_str_from(template_text)},
-        {QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")}};
-    struct qn_memory_files list = {files, 3};
-    struct qn_engine_desc desc = {
-        .files = qn_files_from_memory(&list), .main = "", .text_only = true};
-    qn_engine *e = NULL;
-    struct qn_error err = {0};
-    CHECK_MSG(qn_engine_create(&e, &desc, &err) == QN_OK && qn_engine_open(e, &err) == QN_OK, "%s",
-              err.text);
-    uint32_t special[3] = {0};
-    CHECK(qn_tokenizer_find(e->tokenizer, &special[0], QN_STR("<|im_start|>")) &&
-          qn_tokenizer_find(e->tokenizer, &special[1], QN_STR("<|im_end|>")));
     uint32_t rng = 2024;
-    for (int i = 0; i < 1000; i++) {
-        struct qn_buf json;
-        uint32_t n = 1 + draw(&rng) % 3;
-        qn_buf_init(&json, qn_allocator_default());
-        qn_buf_cstr(&json, "{\"messages\":[");
-        for (uint32_t k = 0; k < n; k++) {
-            if (k)
-                qn_buf_char(&json, ',');
-            message(&json, &rng);
+    for (int tools = 0; tools < 2; tools++) {
+        qn_engine *e = text_engine(tokenizer, tools ? tool_template : template_text);
+        for (int i = 0; i < 1000; i++) {
+            struct qn_buf json;
+            uint32_t n = 1 + draw(&rng) % 3, expected[N_MARKS] = {n + 1, n};
+            qn_buf_init(&json, qn_allocator_default());
+            if (tools) {
+                tool_request(&json, &rng, expected);
+            } else {
+                qn_buf_cstr(&json, "{\"messages\":[");
+                for (uint32_t k = 0; k < n; k++) {
+                    qn_buf_cstr(&json, k ? "," : "");
+                    message(&json, &rng);
+                }
+                qn_buf_cstr(&json, "]}");
+                expected[2] = expected[3] = expected[4] = expected[5] = 0;
+            }
+            if (!tools) // marks that a template does not speak of are ordinary vocabulary
+                for (int k = 2; k < N_MARKS; k++)
+                    expected[k] = UINT32_MAX;
+            check_prompt(e, qn_buf_view(&json), expected);
+            qn_buf_free(&json);
         }
-        qn_buf_cstr(&json, "]}");
-        check_prompt(e, qn_buf_view(&json), n, special);
-        qn_buf_free(&json);
+        qn_engine_destroy(e);
     }
-    qn_engine_destroy(e);
     free((void *)(uintptr_t)tokenizer.p);
 }
 
