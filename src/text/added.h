@@ -40,7 +40,8 @@ struct qn_added_match {
 };
 
 /* The next match at or after *at, which moves behind it; `floor` is the end of the match before.
- * Special and guarded tokens are passed over where they would touch a marked byte, or all if `no_special`. */
+ * Special and guarded tokens are passed over where they would touch a marked byte, or all if
+ * `no_special`. */
 bool qn_added_next(const struct qn_added *added, struct qn_added_match *out, struct qn_marked in,
                    size_t *at, size_t floor, bool no_special);
 
