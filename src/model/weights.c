@@ -50,6 +50,12 @@ static struct qn_str tensor_name(char buffer[QN_TENSOR_NAME_BYTES], const struct
     return qn_tensor_name(buffer, &w->names, role, layer, 0, suffix);
 }
 
+static struct qn_str part_name(char buffer[QN_TENSOR_NAME_BYTES], const struct qn_weights *w,
+                               const struct qn_weight_part *part, uint32_t layer,
+                               const char *suffix) {
+    return qn_tensor_name(buffer, &w->names, part->role, layer, part->expert, suffix);
+}
+
 bool qn_weights_present(const struct qn_weights *w, enum qn_role role, uint32_t layer) {
     char buffer[QN_TENSOR_NAME_BYTES];
     struct qn_str name = tensor_name(buffer, w, role, layer, ".weight");
@@ -189,10 +195,10 @@ static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
     uint64_t dims[3] = {part->n_stacked};
     dims[rows_at] = part->n_rows;
     dims[cols_at] = 4 * (uint64_t)groups;
-    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".q_weight");
+    struct qn_str name = part_name(buffer, w, part, layer, ".q_weight");
     QN_TRY(qn_directory_bind(&words, w->d, name, 1u << QN_DTYPE_U32, n_dims, dims, err));
     dims[cols_at] = groups;
-    name = tensor_name(buffer, w, part->role, layer, ".q_scale");
+    name = part_name(buffer, w, part, layer, ".q_scale");
     QN_TRY(qn_directory_bind(&scales, w->d, name, threes ? 1u << QN_DTYPE_F16 : FLOATS, n_dims,
                              dims, err));
     QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, n_rows, err));
@@ -220,7 +226,7 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
     enum qn_packing packing = w->config->packing;
     uint32_t group = w->config->packing_group ? w->config->packing_group : cols;
     bool awq = packing == QN_PACKING_AWQ;
-    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".qweight");
+    struct qn_str name = part_name(buffer, w, part, layer, ".qweight");
     if (cols % group || group % QN_GROUP || part->n_rows % 8)
         return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: %u inputs in groups of %u, %u outputs",
                        QN_STR_ARG(name), cols, group, part->n_rows);
@@ -229,10 +235,10 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
     QN_TRY(qn_directory_bind(&words, w->d, name, 1u << dtype, 2, dims, err));
     dims[0] = cols / group;
     dims[1] = part->n_rows / 8;
-    name = tensor_name(buffer, w, part->role, layer, ".qzeros");
+    name = part_name(buffer, w, part, layer, ".qzeros");
     QN_TRY(qn_directory_bind(&zeros, w->d, name, 1u << dtype, 2, dims, err));
     dims[1] = part->n_rows;
-    name = tensor_name(buffer, w, part->role, layer, ".scales");
+    name = part_name(buffer, w, part, layer, ".scales");
     QN_TRY(qn_directory_bind(&scales, w->d, name, FLOATS, 2, dims, err));
     QN_TRY(add_source(weight, words, QN_PLANE_VALUES, row, part->n_rows, err));
     QN_TRY(add_source(weight, scales, QN_PLANE_SCALES, row, part->n_rows, err));
@@ -246,7 +252,7 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
     s[1].beside_offset = zeros->offset;
     s[1].beside_nbytes = zeros->nbytes;
     layout->format = QN_PACKED_FORMAT;
-    name = tensor_name(buffer, w, part->role, layer, ".g_idx");
+    name = part_name(buffer, w, part, layer, ".g_idx");
     if (awq || group == cols || (!w->config->packing_ordered && !qn_directory_find(w->d, name)))
         return QN_OK;
     const struct qn_tensor *ids;
@@ -262,11 +268,12 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
 }
 
 /* Whether a part is packed: a checkpoint leaves some layers as they were. */
-static bool is_packed(const struct qn_weights *w, enum qn_role role, uint32_t layer) {
+static bool is_packed(const struct qn_weights *w, const struct qn_weight_part *part,
+                      uint32_t layer) {
     char buffer[QN_TENSOR_NAME_BYTES];
     if (w->config->packing == QN_PACKING_NONE)
         return false;
-    struct qn_str name = tensor_name(buffer, w, role, layer, ".qweight");
+    struct qn_str name = part_name(buffer, w, part, layer, ".qweight");
     return name.n && qn_directory_find(w->d, name);
 }
 
@@ -278,16 +285,24 @@ static enum qn_status plain(struct layout *layout, struct qn_weight *weight,
     bool table = part->role == QN_ROLE_EMBED || part->role == QN_ROLE_HEAD ||
                  part->role == QN_ROLE_POSITIONS;
     bool transposed = w->config->traits->conv1d && w->d->format == QN_FORMAT_SAFETENSORS && !table;
-    uint64_t dims[2] = {transposed ? cols : part->n_rows, transposed ? part->n_rows : cols};
-    struct qn_str name = tensor_name(buffer, w, part->role, layer, ".weight");
-    QN_TRY(qn_directory_bind(&tensor, w->d, name, transposed ? FLOATS : ~INTEGERS, 2, dims, err));
+    bool stacked = part->n_stacked != 0 && w->d->format != QN_FORMAT_SAFETENSORS;
+    uint64_t dims[3] = {part->n_stacked, transposed ? cols : part->n_rows,
+                        transposed ? part->n_rows : cols};
+    struct qn_str name = part_name(buffer, w, part, layer, ".weight");
+    QN_TRY(qn_directory_bind(&tensor, w->d, name, transposed ? FLOATS : ~INTEGERS, 2 + stacked,
+                             dims + !stacked, err));
     if (!qn_codec_format(&layout->format, tensor->dtype, false))
         return no_decoder(tensor, err);
     if (cols % qn_dtype_block(tensor->dtype))
         return qn_fail(err, QN_E_TENSOR, "tensor %.*s: rows of %u are no whole blocks of %s",
                        QN_STR_ARG(tensor->name), cols, qn_dtype_name(tensor->dtype));
     QN_TRY(add_source(weight, tensor, QN_PLANE_VALUES, row, part->n_rows, err));
-    weight->sources[weight->n_sources - 1].transposed = transposed;
+    struct qn_weight_source *source = &weight->sources[weight->n_sources - 1];
+    source->transposed = transposed;
+    if (stacked) {
+        source->nbytes /= part->n_stacked;
+        source->offset += part->expert * source->nbytes;
+    }
     return QN_OK;
 }
 
@@ -318,7 +333,7 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
             !(parts[i].role == QN_ROLE_ROUTER && qn_weights_present(w, parts[i].role, layer));
         struct layout layout = {.cols = cols};
         QN_TRY((pair ? mlc_pair
-                : is_packed(w, parts[i].role, layer)
+                : is_packed(w, &parts[i], layer)
                     ? packed
                     : plain)(&layout, &weight, w, &parts[i], layer, weight.rows, cols, err));
         if (!i) {
@@ -430,41 +445,11 @@ enum qn_status qn_weights_norm(uint32_t *weight, uint32_t *bias, const struct qn
 
 /* ---- Experts --------------------------------------------------------------------------------- */
 
-/* Rows of one expert from a tensor of its own, or from its place in a stack [n_experts, rows,
- * cols]. */
-static enum qn_status expert_source(struct qn_weight_source *out, struct qn_wformat *format,
-                                    struct qn_str *name_out, const struct qn_weights *w,
-                                    const struct qn_weight_part *part, uint32_t expert,
-                                    uint32_t n_experts, uint32_t layer, uint32_t row, uint32_t cols,
-                                    struct qn_error *err) {
-    char buffer[QN_TENSOR_NAME_BYTES];
-    const struct qn_tensor *tensor;
-    bool stacked = w->d->format != QN_FORMAT_SAFETENSORS;
-    const uint64_t dims[3] = {n_experts, part->n_rows, cols};
-    struct qn_str name = qn_tensor_name(buffer, &w->names, part->role, layer, expert, ".weight");
-    QN_TRY(qn_directory_bind(&tensor, w->d, name, ~INTEGERS, stacked ? 3 : 2,
-                             stacked ? dims : dims + 1, err));
-    if (!qn_codec_format(format, tensor->dtype, false))
-        return no_decoder(tensor, err);
-    if (cols % qn_dtype_block(tensor->dtype))
-        return qn_fail(err, QN_E_TENSOR, "tensor %.*s: rows of %u are no whole blocks of %s",
-                       QN_STR_ARG(tensor->name), cols, qn_dtype_name(tensor->dtype));
-    struct qn_weight one = {.cols = cols};
-    QN_TRY(add_source(&one, tensor, QN_PLANE_VALUES, row, part->n_rows, err));
-    *out = one.sources[0];
-    *name_out = tensor->name;
-    if (stacked) {
-        out->nbytes = tensor->nbytes / n_experts;
-        out->offset += expert * out->nbytes;
-    }
-    return QN_OK;
-}
-
 /* MLC stacks them: a matrix of all rows. */
 static enum qn_status mlc_experts(uint32_t *out, const struct qn_weights *w,
                                   const struct qn_weight_part *part, uint32_t n_experts,
                                   uint32_t layer, uint32_t cols, struct qn_error *err) {
-    struct qn_weight_part all = {part->role, part->n_rows, n_experts};
+    struct qn_weight_part all = {part->role, part->n_rows, 0, n_experts};
     struct qn_weight weight = {.cols = cols};
     struct layout layout;
     if (w->mlc->threes)
@@ -483,27 +468,32 @@ enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
                                   struct qn_error *err) {
     if (w->mlc && w->mlc->linear)
         return mlc_experts(out, w, parts, n_experts, layer, cols, err);
-    struct qn_weight weight = {.cols = cols, .n_sources = n_experts * n_parts};
+    struct qn_weight weight = {.cols = cols};
     struct qn_weight_source *sources =
-        QN_ARENA_NEW(w->program->arena, struct qn_weight_source, weight.n_sources);
+        QN_ARENA_NEW(w->program->arena, struct qn_weight_source, (size_t)2 * n_experts * n_parts);
     if (!sources)
         return qn_fail(err, QN_E_NO_MEMORY, "the weights of %u experts", n_experts);
-    for (uint32_t i = 0; i < weight.n_sources; i++) {
-        struct qn_wformat format;
-        struct qn_str name;
-        const struct qn_weight_part *part = &parts[i % n_parts];
-        QN_TRY(expert_source(&sources[i], &format, &name, w, part, i / n_parts, n_experts, layer,
-                             weight.rows, cols, err));
+    for (uint32_t i = 0; i < n_experts * n_parts; i++) {
+        struct qn_weight_part part = parts[i % n_parts];
+        struct qn_weight one = {.cols = cols};
+        struct layout layout = {.cols = cols};
+        part.expert = i / n_parts;
+        part.n_stacked = n_experts;
+        QN_TRY((is_packed(w, &part, layer) ? packed : plain)(&layout, &one, w, &part, layer,
+                                                             weight.rows, cols, err));
         if (!i) {
-            weight.format = format;
-            weight.name = name;
+            weight.format = layout.format;
+            weight.name = one.name;
         }
-        if (!qn_wformat_same(&format, &weight.format))
-            return qn_fail(err, QN_E_UNSUPPORTED, "tensor %.*s: experts of different types",
-                           QN_STR_ARG(name));
-        if (part->n_rows > UINT32_MAX - weight.rows)
-            return qn_fail(err, QN_E_LIMIT, "tensor %.*s: too many experts", QN_STR_ARG(name));
-        weight.rows += part->n_rows;
+        if (!qn_wformat_same(&layout.format, &weight.format) || layout.order)
+            return qn_fail(err, QN_E_UNSUPPORTED,
+                           "tensor %.*s: experts of different types or orders of inputs",
+                           QN_STR_ARG(one.name));
+        if (part.n_rows > UINT32_MAX - weight.rows)
+            return qn_fail(err, QN_E_LIMIT, "tensor %.*s: too many experts", QN_STR_ARG(one.name));
+        memcpy(sources + weight.n_sources, one.sources, one.n_sources * sizeof *sources);
+        weight.n_sources += one.n_sources;
+        weight.rows += part.n_rows;
     }
     weight.many = sources;
     return add_weight(out, w, &weight, err);

@@ -36,7 +36,9 @@ struct qn_weights {
 struct qn_weight_part {
     enum qn_role role;
     uint32_t n_rows;
-    uint32_t n_stacked; // 0, or so many of them in one tensor [n_stacked, n_rows, cols]
+    /* Experts: which one, where they are tensors of their own or slices of [n_stacked, n_rows, cols]
+     */
+    uint32_t expert, n_stacked;
 };
 
 /* `files` are read for the orders of GPTQ alone: QN_E_NEED_DATA is possible below. */

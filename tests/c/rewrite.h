@@ -15,7 +15,7 @@ struct new_tensor {
     void *bytes; // malloc
 };
 
-#define NEW_TENSORS 256
+#define NEW_TENSORS 400
 struct new_model {
     struct new_tensor tensors[NEW_TENSORS];
     uint32_t n;

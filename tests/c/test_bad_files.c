@@ -1,5 +1,6 @@
 /* Whole models of every format, written anew with one thing wrong: each is refused with the
  * tensor's name, what was expected and what was found. In another order they are good. */
+#include "base/num.h"
 #include "tests/c/rewrite.h"
 #include "tests/c/said.h"
 
@@ -149,6 +150,38 @@ static void test_format(const struct format *f) {
     new_free(&model);
 }
 
+/* Matrices that are joined elsewhere stay apart where their types differ: gate from up, q from k. */
+static void test_mixed(void) {
+    static const struct format f = {.folder = "gguf/qwen2_F16"};
+    static const char *const widened[] = {"blk.0.ffn_up.weight", "blk.1.ffn_gate.weight",
+                                          "blk.1.attn_k.weight"};
+    if (!new_read(&model, f.folder))
+        return;
+    char first[128];
+    strcpy(first, model.tensors[0].name);
+    write_files(&f, first);
+    said_by(&good, files, n_files, false);
+    for (size_t i = 0; i < sizeof widened / sizeof *widened; i++) {
+        struct new_tensor *t = new_find(&model, widened[i]);
+        if (!CHECK(t && strcmp(t->dtype, "F16") == 0))
+            continue;
+        float *wide = malloc(2 * t->n);
+        for (size_t k = 0; k < t->n / 2; k++)
+            wide[k] = qn_f16_to_f32(((const uint16_t *)t->bytes)[k]);
+        free(t->bytes);
+        t->bytes = wide;
+        t->n *= 2;
+        t->dtype = "F32";
+    }
+    write_files(&f, first);
+    for (int on_gpu = 0; on_gpu < 2; on_gpu++) {
+        said_by(&said, files, n_files, on_gpu);
+        said_same("mixed types", &good, &said);
+    }
+    free_files();
+    new_free(&model);
+}
+
 int main(void) {
     if (!fixtures_there()) {
         printf("skipped: no ../shared\n");
@@ -156,5 +189,6 @@ int main(void) {
     }
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
         test_format(&formats[i]);
+    test_mixed();
     return test_done("bad_files");
 }

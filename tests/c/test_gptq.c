@@ -93,13 +93,15 @@ static void make_models(struct new_model *to, struct new_model *plain, const str
     }
 }
 
+static const char *fixture = FIXTURE;
+
 static struct qn_str config_of(const char *group, const char *extra) {
     char text[400];
     snprintf(
         text, sizeof text,
         "{\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4,\"group_size\":%s,%s},",
         group, extra);
-    return new_document(FIXTURE, "config.json", "{", text);
+    return new_document(fixture, "config.json", "{", text);
 }
 
 static void say(struct said *out, struct qn_str config, const struct new_model *m, bool gpu) {
@@ -143,7 +145,7 @@ static void test_kind(const struct kind *kind) {
     packed.n = plain.n = 0;
     make_models(&packed, &plain, kind, &source);
     const char *group = kind->group ? "32" : "-1";
-    say(&expected, new_document(FIXTURE, "config.json", "{", "{"), &plain, false);
+    say(&expected, new_document(fixture, "config.json", "{", "{"), &plain, false);
     say(&cpu, config_of(group, kind->extra), &packed, false);
     say(&gpu, config_of(group, kind->extra), &packed, true);
     said_same(kind->name, &expected, &cpu);
@@ -151,6 +153,23 @@ static void test_kind(const struct kind *kind) {
     check_gathers(kind, &packed);
     new_free(&packed);
     new_free(&plain);
+}
+
+/* Experts have no orders of their own: one op has the input of them all. */
+static void test_experts(void) {
+    fixture = "lm/qwen2_moe";
+    if (!new_read(&source, fixture))
+        return;
+    test_kind(&kinds[4]);
+    make_models(&packed, &plain, &kinds[0], &source);
+    say(&cpu, config_of("32", kinds[0].extra), &packed, false);
+    CHECK_MSG(cpu.status == QN_E_UNSUPPORTED &&
+                  strstr(cpu.err.text, "tensor model.layers.0.mlp.experts.0.gate_proj.qweight: "
+                                       "experts of different types or orders of inputs"),
+              "%s", cpu.err.text);
+    new_free(&packed);
+    new_free(&plain);
+    new_free(&source);
 }
 
 /* ---- Files that are not what they say -------------------------------------------------------- */
@@ -267,5 +286,7 @@ int main(int argc, char **argv) {
         test_refusals();
     }
     new_free(&source);
+    if (argc == 1)
+        test_experts();
     return test_done("gptq");
 }
