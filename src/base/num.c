@@ -22,3 +22,21 @@ uint16_t qn_f32_to_f16(float value) {
         result++;
     return (uint16_t)(sign | result);
 }
+
+/* In halves of 32 bits: the compiler's own check multiplies 128 bits, by a library function whose
+ * calling convention is not that of the wasm modules. */
+bool qn_mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
+    uint64_t a_low = (uint32_t)a, a_high = a >> 32, b_low = (uint32_t)b, b_high = b >> 32;
+    uint64_t middle = a_high * b_low + a_low * b_high, low = a_low * b_low;
+    *out = low + (middle << 32);
+    return (a_high == 0 || b_high == 0) && middle >> 32 == 0 && *out >= low;
+}
+
+bool qn_mul_i64(int64_t *out, int64_t a, int64_t b) {
+    bool negative = (a < 0) != (b < 0);
+    uint64_t size;
+    bool ok =
+        qn_mul_u64(&size, a < 0 ? -(uint64_t)a : (uint64_t)a, b < 0 ? -(uint64_t)b : (uint64_t)b);
+    *out = (int64_t)(negative ? -size : size);
+    return ok && size <= (uint64_t)INT64_MAX + negative;
+}

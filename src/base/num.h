@@ -31,15 +31,15 @@ static inline bool qn_add_u64(uint64_t *out, uint64_t a, uint64_t b) {
     return !__builtin_add_overflow(a, b, out);
 }
 
-static inline bool qn_mul_u64(uint64_t *out, uint64_t a, uint64_t b) {
-    return !__builtin_mul_overflow(a, b, out);
-}
+/* num.c; *out is the product without its upper bits, also where it does not fit. */
+bool qn_mul_u64(uint64_t *out, uint64_t a, uint64_t b);
+bool qn_mul_i64(int64_t *out, int64_t a, int64_t b);
 
 static inline bool qn_add_size(size_t *out, size_t a, size_t b) {
     return !__builtin_add_overflow(a, b, out);
 }
 
-static inline bool qn_mul_size(size_t *out, size_t a, size_t b) {
+static inline bool qn_mul_size(size_t *out, size_t a, size_t b) { // 32 bits on wasm
     return !__builtin_mul_overflow(a, b, out);
 }
 

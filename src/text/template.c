@@ -16,7 +16,7 @@ static enum qn_status set_context(struct qn_tctx *ctx, struct qn_json_value cont
         struct qn_tval name, value;
         QN_TRY(qn_tval_from_json(ctx, &name, it.key, false));
         QN_TRY(qn_tval_from_json(ctx, &value, it.value, is_untrusted(untrusted, it.key)));
-        QN_TRY(qn_tscope_set(ctx, ctx->scope, qn_tval_text(name), value));
+        QN_TRY(qn_tscope_set(ctx, ctx->scope, qn_tval_text(name), &value));
     }
     return QN_OK;
 }

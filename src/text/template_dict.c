@@ -17,12 +17,12 @@ static uint64_t mix(uint64_t h) {
 }
 
 /* Values that are equal have the same hash: 1, 1.0 and true are one key. */
-static enum qn_status hash_of(struct qn_tctx *ctx, uint64_t *out, struct qn_tval key) {
+static enum qn_status hash_of(struct qn_tctx *ctx, uint64_t *out, const struct qn_tval *key) {
     int64_t i;
-    switch (key.kind) {
+    switch (key->kind) {
     case QN_TVAL_STR:
-        QN_TRY(qn_tctx_spend(ctx, key.n / 256));
-        *out = qn_str_hash(qn_tval_text(key));
+        QN_TRY(qn_tctx_spend(ctx, key->n / 256));
+        *out = qn_str_hash(qn_tval_text(*key));
         return QN_OK;
     case QN_TVAL_BOOL:
     case QN_TVAL_INT:
@@ -30,18 +30,18 @@ static enum qn_status hash_of(struct qn_tctx *ctx, uint64_t *out, struct qn_tval
         *out = mix((uint64_t)i);
         return QN_OK;
     case QN_TVAL_FLOAT:
-        if (key.as.f > -9e18 && key.as.f < 9e18 && (double)(int64_t)key.as.f == key.as.f)
-            *out = mix((uint64_t)(int64_t)key.as.f);
+        if (key->as.f > -9e18 && key->as.f < 9e18 && (double)(int64_t)key->as.f == key->as.f)
+            *out = mix((uint64_t)(int64_t)key->as.f);
         else
             *out = 7; // rare; compared by value
         return QN_OK;
     case QN_TVAL_TUPLE:
         QN_TRY(qn_tctx_enter(ctx));
         *out = 1;
-        for (uint32_t n = 0; n < key.as.list->n; n++) {
+        for (uint32_t n = 0; n < key->as.list->n; n++) {
             uint64_t item;
             QN_TRY(qn_tctx_spend(ctx, 1));
-            QN_TRY(hash_of(ctx, &item, key.as.list->items[n]));
+            QN_TRY(hash_of(ctx, &item, &key->as.list->items[n]));
             *out = mix(*out * 31 + item);
         }
         ctx->nest--;
@@ -50,21 +50,21 @@ static enum qn_status hash_of(struct qn_tctx *ctx, uint64_t *out, struct qn_tval
     case QN_TVAL_DICT:
         return qn_tfail(&ctx->site, "%s cannot be a key", qn_tval_type(key));
     default:
-        *out = key.kind == QN_TVAL_BIGINT ? 7 : key.kind;
+        *out = key->kind == QN_TVAL_BIGINT ? 7 : key->kind;
         return QN_OK;
     }
 }
 
 /* Entry of `key`, or UINT32_MAX. */
 static enum qn_status find(struct qn_tctx *ctx, uint32_t *out, struct qn_tdict *dict,
-                           struct qn_tval key, uint64_t hash) {
+                           const struct qn_tval *key, uint64_t hash) {
     bool same;
     *out = UINT32_MAX;
     if (!dict->index) {
         for (uint32_t i = 0; i < dict->n; i++) {
             if (dict->entries[i].hash != hash)
                 continue;
-            QN_TRY(qn_tval_equal(ctx, &same, dict->entries[i].key, key));
+            QN_TRY(qn_tval_equal(ctx, &same, &dict->entries[i].key, key));
             if (same) {
                 *out = i;
                 return QN_OK;
@@ -79,7 +79,7 @@ static enum qn_status find(struct qn_tctx *ctx, uint32_t *out, struct qn_tdict *
         QN_TRY(qn_tctx_spend(ctx, (slot - (uint32_t)hash) & 1)); // crowded by design: not for free
         if (dict->entries[entry - 1].hash != hash)
             continue;
-        QN_TRY(qn_tval_equal(ctx, &same, dict->entries[entry - 1].key, key));
+        QN_TRY(qn_tval_equal(ctx, &same, &dict->entries[entry - 1].key, key));
         if (same) {
             *out = entry - 1;
             return QN_OK;
@@ -109,7 +109,7 @@ static enum qn_status rebuild(struct qn_tctx *ctx, struct qn_tdict *dict, uint32
 }
 
 enum qn_status qn_tdict_get(struct qn_tctx *ctx, struct qn_tval **out, struct qn_tdict *dict,
-                            struct qn_tval key) {
+                            const struct qn_tval *key) {
     uint64_t hash;
     uint32_t at;
     QN_TRY(hash_of(ctx, &hash, key));
@@ -118,14 +118,14 @@ enum qn_status qn_tdict_get(struct qn_tctx *ctx, struct qn_tval **out, struct qn
     return QN_OK;
 }
 
-enum qn_status qn_tdict_set(struct qn_tctx *ctx, struct qn_tdict *dict, struct qn_tval key,
-                            struct qn_tval value) {
+enum qn_status qn_tdict_set(struct qn_tctx *ctx, struct qn_tdict *dict, const struct qn_tval *key,
+                            const struct qn_tval *value) {
     uint64_t hash;
     uint32_t at;
     QN_TRY(hash_of(ctx, &hash, key));
     QN_TRY(find(ctx, &at, dict, key, hash));
     if (at != UINT32_MAX) {
-        dict->entries[at].value = value;
+        dict->entries[at].value = *value;
         return QN_OK;
     }
     if (dict->n == dict->capacity) {
@@ -137,7 +137,7 @@ enum qn_status qn_tdict_set(struct qn_tctx *ctx, struct qn_tdict *dict, struct q
         dict->entries = entries;
         dict->capacity = capacity;
     }
-    dict->entries[dict->n++] = (struct qn_tentry){key, value, hash};
+    dict->entries[dict->n++] = (struct qn_tentry){*key, *value, hash};
     if (dict->index && dict->n * 2 <= dict->n_index)
         index_add(dict, dict->n - 1);
     else if (dict->index || dict->n > INDEX_FROM)
@@ -154,14 +154,15 @@ enum qn_status qn_tdict_remove(struct qn_tctx *ctx, struct qn_tdict *dict, uint3
 }
 
 /* dict.update(): from a dict, or from a sequence of pairs. */
-enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict, struct qn_tval from) {
+enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict,
+                              const struct qn_tval *from) {
     struct qn_tlist *list;
-    if (from.kind == QN_TVAL_DICT || from.kind == QN_TVAL_NAMESPACE) {
-        struct qn_tdict *other = from.as.dict;
+    if (from->kind == QN_TVAL_DICT || from->kind == QN_TVAL_NAMESPACE) {
+        struct qn_tdict *other = from->as.dict;
         uint32_t n = other->n;
         QN_TRY(qn_tctx_spend(ctx, n));
         for (uint32_t i = 0; i < n; i++)
-            QN_TRY(qn_tdict_set(ctx, dict, other->entries[i].key, other->entries[i].value));
+            QN_TRY(qn_tdict_set(ctx, dict, &other->entries[i].key, &other->entries[i].value));
         return QN_OK;
     }
     QN_TRY(qn_tval_iterate(ctx, &list, from));
@@ -170,7 +171,7 @@ enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict, struct
         struct qn_tval pair = list->items[i];
         if (!qn_tval_is_list(pair) || pair.as.list->n != 2)
             return qn_tfail(&ctx->site, "a dict is made of pairs");
-        QN_TRY(qn_tdict_set(ctx, dict, pair.as.list->items[0], pair.as.list->items[1]));
+        QN_TRY(qn_tdict_set(ctx, dict, &pair.as.list->items[0], &pair.as.list->items[1]));
     }
     return QN_OK;
 }

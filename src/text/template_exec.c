@@ -9,11 +9,11 @@ struct qn_tval *qn_tscope_find(struct qn_tscope *scope, struct qn_str name) {
 }
 
 enum qn_status qn_tscope_set(struct qn_tctx *ctx, struct qn_tscope *scope, struct qn_str name,
-                             struct qn_tval value) {
+                             const struct qn_tval *value) {
     struct qn_tval *found = qn_tscope_find(scope, name);
     QN_TRY(qn_tctx_spend(ctx, scope->n / 32));
     if (found) {
-        *found = value;
+        *found = *value;
         return QN_OK;
     }
     if (scope->n == scope->capacity) {
@@ -25,7 +25,7 @@ enum qn_status qn_tscope_set(struct qn_tctx *ctx, struct qn_tscope *scope, struc
         scope->vars = vars;
         scope->capacity = capacity;
     }
-    scope->vars[scope->n++] = (struct qn_tvar){name, value};
+    scope->vars[scope->n++] = (struct qn_tvar){name, *value};
     return QN_OK;
 }
 
@@ -38,7 +38,7 @@ QN_TSEPARATE enum qn_status push_scope(struct qn_tctx *ctx, struct qn_tscope *pa
 }
 
 QN_TSEPARATE enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *target,
-                                   struct qn_tval value) {
+                                   const struct qn_tval *value) {
     if (target->kind == QN_TNODE_NAME)
         return qn_tscope_set(ctx, ctx->scope, target->name, value);
     ctx->site.at = target->at;
@@ -46,7 +46,8 @@ QN_TSEPARATE enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *t
         for (struct qn_tscope *scope = ctx->scope; scope; scope = scope->parent) {
             struct qn_tval *found = qn_tscope_find(scope, target->name);
             if (found && found->kind == QN_TVAL_NAMESPACE)
-                return qn_tdict_set(ctx, found->as.dict, qn_tval_str(target->a->name), value);
+                return qn_tdict_set(ctx, found->as.dict,
+                                    (struct qn_tval[]){qn_tval_str(target->a->name)}, value);
             if (found)
                 break;
         }
@@ -58,7 +59,7 @@ QN_TSEPARATE enum qn_status assign(struct qn_tctx *ctx, const struct qn_tnode *t
     QN_TRY(qn_tval_iterate(ctx, &list, value));
     for (const struct qn_tnode *part = target->a; part; part = part->next, n++)
         if (n < list->n)
-            QN_TRY(assign(ctx, part, list->items[n]));
+            QN_TRY(assign(ctx, part, &list->items[n]));
     if (n != list->n)
         return qn_tfail(&ctx->site, "%u values cannot be unpacked into %u names", list->n, n);
     ctx->nest--;
@@ -80,16 +81,16 @@ QN_TSEPARATE enum qn_status capture(struct qn_tctx *ctx, struct qn_tval *out,
     return qn_tsink_take(ctx, out, &sink);
 }
 
-static enum qn_status print_value(struct qn_tctx *ctx, struct qn_tval v) {
-    return v.kind == QN_TVAL_STR ? qn_tsink_str(ctx, ctx->out, v)
-                                 : qn_tval_print(ctx, ctx->out, v, false);
+static enum qn_status print_value(struct qn_tctx *ctx, const struct qn_tval *v) {
+    return v->kind == QN_TVAL_STR ? qn_tsink_str(ctx, ctx->out, v)
+                                  : qn_tval_print(ctx, ctx->out, v, false);
 }
 
 QN_TSEPARATE enum qn_status exec_output(struct qn_tctx *ctx, const struct qn_tnode *node) {
     struct qn_tval v;
     QN_TRY(qn_teval(ctx, &v, node->a));
     ctx->site.at = node->at;
-    return print_value(ctx, v);
+    return print_value(ctx, &v);
 }
 
 QN_TSEPARATE enum qn_status exec_if(struct qn_tctx *ctx, const struct qn_tnode *node) {
@@ -97,7 +98,7 @@ QN_TSEPARATE enum qn_status exec_if(struct qn_tctx *ctx, const struct qn_tnode *
     bool truth = false;
     for (;;) {
         QN_TRY(qn_teval(ctx, &v, node->a));
-        QN_TRY(qn_tval_truth(ctx, &truth, v));
+        QN_TRY(qn_tval_truth(ctx, &truth, &v));
         if (truth)
             return qn_texec(ctx, node->b);
         if (!node->c || node->c->kind != QN_TNODE_IF || node->c->next)
@@ -115,11 +116,11 @@ QN_TSEPARATE enum qn_status filter_items(struct qn_tctx *ctx, struct qn_tlist **
     QN_TRY(qn_tlist_new(ctx, &kept, 0));
     for (uint32_t i = 0; i < (*list)->n; i++) {
         ctx->scope->n = 0;
-        QN_TRY(assign(ctx, node->a, (*list)->items[i]));
+        QN_TRY(assign(ctx, node->a, &(*list)->items[i]));
         QN_TRY(qn_teval(ctx, &v, node->b->b));
-        QN_TRY(qn_tval_truth(ctx, &truth, v));
+        QN_TRY(qn_tval_truth(ctx, &truth, &v));
         if (truth)
-            QN_TRY(qn_tlist_push(ctx, kept, (*list)->items[i]));
+            QN_TRY(qn_tlist_push(ctx, kept, &(*list)->items[i]));
     }
     *list = kept;
     return QN_OK;
@@ -132,7 +133,7 @@ QN_TSEPARATE enum qn_status exec_for(struct qn_tctx *ctx, const struct qn_tnode 
     void *memory;
     QN_TRY(qn_teval(ctx, &v, node->b->a));
     ctx->site.at = node->b->at;
-    QN_TRY(qn_tval_iterate(ctx, &list, v));
+    QN_TRY(qn_tval_iterate(ctx, &list, &v));
     QN_TRY(push_scope(ctx, outer));
     if (node->b->b)
         QN_TRY(filter_items(ctx, &list, node));
@@ -147,8 +148,8 @@ QN_TSEPARATE enum qn_status exec_for(struct qn_tctx *ctx, const struct qn_tnode 
         ctx->scope->n = 0;
         loop->at = i;
         QN_TRY(qn_tscope_set(ctx, ctx->scope, QN_STR("loop"),
-                             (struct qn_tval){.kind = QN_TVAL_LOOP, .as.loop = loop}));
-        QN_TRY(assign(ctx, node->a, list->items[i]));
+                             &(struct qn_tval){.kind = QN_TVAL_LOOP, .as.loop = loop}));
+        QN_TRY(assign(ctx, node->a, &list->items[i]));
         QN_TRY(qn_texec(ctx, node->c));
         enum qn_tflow flow = ctx->flow;
         ctx->flow = QN_TFLOW_NONE;
@@ -169,7 +170,7 @@ QN_TSEPARATE enum qn_status exec_filter(struct qn_tctx *ctx, struct qn_tval *v,
         return QN_OK;
     QN_TRY(qn_tctx_enter(ctx));
     QN_TRY(exec_filter(ctx, v, filter->a)); // the first filter is innermost
-    QN_TRY(qn_teval_filter(ctx, v, filter, *v));
+    QN_TRY(qn_teval_filter(ctx, v, filter, (struct qn_tval[]){*v}));
     ctx->nest--;
     return QN_OK;
 }
@@ -182,7 +183,7 @@ QN_TSEPARATE enum qn_status exec_block(struct qn_tctx *ctx, const struct qn_tnod
     QN_TRY(capture(ctx, &v, node->c));
     ctx->scope = outer;
     QN_TRY(exec_filter(ctx, &v, node->b));
-    return node->kind == QN_TNODE_SET_BLOCK ? assign(ctx, node->a, v) : print_value(ctx, v);
+    return node->kind == QN_TNODE_SET_BLOCK ? assign(ctx, node->a, &v) : print_value(ctx, &v);
 }
 
 QN_TSEPARATE enum qn_status new_macro(struct qn_tctx *ctx, struct qn_tval *out,
@@ -215,8 +216,8 @@ QN_TSEPARATE enum qn_status exec_call_block(struct qn_tctx *ctx, const struct qn
     args.named = named;
     args.n_named++;
     ctx->site.at = node->at;
-    QN_TRY(qn_tcall(ctx, &result, callee, &args));
-    return print_value(ctx, result);
+    QN_TRY(qn_tcall(ctx, &result, &callee, &args));
+    return print_value(ctx, &result);
 }
 
 QN_TSEPARATE enum qn_status exec_with(struct qn_tctx *ctx, const struct qn_tnode *node) {
@@ -228,7 +229,7 @@ QN_TSEPARATE enum qn_status exec_with(struct qn_tctx *ctx, const struct qn_tnode
         ctx->scope = outer; // the values do not see each other
         QN_TRY(qn_teval(ctx, &v, set->b));
         ctx->scope = inner;
-        QN_TRY(assign(ctx, set->a, v));
+        QN_TRY(assign(ctx, set->a, &v));
     }
     ctx->scope = inner;
     QN_TRY(qn_texec(ctx, node->kind == QN_TNODE_WITH ? node->b : node->a));
@@ -248,7 +249,7 @@ static enum qn_status exec_one(struct qn_tctx *ctx, const struct qn_tnode *node)
     struct qn_tval v;
     switch (node->kind) {
     case QN_TNODE_DATA:
-        return qn_tsink_str(ctx, ctx->out, node->value);
+        return qn_tsink_str(ctx, ctx->out, &node->value);
     case QN_TNODE_OUTPUT:
         return exec_output(ctx, node);
     case QN_TNODE_IF:
@@ -257,13 +258,13 @@ static enum qn_status exec_one(struct qn_tctx *ctx, const struct qn_tnode *node)
         return exec_for(ctx, node);
     case QN_TNODE_SET:
         QN_TRY(qn_teval(ctx, &v, node->b));
-        return assign(ctx, node->a, v);
+        return assign(ctx, node->a, &v);
     case QN_TNODE_SET_BLOCK:
     case QN_TNODE_FILTER_BLOCK:
         return exec_block(ctx, node);
     case QN_TNODE_MACRO:
         QN_TRY(new_macro(ctx, &v, node));
-        return qn_tscope_set(ctx, ctx->scope, node->name, v);
+        return qn_tscope_set(ctx, ctx->scope, node->name, &v);
     case QN_TNODE_CALL_BLOCK:
         return exec_call_block(ctx, node);
     case QN_TNODE_WITH:
@@ -298,22 +299,22 @@ enum qn_status qn_texec(struct qn_tctx *ctx, const struct qn_tnode *body) {
 
 /* Appends what * and ** bring to the arguments. */
 QN_TSEPARATE enum qn_status spread(struct qn_tctx *ctx, struct qn_tlist *pos,
-                                   struct qn_tlist *names, struct qn_tlist *named, struct qn_tval v,
-                                   bool keywords) {
+                                   struct qn_tlist *names, struct qn_tlist *named,
+                                   const struct qn_tval *v, bool keywords) {
     struct qn_tlist *list;
     if (!keywords) {
         QN_TRY(qn_tval_iterate(ctx, &list, v));
         for (uint32_t i = 0; i < list->n; i++)
-            QN_TRY(qn_tlist_push(ctx, pos, list->items[i]));
+            QN_TRY(qn_tlist_push(ctx, pos, &list->items[i]));
         return QN_OK;
     }
-    if (v.kind != QN_TVAL_DICT)
+    if (v->kind != QN_TVAL_DICT)
         return qn_tfail(&ctx->site, "** needs a dict, not %s", qn_tval_type(v));
-    for (uint32_t i = 0; i < v.as.dict->n; i++) {
-        if (v.as.dict->entries[i].key.kind != QN_TVAL_STR)
+    for (uint32_t i = 0; i < v->as.dict->n; i++) {
+        if (v->as.dict->entries[i].key.kind != QN_TVAL_STR)
             return qn_tfail(&ctx->site, "names of arguments are strings");
-        QN_TRY(qn_tlist_push(ctx, names, v.as.dict->entries[i].key));
-        QN_TRY(qn_tlist_push(ctx, named, v.as.dict->entries[i].value));
+        QN_TRY(qn_tlist_push(ctx, names, &v->as.dict->entries[i].key));
+        QN_TRY(qn_tlist_push(ctx, named, &v->as.dict->entries[i].value));
     }
     return QN_OK;
 }
@@ -330,12 +331,12 @@ enum qn_status qn_teval_args(struct qn_tctx *ctx, struct qn_targs *out,
                      chain->kind != QN_TNODE_STAR2;
         QN_TRY(qn_teval(ctx, &v, plain ? chain : chain->a));
         if (plain) {
-            QN_TRY(qn_tlist_push(ctx, &pos, v));
+            QN_TRY(qn_tlist_push(ctx, &pos, &v));
         } else if (chain->kind == QN_TNODE_KEYWORD) {
-            QN_TRY(qn_tlist_push(ctx, &names, qn_tval_str(chain->name)));
-            QN_TRY(qn_tlist_push(ctx, &named, v));
+            QN_TRY(qn_tlist_push(ctx, &names, (struct qn_tval[]){qn_tval_str(chain->name)}));
+            QN_TRY(qn_tlist_push(ctx, &named, &v));
         } else {
-            QN_TRY(spread(ctx, &pos, &names, &named, v, chain->kind == QN_TNODE_STAR2));
+            QN_TRY(spread(ctx, &pos, &names, &named, &v, chain->kind == QN_TNODE_STAR2));
         }
     }
     out->pos = pos.items;
@@ -377,7 +378,7 @@ QN_TSEPARATE enum qn_status bind(struct qn_tctx *ctx, struct qn_tval a[QN_TFUNC_
 }
 
 enum qn_status qn_tcall_func(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tfunc *func,
-                             struct qn_tval self, const struct qn_targs *args) {
+                             const struct qn_tval *self, const struct qn_targs *args) {
     struct qn_tval a[QN_TFUNC_ARGS];
     QN_TRY(qn_tctx_spend(ctx, 1));
     if (!func->spec)
@@ -408,8 +409,8 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
         if (!qn_tval_given(v) && param->a)
             QN_TRY(qn_teval(ctx, &v, param->a));
         else if (!qn_tval_given(v))
-            v = qn_tval_undefined(v, param->name);
-        QN_TRY(qn_tscope_set(ctx, scope, param->name, v));
+            v = qn_tval_undefined(&v, param->name);
+        QN_TRY(qn_tscope_set(ctx, scope, param->name, &v));
     }
     if (args->n_pos > at && !(node->op & QN_TMACRO_VARARGS))
         return qn_tfail(&ctx->site, "macro '%.*s' takes not more than %u arguments",
@@ -417,9 +418,9 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
     if (node->op & QN_TMACRO_VARARGS) {
         QN_TRY(qn_tlist_new(ctx, &varargs, 0));
         for (; at < args->n_pos; at++)
-            QN_TRY(qn_tlist_push(ctx, varargs, args->pos[at]));
-        QN_TRY(
-            qn_tscope_set(ctx, scope, QN_STR("varargs"), qn_tlist_value(varargs, QN_TVAL_TUPLE)));
+            QN_TRY(qn_tlist_push(ctx, varargs, &args->pos[at]));
+        QN_TRY(qn_tscope_set(ctx, scope, QN_STR("varargs"),
+                             (struct qn_tval[]){qn_tlist_value(varargs, QN_TVAL_TUPLE)}));
     }
     QN_TRY(qn_tdict_new(ctx, &kwargs));
     for (uint32_t i = 0; i < args->n_named && used < args->n_named; i++) {
@@ -429,19 +430,20 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
         if (param)
             continue;
         if (qn_str_is(qn_tval_text(args->names[i]), "caller") && (node->op & QN_TMACRO_CALLER))
-            QN_TRY(qn_tscope_set(ctx, scope, qn_tval_text(args->names[i]), args->named[i]));
+            QN_TRY(qn_tscope_set(ctx, scope, qn_tval_text(args->names[i]), &args->named[i]));
         else if (node->op & QN_TMACRO_KWARGS)
-            QN_TRY(qn_tdict_set(ctx, kwargs, args->names[i], args->named[i]));
+            QN_TRY(qn_tdict_set(ctx, kwargs, &args->names[i], &args->named[i]));
         else
             return qn_tfail(&ctx->site, "macro '%.*s' takes no argument '%.*s'",
                             QN_STR_ARG(node->name), QN_STR_ARG(qn_tval_text(args->names[i])));
     }
     if ((node->op & QN_TMACRO_CALLER) && !qn_tscope_find(scope, QN_STR("caller")))
-        QN_TRY(qn_tscope_set(ctx, scope, QN_STR("caller"),
-                             qn_tval_undefined((struct qn_tval){.kind = 0}, QN_STR("caller"))));
+        QN_TRY(qn_tscope_set(
+            ctx, scope, QN_STR("caller"),
+            (struct qn_tval[]){qn_tval_undefined(&(struct qn_tval){.kind = 0}, QN_STR("caller"))}));
     if (node->op & QN_TMACRO_KWARGS)
         QN_TRY(qn_tscope_set(ctx, scope, QN_STR("kwargs"),
-                             (struct qn_tval){.kind = QN_TVAL_DICT, .as.dict = kwargs}));
+                             &(struct qn_tval){.kind = QN_TVAL_DICT, .as.dict = kwargs}));
     return QN_OK;
 }
 
@@ -460,19 +462,19 @@ enum qn_status qn_tcall_macro(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval callee,
+enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *callee,
                         const struct qn_targs *args) {
-    switch (callee.kind) {
+    switch (callee->kind) {
     case QN_TVAL_MACRO:
-        return qn_tcall_macro(ctx, out, callee.as.macro, args);
+        return qn_tcall_macro(ctx, out, callee->as.macro, args);
     case QN_TVAL_BOUND:
-        return qn_tcall_func(ctx, out, callee.as.bound->func, callee.as.bound->self, args);
+        return qn_tcall_func(ctx, out, callee->as.bound->func, &callee->as.bound->self, args);
     case QN_TVAL_FUNCTION:
-        return qn_tcall_func(ctx, out, callee.as.func, (struct qn_tval){.kind = QN_TVAL_MISSING},
+        return qn_tcall_func(ctx, out, callee->as.func, &(struct qn_tval){.kind = QN_TVAL_MISSING},
                              args);
     case QN_TVAL_JOINER: // nothing the first time, then the separator
-        *out = callee.as.list->at ? callee.as.list->items[0] : qn_tval_str(QN_STR(""));
-        callee.as.list->at = 1;
+        *out = callee->as.list->at ? callee->as.list->items[0] : qn_tval_str(QN_STR(""));
+        callee->as.list->at = 1;
         return QN_OK;
     case QN_TVAL_UNDEFINED:
         return qn_tval_fail_undefined(ctx, callee);

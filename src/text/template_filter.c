@@ -1,30 +1,31 @@
 /* Filters on single values. The parameters' names and defaults are Jinja's. */
 #include "text/template_internal.h"
 
-#define FILTER(name)                                                                          \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
-                               const struct qn_tval *a, const struct qn_targs *args)
+#define FILTER(name)                                                                \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
+                               const struct qn_tval *self, const struct qn_tval *a, \
+                               const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
-static bool flag(struct qn_tval v, bool otherwise) {
+static bool flag(const struct qn_tval *v, bool otherwise) {
     bool truth = otherwise;
-    if (qn_tval_given(v))
+    if (qn_tval_given(*v))
         (void)qn_tval_truth(NULL, &truth, v);
     return truth;
 }
 
-static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tval v,
+static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v,
                               int64_t otherwise) {
     *out = otherwise;
-    if (!qn_tval_given(v) || v.kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
+    if (!qn_tval_given(*v) || v->kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
         return QN_OK;
     return qn_tfail(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
 }
 
 FILTER(do_abs) {
     UNUSED(a, args);
-    if (self.kind == QN_TVAL_FLOAT) {
-        *out = qn_tval_float(__builtin_fabs(self.as.f));
+    if (self->kind == QN_TVAL_FLOAT) {
+        *out = qn_tval_float(__builtin_fabs(self->as.f));
         return QN_OK;
     }
     int64_t i;
@@ -34,10 +35,11 @@ FILTER(do_abs) {
     return QN_OK;
 }
 
-static enum qn_status change_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                  enum qn_tcase how) {
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tstr_case(ctx, out, self, how);
+static enum qn_status change_case(struct qn_tctx *ctx, struct qn_tval *out,
+                                  const struct qn_tval *given_self, enum qn_tcase how) {
+    struct qn_tval self = *given_self;
+    QN_TRY(qn_tval_to_str(ctx, &self, (struct qn_tval[]){self}));
+    return qn_tstr_case(ctx, out, &self, how);
 }
 
 FILTER(do_capitalize) {
@@ -59,7 +61,7 @@ FILTER(do_title) {
 
 FILTER(do_string) {
     UNUSED(a, args);
-    uint8_t markup = self.kind == QN_TVAL_STR ? self.flags : 0;
+    uint8_t markup = self->kind == QN_TVAL_STR ? self->flags : 0;
     QN_TRY(qn_tval_to_str(ctx, out, self));
     out->flags = markup;
     return QN_OK;
@@ -73,30 +75,32 @@ FILTER(do_safe) {
 }
 
 FILTER(do_escape) {
+    struct qn_tval value = *self;
     UNUSED(a, args);
-    if (self.kind == QN_TVAL_STR && (self.flags & QN_TVAL_MARKUP)) {
-        *out = self;
+    if (value.kind == QN_TVAL_STR && (value.flags & QN_TVAL_MARKUP)) {
+        *out = value;
         return QN_OK;
     }
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tstr_escape(ctx, out, self);
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    return qn_tstr_escape(ctx, out, &value);
 }
 
 FILTER(do_forceescape) {
+    struct qn_tval value = *self;
     UNUSED(a, args);
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tstr_escape(ctx, out, self);
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    return qn_tstr_escape(ctx, out, &value);
 }
 
 FILTER(do_default) {
     UNUSED(args);
     bool truth = true;
-    if (flag(a[1], false))
+    if (flag(&a[1], false))
         QN_TRY(qn_tval_truth(ctx, &truth, self));
-    if (self.kind == QN_TVAL_UNDEFINED || !truth)
+    if (self->kind == QN_TVAL_UNDEFINED || !truth)
         *out = qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(""));
     else
-        *out = self;
+        *out = *self;
     return QN_OK;
 }
 
@@ -109,45 +113,47 @@ FILTER(do_length) {
 }
 
 FILTER(do_trim) {
+    struct qn_tval value = *self;
     UNUSED(args);
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tstr_trim(ctx, out, self, QN_TSTR_LEFT | QN_TSTR_RIGHT, a[0]);
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    return qn_tstr_trim(ctx, out, &value, QN_TSTR_LEFT | QN_TSTR_RIGHT, &a[0]);
 }
 
 FILTER(do_replace) {
+    struct qn_tval value = *self;
     UNUSED(args);
     int64_t count;
     struct qn_tval from, to;
-    QN_TRY(int_arg(ctx, &count, a[2], -1));
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    QN_TRY(qn_tval_to_str(ctx, &from, a[0]));
-    QN_TRY(qn_tval_to_str(ctx, &to, a[1]));
-    return qn_tstr_replace(ctx, out, self, from, to, count);
+    QN_TRY(int_arg(ctx, &count, &a[2], -1));
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    QN_TRY(qn_tval_to_str(ctx, &from, &a[0]));
+    QN_TRY(qn_tval_to_str(ctx, &to, &a[1]));
+    return qn_tstr_replace(ctx, out, &value, &from, &to, count);
 }
 
 FILTER(do_int) {
     UNUSED(args);
     int64_t base, i;
     double f;
-    QN_TRY(int_arg(ctx, &base, a[1], 10));
+    QN_TRY(int_arg(ctx, &base, &a[1], 10));
     *out = qn_tval_given(a[0]) ? a[0] : qn_tval_int(0);
-    if (self.kind == QN_TVAL_UNDEFINED)
+    if (self->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, self);
-    if (self.kind == QN_TVAL_BIGINT) {
-        *out = self;
+    if (self->kind == QN_TVAL_BIGINT) {
+        *out = *self;
         return QN_OK;
     }
-    if (self.kind == QN_TVAL_STR && base >= 0 && base <= 36 &&
-        qn_tnum_parse_i64(&i, qn_tval_text(self), (int)base)) {
+    if (self->kind == QN_TVAL_STR && base >= 0 && base <= 36 &&
+        qn_tnum_parse_i64(&i, qn_tval_text(*self), (int)base)) {
         *out = qn_tval_int(i);
         return QN_OK;
     }
     if (qn_tval_as_int(&i, self)) {
         *out = qn_tval_int(i);
-    } else if (self.kind == QN_TVAL_FLOAT ||
-               (self.kind == QN_TVAL_STR && qn_tnum_parse_f64(&f, qn_tval_text(self)))) {
-        if (self.kind == QN_TVAL_FLOAT)
-            f = self.as.f;
+    } else if (self->kind == QN_TVAL_FLOAT ||
+               (self->kind == QN_TVAL_STR && qn_tnum_parse_f64(&f, qn_tval_text(*self)))) {
+        if (self->kind == QN_TVAL_FLOAT)
+            f = self->as.f;
         if (f > -9.2e18 && f < 9.2e18)
             *out = qn_tval_int((int64_t)f);
         else if (f - f == 0)
@@ -159,10 +165,10 @@ FILTER(do_int) {
 FILTER(do_float) {
     UNUSED(args);
     double f;
-    if (self.kind == QN_TVAL_UNDEFINED)
+    if (self->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, self);
-    if (self.kind == QN_TVAL_STR ? qn_tnum_parse_f64(&f, qn_tval_text(self))
-                                 : qn_tval_as_float(&f, self))
+    if (self->kind == QN_TVAL_STR ? qn_tnum_parse_f64(&f, qn_tval_text(*self))
+                                  : qn_tval_as_float(&f, self))
         *out = qn_tval_float(f);
     else
         *out = qn_tval_given(a[0]) ? a[0] : qn_tval_float(0);
@@ -174,13 +180,13 @@ FILTER(do_round) {
     int64_t precision;
     double f, scale = 1;
     char text[QN_TNUM_TEXT];
-    QN_TRY(int_arg(ctx, &precision, a[0], 0));
+    QN_TRY(int_arg(ctx, &precision, &a[0], 0));
     bool common = !qn_tval_given(a[1]) ||
                   (a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "common"));
     if (precision < -18 || precision > 60 || !qn_tval_as_float(&f, self))
         return qn_tfail(&ctx->site, "this cannot be rounded");
-    if (common && self.kind != QN_TVAL_FLOAT && precision >= 0) {
-        *out = self.kind == QN_TVAL_BOOL ? qn_tval_int(self.as.b) : self;
+    if (common && self->kind != QN_TVAL_FLOAT && precision >= 0) {
+        *out = self->kind == QN_TVAL_BOOL ? qn_tval_int(self->as.b) : *self;
         return QN_OK;
     }
     for (int64_t i = precision < 0 ? -precision : precision; i > 0; i--)
@@ -199,29 +205,30 @@ FILTER(do_round) {
     } else {
         return qn_tfail(&ctx->site, "method must be common, ceil or floor");
     }
-    *out = common && self.kind != QN_TVAL_FLOAT ? qn_tval_int((int64_t)f) : qn_tval_float(f);
+    *out = common && self->kind != QN_TVAL_FLOAT ? qn_tval_int((int64_t)f) : qn_tval_float(f);
     return QN_OK;
 }
 
 /* The lines of str.splitlines(), joined by \n again. */
-static enum qn_status indent_lines(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
-                                   struct qn_tval by, bool first, bool blank) {
-    for (size_t at = 0, end = 0, next; at <= s.n; at = next) {
+static enum qn_status indent_lines(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                   const struct qn_tval *s, const struct qn_tval *by, bool first,
+                                   bool blank) {
+    for (size_t at = 0, end = 0, next; at <= s->n; at = next) {
         uint32_t cp = 0;
-        for (end = at, next = s.n + 1; end < s.n; end = next) {
-            next = end + qn_tstr_char(qn_tval_text(s), end, &cp);
+        for (end = at, next = s->n + 1; end < s->n; end = next) {
+            next = end + qn_tstr_char(qn_tval_text(*s), end, &cp);
             if (qn_tstr_is_newline(cp))
                 break;
         }
-        if (end == s.n)
-            next = s.n + 1;
-        else if (cp == '\r' && next < s.n && s.as.p[next] == '\n')
+        if (end == s->n)
+            next = s->n + 1;
+        else if (cp == '\r' && next < s->n && s->as.p[next] == '\n')
             next++;
         QN_TRY(qn_tctx_spend(ctx, 1 + (end - at) / 64));
         if (at == 0 ? first : (end > at || blank))
             QN_TRY(qn_tsink_str(ctx, sink, by));
-        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, end)));
-        if (next <= s.n)
+        QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, at, end)}));
+        if (next <= s->n)
             QN_TRY(qn_tsink_put(ctx, sink, "\n", 1, qn_tstr_marked(s, end)));
     }
     return QN_OK;
@@ -232,15 +239,15 @@ FILTER(do_indent) {
     struct qn_tval by = a[0];
     int64_t width;
     if (!qn_tval_is_str(by)) {
-        QN_TRY(int_arg(ctx, &width, by, 4));
-        QN_TRY(qn_tstr_repeat(ctx, &by, qn_tval_str(QN_STR(" ")), width));
+        QN_TRY(int_arg(ctx, &width, &by, 4));
+        QN_TRY(qn_tstr_repeat(ctx, &by, (struct qn_tval[]){qn_tval_str(QN_STR(" "))}, width));
     }
-    if (!qn_tval_is_str(self))
+    if (!qn_tval_is_str(*self))
         return qn_tfail(&ctx->site, "indent needs a string, not %s", qn_tval_type(self));
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status =
-        indent_lines(ctx, &sink, self, by, flag(a[1], false), flag(a[2], false));
+        indent_lines(ctx, &sink, self, &by, flag(&a[1], false), flag(&a[2], false));
     if (status != QN_OK) {
         qn_tsink_free(&sink);
         return status;
@@ -249,58 +256,61 @@ FILTER(do_indent) {
 }
 
 FILTER(do_center) {
+    struct qn_tval value = *self;
     UNUSED(args);
     int64_t width, n;
     struct qn_tval left, right;
-    QN_TRY(int_arg(ctx, &width, a[0], 80));
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    QN_TRY(qn_tstr_length(ctx, &n, self));
+    QN_TRY(int_arg(ctx, &width, &a[0], 80));
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    QN_TRY(qn_tstr_length(ctx, &n, &value));
     int64_t pad = width > n ? width - n : 0, first = pad / 2 + (pad & width & 1);
-    QN_TRY(qn_tstr_repeat(ctx, &left, qn_tval_str(QN_STR(" ")), first));
-    QN_TRY(qn_tstr_repeat(ctx, &right, qn_tval_str(QN_STR(" ")), pad - first));
-    QN_TRY(qn_tstr_concat(ctx, out, left, self));
-    return qn_tstr_concat(ctx, out, *out, right);
+    QN_TRY(qn_tstr_repeat(ctx, &left, (struct qn_tval[]){qn_tval_str(QN_STR(" "))}, first));
+    QN_TRY(qn_tstr_repeat(ctx, &right, (struct qn_tval[]){qn_tval_str(QN_STR(" "))}, pad - first));
+    QN_TRY(qn_tstr_concat(ctx, out, &left, &value));
+    return qn_tstr_concat(ctx, out, (struct qn_tval[]){*out}, &right);
 }
 
 /* truncate(length=255, killwords=False, end='...', leeway=5) */
 FILTER(do_truncate) {
+    struct qn_tval value = *self;
     UNUSED(args);
     int64_t length, leeway, n, n_end;
     struct qn_tval end = qn_tval_given(a[2]) ? a[2] : qn_tval_str(QN_STR("..."));
-    QN_TRY(int_arg(ctx, &length, a[0], 255));
-    QN_TRY(int_arg(ctx, &leeway, a[3], 5));
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    QN_TRY(qn_tval_to_str(ctx, &end, end));
-    QN_TRY(qn_tstr_length(ctx, &n, self));
-    QN_TRY(qn_tstr_length(ctx, &n_end, end));
+    QN_TRY(int_arg(ctx, &length, &a[0], 255));
+    QN_TRY(int_arg(ctx, &leeway, &a[3], 5));
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    QN_TRY(qn_tval_to_str(ctx, &end, (struct qn_tval[]){end}));
+    QN_TRY(qn_tstr_length(ctx, &n, &value));
+    QN_TRY(qn_tstr_length(ctx, &n_end, &end));
     if (length < n_end || leeway < 0)
         return qn_tfail(&ctx->site, "truncate: the length is below that of the end");
-    *out = self;
+    *out = value;
     if (n <= length || n - leeway <= length)
         return QN_OK;
     size_t at = 0;
     uint32_t cp;
     for (int64_t i = 0; i < length - n_end; i++)
-        at += qn_tstr_char(qn_tval_text(self), at, &cp);
-    if (!flag(a[1], false)) {
+        at += qn_tstr_char(qn_tval_text(value), at, &cp);
+    if (!flag(&a[1], false)) {
         size_t space = at;
-        while (space > 0 && self.as.p[space - 1] != ' ')
+        while (space > 0 && value.as.p[space - 1] != ' ')
             space--;
         if (space > 0)
             at = space - 1;
     }
-    return qn_tstr_concat(ctx, out, qn_tstr_slice(self, 0, at), end);
+    return qn_tstr_concat(ctx, out, (struct qn_tval[]){qn_tstr_slice(&value, 0, at)}, &end);
 }
 
 FILTER(do_wordcount) {
+    struct qn_tval value = *self;
     UNUSED(a, args);
     int64_t n = 0;
     bool word = false;
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
-    for (size_t at = 0; at < self.n;) {
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    QN_TRY(qn_tctx_spend(ctx, value.n / 64));
+    for (size_t at = 0; at < value.n;) {
         uint32_t cp;
-        at += qn_tstr_char(qn_tval_text(self), at, &cp);
+        at += qn_tstr_char(qn_tval_text(value), at, &cp);
         bool is_word = cp == '_' || cp >= 0x80 || (cp >= '0' && cp <= '9') ||
                        ((cp | 0x20) >= 'a' && (cp | 0x20) <= 'z');
         n += is_word && !word && !qn_tstr_is_space(cp);
@@ -331,12 +341,14 @@ FILTER(do_pprint) {
 
 /* "%s"|format(x) */
 FILTER(do_format) {
+    struct qn_tval value = *self;
     UNUSED(a);
     struct qn_tlist list = {.items = (struct qn_tval *)(uintptr_t)args->pos, .n = args->n_pos};
     if (args->n_named)
         return qn_tfail(&ctx->site, "format takes no named arguments");
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tformat_percent(ctx, out, self, qn_tlist_value(&list, QN_TVAL_TUPLE));
+    QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
+    return qn_tformat_percent(ctx, out, &value,
+                              (struct qn_tval[]){qn_tlist_value(&list, QN_TVAL_TUPLE)});
 }
 
 const struct qn_tfunc *qn_tfunc_find(const struct qn_tfunc *table, size_t n, struct qn_str name) {

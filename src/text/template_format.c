@@ -16,8 +16,8 @@ static int64_t read_number(struct qn_str s, size_t *at) {
     return n;
 }
 
-static enum qn_status pad_into(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval text,
-                               const struct spec *spec, char align) {
+static enum qn_status pad_into(struct qn_tctx *ctx, struct qn_tsink *sink,
+                               const struct qn_tval *text, const struct spec *spec, char align) {
     int64_t n;
     QN_TRY(qn_tstr_length(ctx, &n, text));
     int64_t pad = spec->width > n ? spec->width - n : 0;
@@ -25,11 +25,11 @@ static enum qn_status pad_into(struct qn_tctx *ctx, struct qn_tsink *sink, struc
     for (int64_t i = 0; i < before; i++)
         QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, spec->marked));
     if (align == '=') { // after the sign
-        size_t sign = text.n && (text.as.p[0] == '-' || text.as.p[0] == '+');
-        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(text, 0, sign)));
+        size_t sign = text->n && (text->as.p[0] == '-' || text->as.p[0] == '+');
+        QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(text, 0, sign)}));
         for (int64_t i = 0; i < pad; i++)
             QN_TRY(qn_tsink_put(ctx, sink, &spec->fill, 1, spec->marked));
-        return qn_tsink_str(ctx, sink, qn_tstr_slice(text, sign, text.n));
+        return qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(text, sign, text->n)});
     }
     QN_TRY(qn_tsink_str(ctx, sink, text));
     for (int64_t i = before; align != '>' && i < pad; i++)
@@ -52,13 +52,13 @@ static size_t group(char *out, const char *text, size_t n) {
     return at;
 }
 
-static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
-                                 const struct spec *spec) {
+static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                 const struct qn_tval *v, const struct spec *spec) {
     char text[2 * QN_TNUM_TEXT], grouped[2 * QN_TNUM_TEXT];
     int64_t i;
     double f = 0;
     size_t n = 0;
-    if (!qn_tval_as_float(&f, v) || v.kind == QN_TVAL_BIGINT)
+    if (!qn_tval_as_float(&f, v) || v->kind == QN_TVAL_BIGINT)
         return qn_tfail(&ctx->site, "a number is needed for %%%c, not %s", spec->type,
                         qn_tval_type(v));
     bool negative = f < 0;
@@ -117,11 +117,11 @@ static enum qn_status put_number(struct qn_tctx *ctx, struct qn_tsink *sink, str
         n = group(grouped, text, n);
         memcpy(text, grouped, n);
     }
-    return pad_into(ctx, sink, qn_tval_str((struct qn_str){text, n}), spec,
+    return pad_into(ctx, sink, (struct qn_tval[]){qn_tval_str((struct qn_str){text, n})}, spec,
                     spec->align ? spec->align : '>');
 }
 
-static enum qn_status put_text(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
+static enum qn_status put_text(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *v,
                                const struct spec *spec, bool repr, char align) {
     struct qn_tsink inner;
     struct qn_tval text;
@@ -137,40 +137,40 @@ static enum qn_status put_text(struct qn_tctx *ctx, struct qn_tsink *sink, struc
     for (int64_t i = 0; i < spec->precision && end < text.n; i++)
         end += qn_tstr_char(qn_tval_text(text), end, &cp);
     if (spec->precision >= 0)
-        text = qn_tstr_slice(text, 0, end);
-    return pad_into(ctx, sink, text, spec, spec->align ? spec->align : align);
+        text = qn_tstr_slice(&text, 0, end);
+    return pad_into(ctx, sink, &text, spec, spec->align ? spec->align : align);
 }
 
 /* One argument of %: by name from a dict, or the next of the tuple. */
-static enum qn_status next_arg(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval args,
+static enum qn_status next_arg(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *args,
                                struct qn_str name, uint32_t *used) {
     struct qn_tval *found = NULL;
     if (name.p) {
-        if (args.kind == QN_TVAL_DICT)
-            QN_TRY(qn_tdict_get(ctx, &found, args.as.dict, qn_tval_str(name)));
+        if (args->kind == QN_TVAL_DICT)
+            QN_TRY(qn_tdict_get(ctx, &found, args->as.dict, (struct qn_tval[]){qn_tval_str(name)}));
         if (!found)
             return qn_tfail(&ctx->site, "%%: there is no argument '%.*s'", QN_STR_ARG(name));
         *out = *found;
         return QN_OK;
     }
-    uint32_t n = args.kind == QN_TVAL_TUPLE ? args.as.list->n : 1;
+    uint32_t n = args->kind == QN_TVAL_TUPLE ? args->as.list->n : 1;
     if (*used >= n)
         return qn_tfail(&ctx->site, "%%: not enough arguments for the format");
-    *out = args.kind == QN_TVAL_TUPLE ? args.as.list->items[*used] : args;
+    *out = args->kind == QN_TVAL_TUPLE ? args->as.list->items[*used] : *args;
     ++*used;
     return QN_OK;
 }
 
 static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
-                                   struct qn_tval format, struct qn_tval args) {
-    struct qn_str s = qn_tval_text(format);
+                                   const struct qn_tval *format, const struct qn_tval *args) {
+    struct qn_str s = qn_tval_text(*format);
     uint32_t used = 0;
-    bool named = args.kind == QN_TVAL_DICT || args.kind == QN_TVAL_LIST ||
-                 args.kind == QN_TVAL_UNDEFINED; // may go unused
+    bool named = args->kind == QN_TVAL_DICT || args->kind == QN_TVAL_LIST ||
+                 args->kind == QN_TVAL_UNDEFINED; // may go unused
     for (size_t at = 0; at < s.n;) {
         const char *p = memchr(s.p + at, '%', s.n - at);
         size_t end = p ? (size_t)(p - s.p) : s.n;
-        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(format, at, end)));
+        QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(format, at, end)}));
         if (!p)
             break;
         at = end + 1;
@@ -210,18 +210,18 @@ static enum qn_status percent_into(struct qn_tctx *ctx, struct qn_tsink *sink,
         if (spec.type == 's' || spec.type == 'r') {
             spec.fill = ' ';
             spec.align = spec.align == '=' ? '>' : spec.align;
-            QN_TRY(put_text(ctx, sink, v, &spec, spec.type == 'r', '>'));
+            QN_TRY(put_text(ctx, sink, &v, &spec, spec.type == 'r', '>'));
         } else {
-            QN_TRY(put_number(ctx, sink, v, &spec));
+            QN_TRY(put_number(ctx, sink, &v, &spec));
         }
     }
-    if (!named && used < (args.kind == QN_TVAL_TUPLE ? args.as.list->n : 1))
+    if (!named && used < (args->kind == QN_TVAL_TUPLE ? args->as.list->n : 1))
         return qn_tfail(&ctx->site, "%%: not all arguments are used");
     return QN_OK;
 }
 
-enum qn_status qn_tformat_percent(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval format,
-                                  struct qn_tval args) {
+enum qn_status qn_tformat_percent(struct qn_tctx *ctx, struct qn_tval *out,
+                                  const struct qn_tval *format, const struct qn_tval *args) {
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status = percent_into(ctx, &sink, format, args);
@@ -265,15 +265,15 @@ static enum qn_status parse_spec(struct qn_tctx *ctx, struct spec *spec, struct 
     return QN_OK;
 }
 
-static enum qn_status put_field(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
-                                struct qn_tval format, char conversion) {
+static enum qn_status put_field(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *v,
+                                const struct qn_tval *format, char conversion) {
     struct spec spec;
-    QN_TRY(parse_spec(ctx, &spec, qn_tval_text(format)));
-    spec.marked = format.as.taint != NULL;
-    bool number = v.kind == QN_TVAL_INT || v.kind == QN_TVAL_FLOAT;
-    if (v.kind == QN_TVAL_BOOL && spec.type && spec.type != 's')
+    QN_TRY(parse_spec(ctx, &spec, qn_tval_text(*format)));
+    spec.marked = format->as.taint != NULL;
+    bool number = v->kind == QN_TVAL_INT || v->kind == QN_TVAL_FLOAT;
+    if (v->kind == QN_TVAL_BOOL && spec.type && spec.type != 's')
         number = true;
-    if (!conversion && number && (spec.type || v.kind == QN_TVAL_INT)) {
+    if (!conversion && number && (spec.type || v->kind == QN_TVAL_INT)) {
         if (!spec.type)
             spec.type = 'd';
         return put_number(ctx, sink, v, &spec);
@@ -311,19 +311,20 @@ static enum qn_status field_value(struct qn_tctx *ctx, struct qn_tval *out, stru
     return qn_tfail(&ctx->site, "format: there is no argument '%.*s'", QN_STR_ARG(field));
 }
 
-static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval format,
-                                  const struct qn_targs *args) {
-    struct qn_str s = qn_tval_text(format);
+static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                  const struct qn_tval *format, const struct qn_targs *args) {
+    struct qn_str s = qn_tval_text(*format);
     uint32_t automatic = 0;
     for (size_t at = 0; at < s.n;) {
         size_t end = at;
         while (end < s.n && s.p[end] != '{' && s.p[end] != '}')
             end++;
-        QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(format, at, end)));
+        QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(format, at, end)}));
         if (end == s.n)
             break;
         if (end + 1 < s.n && s.p[end + 1] == s.p[end]) {
-            QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(format, end, end + 1)));
+            QN_TRY(
+                qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(format, end, end + 1)}));
             at = end + 2;
             continue;
         }
@@ -345,15 +346,16 @@ static enum qn_status braces_into(struct qn_tctx *ctx, struct qn_tsink *sink, st
         }
         struct qn_tval v;
         QN_TRY(field_value(ctx, &v, field, args, &automatic));
-        QN_TRY(put_field(ctx, sink, v, spec, conversion));
+        QN_TRY(put_field(ctx, sink, &v, &spec, conversion));
         at = stop + 1;
     }
     return QN_OK;
 }
 
 /* str.format */
-enum qn_status qn_tformat_braces(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                 const struct qn_tval *a, const struct qn_targs *args) {
+enum qn_status qn_tformat_braces(struct qn_tctx *ctx, struct qn_tval *out,
+                                 const struct qn_tval *self, const struct qn_tval *a,
+                                 const struct qn_targs *args) {
     struct qn_tsink sink;
     (void)a;
     qn_tsink_init(ctx, &sink);

@@ -68,7 +68,7 @@ void qn_tsink_init(struct qn_tctx *ctx, struct qn_tsink *sink);
 void qn_tsink_free(struct qn_tsink *sink);
 enum qn_status qn_tsink_put(struct qn_tctx *ctx, struct qn_tsink *sink, const char *p, size_t n,
                             bool tainted);
-enum qn_status qn_tsink_str(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s);
+enum qn_status qn_tsink_str(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *s);
 enum qn_status qn_tsink_cstr(struct qn_tctx *ctx, struct qn_tsink *sink, const char *s);
 /* Copies the text into a value and frees the sink, also on failure. */
 enum qn_status qn_tsink_take(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tsink *sink);

@@ -82,8 +82,8 @@ static struct qn_str strip_before(const struct qn_tlexer *lx, size_t begin, size
                                   bool variable) {
     struct qn_str text = qn_str_slice(lx->source, begin, end);
     if (sign == '-')
-        return qn_tval_text(
-            qn_tstr_strip(qn_tval_str(text), QN_TSTR_RIGHT, (struct qn_tval){.kind = 0}));
+        return qn_tval_text(qn_tstr_strip((struct qn_tval[]){qn_tval_str(text)}, QN_TSTR_RIGHT,
+                                          &(struct qn_tval){.kind = 0}));
     if (sign == '+' || variable)
         return text;
     size_t line = text.n;

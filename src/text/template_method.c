@@ -1,16 +1,17 @@
 /* Methods of lists, dicts, loops and cyclers. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                          \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
-                               const struct qn_tval *a, const struct qn_targs *args)
+#define METHOD(name)                                                                \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
+                               const struct qn_tval *self, const struct qn_tval *a, \
+                               const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
 /* An index into a list as insert and pop take it; absent: `otherwise`. */
-static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tval v,
+static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v,
                                 int64_t otherwise, uint32_t n) {
     *out = otherwise;
-    if (qn_tval_given(v) && !qn_tval_as_int(out, v))
+    if (qn_tval_given(*v) && !qn_tval_as_int(out, v))
         return qn_tfail(&ctx->site, "an index is an integer, not %s", qn_tval_type(v));
     if (*out < 0 && *out >= -(int64_t)n)
         *out += n;
@@ -20,28 +21,28 @@ static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, struct qn_tva
 METHOD(list_append) {
     UNUSED(args);
     *out = qn_tval_none();
-    return qn_tlist_push(ctx, self.as.list, a[0]);
+    return qn_tlist_push(ctx, self->as.list, &a[0]);
 }
 
 METHOD(list_extend) {
     UNUSED(args);
     struct qn_tlist *list;
     *out = qn_tval_none();
-    QN_TRY(qn_tval_iterate(ctx, &list, a[0]));
+    QN_TRY(qn_tval_iterate(ctx, &list, &a[0]));
     for (uint32_t i = 0; i < list->n; i++)
-        QN_TRY(qn_tlist_push(ctx, self.as.list, list->items[i]));
+        QN_TRY(qn_tlist_push(ctx, self->as.list, &list->items[i]));
     return QN_OK;
 }
 
 METHOD(list_insert) {
     UNUSED(args);
-    struct qn_tlist *list = self.as.list;
+    struct qn_tlist *list = self->as.list;
     int64_t at;
     *out = qn_tval_none();
-    QN_TRY(index_arg(ctx, &at, a[0], 0, list->n));
+    QN_TRY(index_arg(ctx, &at, &a[0], 0, list->n));
     at = at < 0 ? 0 : at > list->n ? list->n : at;
     QN_TRY(qn_tctx_spend(ctx, list->n / 16));
-    QN_TRY(qn_tlist_push(ctx, list, a[1]));
+    QN_TRY(qn_tlist_push(ctx, list, &a[1]));
     for (int64_t i = (int64_t)list->n - 1; i > at; i--)
         list->items[i] = list->items[i - 1];
     list->items[at] = a[1];
@@ -50,9 +51,9 @@ METHOD(list_insert) {
 
 METHOD(list_pop) {
     UNUSED(args);
-    struct qn_tlist *list = self.as.list;
+    struct qn_tlist *list = self->as.list;
     int64_t at;
-    QN_TRY(index_arg(ctx, &at, a[0], -1, list->n));
+    QN_TRY(index_arg(ctx, &at, &a[0], -1, list->n));
     if (at < 0 || at >= list->n)
         return qn_tfail(&ctx->site, "pop from an empty list or past its end");
     QN_TRY(qn_tctx_spend(ctx, list->n / 16));
@@ -65,10 +66,10 @@ METHOD(list_pop) {
 
 /* First index of a value, or n. */
 static enum qn_status position(struct qn_tctx *ctx, uint32_t *out, struct qn_tlist *list,
-                               struct qn_tval v) {
+                               const struct qn_tval *v) {
     bool same = false;
     for (*out = 0; *out < list->n; ++*out) {
-        QN_TRY(qn_tval_equal(ctx, &same, list->items[*out], v));
+        QN_TRY(qn_tval_equal(ctx, &same, &list->items[*out], v));
         if (same)
             break;
     }
@@ -78,8 +79,8 @@ static enum qn_status position(struct qn_tctx *ctx, uint32_t *out, struct qn_tli
 METHOD(list_index) {
     UNUSED(args);
     uint32_t at;
-    QN_TRY(position(ctx, &at, self.as.list, a[0]));
-    if (at == self.as.list->n)
+    QN_TRY(position(ctx, &at, self->as.list, &a[0]));
+    if (at == self->as.list->n)
         return qn_tfail(&ctx->site, "the value is not in the list");
     *out = qn_tval_int(at);
     return QN_OK;
@@ -97,9 +98,9 @@ METHOD(list_remove) {
 METHOD(list_count) {
     UNUSED(args);
     int64_t n = 0;
-    for (uint32_t i = 0; i < self.as.list->n; i++) {
+    for (uint32_t i = 0; i < self->as.list->n; i++) {
         bool same;
-        QN_TRY(qn_tval_equal(ctx, &same, self.as.list->items[i], a[0]));
+        QN_TRY(qn_tval_equal(ctx, &same, &self->as.list->items[i], &a[0]));
         n += same;
     }
     *out = qn_tval_int(n);
@@ -108,7 +109,7 @@ METHOD(list_count) {
 
 METHOD(list_reverse) {
     UNUSED(a, args);
-    struct qn_tlist *list = self.as.list;
+    struct qn_tlist *list = self->as.list;
     QN_TRY(qn_tctx_spend(ctx, list->n / 16));
     for (uint32_t i = 0; i < list->n / 2; i++) {
         struct qn_tval swap = list->items[i];
@@ -129,7 +130,7 @@ METHOD(list_copy) {
 
 METHOD(list_clear) {
     UNUSED(ctx, a, args);
-    self.as.list->n = 0;
+    self->as.list->n = 0;
     *out = qn_tval_none();
     return QN_OK;
 }
@@ -137,7 +138,7 @@ METHOD(list_clear) {
 METHOD(dict_get) {
     UNUSED(args);
     struct qn_tval *found;
-    QN_TRY(qn_tdict_get(ctx, &found, self.as.dict, a[0]));
+    QN_TRY(qn_tdict_get(ctx, &found, self->as.dict, &a[0]));
     *out = found ? *found : qn_tval_given(a[1]) ? a[1] : qn_tval_none();
     return QN_OK;
 }
@@ -165,11 +166,11 @@ METHOD(dict_keys) {
 METHOD(dict_values) {
     UNUSED(a, args);
     struct qn_tlist *list;
-    struct qn_tdict *dict = self.as.dict;
+    struct qn_tdict *dict = self->as.dict;
     QN_TRY(qn_tctx_spend(ctx, dict->n / 16));
     QN_TRY(qn_tlist_new(ctx, &list, dict->n));
     for (uint32_t i = 0; i < dict->n; i++)
-        QN_TRY(qn_tlist_push(ctx, list, dict->entries[i].value));
+        QN_TRY(qn_tlist_push(ctx, list, &dict->entries[i].value));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
@@ -177,23 +178,23 @@ METHOD(dict_values) {
 static enum qn_status merge_named(struct qn_tctx *ctx, struct qn_tdict *dict,
                                   const struct qn_targs *args) {
     for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tdict_merge(ctx, dict, args->pos[i]));
+        QN_TRY(qn_tdict_merge(ctx, dict, &args->pos[i]));
     for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, args->names[i], args->named[i]));
+        QN_TRY(qn_tdict_set(ctx, dict, &args->names[i], &args->named[i]));
     return QN_OK;
 }
 
 METHOD(dict_update) {
     UNUSED(a);
     *out = qn_tval_none();
-    return merge_named(ctx, self.as.dict, args);
+    return merge_named(ctx, self->as.dict, args);
 }
 
 METHOD(dict_pop) {
     UNUSED(args);
-    struct qn_tdict *dict = self.as.dict;
+    struct qn_tdict *dict = self->as.dict;
     struct qn_tval *found;
-    QN_TRY(qn_tdict_get(ctx, &found, dict, a[0]));
+    QN_TRY(qn_tdict_get(ctx, &found, dict, &a[0]));
     if (!found && !qn_tval_given(a[1]))
         return qn_tfail(&ctx->site, "pop: the key is not in the dict");
     *out = found ? *found : a[1];
@@ -206,9 +207,9 @@ METHOD(dict_pop) {
 METHOD(dict_setdefault) {
     UNUSED(args);
     struct qn_tval *found;
-    QN_TRY(qn_tdict_get(ctx, &found, self.as.dict, a[0]));
+    QN_TRY(qn_tdict_get(ctx, &found, self->as.dict, &a[0]));
     *out = found ? *found : qn_tval_given(a[1]) ? a[1] : qn_tval_none();
-    return found ? QN_OK : qn_tdict_set(ctx, self.as.dict, a[0], *out);
+    return found ? QN_OK : qn_tdict_set(ctx, self->as.dict, &a[0], out);
 }
 
 METHOD(dict_copy) {
@@ -220,8 +221,9 @@ METHOD(dict_copy) {
 }
 
 METHOD(dict_clear) {
+    struct qn_tval value = *self;
     UNUSED(ctx, a, args);
-    *self.as.dict = (struct qn_tdict){.n = 0};
+    *value.as.dict = (struct qn_tdict){.n = 0};
     *out = qn_tval_none();
     return QN_OK;
 }
@@ -230,22 +232,22 @@ METHOD(loop_cycle) {
     UNUSED(a);
     if (args->n_pos == 0)
         return qn_tfail(&ctx->site, "cycle needs something to cycle through");
-    *out = args->pos[self.as.loop->at % args->n_pos];
+    *out = args->pos[self->as.loop->at % args->n_pos];
     return QN_OK;
 }
 
 METHOD(loop_changed) {
     UNUSED(a);
-    struct qn_tloop *loop = self.as.loop;
+    struct qn_tloop *loop = self->as.loop;
     struct qn_tlist *list;
     struct qn_tval now;
     bool same = false;
     QN_TRY(qn_tlist_new(ctx, &list, args->n_pos));
     for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tlist_push(ctx, list, args->pos[i]));
+        QN_TRY(qn_tlist_push(ctx, list, &args->pos[i]));
     now = qn_tlist_value(list, QN_TVAL_TUPLE);
     if (loop->has_changed)
-        QN_TRY(qn_tval_equal(ctx, &same, now, loop->changed));
+        QN_TRY(qn_tval_equal(ctx, &same, &now, &loop->changed));
     loop->changed = now;
     loop->has_changed = true;
     *out = qn_tval_bool(!same);
@@ -254,7 +256,7 @@ METHOD(loop_changed) {
 
 METHOD(cycler_next) {
     UNUSED(ctx, a, args);
-    struct qn_tlist *list = self.as.list;
+    struct qn_tlist *list = self->as.list;
     *out = list->items[list->at];
     list->at = (list->at + 1) % list->n;
     return QN_OK;
@@ -262,14 +264,14 @@ METHOD(cycler_next) {
 
 METHOD(cycler_reset) {
     UNUSED(ctx, a, args);
-    self.as.list->at = 0;
+    self->as.list->at = 0;
     *out = qn_tval_none();
     return QN_OK;
 }
 
 #define FIND(table, name) qn_tfunc_find(table, sizeof table / sizeof *table, name)
 
-const struct qn_tfunc *qn_tmethod_by_name(struct qn_tval self, struct qn_str name) {
+const struct qn_tfunc *qn_tmethod_by_name(const struct qn_tval *self, struct qn_str name) {
     static const struct qn_tfunc of_list[] = {
         {"append", "object", 1, list_append},
         {"clear", "", 0, list_clear},
@@ -301,7 +303,7 @@ const struct qn_tfunc *qn_tmethod_by_name(struct qn_tval self, struct qn_str nam
         {"next", "", 0, cycler_next},
         {"reset", "", 0, cycler_reset},
     };
-    switch (self.kind) {
+    switch (self->kind) {
     case QN_TVAL_STR:
         return qn_tmethod_str_by_name(name);
     case QN_TVAL_LIST:

@@ -1,45 +1,47 @@
 /* Methods of strings, as Python's str has them. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                          \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
-                               const struct qn_tval *a, const struct qn_targs *args)
+#define METHOD(name)                                                                \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
+                               const struct qn_tval *self, const struct qn_tval *a, \
+                               const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 
-static enum qn_status need_str(struct qn_tctx *ctx, struct qn_tval v) {
-    if (v.kind == QN_TVAL_UNDEFINED)
+static enum qn_status need_str(struct qn_tctx *ctx, const struct qn_tval *v) {
+    if (v->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, v);
-    return v.kind == QN_TVAL_STR
+    return v->kind == QN_TVAL_STR
                ? QN_OK
                : qn_tfail(&ctx->site, "a string is needed, not %s", qn_tval_type(v));
 }
 
-static enum qn_status need_int(struct qn_tctx *ctx, int64_t *out, struct qn_tval v,
+static enum qn_status need_int(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v,
                                int64_t otherwise) {
     *out = otherwise;
-    if (!qn_tval_given(v) || v.kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
+    if (!qn_tval_given(*v) || v->kind == QN_TVAL_NONE || qn_tval_as_int(out, v))
         return QN_OK;
     return qn_tfail(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
 }
 
-static enum qn_status strip_sides(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                  struct qn_tval chars, int sides) {
-    if (qn_tval_given(chars) && chars.kind != QN_TVAL_NONE)
+static enum qn_status strip_sides(struct qn_tctx *ctx, struct qn_tval *out,
+                                  const struct qn_tval *self, const struct qn_tval *chars,
+                                  int sides) {
+    if (qn_tval_given(*chars) && chars->kind != QN_TVAL_NONE)
         QN_TRY(need_str(ctx, chars));
     return qn_tstr_trim(ctx, out, self, sides, chars);
 }
 
 METHOD(str_strip) {
     UNUSED(args);
-    return strip_sides(ctx, out, self, a[0], QN_TSTR_LEFT | QN_TSTR_RIGHT);
+    return strip_sides(ctx, out, self, &a[0], QN_TSTR_LEFT | QN_TSTR_RIGHT);
 }
 METHOD(str_lstrip) {
     UNUSED(args);
-    return strip_sides(ctx, out, self, a[0], QN_TSTR_LEFT);
+    return strip_sides(ctx, out, self, &a[0], QN_TSTR_LEFT);
 }
 METHOD(str_rstrip) {
     UNUSED(args);
-    return strip_sides(ctx, out, self, a[0], QN_TSTR_RIGHT);
+    return strip_sides(ctx, out, self, &a[0], QN_TSTR_RIGHT);
 }
 
 METHOD(str_upper) {
@@ -60,33 +62,33 @@ METHOD(str_capitalize) {
 }
 
 /* split() at runs of whitespace. */
-static enum qn_status split_space(struct qn_tctx *ctx, struct qn_tlist *list, struct qn_tval s,
-                                  int64_t max) {
+static enum qn_status split_space(struct qn_tctx *ctx, struct qn_tlist *list,
+                                  const struct qn_tval *s, int64_t max) {
     size_t at = 0, n;
     uint32_t cp;
     for (;;) {
-        while (at < s.n && (n = qn_tstr_char(qn_tval_text(s), at, &cp), qn_tstr_is_space(cp)))
+        while (at < s->n && (n = qn_tstr_char(qn_tval_text(*s), at, &cp), qn_tstr_is_space(cp)))
             at += n;
-        if (at == s.n)
+        if (at == s->n)
             return QN_OK;
         size_t begin = at;
         if (max >= 0 && list->n >= max)
-            return qn_tlist_push(ctx, list, qn_tstr_slice(s, begin, s.n));
-        while (at < s.n && (n = qn_tstr_char(qn_tval_text(s), at, &cp), !qn_tstr_is_space(cp)))
+            return qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(s, begin, s->n)});
+        while (at < s->n && (n = qn_tstr_char(qn_tval_text(*s), at, &cp), !qn_tstr_is_space(cp)))
             at += n;
-        QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(s, begin, at)));
+        QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(s, begin, at)}));
     }
 }
 
 /* Position of the last `needle` that ends at or before `end`. */
-static enum qn_status find_last(struct qn_tctx *ctx, size_t *out, struct qn_tval s,
+static enum qn_status find_last(struct qn_tctx *ctx, size_t *out, const struct qn_tval *s,
                                 struct qn_str needle, size_t end) {
     *out = SIZE_MAX;
     if (needle.n > end)
         return QN_OK;
     size_t at = end - needle.n;
     for (;; at--) {
-        if (memcmp(s.as.p + at, needle.p, needle.n) == 0) {
+        if (memcmp(s->as.p + at, needle.p, needle.n) == 0) {
             *out = at;
             break;
         }
@@ -98,15 +100,15 @@ static enum qn_status find_last(struct qn_tctx *ctx, size_t *out, struct qn_tval
     return QN_OK;
 }
 
-static enum qn_status split_at(struct qn_tctx *ctx, struct qn_tlist *list, struct qn_tval s,
+static enum qn_status split_at(struct qn_tctx *ctx, struct qn_tlist *list, const struct qn_tval *s,
                                struct qn_str sep, int64_t max) {
     size_t at = 0, found;
     for (;;) {
         found = SIZE_MAX;
         if (max < 0 || list->n < max)
             QN_TRY(qn_tstr_find(ctx, &found, s, sep, at));
-        size_t end = found == SIZE_MAX ? s.n : found;
-        QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(s, at, end)));
+        size_t end = found == SIZE_MAX ? s->n : found;
+        QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(s, at, end)}));
         if (found == SIZE_MAX)
             return QN_OK;
         at = found + sep.n;
@@ -121,15 +123,15 @@ static void reverse_list(struct qn_tlist *list) {
     }
 }
 
-static enum qn_status rsplit_at(struct qn_tctx *ctx, struct qn_tlist *list, struct qn_tval s,
+static enum qn_status rsplit_at(struct qn_tctx *ctx, struct qn_tlist *list, const struct qn_tval *s,
                                 struct qn_str sep, int64_t max) {
-    size_t end = s.n, found;
+    size_t end = s->n, found;
     for (;;) {
         found = SIZE_MAX;
         if (max < 0 || list->n < max)
             QN_TRY(find_last(ctx, &found, s, sep, end));
         size_t begin = found == SIZE_MAX ? 0 : found + sep.n;
-        QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(s, begin, end)));
+        QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(s, begin, end)}));
         if (found == SIZE_MAX)
             break;
         end = found;
@@ -139,31 +141,31 @@ static enum qn_status rsplit_at(struct qn_tctx *ctx, struct qn_tlist *list, stru
 }
 
 /* rsplit() at whitespace: all words, the first of them joined again when there are too many. */
-static enum qn_status rsplit_space(struct qn_tctx *ctx, struct qn_tlist *list, struct qn_tval s,
-                                   int64_t max) {
+static enum qn_status rsplit_space(struct qn_tctx *ctx, struct qn_tlist *list,
+                                   const struct qn_tval *s, int64_t max) {
     QN_TRY(split_space(ctx, list, s, -1));
     if (max < 0 || list->n <= max)
         return QN_OK;
     uint32_t extra = list->n - (uint32_t)max - 1; // words that belong to the first piece
     const struct qn_tval *last = &list->items[extra];
-    list->items[0] = qn_tstr_slice(s, 0, (size_t)(last->as.p - s.as.p) + last->n);
+    list->items[0] = qn_tstr_slice(s, 0, (size_t)(last->as.p - s->as.p) + last->n);
     for (uint32_t i = extra + 1; i < list->n; i++)
         list->items[i - extra] = list->items[i];
     list->n -= extra;
     return QN_OK;
 }
 
-static enum qn_status split_any(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                const struct qn_tval *a, bool right) {
+static enum qn_status split_any(struct qn_tctx *ctx, struct qn_tval *out,
+                                const struct qn_tval *self, const struct qn_tval *a, bool right) {
     struct qn_tlist *list;
     int64_t max;
-    QN_TRY(need_int(ctx, &max, a[1], -1));
+    QN_TRY(need_int(ctx, &max, &a[1], -1));
     QN_TRY(qn_tlist_new(ctx, &list, 0));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
-    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
+    QN_TRY(qn_tctx_spend(ctx, self->n / 64));
     if (!qn_tval_given(a[0]) || a[0].kind == QN_TVAL_NONE)
         return right ? rsplit_space(ctx, list, self, max) : split_space(ctx, list, self, max);
-    QN_TRY(need_str(ctx, a[0]));
+    QN_TRY(need_str(ctx, &a[0]));
     if (a[0].n == 0)
         return qn_tfail(&ctx->site, "split: the separator is empty");
     return right ? rsplit_at(ctx, list, self, qn_tval_text(a[0]), max)
@@ -183,60 +185,63 @@ METHOD(str_splitlines) {
     UNUSED(args);
     struct qn_tlist *list;
     bool keep;
-    QN_TRY(qn_tval_truth(ctx, &keep, a[0]));
-    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
+    QN_TRY(qn_tval_truth(ctx, &keep, &a[0]));
+    QN_TRY(qn_tctx_spend(ctx, self->n / 64));
     QN_TRY(qn_tlist_new(ctx, &list, 0));
     size_t begin = 0;
-    for (size_t at = 0; at < self.n;) {
+    for (size_t at = 0; at < self->n;) {
         uint32_t cp;
-        size_t end = at + qn_tstr_char(qn_tval_text(self), at, &cp);
+        size_t end = at + qn_tstr_char(qn_tval_text(*self), at, &cp);
         bool line = qn_tstr_is_newline(cp);
-        if (cp == '\r' && end < self.n && self.as.p[end] == '\n')
+        if (cp == '\r' && end < self->n && self->as.p[end] == '\n')
             end++;
         if (line) {
-            QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(self, begin, keep ? end : at)));
+            QN_TRY(qn_tlist_push(ctx, list,
+                                 (struct qn_tval[]){qn_tstr_slice(self, begin, keep ? end : at)}));
             begin = end;
         }
         at = end;
     }
-    if (begin < self.n)
-        QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(self, begin, self.n)));
+    if (begin < self->n)
+        QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(self, begin, self->n)}));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
 
-static enum qn_status partition(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                struct qn_tval sep, bool right) {
+static enum qn_status partition(struct qn_tctx *ctx, struct qn_tval *out,
+                                const struct qn_tval *self, const struct qn_tval *sep, bool right) {
     struct qn_tlist *list;
     size_t at;
     QN_TRY(need_str(ctx, sep));
-    if (sep.n == 0)
+    if (sep->n == 0)
         return qn_tfail(&ctx->site, "partition: the separator is empty");
-    QN_TRY(right ? find_last(ctx, &at, self, qn_tval_text(sep), self.n)
-                 : qn_tstr_find(ctx, &at, self, qn_tval_text(sep), 0));
+    QN_TRY(right ? find_last(ctx, &at, self, qn_tval_text(*sep), self->n)
+                 : qn_tstr_find(ctx, &at, self, qn_tval_text(*sep), 0));
     bool found = at != SIZE_MAX;
-    size_t end = found ? at + sep.n : right ? 0 : self.n;
+    size_t end = found ? at + sep->n : right ? 0 : self->n;
     if (!found)
         at = end;
     QN_TRY(qn_tlist_new(ctx, &list, 3));
-    QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(self, 0, at)));
-    QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(self, at, end)));
-    QN_TRY(qn_tlist_push(ctx, list, qn_tstr_slice(self, end, self.n)));
+    QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(self, 0, at)}));
+    QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(self, at, end)}));
+    QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tstr_slice(self, end, self->n)}));
     *out = qn_tlist_value(list, QN_TVAL_TUPLE);
     return QN_OK;
 }
 
 METHOD(str_partition) {
     UNUSED(args);
-    return partition(ctx, out, self, a[0], false);
+    return partition(ctx, out, self, &a[0], false);
 }
 METHOD(str_rpartition) {
     UNUSED(args);
-    return partition(ctx, out, self, a[0], true);
+    return partition(ctx, out, self, &a[0], true);
 }
 
-static enum qn_status has_affix(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                struct qn_tval affix, bool end) {
+static enum qn_status has_affix(struct qn_tctx *ctx, struct qn_tval *out,
+                                const struct qn_tval *self, const struct qn_tval *given_affix,
+                                bool end) {
+    struct qn_tval affix = *given_affix;
     const struct qn_tval *one = &affix;
     uint32_t n = 1;
     bool found = false;
@@ -245,10 +250,10 @@ static enum qn_status has_affix(struct qn_tctx *ctx, struct qn_tval *out, struct
         n = affix.as.list->n;
     }
     for (uint32_t i = 0; i < n; i++) {
-        QN_TRY(need_str(ctx, one[i]));
+        QN_TRY(need_str(ctx, &one[i]));
         QN_TRY(qn_tctx_spend(ctx, 1 + one[i].n / 256));
-        found |= end ? qn_str_ends(qn_tval_text(self), qn_tval_text(one[i]))
-                     : qn_str_starts(qn_tval_text(self), qn_tval_text(one[i]));
+        found |= end ? qn_str_ends(qn_tval_text(*self), qn_tval_text(one[i]))
+                     : qn_str_starts(qn_tval_text(*self), qn_tval_text(one[i]));
     }
     *out = qn_tval_bool(found);
     return QN_OK;
@@ -256,63 +261,63 @@ static enum qn_status has_affix(struct qn_tctx *ctx, struct qn_tval *out, struct
 
 METHOD(str_startswith) {
     UNUSED(args);
-    return has_affix(ctx, out, self, a[0], false);
+    return has_affix(ctx, out, self, &a[0], false);
 }
 METHOD(str_endswith) {
     UNUSED(args);
-    return has_affix(ctx, out, self, a[0], true);
+    return has_affix(ctx, out, self, &a[0], true);
 }
 
 METHOD(str_removeprefix) {
     UNUSED(args);
-    QN_TRY(need_str(ctx, a[0]));
-    bool has = qn_str_starts(qn_tval_text(self), qn_tval_text(a[0]));
-    *out = qn_tstr_slice(self, has ? a[0].n : 0, self.n);
+    QN_TRY(need_str(ctx, &a[0]));
+    bool has = qn_str_starts(qn_tval_text(*self), qn_tval_text(a[0]));
+    *out = qn_tstr_slice(self, has ? a[0].n : 0, self->n);
     return QN_OK;
 }
 METHOD(str_removesuffix) {
     UNUSED(args);
-    QN_TRY(need_str(ctx, a[0]));
-    bool has = qn_str_ends(qn_tval_text(self), qn_tval_text(a[0]));
-    *out = qn_tstr_slice(self, 0, has ? self.n - a[0].n : self.n);
+    QN_TRY(need_str(ctx, &a[0]));
+    bool has = qn_str_ends(qn_tval_text(*self), qn_tval_text(a[0]));
+    *out = qn_tstr_slice(self, 0, has ? self->n - a[0].n : self->n);
     return QN_OK;
 }
 
 METHOD(str_replace) {
     UNUSED(args);
     int64_t count;
-    QN_TRY(need_str(ctx, a[0]));
-    QN_TRY(need_str(ctx, a[1]));
-    QN_TRY(need_int(ctx, &count, a[2], -1));
-    return qn_tstr_replace(ctx, out, self, a[0], a[1], count);
+    QN_TRY(need_str(ctx, &a[0]));
+    QN_TRY(need_str(ctx, &a[1]));
+    QN_TRY(need_int(ctx, &count, &a[2], -1));
+    return qn_tstr_replace(ctx, out, self, &a[0], &a[1], count);
 }
 
 /* find, rfind, index, rindex: code points; start and end as in slices. */
-static enum qn_status search(struct qn_tctx *ctx, int64_t *out, struct qn_tval self,
+static enum qn_status search(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *self,
                              const struct qn_tval *a, bool right) {
     int64_t n, start, end;
     uint32_t cp;
     size_t begin = 0, stop, at;
-    QN_TRY(need_str(ctx, a[0]));
+    QN_TRY(need_str(ctx, &a[0]));
     QN_TRY(qn_tstr_length(ctx, &n, self));
-    QN_TRY(need_int(ctx, &start, a[1], 0));
-    QN_TRY(need_int(ctx, &end, a[2], n));
+    QN_TRY(need_int(ctx, &start, &a[1], 0));
+    QN_TRY(need_int(ctx, &end, &a[2], n));
     start = start < 0 ? (start < -n ? 0 : start + n) : start;
     end = end < 0 ? (end < -n ? 0 : end + n) : end > n ? n : end;
     *out = -1;
     if (start > end)
         return QN_OK;
     for (int64_t i = 0; i < start; i++)
-        begin += qn_tstr_char(qn_tval_text(self), begin, &cp);
+        begin += qn_tstr_char(qn_tval_text(*self), begin, &cp);
     stop = begin;
     for (int64_t i = start; i < end; i++)
-        stop += qn_tstr_char(qn_tval_text(self), stop, &cp);
+        stop += qn_tstr_char(qn_tval_text(*self), stop, &cp);
     struct qn_tval part = qn_tstr_slice(self, begin, stop);
-    QN_TRY(right ? find_last(ctx, &at, part, qn_tval_text(a[0]), part.n)
-                 : qn_tstr_find(ctx, &at, part, qn_tval_text(a[0]), 0));
+    QN_TRY(right ? find_last(ctx, &at, &part, qn_tval_text(a[0]), part.n)
+                 : qn_tstr_find(ctx, &at, &part, qn_tval_text(a[0]), 0));
     if (at == SIZE_MAX)
         return QN_OK;
-    QN_TRY(qn_tstr_length(ctx, out, qn_tstr_slice(part, 0, at)));
+    QN_TRY(qn_tstr_length(ctx, out, (struct qn_tval[]){qn_tstr_slice(&part, 0, at)}));
     *out += start;
     return QN_OK;
 }
@@ -340,7 +345,7 @@ METHOD(str_count) {
     UNUSED(args);
     int64_t n = 0;
     size_t at = 0;
-    QN_TRY(need_str(ctx, a[0]));
+    QN_TRY(need_str(ctx, &a[0]));
     if (a[0].n == 0) {
         QN_TRY(qn_tstr_length(ctx, &n, self));
         *out = qn_tval_int(n + 1);
@@ -361,16 +366,16 @@ METHOD(str_join) {
     UNUSED(args);
     struct qn_tlist *list;
     struct qn_tsink sink;
-    QN_TRY(qn_tval_iterate(ctx, &list, a[0]));
+    QN_TRY(qn_tval_iterate(ctx, &list, &a[0]));
     for (uint32_t i = 0; i < list->n; i++)
-        QN_TRY(need_str(ctx, list->items[i]));
+        QN_TRY(need_str(ctx, &list->items[i]));
     enum qn_status status = qn_tctx_spend(ctx, list->n);
     qn_tsink_init(ctx, &sink);
     for (uint32_t i = 0; status == QN_OK && i < list->n; i++) {
         if (i)
             status = qn_tsink_str(ctx, &sink, self);
         if (status == QN_OK)
-            status = qn_tsink_str(ctx, &sink, list->items[i]);
+            status = qn_tsink_str(ctx, &sink, &list->items[i]);
     }
     if (status != QN_OK) {
         qn_tsink_free(&sink);
@@ -380,23 +385,25 @@ METHOD(str_join) {
 }
 
 /* A fill of `n` times the character in `fill`, one space by default. */
-static enum qn_status padding(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval fill,
+static enum qn_status padding(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *fill,
                               int64_t n) {
-    return qn_tstr_repeat(ctx, out, fill.kind == QN_TVAL_STR ? fill : qn_tval_str(QN_STR(" ")), n);
+    return qn_tstr_repeat(
+        ctx, out, (struct qn_tval[]){fill->kind == QN_TVAL_STR ? *fill : qn_tval_str(QN_STR(" "))},
+        n);
 }
 
-static enum qn_status justify(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
+static enum qn_status justify(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *self,
                               const struct qn_tval *a, int left_part) {
     int64_t width, n;
     struct qn_tval before, after;
-    QN_TRY(need_int(ctx, &width, a[0], 0));
+    QN_TRY(need_int(ctx, &width, &a[0], 0));
     QN_TRY(qn_tstr_length(ctx, &n, self));
     int64_t pad = width > n ? width - n : 0;
     int64_t first = left_part == 0 ? 0 : left_part == 2 ? pad : pad / 2 + (pad & width & 1);
-    QN_TRY(padding(ctx, &before, a[1], first));
-    QN_TRY(padding(ctx, &after, a[1], pad - first));
-    QN_TRY(qn_tstr_concat(ctx, out, before, self));
-    return qn_tstr_concat(ctx, out, *out, after);
+    QN_TRY(padding(ctx, &before, &a[1], first));
+    QN_TRY(padding(ctx, &after, &a[1], pad - first));
+    QN_TRY(qn_tstr_concat(ctx, out, &before, self));
+    return qn_tstr_concat(ctx, out, (struct qn_tval[]){*out}, &after);
 }
 
 METHOD(str_ljust) {
@@ -416,12 +423,14 @@ METHOD(str_zfill) {
     UNUSED(args);
     int64_t width, n;
     struct qn_tval zeros;
-    bool sign = self.n && (self.as.p[0] == '-' || self.as.p[0] == '+');
-    QN_TRY(need_int(ctx, &width, a[0], 0));
+    bool sign = self->n && (self->as.p[0] == '-' || self->as.p[0] == '+');
+    QN_TRY(need_int(ctx, &width, &a[0], 0));
     QN_TRY(qn_tstr_length(ctx, &n, self));
-    QN_TRY(qn_tstr_repeat(ctx, &zeros, qn_tval_str(QN_STR("0")), width > n ? width - n : 0));
-    QN_TRY(qn_tstr_concat(ctx, out, qn_tstr_slice(self, 0, sign), zeros));
-    return qn_tstr_concat(ctx, out, *out, qn_tstr_slice(self, sign, self.n));
+    QN_TRY(qn_tstr_repeat(ctx, &zeros, (struct qn_tval[]){qn_tval_str(QN_STR("0"))},
+                          width > n ? width - n : 0));
+    QN_TRY(qn_tstr_concat(ctx, out, (struct qn_tval[]){qn_tstr_slice(self, 0, sign)}, &zeros));
+    return qn_tstr_concat(ctx, out, (struct qn_tval[]){*out},
+                          (struct qn_tval[]){qn_tstr_slice(self, sign, self->n)});
 }
 
 /* isdigit and its like. Letters beyond ASCII: what has case, or any other non-space character. */
@@ -443,26 +452,26 @@ static int class_of(uint32_t cp) {
     return c;
 }
 
-static enum qn_status all_of(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
+static enum qn_status all_of(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *self,
                              int classes) {
-    bool ok = self.n > 0;
-    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
-    for (size_t at = 0; ok && at < self.n;) {
+    bool ok = self->n > 0;
+    QN_TRY(qn_tctx_spend(ctx, self->n / 64));
+    for (size_t at = 0; ok && at < self->n;) {
         uint32_t cp;
-        at += qn_tstr_char(qn_tval_text(self), at, &cp);
+        at += qn_tstr_char(qn_tval_text(*self), at, &cp);
         ok = (class_of(cp) & classes) != 0;
     }
     *out = qn_tval_bool(ok);
     return QN_OK;
 }
 
-static enum qn_status one_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
+static enum qn_status one_case(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *self,
                                int wanted) {
     bool some = false, other = false;
-    QN_TRY(qn_tctx_spend(ctx, self.n / 64));
-    for (size_t at = 0; at < self.n;) {
+    QN_TRY(qn_tctx_spend(ctx, self->n / 64));
+    for (size_t at = 0; at < self->n;) {
         uint32_t cp;
-        at += qn_tstr_char(qn_tval_text(self), at, &cp);
+        at += qn_tstr_char(qn_tval_text(*self), at, &cp);
         int c = class_of(cp) & (IS_UPPER | IS_LOWER);
         some |= c == wanted;
         other |= c && c != wanted;

@@ -155,8 +155,8 @@ static int digit_value(char c) {
 /* Python's int(text, base): blanks around, a sign, single underscores between digits. Base 0 takes
  * it from the prefix. False when malformed or too big. */
 bool qn_tnum_parse_i64(int64_t *out, struct qn_str s, int base) {
-    s = qn_tval_text(qn_tstr_strip(qn_tval_str(s), QN_TSTR_LEFT | QN_TSTR_RIGHT,
-                                   (struct qn_tval){.kind = QN_TVAL_MISSING}));
+    s = qn_tval_text(qn_tstr_strip((struct qn_tval[]){qn_tval_str(s)}, QN_TSTR_LEFT | QN_TSTR_RIGHT,
+                                   &(struct qn_tval){.kind = QN_TVAL_MISSING}));
     size_t at = 0;
     bool negative = at < s.n && s.p[at] == '-';
     if (at < s.n && (s.p[at] == '-' || s.p[at] == '+'))
@@ -177,7 +177,7 @@ bool qn_tnum_parse_i64(int64_t *out, struct qn_str s, int base) {
         if (s.p[at] == '_' && s.p[at - 1] != '_')
             continue;
         int digit = digit_value(s.p[at]);
-        if (digit >= base || __builtin_mul_overflow(value, (int64_t)base, &value) ||
+        if (digit >= base || !qn_mul_i64(&value, value, base) ||
             __builtin_sub_overflow(value, (int64_t)digit, &value))
             return false;
     }
@@ -190,8 +190,8 @@ bool qn_tnum_parse_i64(int64_t *out, struct qn_str s, int base) {
 
 bool qn_tnum_parse_f64(double *out, struct qn_str s) {
     char text[QN_TNUM_TEXT + 2];
-    s = qn_tval_text(qn_tstr_strip(qn_tval_str(s), QN_TSTR_LEFT | QN_TSTR_RIGHT,
-                                   (struct qn_tval){.kind = QN_TVAL_MISSING}));
+    s = qn_tval_text(qn_tstr_strip((struct qn_tval[]){qn_tval_str(s)}, QN_TSTR_LEFT | QN_TSTR_RIGHT,
+                                   &(struct qn_tval){.kind = QN_TVAL_MISSING}));
     bool negative = s.n && s.p[0] == '-';
     if (s.n && (s.p[0] == '-' || s.p[0] == '+'))
         s = qn_str_slice(s, 1, s.n);
@@ -236,14 +236,14 @@ static double floor_f64(double x) {
 static enum qn_status power_i64(struct qn_tctx *ctx, struct qn_tval *out, int64_t a, int64_t b) {
     int64_t result = 1;
     for (;;) {
-        if ((b & 1) && __builtin_mul_overflow(result, a, &result))
+        if ((b & 1) && !qn_mul_i64(&result, result, a))
             break;
         b >>= 1;
         if (b == 0) {
             *out = qn_tval_int(result);
             return QN_OK;
         }
-        if (__builtin_mul_overflow(a, a, &a))
+        if (!qn_mul_i64(&a, a, a))
             break;
     }
     return qn_tfail(&ctx->site, "integer overflow in **");
@@ -282,7 +282,7 @@ static enum qn_status binary_i64(struct qn_tctx *ctx, struct qn_tval *out, enum 
         overflow = __builtin_sub_overflow(a, b, &r);
         break;
     case QN_TOP_MUL:
-        overflow = __builtin_mul_overflow(a, b, &r);
+        overflow = !qn_mul_i64(&r, a, b);
         break;
     case QN_TOP_DIV:
         *out = qn_tval_float((double)a / (double)b);
@@ -309,7 +309,7 @@ static enum qn_status binary_i64(struct qn_tctx *ctx, struct qn_tval *out, enum 
 
 /* Arithmetic on int, bool and float; the caller has checked the kinds. */
 enum qn_status qn_tnum_binary(struct qn_tctx *ctx, struct qn_tval *out, enum qn_top op,
-                              struct qn_tval a, struct qn_tval b) {
+                              const struct qn_tval *a, const struct qn_tval *b) {
     int64_t ia, ib;
     if (qn_tval_as_int(&ia, a) && qn_tval_as_int(&ib, b))
         return binary_i64(ctx, out, op, ia, ib);

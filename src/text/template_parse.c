@@ -53,9 +53,10 @@ enum qn_status qn_tparse_node(struct qn_tparser *p, struct qn_tnode **out,
     return QN_OK;
 }
 
-static enum qn_status new_const(struct qn_tparser *p, struct qn_tnode **out, struct qn_tval value) {
+static enum qn_status new_const(struct qn_tparser *p, struct qn_tnode **out,
+                                const struct qn_tval *value) {
     QN_TRY(qn_tparse_node(p, out, QN_TNODE_CONST));
-    (*out)->value = value;
+    (*out)->value = *value;
     return QN_OK;
 }
 
@@ -108,7 +109,7 @@ static size_t unescape_one(struct qn_str s, size_t *at, char out[4]) {
 
 static enum qn_status parse_string(struct qn_tparser *p, struct qn_tnode **out) {
     struct qn_tnode *node;
-    QN_TRY(new_const(p, &node, qn_tval_str(p->now.text)));
+    QN_TRY(new_const(p, &node, (struct qn_tval[]){qn_tval_str(p->now.text)}));
     size_t total = 0;
     struct qn_str first = p->now.text;
     char *text = NULL; // allocated when the value is not a slice of the source
@@ -157,7 +158,7 @@ static enum qn_status parse_number(struct qn_tparser *p, struct qn_tnode **out) 
             return qn_tfail(p->site, "the number %.*s cannot be read", QN_STR_ARG(p->now.text));
         value = qn_tval_float(f);
     }
-    QN_TRY(new_const(p, out, value));
+    QN_TRY(new_const(p, out, &value));
     return qn_tparse_advance(p);
 }
 
@@ -189,11 +190,11 @@ static enum qn_status parse_primary(struct qn_tparser *p, struct qn_tnode **out)
     switch (p->now.kind) {
     case QN_TTOK_NAME:
         if (qn_str_is(name, "true") || qn_str_is(name, "True"))
-            QN_TRY(new_const(p, out, qn_tval_bool(true)));
+            QN_TRY(new_const(p, out, (struct qn_tval[]){qn_tval_bool(true)}));
         else if (qn_str_is(name, "false") || qn_str_is(name, "False"))
-            QN_TRY(new_const(p, out, qn_tval_bool(false)));
+            QN_TRY(new_const(p, out, (struct qn_tval[]){qn_tval_bool(false)}));
         else if (qn_str_is(name, "none") || qn_str_is(name, "None"))
-            QN_TRY(new_const(p, out, qn_tval_none()));
+            QN_TRY(new_const(p, out, (struct qn_tval[]){qn_tval_none()}));
         else {
             QN_TRY(qn_tparse_node(p, out, QN_TNODE_NAME));
             (*out)->name = name;

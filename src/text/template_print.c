@@ -60,17 +60,17 @@ static size_t json_char(char out[12], uint32_t cp, bool ascii) {
 
 /* A quoted string: mode 'r' repr, 'j' JSON, 'a' JSON in ASCII. Escapes keep the mark of their byte.
  */
-static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
-                                 char mode) {
-    struct qn_str text = qn_tval_text(s);
+static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                 const struct qn_tval *s, char mode) {
+    struct qn_str text = qn_tval_text(*s);
     char quote = '"', escaped[12];
-    if (mode == 'r' && !(s.n && memchr(s.as.p, '\'', s.n) && !memchr(s.as.p, '"', s.n)))
+    if (mode == 'r' && !(s->n && memchr(s->as.p, '\'', s->n) && !memchr(s->as.p, '"', s->n)))
         quote = '\'';
-    QN_TRY(qn_tctx_spend(ctx, s.n / 64));
+    QN_TRY(qn_tctx_spend(ctx, s->n / 64));
     QN_TRY(qn_tsink_put(ctx, sink, &quote, 1, false));
     size_t done = 0;
-    for (size_t at = 0; at < s.n;) {
-        uint32_t cp = (unsigned char)s.as.p[at];
+    for (size_t at = 0; at < s->n;) {
+        uint32_t cp = (unsigned char)s->as.p[at];
         size_t n = 1, n_escaped;
         if (cp >= 0x80)
             n = qn_tstr_char(text, at, &cp);
@@ -79,24 +79,25 @@ static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink, str
         n_escaped =
             mode == 'r' ? repr_char(escaped, cp, quote) : json_char(escaped, cp, mode == 'a');
         if (n_escaped) {
-            QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, done, at)));
+            QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, done, at)}));
             QN_TRY(qn_tsink_put(ctx, sink, escaped, n_escaped, qn_tstr_marked(s, at)));
             done = at + n;
         }
         at += n;
     }
-    QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, done, s.n)));
+    QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, done, s->n)}));
     return qn_tsink_put(ctx, sink, &quote, 1, false);
 }
 
-static enum qn_status print_items(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v) {
-    struct qn_tlist *list = v.as.list;
-    bool tuple = v.kind == QN_TVAL_TUPLE;
+static enum qn_status print_items(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                  const struct qn_tval *v) {
+    struct qn_tlist *list = v->as.list;
+    bool tuple = v->kind == QN_TVAL_TUPLE;
     QN_TRY(qn_tsink_cstr(ctx, sink, tuple ? "(" : "["));
     for (uint32_t i = 0; i < list->n; i++) {
         if (i)
             QN_TRY(qn_tsink_cstr(ctx, sink, ", "));
-        QN_TRY(qn_tval_print(ctx, sink, list->items[i], true));
+        QN_TRY(qn_tval_print(ctx, sink, &list->items[i], true));
     }
     return qn_tsink_cstr(ctx, sink, tuple ? list->n == 1 ? ",)" : ")" : "]");
 }
@@ -107,50 +108,50 @@ static enum qn_status print_dict(struct qn_tctx *ctx, struct qn_tsink *sink,
     for (uint32_t i = 0; i < dict->n; i++) {
         if (i)
             QN_TRY(qn_tsink_cstr(ctx, sink, ", "));
-        QN_TRY(qn_tval_print(ctx, sink, dict->entries[i].key, true));
+        QN_TRY(qn_tval_print(ctx, sink, &dict->entries[i].key, true));
         QN_TRY(qn_tsink_cstr(ctx, sink, ": "));
-        QN_TRY(qn_tval_print(ctx, sink, dict->entries[i].value, true));
+        QN_TRY(qn_tval_print(ctx, sink, &dict->entries[i].value, true));
     }
     return qn_tsink_cstr(ctx, sink, "}");
 }
 
 /* Apart, so that its buffer is not part of every level of a nested list. */
 QN_TSEPARATE enum qn_status print_number(struct qn_tctx *ctx, struct qn_tsink *sink,
-                                         struct qn_tval v) {
+                                         const struct qn_tval *v) {
     char text[QN_TNUM_TEXT];
-    size_t n = v.kind == QN_TVAL_INT ? qn_tnum_i64(text, v.as.i) : qn_tnum_repr(text, v.as.f);
+    size_t n = v->kind == QN_TVAL_INT ? qn_tnum_i64(text, v->as.i) : qn_tnum_repr(text, v->as.f);
     return qn_tsink_put(ctx, sink, text, n, false);
 }
 
-enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
+enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *v,
                              bool repr) {
     QN_TRY(qn_tctx_spend(ctx, 1));
-    switch (v.kind) {
+    switch (v->kind) {
     case QN_TVAL_UNDEFINED:
         return repr ? qn_tsink_cstr(ctx, sink, "Undefined") : QN_OK;
     case QN_TVAL_NONE:
         return qn_tsink_cstr(ctx, sink, "None");
     case QN_TVAL_BOOL:
-        return qn_tsink_cstr(ctx, sink, v.as.b ? "True" : "False");
+        return qn_tsink_cstr(ctx, sink, v->as.b ? "True" : "False");
     case QN_TVAL_INT:
     case QN_TVAL_FLOAT:
         return print_number(ctx, sink, v);
     case QN_TVAL_BIGINT:
-        return qn_tsink_put(ctx, sink, v.as.p, v.n, false);
+        return qn_tsink_put(ctx, sink, v->as.p, v->n, false);
     case QN_TVAL_STR:
         return repr ? put_quoted(ctx, sink, v, 'r') : qn_tsink_str(ctx, sink, v);
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
     case QN_TVAL_DICT:
         QN_TRY(qn_tctx_enter(ctx));
-        QN_TRY(v.kind == QN_TVAL_DICT ? print_dict(ctx, sink, v.as.dict)
-                                      : print_items(ctx, sink, v));
+        QN_TRY(v->kind == QN_TVAL_DICT ? print_dict(ctx, sink, v->as.dict)
+                                       : print_items(ctx, sink, v));
         ctx->nest--;
         return QN_OK;
     case QN_TVAL_NAMESPACE:
         QN_TRY(qn_tctx_enter(ctx));
         QN_TRY(qn_tsink_cstr(ctx, sink, "<Namespace "));
-        QN_TRY(print_dict(ctx, sink, v.as.dict));
+        QN_TRY(print_dict(ctx, sink, v->as.dict));
         ctx->nest--;
         return qn_tsink_cstr(ctx, sink, ">");
     default:
@@ -160,10 +161,10 @@ enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, struct 
     }
 }
 
-enum qn_status qn_tval_to_str(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval v) {
+enum qn_status qn_tval_to_str(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *v) {
     struct qn_tsink sink;
-    if (v.kind == QN_TVAL_STR) {
-        *out = v;
+    if (v->kind == QN_TVAL_STR) {
+        *out = *v;
         out->flags = 0;
         return QN_OK;
     }
@@ -188,24 +189,24 @@ static enum qn_status dump_line(struct qn_tctx *ctx, struct qn_tsink *sink, cons
         return QN_OK;
     QN_TRY(qn_tsink_cstr(ctx, sink, "\n"));
     for (uint32_t i = 0; i < d->level; i++)
-        QN_TRY(qn_tsink_str(ctx, sink, d->indent));
+        QN_TRY(qn_tsink_str(ctx, sink, &d->indent));
     return QN_OK;
 }
 
-static enum qn_status dump_scalar(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
-                                  const struct dump *d) {
-    switch (v.kind) {
+static enum qn_status dump_scalar(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                  const struct qn_tval *v, const struct dump *d) {
+    switch (v->kind) {
     case QN_TVAL_STR:
         return put_quoted(ctx, sink, v, d->ascii ? 'a' : 'j');
     case QN_TVAL_NONE:
         return qn_tsink_cstr(ctx, sink, "null");
     case QN_TVAL_BOOL:
-        return qn_tsink_cstr(ctx, sink, v.as.b ? "true" : "false");
+        return qn_tsink_cstr(ctx, sink, v->as.b ? "true" : "false");
     case QN_TVAL_FLOAT:
-        if (v.as.f != v.as.f)
+        if (v->as.f != v->as.f)
             return qn_tsink_cstr(ctx, sink, "NaN");
-        if (v.as.f - v.as.f != 0)
-            return qn_tsink_cstr(ctx, sink, v.as.f > 0 ? "Infinity" : "-Infinity");
+        if (v->as.f - v->as.f != 0)
+            return qn_tsink_cstr(ctx, sink, v->as.f > 0 ? "Infinity" : "-Infinity");
         return qn_tval_print(ctx, sink, v, true);
     case QN_TVAL_INT:
     case QN_TVAL_BIGINT:
@@ -217,11 +218,11 @@ static enum qn_status dump_scalar(struct qn_tctx *ctx, struct qn_tsink *sink, st
     }
 }
 
-static enum qn_status dump_key(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval key,
-                               const struct dump *d) {
-    if (key.kind == QN_TVAL_STR)
+static enum qn_status dump_key(struct qn_tctx *ctx, struct qn_tsink *sink,
+                               const struct qn_tval *key, const struct dump *d) {
+    if (key->kind == QN_TVAL_STR)
         return dump_scalar(ctx, sink, key, d);
-    if (key.kind == QN_TVAL_TUPLE)
+    if (key->kind == QN_TVAL_TUPLE)
         return qn_tfail(&ctx->site, "a tuple cannot be a key in JSON");
     QN_TRY(qn_tsink_cstr(ctx, sink, "\""));
     QN_TRY(dump_scalar(ctx, sink, key, d));
@@ -237,8 +238,8 @@ static enum qn_status sorted_entries(struct qn_tctx *ctx, uint32_t **out, struct
         uint32_t at = i;
         for (; at > 0; at--) {
             int c;
-            QN_TRY(
-                qn_tval_compare(ctx, &c, dict->entries[order[at - 1]].key, dict->entries[i].key));
+            QN_TRY(qn_tval_compare(ctx, &c, (struct qn_tval[]){dict->entries[order[at - 1]].key},
+                                   &dict->entries[i].key));
             if (c <= 0)
                 break;
             order[at] = order[at - 1];
@@ -249,29 +250,29 @@ static enum qn_status sorted_entries(struct qn_tctx *ctx, uint32_t **out, struct
     return QN_OK;
 }
 
-static enum qn_status dump(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval v,
+static enum qn_status dump(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *v,
                            struct dump *d) {
-    bool dict = v.kind == QN_TVAL_DICT;
+    bool dict = v->kind == QN_TVAL_DICT;
     QN_TRY(qn_tctx_spend(ctx, 1));
-    if (!dict && v.kind != QN_TVAL_LIST && v.kind != QN_TVAL_TUPLE)
+    if (!dict && v->kind != QN_TVAL_LIST && v->kind != QN_TVAL_TUPLE)
         return dump_scalar(ctx, sink, v, d);
-    uint32_t n = dict ? v.as.dict->n : v.as.list->n, *order = NULL;
+    uint32_t n = dict ? v->as.dict->n : v->as.list->n, *order = NULL;
     if (dict && d->sort)
-        QN_TRY(sorted_entries(ctx, &order, v.as.dict));
+        QN_TRY(sorted_entries(ctx, &order, v->as.dict));
     QN_TRY(qn_tctx_enter(ctx));
     QN_TRY(qn_tsink_cstr(ctx, sink, dict ? "{" : "["));
     d->level++;
     for (uint32_t i = 0; i < n; i++) {
         if (i)
-            QN_TRY(qn_tsink_str(ctx, sink, d->comma));
+            QN_TRY(qn_tsink_str(ctx, sink, &d->comma));
         QN_TRY(dump_line(ctx, sink, d));
         if (dict) {
-            const struct qn_tentry *entry = &v.as.dict->entries[order ? order[i] : i];
-            QN_TRY(dump_key(ctx, sink, entry->key, d));
-            QN_TRY(qn_tsink_str(ctx, sink, d->colon));
-            QN_TRY(dump(ctx, sink, entry->value, d));
+            const struct qn_tentry *entry = &v->as.dict->entries[order ? order[i] : i];
+            QN_TRY(dump_key(ctx, sink, &entry->key, d));
+            QN_TRY(qn_tsink_str(ctx, sink, &d->colon));
+            QN_TRY(dump(ctx, sink, &entry->value, d));
         } else {
-            QN_TRY(dump(ctx, sink, v.as.list->items[i], d));
+            QN_TRY(dump(ctx, sink, &v->as.list->items[i], d));
         }
     }
     d->level--;
@@ -283,19 +284,20 @@ static enum qn_status dump(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn
 
 /* tojson(ensure_ascii=False, indent=None, separators=None, sort_keys=False) of transformers: plain
  * json.dumps, without the HTML escapes of Jinja's own filter. */
-enum qn_status qn_tfilter_tojson(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                 const struct qn_tval *a, const struct qn_targs *args) {
+enum qn_status qn_tfilter_tojson(struct qn_tctx *ctx, struct qn_tval *out,
+                                 const struct qn_tval *self, const struct qn_tval *a,
+                                 const struct qn_targs *args) {
     struct dump d = {.comma = qn_tval_str(QN_STR(", ")), .colon = qn_tval_str(QN_STR(": "))};
     int64_t width;
     (void)args;
-    QN_TRY(qn_tval_truth(ctx, &d.ascii, a[0]));
-    QN_TRY(qn_tval_truth(ctx, &d.sort, a[3]));
+    QN_TRY(qn_tval_truth(ctx, &d.ascii, &a[0]));
+    QN_TRY(qn_tval_truth(ctx, &d.sort, &a[3]));
     if (a[1].kind == QN_TVAL_STR) {
         d.indent = a[1];
-    } else if (qn_tval_as_int(&width, a[1])) {
+    } else if (qn_tval_as_int(&width, &a[1])) {
         if (width > 64)
             return qn_tfail(&ctx->site, "an indent of more than 64 is not supported");
-        QN_TRY(qn_tstr_repeat(ctx, &d.indent, qn_tval_str(QN_STR(" ")), width));
+        QN_TRY(qn_tstr_repeat(ctx, &d.indent, (struct qn_tval[]){qn_tval_str(QN_STR(" "))}, width));
     }
     if (qn_tval_given(d.indent))
         d.comma = qn_tval_str(QN_STR(","));
@@ -317,21 +319,22 @@ enum qn_status qn_tfilter_tojson(struct qn_tctx *ctx, struct qn_tval *out, struc
 
 /* from_json: what some templates expect beside tojson. A marked byte in the text marks all strings,
  * because escapes would hide which is which. */
-enum qn_status qn_tfilter_from_json(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                    const struct qn_tval *a, const struct qn_targs *args) {
+enum qn_status qn_tfilter_from_json(struct qn_tctx *ctx, struct qn_tval *out,
+                                    const struct qn_tval *self, const struct qn_tval *a,
+                                    const struct qn_targs *args) {
     struct qn_json json;
     (void)a;
     (void)args;
-    if (!qn_tval_is_str(self))
+    if (!qn_tval_is_str(*self))
         return qn_tfail(&ctx->site, "from_json needs a string, not %s", qn_tval_type(self));
     // the reader allocates 16 bytes per node and needs at least one byte of text for each
-    if (self.n > ctx->limits.memory / 16 ||
-        ctx->values.used > ctx->limits.memory - (size_t)self.n * 16)
+    if (self->n > ctx->limits.memory / 16 ||
+        ctx->values.used > ctx->limits.memory - (size_t)self->n * 16)
         return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the JSON text is too long");
-    QN_TRY(qn_tctx_spend(ctx, self.n / 16));
-    enum qn_status status = qn_json_parse(&json, &ctx->values, qn_tval_text(self), NULL);
+    QN_TRY(qn_tctx_spend(ctx, self->n / 16));
+    enum qn_status status = qn_json_parse(&json, &ctx->values, qn_tval_text(*self), NULL);
     if (status != QN_OK)
         return status == QN_E_NO_MEMORY ? qn_tfail_memory(&ctx->site)
                                         : qn_tfail(&ctx->site, "from_json: not valid JSON");
-    return qn_tval_from_json(ctx, out, qn_json_root(&json), self.as.taint != NULL);
+    return qn_tval_from_json(ctx, out, qn_json_root(&json), self->as.taint != NULL);
 }

@@ -69,13 +69,13 @@ enum qn_status qn_tsink_cstr(struct qn_tctx *ctx, struct qn_tsink *sink, const c
     return qn_tsink_put(ctx, sink, s, strlen(s), false);
 }
 
-enum qn_status qn_tsink_str(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s) {
-    if (s.as.taint == NULL || s.as.taint == qn_taint_all)
-        return qn_tsink_put(ctx, sink, s.as.p, s.n, s.as.taint != NULL);
-    for (size_t at = 0; at < s.n;) {
-        const uint8_t *other = memchr(s.as.taint + at, !s.as.taint[at], s.n - at);
-        size_t end = other ? (size_t)(other - s.as.taint) : s.n;
-        QN_TRY(qn_tsink_put(ctx, sink, s.as.p + at, end - at, s.as.taint[at]));
+enum qn_status qn_tsink_str(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *s) {
+    if (s->as.taint == NULL || s->as.taint == qn_taint_all)
+        return qn_tsink_put(ctx, sink, s->as.p, s->n, s->as.taint != NULL);
+    for (size_t at = 0; at < s->n;) {
+        const uint8_t *other = memchr(s->as.taint + at, !s->as.taint[at], s->n - at);
+        size_t end = other ? (size_t)(other - s->as.taint) : s->n;
+        QN_TRY(qn_tsink_put(ctx, sink, s->as.p + at, end - at, s->as.taint[at]));
         at = end;
     }
     return QN_OK;

@@ -2,116 +2,116 @@
 #include "base/utf8.h"
 #include "text/template_internal.h"
 
-bool qn_tstr_marked(struct qn_tval s, size_t at) {
-    return s.as.taint && (s.as.taint == qn_taint_all || s.as.taint[at]);
+bool qn_tstr_marked(const struct qn_tval *s, size_t at) {
+    return s->as.taint && (s->as.taint == qn_taint_all || s->as.taint[at]);
 }
 
-struct qn_tval qn_tstr_slice(struct qn_tval s, size_t begin, size_t end) {
-    struct qn_tval part = s;
-    part.as.p = s.as.p + begin;
+struct qn_tval qn_tstr_slice(const struct qn_tval *s, size_t begin, size_t end) {
+    struct qn_tval part = *s;
+    part.as.p = s->as.p + begin;
     part.n = (uint32_t)(end - begin);
-    if (s.as.taint && s.as.taint != qn_taint_all)
-        part.as.taint = s.as.taint + begin;
+    if (s->as.taint && s->as.taint != qn_taint_all)
+        part.as.taint = s->as.taint + begin;
     return part;
 }
 
-static void copy_marks(uint8_t *to, struct qn_tval s) {
-    if (s.as.taint && s.as.taint != qn_taint_all && s.n)
-        memcpy(to, s.as.taint, s.n);
+static void copy_marks(uint8_t *to, const struct qn_tval *s) {
+    if (s->as.taint && s->as.taint != qn_taint_all && s->n)
+        memcpy(to, s->as.taint, s->n);
     else
-        memset(to, s.as.taint != NULL, s.n);
+        memset(to, s->as.taint != NULL, s->n);
 }
 
 /* Concatenation. A string that was itself made here and is the latest one grows in place, so that
  * building a text piece by piece costs its length and not its square. */
-enum qn_status qn_tstr_concat(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval a,
-                              struct qn_tval b) {
-    if (b.n == 0 || a.n == 0) {
-        uint8_t flags = a.flags & b.flags;
-        *out = b.n == 0 ? a : b;
+enum qn_status qn_tstr_concat(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *a,
+                              const struct qn_tval *b) {
+    if (b->n == 0 || a->n == 0) {
+        uint8_t flags = a->flags & b->flags;
+        *out = b->n == 0 ? *a : *b;
         out->flags = flags;
         return QN_OK;
     }
-    QN_TRY(qn_tctx_spend(ctx, b.n / 256));
-    size_t total = (size_t)a.n + b.n;
-    bool mixed =
-        (a.as.taint || b.as.taint) && !(a.as.taint == qn_taint_all && b.as.taint == qn_taint_all);
-    bool a_marks = a.as.taint && a.as.taint != qn_taint_all;
-    bool in_place = a.as.p + a.n == ctx->tail && b.n <= ctx->tail_room &&
-                    (a_marks ? a.as.taint + a.n == ctx->tail_marks : !mixed);
-    struct qn_tval made = a;
-    made.flags = a.flags & b.flags;
+    QN_TRY(qn_tctx_spend(ctx, b->n / 256));
+    size_t total = (size_t)a->n + b->n;
+    bool mixed = (a->as.taint || b->as.taint) &&
+                 !(a->as.taint == qn_taint_all && b->as.taint == qn_taint_all);
+    bool a_marks = a->as.taint && a->as.taint != qn_taint_all;
+    bool in_place = a->as.p + a->n == ctx->tail && b->n <= ctx->tail_room &&
+                    (a_marks ? a->as.taint + a->n == ctx->tail_marks : !mixed);
+    struct qn_tval made = *a;
+    made.flags = a->flags & b->flags;
     if (!in_place) {
-        QN_TRY(qn_tctx_spend(ctx, a.n / 256));
+        QN_TRY(qn_tctx_spend(ctx, a->n / 256));
         size_t room = total > 256 ? total : 0; // small ones are mostly final
         if (total + room > ctx->limits.memory / 4)
             room = 0;
         void *text, *marks = NULL;
         QN_TRY(qn_tctx_alloc(ctx, &text, total + room, 1));
-        memcpy(text, a.as.p, a.n);
+        memcpy(text, a->as.p, a->n);
         if (mixed) {
             QN_TRY(qn_tctx_alloc(ctx, &marks, total + room, 1));
             copy_marks(marks, a);
         }
         made.as.p = text;
-        made.as.taint = marks ? marks : a.as.taint;
-        ctx->tail = (char *)text + a.n;
-        ctx->tail_marks = marks ? (uint8_t *)marks + a.n : NULL;
-        ctx->tail_room = room + b.n;
+        made.as.taint = marks ? marks : a->as.taint;
+        ctx->tail = (char *)text + a->n;
+        ctx->tail_marks = marks ? (uint8_t *)marks + a->n : NULL;
+        ctx->tail_room = room + b->n;
     }
-    memcpy(ctx->tail, b.as.p, b.n);
-    ctx->tail += b.n;
-    ctx->tail_room -= b.n;
+    memcpy(ctx->tail, b->as.p, b->n);
+    ctx->tail += b->n;
+    ctx->tail_room -= b->n;
     if (ctx->tail_marks) {
         copy_marks(ctx->tail_marks, b);
-        ctx->tail_marks += b.n;
+        ctx->tail_marks += b->n;
     }
     made.n = (uint32_t)total;
     *out = made;
     return QN_OK;
 }
 
-enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s,
+enum qn_status qn_tstr_repeat(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *s,
                               int64_t n) {
-    if (n <= 0 || s.n == 0) {
+    if (n <= 0 || s->n == 0) {
         *out = qn_tstr_slice(s, 0, 0);
         return QN_OK;
     }
-    if ((uint64_t)n > ctx->limits.output / s.n)
+    if ((uint64_t)n > ctx->limits.output / s->n)
         return qn_tfail_as(&ctx->site, QN_E_LIMIT, "the text has more than %zu bytes",
                            ctx->limits.output);
-    size_t total = (size_t)n * s.n;
+    size_t total = (size_t)n * s->n;
     QN_TRY(qn_tctx_spend(ctx, total / 256));
     void *text, *marks;
     QN_TRY(qn_tctx_alloc(ctx, &text, total, 1));
-    for (size_t at = 0; at < total; at += s.n)
-        memcpy((char *)text + at, s.as.p, s.n);
-    *out = s;
+    for (size_t at = 0; at < total; at += s->n)
+        memcpy((char *)text + at, s->as.p, s->n);
+    *out = *s;
     out->as.p = text;
     out->n = (uint32_t)total;
-    if (s.as.taint && s.as.taint != qn_taint_all) {
+    if (s->as.taint && s->as.taint != qn_taint_all) {
         QN_TRY(qn_tctx_alloc(ctx, &marks, total, 1));
-        for (size_t at = 0; at < total; at += s.n)
-            memcpy((uint8_t *)marks + at, s.as.taint, s.n);
+        for (size_t at = 0; at < total; at += s->n)
+            memcpy((uint8_t *)marks + at, s->as.taint, s->n);
         out->as.taint = marks;
     }
     return QN_OK;
 }
 
-enum qn_status qn_tstr_find(struct qn_tctx *ctx, size_t *out, struct qn_tval s,
+enum qn_status qn_tstr_find(struct qn_tctx *ctx, size_t *out, const struct qn_tval *s,
                             struct qn_str needle, size_t from) {
     *out = SIZE_MAX;
-    if (from > s.n || needle.n > s.n - from)
+    if (from > s->n || needle.n > s->n - from)
         return QN_OK;
     if (needle.n == 0) {
         *out = from;
         return QN_OK;
     }
-    size_t last = s.n - needle.n;
+    size_t last = s->n - needle.n;
     uint64_t cost = 0;
     while (from <= last) {
-        const char *p = memchr(s.as.p + from, needle.p[0], last - from + 1);
-        size_t at = p ? (size_t)(p - s.as.p) : last + 1;
+        const char *p = memchr(s->as.p + from, needle.p[0], last - from + 1);
+        size_t at = p ? (size_t)(p - s->as.p) : last + 1;
         cost += at - from + 16 + needle.n / 8; // a candidate may cost a comparison of all of it
         from = at + 1;
         if (p && memcmp(p, needle.p, needle.n) == 0) {
@@ -132,25 +132,25 @@ size_t qn_tstr_char(struct qn_str s, size_t at, uint32_t *code_point) {
     return end - at;
 }
 
-enum qn_status qn_tstr_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval s) {
-    QN_TRY(qn_tctx_spend(ctx, s.n / 256));
+enum qn_status qn_tstr_length(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *s) {
+    QN_TRY(qn_tctx_spend(ctx, s->n / 256));
     int64_t n = 0;
-    for (size_t at = 0; at < s.n; n++) {
+    for (size_t at = 0; at < s->n; n++) {
         uint32_t cp;
-        at += (unsigned char)s.as.p[at] < 0x80 ? 1 : qn_tstr_char(qn_tval_text(s), at, &cp);
+        at += (unsigned char)s->as.p[at] < 0x80 ? 1 : qn_tstr_char(qn_tval_text(*s), at, &cp);
     }
     *out = n;
     return QN_OK;
 }
 
-enum qn_status qn_tstr_chars(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval s) {
+enum qn_status qn_tstr_chars(struct qn_tctx *ctx, struct qn_tlist **out, const struct qn_tval *s) {
     int64_t n;
     QN_TRY(qn_tstr_length(ctx, &n, s));
     QN_TRY(qn_tlist_new(ctx, out, (uint32_t)n));
-    for (size_t at = 0; at < s.n;) {
+    for (size_t at = 0; at < s->n;) {
         uint32_t cp;
-        size_t size = qn_tstr_char(qn_tval_text(s), at, &cp);
-        QN_TRY(qn_tlist_push(ctx, *out, qn_tstr_slice(s, at, at + size)));
+        size_t size = qn_tstr_char(qn_tval_text(*s), at, &cp);
+        QN_TRY(qn_tlist_push(ctx, *out, (struct qn_tval[]){qn_tstr_slice(s, at, at + size)}));
         at += size;
     }
     return QN_OK;
@@ -183,13 +183,13 @@ static bool strips(struct qn_str chars, bool given, uint32_t cp, struct qn_str o
 }
 
 /* str.strip() and its one-sided forms; `chars` missing or none: whitespace. */
-struct qn_tval qn_tstr_strip(struct qn_tval s, int sides, struct qn_tval chars) {
-    struct qn_str text = qn_tval_text(s), set = {"", 0};
-    bool given = chars.kind == QN_TVAL_STR;
-    size_t begin = 0, end = s.n;
+struct qn_tval qn_tstr_strip(const struct qn_tval *s, int sides, const struct qn_tval *chars) {
+    struct qn_str text = qn_tval_text(*s), set = {"", 0};
+    bool given = chars->kind == QN_TVAL_STR;
+    size_t begin = 0, end = s->n;
     uint32_t cp;
     if (given)
-        set = qn_tval_text(chars);
+        set = qn_tval_text(*chars);
     while ((sides & QN_TSTR_LEFT) && begin < end) {
         size_t n = qn_tstr_char(text, begin, &cp);
         if (!strips(set, given, cp, qn_str_slice(text, begin, begin + n)))
@@ -212,10 +212,10 @@ struct qn_tval qn_tstr_strip(struct qn_tval s, int sides, struct qn_tval chars) 
 }
 
 /* The same with its cost accounted for, which a long set of characters makes quadratic. */
-enum qn_status qn_tstr_trim(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s, int sides,
-                            struct qn_tval chars) {
-    uint64_t set = chars.kind == QN_TVAL_STR ? chars.n : 1;
-    QN_TRY(qn_tctx_spend(ctx, s.n * set / 512));
+enum qn_status qn_tstr_trim(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *s,
+                            int sides, const struct qn_tval *chars) {
+    uint64_t set = chars->kind == QN_TVAL_STR ? chars->n : 1;
+    QN_TRY(qn_tctx_spend(ctx, s->n * set / 512));
     *out = qn_tstr_strip(s, sides, chars);
     return QN_OK;
 }
@@ -301,15 +301,15 @@ static bool is_letter(uint32_t cp) {
 
 /* TITLE is str.title(): letters after a non-letter rise; WORDS is the filter title: the first
  * character after a blank, -, (, {, [ or <. */
-enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s,
+enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *s,
                             enum qn_tcase how) {
     struct qn_tsink sink;
     bool start = true;
-    enum qn_status status = qn_tctx_spend(ctx, s.n / 64);
+    enum qn_status status = qn_tctx_spend(ctx, s->n / 64);
     qn_tsink_init(ctx, &sink);
-    for (size_t at = 0; status == QN_OK && at < s.n;) {
+    for (size_t at = 0; status == QN_OK && at < s->n;) {
         uint32_t cp;
-        size_t n = qn_tstr_char(qn_tval_text(s), at, &cp);
+        size_t n = qn_tstr_char(qn_tval_text(*s), at, &cp);
         bool raise = how == QN_TCASE_UPPER || (how != QN_TCASE_LOWER && start);
         uint32_t other = cp == QN_UTF8_INVALID ? cp : raise ? qn_tstr_upper(cp) : qn_tstr_lower(cp);
         char utf8[4];
@@ -317,7 +317,7 @@ enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
             status = qn_tsink_put(ctx, &sink, how == QN_TCASE_UPPER ? "SS" : "Ss", 2,
                                   qn_tstr_marked(s, at));
         else if (other == cp)
-            status = qn_tsink_put(ctx, &sink, s.as.p + at, n, qn_tstr_marked(s, at));
+            status = qn_tsink_put(ctx, &sink, s->as.p + at, n, qn_tstr_marked(s, at));
         else
             status =
                 qn_tsink_put(ctx, &sink, utf8, qn_utf8_put(utf8, other), qn_tstr_marked(s, at));
@@ -335,40 +335,42 @@ enum qn_status qn_tstr_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_
         return status;
     }
     QN_TRY(qn_tsink_take(ctx, out, &sink));
-    out->flags = s.flags;
+    out->flags = s->flags;
     return QN_OK;
 }
 
 /* str.replace(); an empty `from` matches between all characters. count < 0: all. */
-static enum qn_status replace_into(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval s,
-                                   struct qn_tval from, struct qn_tval to, int64_t count) {
+static enum qn_status replace_into(struct qn_tctx *ctx, struct qn_tsink *sink,
+                                   const struct qn_tval *s, const struct qn_tval *from,
+                                   const struct qn_tval *to, int64_t count) {
     size_t at = 0;
     for (; count != 0; count--) {
         size_t found, end;
-        if (from.n == 0) {
+        if (from->n == 0) {
             uint32_t cp;
             found = at;
-            end = at < s.n ? at + qn_tstr_char(qn_tval_text(s), at, &cp) : at;
+            end = at < s->n ? at + qn_tstr_char(qn_tval_text(*s), at, &cp) : at;
         } else {
-            QN_TRY(qn_tstr_find(ctx, &found, s, qn_tval_text(from), at));
+            QN_TRY(qn_tstr_find(ctx, &found, s, qn_tval_text(*from), at));
             if (found == SIZE_MAX)
                 break;
-            end = found + from.n;
-            QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, found)));
+            end = found + from->n;
+            QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, at, found)}));
         }
         QN_TRY(qn_tsink_str(ctx, sink, to));
-        if (from.n == 0) {
-            QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, end)));
-            if (at == s.n)
+        if (from->n == 0) {
+            QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, at, end)}));
+            if (at == s->n)
                 return QN_OK;
         }
         at = end;
     }
-    return qn_tsink_str(ctx, sink, qn_tstr_slice(s, at, s.n));
+    return qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(s, at, s->n)});
 }
 
-enum qn_status qn_tstr_replace(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s,
-                               struct qn_tval from, struct qn_tval to, int64_t count) {
+enum qn_status qn_tstr_replace(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *s,
+                               const struct qn_tval *from, const struct qn_tval *to,
+                               int64_t count) {
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status = replace_into(ctx, &sink, s, from, to, count);
@@ -379,12 +381,12 @@ enum qn_status qn_tstr_replace(struct qn_tctx *ctx, struct qn_tval *out, struct 
     return qn_tsink_take(ctx, out, &sink);
 }
 
-enum qn_status qn_tstr_escape(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval s) {
+enum qn_status qn_tstr_escape(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *s) {
     struct qn_tsink sink;
     enum qn_status status = QN_OK;
     qn_tsink_init(ctx, &sink);
-    for (size_t at = 0; status == QN_OK && at < s.n; at++) {
-        char c = s.as.p[at];
+    for (size_t at = 0; status == QN_OK && at < s->n; at++) {
+        char c = s->as.p[at];
         const char *name = c == '&'    ? "&amp;"
                            : c == '<'  ? "&lt;"
                            : c == '>'  ? "&gt;"

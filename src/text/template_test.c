@@ -1,9 +1,10 @@
 /* Tests (x is …) and global functions. */
 #include "text/template_internal.h"
 
-#define FUNC(name)                                                                            \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self, \
-                               const struct qn_tval *a, const struct qn_targs *args)
+#define FUNC(name)                                                                  \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
+                               const struct qn_tval *self, const struct qn_tval *a, \
+                               const struct qn_targs *args)
 #define UNUSED(...) (void)(0, ##__VA_ARGS__)
 /* A test that looks at the value's kind only. */
 #define KIND_TEST(name, condition)      \
@@ -12,44 +13,44 @@
         *out = qn_tval_bool(condition); \
         return QN_OK;                   \
     }
-#define COMPARE_TEST(name, op)                         \
-    FUNC(name) {                                       \
-        UNUSED(args);                                  \
-        bool ok;                                       \
-        QN_TRY(qn_tcompare(ctx, &ok, op, self, a[0])); \
-        *out = qn_tval_bool(ok);                       \
-        return QN_OK;                                  \
+#define COMPARE_TEST(name, op)                          \
+    FUNC(name) {                                        \
+        UNUSED(args);                                   \
+        bool ok;                                        \
+        QN_TRY(qn_tcompare(ctx, &ok, op, self, &a[0])); \
+        *out = qn_tval_bool(ok);                        \
+        return QN_OK;                                   \
     }
 
-static bool is_sized(struct qn_tval v) { // has a length and elements; Undefined pretends to
-    return v.kind == QN_TVAL_STR || v.kind == QN_TVAL_LIST || v.kind == QN_TVAL_TUPLE ||
-           v.kind == QN_TVAL_DICT || v.kind == QN_TVAL_UNDEFINED;
+static bool is_sized(const struct qn_tval *v) { // has a length and elements; Undefined pretends to
+    return v->kind == QN_TVAL_STR || v->kind == QN_TVAL_LIST || v->kind == QN_TVAL_TUPLE ||
+           v->kind == QN_TVAL_DICT || v->kind == QN_TVAL_UNDEFINED;
 }
 
-static bool is_integer(struct qn_tval v) {
-    return v.kind == QN_TVAL_INT || v.kind == QN_TVAL_BIGINT;
+static bool is_integer(const struct qn_tval *v) {
+    return v->kind == QN_TVAL_INT || v->kind == QN_TVAL_BIGINT;
 }
 
-KIND_TEST(is_defined, self.kind != QN_TVAL_UNDEFINED)
-KIND_TEST(is_undefined, self.kind == QN_TVAL_UNDEFINED)
-KIND_TEST(is_none, self.kind == QN_TVAL_NONE)
-KIND_TEST(is_string, self.kind == QN_TVAL_STR)
-KIND_TEST(is_mapping, self.kind == QN_TVAL_DICT)
+KIND_TEST(is_defined, self->kind != QN_TVAL_UNDEFINED)
+KIND_TEST(is_undefined, self->kind == QN_TVAL_UNDEFINED)
+KIND_TEST(is_none, self->kind == QN_TVAL_NONE)
+KIND_TEST(is_string, self->kind == QN_TVAL_STR)
+KIND_TEST(is_mapping, self->kind == QN_TVAL_DICT)
 KIND_TEST(is_sequence, is_sized(self))
 KIND_TEST(is_iterable,
-          is_sized(self) || self.kind == QN_TVAL_GENERATOR || self.kind == QN_TVAL_LOOP)
-KIND_TEST(is_number, is_integer(self) || self.kind == QN_TVAL_FLOAT || self.kind == QN_TVAL_BOOL)
+          is_sized(self) || self->kind == QN_TVAL_GENERATOR || self->kind == QN_TVAL_LOOP)
+KIND_TEST(is_number, is_integer(self) || self->kind == QN_TVAL_FLOAT || self->kind == QN_TVAL_BOOL)
 KIND_TEST(is_int, is_integer(self))
-KIND_TEST(is_float, self.kind == QN_TVAL_FLOAT)
-KIND_TEST(is_boolean, self.kind == QN_TVAL_BOOL)
-KIND_TEST(is_true, self.kind == QN_TVAL_BOOL && self.as.b)
-KIND_TEST(is_false, self.kind == QN_TVAL_BOOL && !self.as.b)
-KIND_TEST(is_escaped, self.kind == QN_TVAL_STR && (self.flags & QN_TVAL_MARKUP))
-KIND_TEST(is_callable, self.kind == QN_TVAL_MACRO || self.kind == QN_TVAL_BOUND ||
-                           self.kind == QN_TVAL_FUNCTION || self.kind == QN_TVAL_JOINER ||
-                           self.kind == QN_TVAL_UNDEFINED)
-KIND_TEST(is_filter, self.kind == QN_TVAL_STR && qn_tfilter_by_name(qn_tval_text(self)))
-KIND_TEST(is_test, self.kind == QN_TVAL_STR && qn_ttest_by_name(qn_tval_text(self)))
+KIND_TEST(is_float, self->kind == QN_TVAL_FLOAT)
+KIND_TEST(is_boolean, self->kind == QN_TVAL_BOOL)
+KIND_TEST(is_true, self->kind == QN_TVAL_BOOL && self->as.b)
+KIND_TEST(is_false, self->kind == QN_TVAL_BOOL && !self->as.b)
+KIND_TEST(is_escaped, self->kind == QN_TVAL_STR && (self->flags & QN_TVAL_MARKUP))
+KIND_TEST(is_callable, self->kind == QN_TVAL_MACRO || self->kind == QN_TVAL_BOUND ||
+                           self->kind == QN_TVAL_FUNCTION || self->kind == QN_TVAL_JOINER ||
+                           self->kind == QN_TVAL_UNDEFINED)
+KIND_TEST(is_filter, self->kind == QN_TVAL_STR && qn_tfilter_by_name(qn_tval_text(*self)))
+KIND_TEST(is_test, self->kind == QN_TVAL_STR && qn_ttest_by_name(qn_tval_text(*self)))
 
 COMPARE_TEST(is_eq, QN_TOP_EQ)
 COMPARE_TEST(is_ne, QN_TOP_NE)
@@ -59,47 +60,48 @@ COMPARE_TEST(is_gt, QN_TOP_GT)
 COMPARE_TEST(is_ge, QN_TOP_GE)
 COMPARE_TEST(is_in, QN_TOP_IN)
 
-static enum qn_status divides(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                              struct qn_tval by, int64_t rest) {
+static enum qn_status divides(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *self,
+                              const struct qn_tval *by, int64_t rest) {
     struct qn_tval left;
     bool same;
     QN_TRY(qn_tbinary(ctx, &left, QN_TOP_MOD, self, by));
-    QN_TRY(qn_tval_equal(ctx, &same, left, qn_tval_int(rest)));
+    QN_TRY(qn_tval_equal(ctx, &same, &left, (struct qn_tval[]){qn_tval_int(rest)}));
     *out = qn_tval_bool(same);
     return QN_OK;
 }
 
 FUNC(is_divisible) {
     UNUSED(args);
-    return divides(ctx, out, self, a[0], 0);
+    return divides(ctx, out, self, &a[0], 0);
 }
 FUNC(is_even) {
     UNUSED(a, args);
-    return divides(ctx, out, self, qn_tval_int(2), 0);
+    return divides(ctx, out, self, (struct qn_tval[]){qn_tval_int(2)}, 0);
 }
 FUNC(is_odd) {
     UNUSED(a, args);
-    return divides(ctx, out, self, qn_tval_int(2), 1);
+    return divides(ctx, out, self, (struct qn_tval[]){qn_tval_int(2)}, 1);
 }
 
 FUNC(is_sameas) {
     UNUSED(args);
     bool same = false;
-    if (self.kind == a[0].kind && self.kind != QN_TVAL_FLOAT) {
-        if (qn_tval_is_list(self) || self.kind == QN_TVAL_DICT || self.kind == QN_TVAL_NAMESPACE)
-            same = self.as.list == a[0].as.list;
+    if (self->kind == a[0].kind && self->kind != QN_TVAL_FLOAT) {
+        if (qn_tval_is_list(*self) || self->kind == QN_TVAL_DICT || self->kind == QN_TVAL_NAMESPACE)
+            same = self->as.list == a[0].as.list;
         else
-            QN_TRY(qn_tval_equal(ctx, &same, self, a[0]));
+            QN_TRY(qn_tval_equal(ctx, &same, self, &a[0]));
     }
     *out = qn_tval_bool(same);
     return QN_OK;
 }
 
-static enum qn_status is_case(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                              const char *method) {
+static enum qn_status is_case(struct qn_tctx *ctx, struct qn_tval *out,
+                              const struct qn_tval *given_self, const char *method) {
+    struct qn_tval self = *given_self;
     struct qn_targs none = {.n_pos = 0};
-    QN_TRY(qn_tval_to_str(ctx, &self, self));
-    return qn_tcall_func(ctx, out, qn_tmethod_str_by_name(qn_str_from(method)), self, &none);
+    QN_TRY(qn_tval_to_str(ctx, &self, (struct qn_tval[]){self}));
+    return qn_tcall_func(ctx, out, qn_tmethod_str_by_name(qn_str_from(method)), &self, &none);
 }
 
 FUNC(is_lower) {
@@ -159,13 +161,13 @@ const struct qn_tfunc *qn_ttest_by_name(struct qn_str name) {
 /* ---- globals ---- */
 
 FUNC(do_range) {
-    UNUSED(self, args);
+    UNUSED(*self, args);
     enum { RANGE_MAX = 100000 }; // as in Jinja's sandbox
     int64_t begin = 0, end = 0, step = 1;
     struct qn_tlist *list;
     bool two = qn_tval_given(a[1]), three = qn_tval_given(a[2]);
-    if (!qn_tval_as_int(two ? &begin : &end, a[0]) || (two && !qn_tval_as_int(&end, a[1])) ||
-        (three && !qn_tval_as_int(&step, a[2])))
+    if (!qn_tval_as_int(two ? &begin : &end, &a[0]) || (two && !qn_tval_as_int(&end, &a[1])) ||
+        (three && !qn_tval_as_int(&step, &a[2])))
         return qn_tfail(&ctx->site, "range needs integers");
     if (step == 0)
         return qn_tfail(&ctx->site, "the step of range is zero");
@@ -182,7 +184,7 @@ FUNC(do_range) {
     QN_TRY(qn_tctx_spend(ctx, (uint64_t)n / 16));
     QN_TRY(qn_tlist_new(ctx, &list, (uint32_t)n));
     for (int64_t i = 0; i < n; i++)
-        QN_TRY(qn_tlist_push(ctx, list, qn_tval_int(begin + i * step)));
+        QN_TRY(qn_tlist_push(ctx, list, (struct qn_tval[]){qn_tval_int(begin + i * step)}));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
@@ -192,53 +194,54 @@ static enum qn_status make_dict(struct qn_tctx *ctx, struct qn_tval *out,
     struct qn_tdict *dict;
     QN_TRY(qn_tdict_new(ctx, &dict));
     for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tdict_merge(ctx, dict, args->pos[i]));
+        QN_TRY(qn_tdict_merge(ctx, dict, &args->pos[i]));
     for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, args->names[i], args->named[i]));
+        QN_TRY(qn_tdict_set(ctx, dict, &args->names[i], &args->named[i]));
     *out = (struct qn_tval){.kind = (uint8_t)kind, .as.dict = dict};
     return QN_OK;
 }
 
 FUNC(do_dict) {
-    UNUSED(self, a);
+    UNUSED(*self, a);
     return make_dict(ctx, out, args, QN_TVAL_DICT);
 }
 FUNC(do_namespace) {
-    UNUSED(self, a);
+    UNUSED(*self, a);
     return make_dict(ctx, out, args, QN_TVAL_NAMESPACE);
 }
 
 FUNC(do_raise) {
-    UNUSED(out, self, args);
+    UNUSED(out, *self, args);
     struct qn_tval text;
-    QN_TRY(qn_tval_to_str(ctx, &text, a[0]));
+    QN_TRY(qn_tval_to_str(ctx, &text, &a[0]));
     return qn_tfail(&ctx->site, "%.*s", QN_STR_ARG(qn_tval_text(text)));
 }
 
 FUNC(do_strftime_now) {
-    UNUSED(self, args);
+    UNUSED(*self, args);
     if (!qn_tval_is_str(a[0]))
         return qn_tfail(&ctx->site, "strftime_now needs a format");
-    return qn_tformat_time(ctx, out, a[0], ctx->now);
+    return qn_tformat_time(ctx, out, &a[0], ctx->now);
 }
 
 FUNC(do_cycler) {
-    UNUSED(self, a);
+    UNUSED(*self, a);
     struct qn_tlist *list;
     if (args->n_pos == 0)
         return qn_tfail(&ctx->site, "cycler needs something to cycle through");
     QN_TRY(qn_tlist_new(ctx, &list, args->n_pos));
     for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tlist_push(ctx, list, args->pos[i]));
+        QN_TRY(qn_tlist_push(ctx, list, &args->pos[i]));
     *out = qn_tlist_value(list, QN_TVAL_CYCLER);
     return QN_OK;
 }
 
 FUNC(do_joiner) {
-    UNUSED(self, args);
+    UNUSED(*self, args);
     struct qn_tlist *list;
     QN_TRY(qn_tlist_new(ctx, &list, 0));
-    QN_TRY(qn_tlist_push(ctx, list, qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(", "))));
+    QN_TRY(qn_tlist_push(
+        ctx, list, (struct qn_tval[]){qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(", "))}));
     *out = qn_tlist_value(list, QN_TVAL_JOINER);
     return QN_OK;
 }

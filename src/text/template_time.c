@@ -48,13 +48,14 @@ static enum qn_status put_padded(struct qn_tctx *ctx, struct qn_tsink *sink, int
     return qn_tsink_put(ctx, sink, text, n, false);
 }
 
-static enum qn_status put_time(struct qn_tctx *ctx, struct qn_tsink *sink, struct qn_tval text,
-                               const struct date *d, int64_t now, uint32_t depth) {
-    struct qn_str format = qn_tval_text(text);
+static enum qn_status put_time(struct qn_tctx *ctx, struct qn_tsink *sink,
+                               const struct qn_tval *text, const struct date *d, int64_t now,
+                               uint32_t depth) {
+    struct qn_str format = qn_tval_text(*text);
     int hour12 = d->hour % 12 ? d->hour % 12 : 12;
     for (size_t at = 0; at < format.n; at++) {
         if (format.p[at] != '%' || at + 1 == format.n) {
-            QN_TRY(qn_tsink_str(ctx, sink, qn_tstr_slice(text, at, at + 1)));
+            QN_TRY(qn_tsink_str(ctx, sink, (struct qn_tval[]){qn_tstr_slice(text, at, at + 1)}));
             continue;
         }
         char pad = '0', c = format.p[++at];
@@ -167,13 +168,14 @@ static enum qn_status put_time(struct qn_tctx *ctx, struct qn_tsink *sink, struc
             return qn_tfail(&ctx->site, "strftime_now: '%%%c' is not supported", c);
         }
         if (nested && depth == 0) // one level: the forms above nest no further
-            QN_TRY(put_time(ctx, sink, qn_tval_str(qn_str_from(nested)), d, now, depth + 1));
+            QN_TRY(put_time(ctx, sink, (struct qn_tval[]){qn_tval_str(qn_str_from(nested))}, d, now,
+                            depth + 1));
     }
     return QN_OK;
 }
 
-enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval format,
-                               int64_t now) {
+enum qn_status qn_tformat_time(struct qn_tctx *ctx, struct qn_tval *out,
+                               const struct qn_tval *format, int64_t now) {
     if (now < -62135596800 || now > 253402300799) // years 1 to 9999
         return qn_tfail(&ctx->site, "the time is out of range");
     struct date d = date_of(now);

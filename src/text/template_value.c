@@ -1,8 +1,8 @@
 /* Values: truth, equality, order, membership, conversion from JSON. */
 #include "text/template_internal.h"
 
-const char *qn_tval_type(struct qn_tval v) {
-    switch (v.kind) {
+const char *qn_tval_type(const struct qn_tval *v) {
+    switch (v->kind) {
     case QN_TVAL_UNDEFINED:
         return "Undefined";
     case QN_TVAL_NONE:
@@ -35,65 +35,65 @@ const char *qn_tval_type(struct qn_tval v) {
     }
 }
 
-struct qn_tval qn_tval_undefined(struct qn_tval object, struct qn_str name) {
+struct qn_tval qn_tval_undefined(const struct qn_tval *object, struct qn_str name) {
     struct qn_tval v = {.kind = QN_TVAL_UNDEFINED, .n = (uint32_t)name.n, .as.p = name.p};
-    v.flags = object.kind == QN_TVAL_MISSING ? 0 : (uint8_t)(object.kind + 1);
+    v.flags = object->kind == QN_TVAL_MISSING ? 0 : (uint8_t)(object->kind + 1);
     return v;
 }
 
-enum qn_status qn_tval_fail_undefined(struct qn_tctx *ctx, struct qn_tval v) {
-    struct qn_str name = qn_tval_text(v);
-    if (v.flags == 0)
+enum qn_status qn_tval_fail_undefined(struct qn_tctx *ctx, const struct qn_tval *v) {
+    struct qn_str name = qn_tval_text(*v);
+    if (v->flags == 0)
         return qn_tfail(&ctx->site, "'%.*s' is undefined", QN_STR_ARG(name));
-    struct qn_tval object = {.kind = (uint8_t)(v.flags - 1)};
-    return qn_tfail(&ctx->site, "'%s object' has no attribute '%.*s'", qn_tval_type(object),
+    struct qn_tval object = {.kind = (uint8_t)(v->flags - 1)};
+    return qn_tfail(&ctx->site, "'%s object' has no attribute '%.*s'", qn_tval_type(&object),
                     QN_STR_ARG(name));
 }
 
-bool qn_tval_as_int(int64_t *out, struct qn_tval v) {
-    if (v.kind != QN_TVAL_INT && v.kind != QN_TVAL_BOOL)
+bool qn_tval_as_int(int64_t *out, const struct qn_tval *v) {
+    if (v->kind != QN_TVAL_INT && v->kind != QN_TVAL_BOOL)
         return false;
-    *out = v.kind == QN_TVAL_INT ? v.as.i : v.as.b;
+    *out = v->kind == QN_TVAL_INT ? v->as.i : v->as.b;
     return true;
 }
 
-bool qn_tval_as_float(double *out, struct qn_tval v) {
+bool qn_tval_as_float(double *out, const struct qn_tval *v) {
     int64_t i;
-    if (v.kind == QN_TVAL_FLOAT)
-        *out = v.as.f;
+    if (v->kind == QN_TVAL_FLOAT)
+        *out = v->as.f;
     else if (qn_tval_as_int(&i, v))
         *out = (double)i;
     else
-        return v.kind == QN_TVAL_BIGINT && qn_tnum_parse_f64(out, qn_tval_text(v));
+        return v->kind == QN_TVAL_BIGINT && qn_tnum_parse_f64(out, qn_tval_text(*v));
     return true;
 }
 
-enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, struct qn_tval v) {
+enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, const struct qn_tval *v) {
     (void)ctx;
-    switch (v.kind) {
+    switch (v->kind) {
     case QN_TVAL_MISSING:
     case QN_TVAL_UNDEFINED:
     case QN_TVAL_NONE:
         *out = false;
         break;
     case QN_TVAL_BOOL:
-        *out = v.as.b;
+        *out = v->as.b;
         break;
     case QN_TVAL_INT:
-        *out = v.as.i != 0;
+        *out = v->as.i != 0;
         break;
     case QN_TVAL_FLOAT:
-        *out = v.as.f != 0;
+        *out = v->as.f != 0;
         break;
     case QN_TVAL_STR:
-        *out = v.n != 0;
+        *out = v->n != 0;
         break;
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
-        *out = v.as.list->n != 0;
+        *out = v->as.list->n != 0;
         break;
     case QN_TVAL_DICT:
-        *out = v.as.dict->n != 0;
+        *out = v->as.dict->n != 0;
         break;
     default:
         *out = true;
@@ -102,18 +102,18 @@ enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, struct qn_tval v) {
     return QN_OK;
 }
 
-static bool is_number(struct qn_tval v) {
-    return v.kind == QN_TVAL_INT || v.kind == QN_TVAL_BOOL || v.kind == QN_TVAL_FLOAT ||
-           v.kind == QN_TVAL_BIGINT;
+static bool is_number(const struct qn_tval *v) {
+    return v->kind == QN_TVAL_INT || v->kind == QN_TVAL_BOOL || v->kind == QN_TVAL_FLOAT ||
+           v->kind == QN_TVAL_BIGINT;
 }
 
 /* -1, 0, 1; 2 when a NaN is among them. */
-static int compare_numbers(struct qn_tval a, struct qn_tval b) {
+static int compare_numbers(const struct qn_tval *a, const struct qn_tval *b) {
     int64_t i, j;
     if (qn_tval_as_int(&i, a) && qn_tval_as_int(&j, b))
         return (i > j) - (i < j);
-    if (a.kind == QN_TVAL_BIGINT && b.kind == QN_TVAL_BIGINT &&
-        qn_str_eq(qn_tval_text(a), qn_tval_text(b)))
+    if (a->kind == QN_TVAL_BIGINT && b->kind == QN_TVAL_BIGINT &&
+        qn_str_eq(qn_tval_text(*a), qn_tval_text(*b)))
         return 0;
     double x = 0, y = 0;
     (void)qn_tval_as_float(&x, a);
@@ -127,7 +127,7 @@ static enum qn_status equal_items(struct qn_tctx *ctx, bool *out, struct qn_tlis
                                   struct qn_tlist *b) {
     *out = a == b || a->n == b->n;
     for (uint32_t i = 0; a != b && *out && i < a->n && i < b->n; i++)
-        QN_TRY(qn_tval_equal(ctx, out, a->items[i], b->items[i]));
+        QN_TRY(qn_tval_equal(ctx, out, &a->items[i], &b->items[i]));
     return QN_OK;
 }
 
@@ -136,48 +136,49 @@ static enum qn_status equal_dicts(struct qn_tctx *ctx, bool *out, struct qn_tdic
     *out = a == b || a->n == b->n;
     for (uint32_t i = 0; a != b && *out && i < a->n; i++) {
         struct qn_tval *other;
-        QN_TRY(qn_tdict_get(ctx, &other, b, a->entries[i].key));
+        QN_TRY(qn_tdict_get(ctx, &other, b, &a->entries[i].key));
         *out = other != NULL;
         if (other)
-            QN_TRY(qn_tval_equal(ctx, out, a->entries[i].value, *other));
+            QN_TRY(qn_tval_equal(ctx, out, &a->entries[i].value, other));
     }
     return QN_OK;
 }
 
-enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, struct qn_tval a, struct qn_tval b) {
+enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, const struct qn_tval *a,
+                             const struct qn_tval *b) {
     *out = false;
     QN_TRY(qn_tctx_spend(ctx, 1));
     if (is_number(a) && is_number(b)) {
         *out = compare_numbers(a, b) == 0;
         return QN_OK;
     }
-    if (a.kind != b.kind)
+    if (a->kind != b->kind)
         return QN_OK;
-    switch (a.kind) {
+    switch (a->kind) {
     case QN_TVAL_UNDEFINED:
     case QN_TVAL_NONE:
         *out = true;
         return QN_OK;
     case QN_TVAL_STR:
-        QN_TRY(qn_tctx_spend(ctx, a.n == b.n ? a.n / 256 : 0));
-        *out = qn_str_eq(qn_tval_text(a), qn_tval_text(b));
+        QN_TRY(qn_tctx_spend(ctx, a->n == b->n ? a->n / 256 : 0));
+        *out = qn_str_eq(qn_tval_text(*a), qn_tval_text(*b));
         return QN_OK;
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
     case QN_TVAL_DICT:
         QN_TRY(qn_tctx_enter(ctx));
-        QN_TRY(a.kind == QN_TVAL_DICT ? equal_dicts(ctx, out, a.as.dict, b.as.dict)
-                                      : equal_items(ctx, out, a.as.list, b.as.list));
+        QN_TRY(a->kind == QN_TVAL_DICT ? equal_dicts(ctx, out, a->as.dict, b->as.dict)
+                                       : equal_items(ctx, out, a->as.list, b->as.list));
         ctx->nest--;
         return QN_OK;
     case QN_TVAL_BOUND:
-        *out = a.as.bound == b.as.bound;
+        *out = a->as.bound == b->as.bound;
         return QN_OK;
     case QN_TVAL_FUNCTION:
-        *out = a.as.func == b.as.func;
+        *out = a->as.func == b->as.func;
         return QN_OK;
     default:
-        *out = a.as.list == b.as.list;
+        *out = a->as.list == b->as.list;
         return QN_OK; // by identity
     }
 }
@@ -187,32 +188,33 @@ static int compare_text(struct qn_str a, struct qn_str b) {
     return order ? order : (a.n > b.n) - (a.n < b.n);
 }
 
-enum qn_status qn_tval_compare(struct qn_tctx *ctx, int *out, struct qn_tval a, struct qn_tval b) {
+enum qn_status qn_tval_compare(struct qn_tctx *ctx, int *out, const struct qn_tval *a,
+                               const struct qn_tval *b) {
     QN_TRY(qn_tctx_spend(ctx, 1));
     if (is_number(a) && is_number(b)) {
         *out = compare_numbers(a, b);
         return QN_OK;
     }
-    if (a.kind == QN_TVAL_UNDEFINED)
+    if (a->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, a);
-    if (b.kind == QN_TVAL_UNDEFINED)
+    if (b->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, b);
-    if (a.kind == QN_TVAL_STR && b.kind == QN_TVAL_STR) {
-        QN_TRY(qn_tctx_spend(ctx, qn_min_size(a.n, b.n) / 256));
-        *out = compare_text(qn_tval_text(a), qn_tval_text(b));
+    if (a->kind == QN_TVAL_STR && b->kind == QN_TVAL_STR) {
+        QN_TRY(qn_tctx_spend(ctx, qn_min_size(a->n, b->n) / 256));
+        *out = compare_text(qn_tval_text(*a), qn_tval_text(*b));
         return QN_OK;
     }
-    if (a.kind != b.kind || (a.kind != QN_TVAL_LIST && a.kind != QN_TVAL_TUPLE))
+    if (a->kind != b->kind || (a->kind != QN_TVAL_LIST && a->kind != QN_TVAL_TUPLE))
         return qn_tfail(&ctx->site, "%s and %s cannot be ordered", qn_tval_type(a),
                         qn_tval_type(b));
-    struct qn_tlist *la = a.as.list, *lb = b.as.list;
+    struct qn_tlist *la = a->as.list, *lb = b->as.list;
     QN_TRY(qn_tctx_enter(ctx));
     *out = (la->n > lb->n) - (la->n < lb->n);
     for (uint32_t i = 0; i < la->n && i < lb->n; i++) {
         bool same;
-        QN_TRY(qn_tval_equal(ctx, &same, la->items[i], lb->items[i]));
+        QN_TRY(qn_tval_equal(ctx, &same, &la->items[i], &lb->items[i]));
         if (!same) {
-            QN_TRY(qn_tval_compare(ctx, out, la->items[i], lb->items[i]));
+            QN_TRY(qn_tval_compare(ctx, out, &la->items[i], &lb->items[i]));
             break;
         }
     }
@@ -220,30 +222,30 @@ enum qn_status qn_tval_compare(struct qn_tctx *ctx, int *out, struct qn_tval a, 
     return QN_OK;
 }
 
-enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval all,
-                                struct qn_tval v) {
+enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, const struct qn_tval *all,
+                                const struct qn_tval *v) {
     size_t at;
     struct qn_tval *found;
     *out = false;
-    switch (all.kind) {
+    switch (all->kind) {
     case QN_TVAL_UNDEFINED:
         return QN_OK; // empty when iterated over
     case QN_TVAL_STR:
-        if (v.kind == QN_TVAL_UNDEFINED)
+        if (v->kind == QN_TVAL_UNDEFINED)
             return qn_tval_fail_undefined(ctx, v);
-        if (v.kind != QN_TVAL_STR)
+        if (v->kind != QN_TVAL_STR)
             return qn_tfail(&ctx->site, "'in' a string needs a string, not %s", qn_tval_type(v));
-        QN_TRY(qn_tstr_find(ctx, &at, all, qn_tval_text(v), 0));
+        QN_TRY(qn_tstr_find(ctx, &at, all, qn_tval_text(*v), 0));
         *out = at != SIZE_MAX;
         return QN_OK;
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
     case QN_TVAL_GENERATOR:
-        for (uint32_t i = all.as.list->at; i < all.as.list->n && !*out; i++)
-            QN_TRY(qn_tval_equal(ctx, out, all.as.list->items[i], v));
+        for (uint32_t i = all->as.list->at; i < all->as.list->n && !*out; i++)
+            QN_TRY(qn_tval_equal(ctx, out, &all->as.list->items[i], v));
         return QN_OK;
     case QN_TVAL_DICT:
-        QN_TRY(qn_tdict_get(ctx, &found, all.as.dict, v));
+        QN_TRY(qn_tdict_get(ctx, &found, all->as.dict, v));
         *out = found != NULL;
         return QN_OK;
     default:
@@ -251,8 +253,8 @@ enum qn_status qn_tval_contains(struct qn_tctx *ctx, bool *out, struct qn_tval a
     }
 }
 
-enum qn_status qn_tval_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval v) {
-    switch (v.kind) {
+enum qn_status qn_tval_length(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v) {
+    switch (v->kind) {
     case QN_TVAL_UNDEFINED:
         *out = 0;
         return QN_OK;
@@ -260,13 +262,13 @@ enum qn_status qn_tval_length(struct qn_tctx *ctx, int64_t *out, struct qn_tval 
         return qn_tstr_length(ctx, out, v);
     case QN_TVAL_LIST:
     case QN_TVAL_TUPLE:
-        *out = v.as.list->n;
+        *out = v->as.list->n;
         return QN_OK;
     case QN_TVAL_DICT:
-        *out = v.as.dict->n;
+        *out = v->as.dict->n;
         return QN_OK;
     case QN_TVAL_LOOP:
-        *out = v.as.loop->n;
+        *out = v->as.loop->n;
         return QN_OK;
     default:
         return qn_tfail(&ctx->site, "%s has no length", qn_tval_type(v));
@@ -289,7 +291,7 @@ enum qn_status qn_tlist_new(struct qn_tctx *ctx, struct qn_tlist **out, uint32_t
     return QN_OK;
 }
 
-enum qn_status qn_tlist_push(struct qn_tctx *ctx, struct qn_tlist *list, struct qn_tval v) {
+enum qn_status qn_tlist_push(struct qn_tctx *ctx, struct qn_tlist *list, const struct qn_tval *v) {
     if (list->n == list->capacity) {
         void *items;
         uint32_t capacity = list->capacity ? list->capacity * 2 : 4; // the limit stops it far below
@@ -299,23 +301,24 @@ enum qn_status qn_tlist_push(struct qn_tctx *ctx, struct qn_tlist *list, struct 
         list->items = items;
         list->capacity = capacity;
     }
-    list->items[list->n++] = v;
+    list->items[list->n++] = *v;
     return QN_OK;
 }
 
-enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struct qn_tval v) {
+enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out,
+                               const struct qn_tval *v) {
     struct qn_tlist *list;
-    switch (v.kind) {
+    switch (v->kind) {
     case QN_TVAL_UNDEFINED:
         return qn_tlist_new(ctx, out, 0);
     case QN_TVAL_STR:
         return qn_tstr_chars(ctx, out, v);
     case QN_TVAL_TUPLE:
-        *out = v.as.list;
+        *out = v->as.list;
         return QN_OK;
     case QN_TVAL_LIST: // a copy, as the body may change the list
     case QN_TVAL_GENERATOR:
-        list = v.as.list;
+        list = v->as.list;
         if (list->broken)
             return qn_tfail(&ctx->site, "the source of a generator cannot be iterated over");
         QN_TRY(qn_tctx_spend(ctx, list->n / 16));
@@ -323,14 +326,14 @@ enum qn_status qn_tval_iterate(struct qn_tctx *ctx, struct qn_tlist **out, struc
         (*out)->n = list->n - list->at;
         if ((*out)->n)
             memcpy((*out)->items, list->items + list->at, (*out)->n * sizeof(struct qn_tval));
-        if (v.kind == QN_TVAL_GENERATOR)
+        if (v->kind == QN_TVAL_GENERATOR)
             list->at = list->n;
         return QN_OK;
     case QN_TVAL_DICT:
-        QN_TRY(qn_tctx_spend(ctx, v.as.dict->n / 16));
-        QN_TRY(qn_tlist_new(ctx, out, v.as.dict->n));
-        for (uint32_t i = 0; i < v.as.dict->n; i++)
-            QN_TRY(qn_tlist_push(ctx, *out, v.as.dict->entries[i].key));
+        QN_TRY(qn_tctx_spend(ctx, v->as.dict->n / 16));
+        QN_TRY(qn_tlist_new(ctx, out, v->as.dict->n));
+        for (uint32_t i = 0; i < v->as.dict->n; i++)
+            QN_TRY(qn_tlist_push(ctx, *out, &v->as.dict->entries[i].key));
         return QN_OK;
     default:
         return qn_tfail(&ctx->site, "%s cannot be iterated over", qn_tval_type(v));
@@ -387,7 +390,7 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
         while (qn_json_each(&it)) {
             struct qn_tval item;
             QN_TRY(qn_tval_from_json(ctx, &item, it.value, tainted));
-            QN_TRY(qn_tlist_push(ctx, list, item));
+            QN_TRY(qn_tlist_push(ctx, list, &item));
         }
         *out = qn_tlist_value(list, QN_TVAL_LIST);
         break;
@@ -399,7 +402,7 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
             struct qn_tval key, value;
             QN_TRY(qn_tval_from_json(ctx, &key, it.key, tainted));
             QN_TRY(qn_tval_from_json(ctx, &value, it.value, tainted));
-            QN_TRY(qn_tdict_set(ctx, dict, key, value));
+            QN_TRY(qn_tdict_set(ctx, dict, &key, &value));
         }
         *out = (struct qn_tval){.kind = QN_TVAL_DICT, .as.dict = dict};
         break;

@@ -106,8 +106,9 @@ struct qn_tctx;
 /* A filter, test, method or global. `spec` names the parameters, separated by spaces, the first
  * `required` of them without a default; absent ones arrive as QN_TVAL_MISSING. spec NULL: `args` is
  * taken as it stands and `a` is NULL. */
-typedef enum qn_status qn_tfunc_fn(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tval self,
-                                   const struct qn_tval *a, const struct qn_targs *args);
+typedef enum qn_status qn_tfunc_fn(struct qn_tctx *ctx, struct qn_tval *out,
+                                   const struct qn_tval *self, const struct qn_tval *a,
+                                   const struct qn_targs *args);
 struct qn_tfunc {
     const char *name;
     const char *spec;

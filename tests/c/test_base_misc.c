@@ -182,7 +182,32 @@ static void test_cursor(void) {
     qn_arena_free(&arena);
 }
 
+/* Against the compiler's own checks. */
+static void test_mul(void) {
+    static const uint64_t edges[] = {0,          1,          2,          3,           10,
+                                     0x7fffffff, 0x80000000, UINT32_MAX, 0x100000000, 0x100000001,
+                                     INT64_MAX,  1ull << 63, UINT64_MAX, 0xb504f334,  3037000500};
+    uint64_t seed = 1;
+    for (uint32_t i = 0; i < 20000; i++) {
+        uint64_t v[2];
+        for (int k = 0; k < 2; k++) {
+            seed = seed * 6364136223846793005u + 1442695040888963407u;
+            v[k] = i < 225 ? edges[k ? i / 15 : i % 15] : seed >> (seed >> 58);
+        }
+        uint64_t product, wanted;
+        int64_t p, w;
+        bool fits = !__builtin_mul_overflow(v[0], v[1], &wanted);
+        CHECK(qn_mul_u64(&product, v[0], v[1]) == fits && product == wanted);
+        for (int sign = 0; sign < 4; sign++) {
+            int64_t a = (int64_t)(sign & 1 ? -v[0] : v[0]), b = (int64_t)(sign & 2 ? -v[1] : v[1]);
+            fits = !__builtin_mul_overflow(a, b, &w);
+            CHECK(qn_mul_i64(&p, a, b) == fits && p == w);
+        }
+    }
+}
+
 int main(void) {
+    test_mul();
     test_arena();
     test_sha256();
     test_rng();
