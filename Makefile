@@ -32,6 +32,10 @@ WASM_VARIANTS = scalar simd relaxed threads gpu
 WASM_LIBS = -L/usr/lib/wasm32-wasi -lc $(firstword $(wildcard /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a /usr/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a))
 WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fvisibility=hidden -mbulk-memory -mnontrapping-fptoint -MMD -MP
+# Structures of two words travel in registers, not through memory: 9 KB less to download (gzip). The modules are
+# closed, so the convention is nobody else's business; the linker complains where a library function's differs.
+# A structure with a union of structures would lose parts: tools/lint.mjs refuses to pass one by value.
+WASM_CFLAGS += -mmultivalue -Xclang -target-abi -Xclang experimental-mv
 # Speed where the time goes, size everywhere else.
 WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
 WASM_OPT = $(if $(filter $(WASM_FAST),$(1)),-O3,-Oz)

@@ -24,16 +24,16 @@ struct builder {
     struct qn_error *err;
 };
 
-/* An op without operands, to fill in. */
-static struct qn_program_op op_of(enum qn_op_kind kind) {
-    struct qn_program_op op = {.kind = kind, .out = QN_NONE};
-    for (uint32_t i = 0; i < QN_OP_INPUTS; i++)
-        op.in[i].tensor = QN_NONE;
-    return op;
-}
+/* An op without operands, to fill in. No function: a structure with a union in it must not pass by
+ * value (see Makefile). */
+#define OP_OF(op) \
+    ((struct qn_program_op){.kind = (op), .out = QN_NONE, .in = {NO, NO, NO, NO, NO, NO}})
+#define NO \
+    { .tensor = QN_NONE }
 
-static enum qn_status add_op(uint32_t *out, struct builder *b, struct qn_program_op op,
+static enum qn_status add_op(uint32_t *out, struct builder *b, const struct qn_program_op *with,
                              const uint32_t *inputs, uint32_t n_inputs, const char *label) {
+    struct qn_program_op op = *with;
     for (uint32_t i = 0; i < n_inputs; i++)
         op.in[i].tensor = inputs[i];
     return qn_program_add_op(b->p, out, &op, label, b->err);
@@ -45,7 +45,7 @@ static enum qn_status add_norm_of(uint32_t *out, struct builder *b, struct qn_op
                                   bool view, float scale, const char *label) {
     uint32_t weight, bias;
     QN_TRY(qn_weights_norm(&weight, &bias, b->w, role, n, group, layer, scale, b->err));
-    struct qn_program_op op = op_of(b->c->traits->layer_norm ? QN_OP_LAYERNORM : QN_OP_RMSNORM);
+    struct qn_program_op op = OP_OF(b->c->traits->layer_norm ? QN_OP_LAYERNORM : QN_OP_RMSNORM);
     op.u.norm.eps = b->c->norm_eps;
     op.u.norm.cols = view ? n : 0;
     op.u.norm.group = group == n ? 0 : group;
@@ -109,7 +109,7 @@ static enum qn_status in_order(uint32_t *out, struct builder *b, uint32_t x, uin
             return QN_OK;
         }
     }
-    return add_op(out, b, op_of(QN_OP_GATHER), (uint32_t[]){x, order}, 2, "inputs in order");
+    return add_op(out, b, &OP_OF(QN_OP_GATHER), (uint32_t[]){x, order}, 2, "inputs in order");
 }
 
 /* Rows of a table, with their columns as its tensor has them. */
@@ -121,14 +121,14 @@ static enum qn_status out_of_order(uint32_t *x, struct builder *b, uint32_t tabl
         return QN_OK;
     QN_TRY(qn_weights_inverse(&inverse, b->w, w, b->c->hidden, b->err));
     QN_TRY(computed(&order, b, "order of columns", inverse, b->c->hidden));
-    return add_op(x, b, op_of(QN_OP_GATHER), (uint32_t[]){*x, order}, 2, "columns in order");
+    return add_op(x, b, &OP_OF(QN_OP_GATHER), (uint32_t[]){*x, order}, 2, "columns in order");
 }
 
 static enum qn_status add_matmul(uint32_t *out, struct builder *b, uint32_t x, uint32_t weight,
                                  uint32_t bias, const char *label) {
     QN_TRY(in_order(&x, b, x, weight));
     const uint32_t inputs[] = {x, weight, bias};
-    return add_op(out, b, op_of(QN_OP_MATMUL), inputs, 3, label);
+    return add_op(out, b, &OP_OF(QN_OP_MATMUL), inputs, 3, label);
 }
 
 /* hidden + norm?(y) × scale: how a part of a layer joins the residual. */
@@ -136,10 +136,10 @@ static enum qn_status add_residual(uint32_t *out, struct builder *b, uint32_t hi
                                    enum qn_role post_norm, uint32_t layer, const char *label) {
     uint32_t normed;
     QN_TRY(add_norm(&normed, b, y, post_norm, layer, "post norm"));
-    struct qn_program_op op = op_of(QN_OP_ADD);
+    struct qn_program_op op = OP_OF(QN_OP_ADD);
     op.u.add.scale = b->c->residual_scale;
     const uint32_t inputs[] = {hidden, normed};
-    return add_op(out, b, op, inputs, 2, label);
+    return add_op(out, b, &op, inputs, 2, label);
 }
 
 /* y Wᵀ (+ bias), back to the width of the residual. */
@@ -222,7 +222,7 @@ static enum qn_status add_rotation(uint32_t *q, uint32_t *k_state, uint32_t *v_s
     bool local = b->local_freq != QN_NONE && c->local && c->local[layer];
     QN_TRY(add_state(k_state, b, "k cache"));
     QN_TRY(add_state(v_state, b, "v cache"));
-    struct qn_program_op rope = op_of(QN_OP_ROPE_APPEND);
+    struct qn_program_op rope = OP_OF(QN_OP_ROPE_APPEND);
     for (uint32_t i = 0; i < 3; i++)
         rope.in[i] = qkv[i];
     rope.in[3].tensor = *k_state;
@@ -249,7 +249,7 @@ static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x
         QN_TRY(add_qk_norms(qkv, b, layer));
     QN_TRY(add_rotation(&q, &k_state, &v_state, b, qkv, layer));
 
-    struct qn_program_op attention = op_of(QN_OP_ATTENTION);
+    struct qn_program_op attention = OP_OF(QN_OP_ATTENTION);
     attention.u.attention.n_heads = c->n_heads;
     attention.u.attention.n_kv_heads = c->n_kv_heads;
     attention.u.attention.head_dim = c->head_dim;
@@ -257,7 +257,7 @@ static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x
     attention.u.attention.scale = c->attention_scale;
     attention.u.attention.softcap = c->attention_softcap;
     const uint32_t inputs[] = {q, k_state, v_state};
-    QN_TRY(add_op(&attended, b, attention, inputs, 3, "attention"));
+    QN_TRY(add_op(&attended, b, &attention, inputs, 3, "attention"));
     return add_projection(out, b, attended, QN_ROLE_O, layer, c->n_heads * c->head_dim, c->o_bias,
                           "attention out");
 }
@@ -279,9 +279,9 @@ static enum qn_status add_gated(uint32_t *out, struct builder *b, uint32_t x,
         QN_TRY(add_matmul(&y[i], b, x, weight, bias, n == 1 ? "gate|up" : labels[i]));
         same = n == 1;
     }
-    struct qn_program_op glu = op_of(QN_OP_GLU);
+    struct qn_program_op glu = OP_OF(QN_OP_GLU);
     glu.u.glu.act = b->c->act;
-    return add_op(out, b, glu, y, n, "gated");
+    return add_op(out, b, &glu, y, n, "gated");
 }
 
 static enum qn_status add_plain_mlp(uint32_t *out, struct builder *b, uint32_t x, uint32_t layer) {
@@ -292,9 +292,9 @@ static enum qn_status add_plain_mlp(uint32_t *out, struct builder *b, uint32_t x
     QN_TRY(qn_weights_matrix(&weight, &same, b->w, &part, 1, layer, c->hidden, b->err));
     QN_TRY(qn_weights_bias(&bias, b->w, c->mlp_bias, &part, 1, layer, b->err));
     QN_TRY(add_matmul(&up, b, x, weight, bias, "up"));
-    struct qn_program_op act = op_of(QN_OP_ACT);
+    struct qn_program_op act = OP_OF(QN_OP_ACT);
     act.u.glu.act = c->act;
-    return add_op(out, b, act, &up, 1, "activated");
+    return add_op(out, b, &act, &up, 1, "activated");
 }
 
 /* What the MLP adds to the residual. */
@@ -318,12 +318,12 @@ static enum qn_status add_mlp(uint32_t *out, struct builder *b, uint32_t x, uint
 
 static enum qn_status add_moe_op(uint32_t *out, struct builder *b, enum qn_op_kind kind,
                                  const uint32_t *inputs, uint32_t n_inputs, const char *label) {
-    struct qn_program_op op = op_of(kind);
+    struct qn_program_op op = OP_OF(kind);
     op.u.moe.n_experts = b->c->n_experts;
     op.u.moe.n_used = b->c->n_experts_used;
     op.u.moe.act = b->c->act;
     op.u.moe.renormalise = b->c->renormalise;
-    return add_op(out, b, op, inputs, n_inputs, label);
+    return add_op(out, b, &op, inputs, n_inputs, label);
 }
 
 /* hidden + Σ p_e expert_e(x) (+ sigmoid(x·switch) shared(x)) */
@@ -360,7 +360,7 @@ static enum qn_status add_experts(uint32_t *out, struct builder *b, uint32_t hid
                           "shared expert"));
     QN_TRY(qn_weights_row(&weight, b->w, QN_ROLE_SHARED_SWITCH, layer, c->hidden, b->err));
     QN_TRY(add_matmul(&gate, b, x, weight, QN_NONE, "switch"));
-    return add_op(out, b, op_of(QN_OP_ADD), (uint32_t[]){*out, y, gate}, 3, "layer out");
+    return add_op(out, b, &OP_OF(QN_OP_ADD), (uint32_t[]){*out, y, gate}, 3, "layer out");
 }
 
 static enum qn_status add_layer(uint32_t *out, struct builder *b, uint32_t hidden, uint32_t layer) {
@@ -393,10 +393,10 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
     bool same;
     QN_TRY(qn_program_add_tensor(b->p, &b->p->ids, &ids, b->err));
     QN_TRY(qn_weights_matrix(&b->embed, &same, b->w, &part, 1, 0, b->c->hidden, b->err));
-    struct qn_program_op embed = op_of(QN_OP_EMBED);
+    struct qn_program_op embed = OP_OF(QN_OP_EMBED);
     embed.u.embed.scale = b->c->embedding_scale;
     const uint32_t inputs[] = {b->p->ids, b->embed};
-    QN_TRY(add_op(out, b, embed, inputs, 2, "embedding"));
+    QN_TRY(add_op(out, b, &embed, inputs, 2, "embedding"));
     QN_TRY(out_of_order(out, b, b->embed));
     if (!qn_weights_has(b->w, QN_ROLE_POSITIONS))
         return QN_OK;
@@ -405,8 +405,8 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
     QN_TRY(qn_weights_matrix(&table, &same, b->w, &positions, 1, 0, b->c->hidden, b->err));
     embed.u.embed.scale = 1.0f;
     embed.u.embed.by_position = true;
-    QN_TRY(add_op(&learned, b, embed, (uint32_t[]){b->p->ids, table}, 2, "positions"));
-    return add_op(out, b, op_of(QN_OP_ADD), (uint32_t[]){*out, learned}, 2, "embedding");
+    QN_TRY(add_op(&learned, b, &embed, (uint32_t[]){b->p->ids, table}, 2, "positions"));
+    return add_op(out, b, &OP_OF(QN_OP_ADD), (uint32_t[]){*out, learned}, 2, "embedding");
 }
 
 static enum qn_status add_head(struct builder *b, uint32_t hidden) {
@@ -414,15 +414,15 @@ static enum qn_status add_head(struct builder *b, uint32_t hidden) {
     const struct qn_weight_part part = {QN_ROLE_HEAD, c->vocab};
     uint32_t last, normed, head = b->embed;
     bool same;
-    QN_TRY(add_op(&last, b, op_of(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
+    QN_TRY(add_op(&last, b, &OP_OF(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
     QN_TRY(add_norm_of(&normed, b, (struct qn_operand){last, 0}, QN_ROLE_FINAL_NORM, 0, c->hidden,
                        c->hidden, false, c->logit_scale, "final norm"));
     if (!c->tied)
         QN_TRY(qn_weights_matrix(&head, &same, b->w, &part, 1, 0, c->hidden, b->err));
     QN_TRY(in_order(&normed, b, normed, head));
-    struct qn_program_op op = op_of(QN_OP_MATMUL);
+    struct qn_program_op op = OP_OF(QN_OP_MATMUL);
     op.u.matmul.softcap = c->logit_softcap;
-    return add_op(&b->p->logits, b, op, (uint32_t[]){normed, head}, 2, "logits");
+    return add_op(&b->p->logits, b, &op, (uint32_t[]){normed, head}, 2, "logits");
 }
 
 enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct qn_rope *rope,
