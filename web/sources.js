@@ -138,6 +138,7 @@ export class StoredFiles {
   async read(name, offset, n, signal) {
     const size = await this.size(name, signal);
     if (size === null) throw fail(STATUS.E_NOT_FOUND, this.http.url(name));
+    if (this.store.kind === 'memory') return this.http.read(name, offset, n, signal); // nothing is kept: no more than is asked for
     const out = new Uint8Array(n);
     const last = Math.floor((offset + n - 1) / BLOCK);
     const blocks = [];
@@ -183,7 +184,6 @@ export class StoredFiles {
 
   /** @param {string} name @param {number} block @param {Uint8Array} bytes */
   #keep(name, block, bytes) {
-    if (this.store.kind === 'memory') return;
     this.#writes = this.#writes.then(async () => {
       if (this.#broken) return;
       try {

@@ -36,8 +36,7 @@ struct qn_weights {
 struct qn_weight_part {
     enum qn_role role;
     uint32_t n_rows;
-    /* Experts: which one, where they are tensors of their own or slices of [n_stacked, n_rows, cols]
-     */
+    /* Experts: which one of tensors of their own, or of slices of [n_stacked, n_rows, cols]. */
     uint32_t expert, n_stacked;
 };
 

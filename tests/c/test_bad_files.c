@@ -150,7 +150,7 @@ static void test_format(const struct format *f) {
     new_free(&model);
 }
 
-/* Matrices that are joined elsewhere stay apart where their types differ: gate from up, q from k. */
+/* Matrices that are joined elsewhere stay apart where types differ: gate from up, q from k. */
 static void test_mixed(void) {
     static const struct format f = {.folder = "gguf/qwen2_F16"};
     static const char *const widened[] = {"blk.0.ffn_up.weight", "blk.1.ffn_gate.weight",
