@@ -352,6 +352,9 @@ enum qn_status qn_session_start_chat(qn_session *session, struct qn_str request_
 /* completions: one prompt, a text or a list of ids. */
 enum qn_status qn_session_start_completion(qn_session *session, struct qn_str request_json,
                                            struct qn_error *err);
+/* The ids [*n] of the prompt that the session's latest generation began with; they live until the
+ * next one is started. */
+void qn_session_prompt(const qn_session *session, const uint32_t **ids, size_t *n);
 /* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the
  * host reported. */
 enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct qn_error *err);

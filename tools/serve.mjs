@@ -44,15 +44,15 @@ function parseRange(header, size) {
 }
 
 /**
- * @param {{ root?: string, isolation?: boolean, onRequest?: (path: string) => void, extra?: Record<string, string> }} [options]
- *   extra: further folders, by first part of the path
+ * @param {{ root?: string, isolation?: boolean, csp?: string, onRequest?: (path: string) => void, extra?: Record<string, string> }} [options]
+ *   csp: content security policy; extra: further folders, by first part of the path
  */
-export function createStaticServer({ root = process.cwd(), isolation = true, onRequest = () => {}, extra = {} } = {}) {
+export function createStaticServer({ root = process.cwd(), isolation = true, csp = CSP, onRequest = () => {}, extra = {} } = {}) {
   return createServer((request, response) => {
     const path = decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname);
     onRequest(path);
     const headers = {
-      'content-security-policy': CSP,
+      'content-security-policy': csp,
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cross-origin-resource-policy': 'same-origin',

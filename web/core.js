@@ -250,6 +250,13 @@ export class Core {
     this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, api === 'chat' ? 1 : 2)));
   }
 
+  /** The ids of the latest prompt. @param {number} session @returns {number[]} */
+  prompt(session) {
+    this.check(this.exports.qn_wasm_prompt(this.handle, session));
+    const [ids, n] = this.#words();
+    return [...new Uint32Array(this.memory.buffer, ids, n)];
+  }
+
   /** @param {number} session @returns {CoreEvent} */
   next(session) {
     this.check(this.exports.qn_wasm_next(this.handle, session));

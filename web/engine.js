@@ -30,6 +30,7 @@ import { fail, STATUS } from './errors.js';
  * @property {(progress: LoadProgress) => void} [onProgress]
  * @property {AbortSignal} [signal] aborts loading
  * @property {EngineWorker} [worker] a worker that runs quern/worker, or localWorker(); default: one is started
+ * @property {import('./overlay.js').Integrity} [integrity] hashes of small files that the application knows
  * @property {Record<string, unknown>} [config] laid over the model's own configuration file, field by field
  */
 
@@ -40,6 +41,7 @@ import { fail, STATUS } from './errors.js';
  * @property {string} [reason] why the CPU runs although 'auto' was asked for
  * @property {Record<string, unknown>} device
  * @property {number} context tokens
+ * @property {number} vocab logits per position
  * @property {string} architecture
  * @property {string} quantization
  * @property {number} parameters
@@ -101,6 +103,25 @@ export class Engine {
   /** @param {number[]} ids @returns {Promise<string>} */
   async detokenize(ids) {
     return /** @type {string} */ (await this.#call('detokenize', [ids]));
+  }
+
+  /** Whether a token ends an answer. @param {number} id @returns {Promise<boolean>} */
+  async isEnd(id) {
+    return /** @type {boolean} */ (await this.#call('isEnd', [id]));
+  }
+
+  /** The ids that the template makes of a chat request. @param {import('./chat.js').ChatRequest} request @returns {Promise<number[]>} */
+  async promptTokens(request) {
+    return /** @type {number[]} */ (await this.#call('promptTokens', [request]));
+  }
+
+  /**
+   * The model's logits after a sequence, for applications that choose tokens themselves. What sequences
+   * share from call to call is computed once.
+   * @param {number[]} ids at least one @param {{ signal?: AbortSignal }} [options] @returns {Promise<Float32Array>} [vocab]
+   */
+  async logits(ids, options) {
+    return /** @type {Float32Array} */ (await this.#call('logits', [ids], options));
   }
 
   /** Memory in bytes now: of the wasm heap, and of GPU buffers. @returns {Promise<{ wasm: number, device: number }>} */

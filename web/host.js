@@ -9,6 +9,7 @@ import { TapePlayer } from './gpu/player.js';
 import { Runner } from './runner.js';
 import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
+import { Steps } from './steps.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
 
@@ -17,12 +18,20 @@ const DELTA_MS = 16; // text is told at most this often
 export class Host {
   /** @type {{ core: Core, runner: Runner, player: TapePlayer | null, session: number } | null} */
   #loaded = null;
+  /** @type {Steps | null} */
+  #steps = null;
   /** @type {Promise<unknown>} the end of the line of requests */
   #line = Promise.resolve();
 
   core() {
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
     return this.#loaded.core;
+  }
+
+  steps() {
+    this.core();
+    const loaded = /** @type {{ core: Core, runner: Runner }} */ (this.#loaded);
+    return (this.#steps ??= new Steps(loaded.core, loaded.runner));
   }
 
   /**
@@ -49,7 +58,7 @@ export class Host {
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ gpu: gpu !== null, threads });
     const module = await compile(wasmUrl(variant));
-    const files = new ModelFiles(options.config ? new OverlaidFiles(source.backing, options.config) : source.backing);
+    const files = new ModelFiles(options.config || options.integrity ? new OverlaidFiles(source.backing, options.config ?? {}, options.integrity) : source.backing);
     const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
     /** @type {Runner | undefined} */
     let runner;
@@ -80,7 +89,7 @@ export class Host {
       backend: gpu ? 'webgpu' : 'cpu',
       reason,
       device: gpu?.info ?? { threads },
-      context: core.sizes().context,
+      ...core.sizes(),
       architecture: info.architecture,
       quantization: info.quantization,
       parameters: info.parameters,

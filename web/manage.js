@@ -7,7 +7,8 @@ import { BLOCK, CACHE_PREFIX, opfsRoot, openStore, storeKey } from './store.js';
 /**
  * Bytes of a model that are kept in this browser.
  * @param {string} model as for createEngine
- * @returns {Promise<{ bytes: number, files: number, store: 'opfs' | 'cache' | 'memory' }>}
+ * @returns {Promise<{ bytes: number, files: number, complete: boolean, store: 'opfs' | 'cache' | 'memory' }>} complete: it was
+ *   loaded whole from what is kept
  */
 export async function storedModel(model) {
   const { base } = resolveModel(model);
@@ -19,12 +20,12 @@ export async function storedModel(model) {
       let bytes = 0;
       const files = Object.values(/** @type {import('./store.js').Meta['files']} */ (meta.files)).filter((f) => f.size !== null);
       for (const f of files) bytes += Math.min(Object.keys(f.blocks).length * BLOCK, f.size ?? 0);
-      return { bytes, files: files.length, store: kind };
+      return { bytes, files: files.length, complete: meta.whole === true, store: kind };
     } catch {
       // Nothing of it there.
     }
   }
-  return { bytes: 0, files: 0, store: 'memory' };
+  return { bytes: 0, files: 0, complete: false, store: 'memory' };
 }
 
 /** @param {string[]} models @returns {Promise<Record<string, number>>} bytes kept, by model */
@@ -41,7 +42,7 @@ export async function deleteModel(model) {
 
 /**
  * What runs here, and how much may be kept.
- * @returns {Promise<{ webgpu: boolean, reason?: string, device: Record<string, unknown>, maxBuffer: number, quota: number, usage: number, memory: number }>}
+ * @returns {Promise<{ webgpu: boolean, reason?: string, device: Record<string, unknown>, maxBuffer: number, maxBinding: number, quota: number, usage: number, memory: number }>}
  *   sizes in bytes; 0: not known
  */
 export async function deviceReport() {
@@ -50,5 +51,5 @@ export async function deviceReport() {
   const memory = ((/** @type {{ deviceMemory?: number }} */ (navigator)).deviceMemory ?? 0) * 2 ** 30;
   const { gpu, reason } = await chooseGpu('auto');
   gpu?.device.destroy();
-  return { webgpu: gpu !== null, reason, device: gpu?.info ?? {}, maxBuffer: gpu?.caps.maxBuffer ?? 0, quota, usage, memory };
+  return { webgpu: gpu !== null, reason, device: gpu?.info ?? {}, maxBuffer: gpu?.caps.maxBuffer ?? 0, maxBinding: gpu?.caps.maxBinding ?? 0, quota, usage, memory };
 }

@@ -1,7 +1,16 @@
-// A model's files with fields of its configuration replaced: what an application overrides reaches
-// the engine as if the model's author had written it.
+// A model's files with fields of its configuration replaced, and small files checked against hashes
+// that the application knows: what it overrides reaches the engine as if the author had written it.
+
+import { fail, STATUS } from './errors.js';
+import { isValidSRI, mismatch } from './integrity.js';
 
 /** @typedef {import('./files.js').Backing} Backing */
+
+/**
+ * @typedef {object} Integrity
+ * @property {Record<string, string | undefined>} files SRI hashes of small files, by name
+ * @property {boolean} [warn] a file that does not match is told of on the console, and used
+ */
 
 /** Files that hold a model's configuration; of those that exist, each gets the fields. */
 const CONFIGS = ['mlc-chat-config.json', 'config.json'];
@@ -25,17 +34,23 @@ export class OverlaidFiles {
   #inner;
   #fields;
 
-  /** @param {Backing} inner @param {Record<string, unknown>} fields */
-  constructor(inner, fields) {
+  #integrity;
+
+  /** @param {Backing} inner @param {Record<string, unknown>} fields @param {Integrity} [integrity] */
+  constructor(inner, fields, integrity) {
     this.#inner = inner;
     this.#fields = fields;
+    this.#integrity = integrity;
+    for (const [name, sri] of Object.entries(integrity?.files ?? {})) {
+      if (sri !== undefined && !isValidSRI(sri)) throw fail(STATUS.E_ARGUMENT, `Invalid SRI hash format: "${sri}" for ${name}`);
+    }
     // What can be answered at once for plain files would be wrong for these.
     this.readSync = inner.readSync && ((/** @type {string} */ name, /** @type {number} */ offset, /** @type {Uint8Array} */ target) => !this.#mine(name) && /** @type {NonNullable<Backing['readSync']>} */ (inner.readSync)(name, offset, target));
   }
 
   /** @param {string} name */
   #mine(name) {
-    return CONFIGS.includes(name) || ('conv_template' in this.#fields && TEMPLATES.includes(name));
+    return CONFIGS.includes(name) || this.#integrity?.files[name] !== undefined || ('conv_template' in this.#fields && TEMPLATES.includes(name));
   }
 
   /** @param {string} name @param {AbortSignal} [signal] @returns {Promise<Uint8Array | null>} */
@@ -54,6 +69,8 @@ export class OverlaidFiles {
     const size = await this.#inner.size(name, signal);
     if (size === null) return null;
     const bytes = await this.#inner.read(name, 0, size, signal);
+    await this.#check(name, bytes);
+    if (!CONFIGS.includes(name) && !('conv_template' in this.#fields && TEMPLATES.includes(name))) return bytes;
     let own;
     try {
       own = JSON.parse(new TextDecoder().decode(bytes));
@@ -64,6 +81,16 @@ export class OverlaidFiles {
     return new TextEncoder().encode(JSON.stringify(CONFIGS.includes(name) ? merge(own, this.#fields) : own));
   }
 
+  /** @param {string} name @param {Uint8Array} bytes */
+  async #check(name, bytes) {
+    const expected = this.#integrity?.files[name];
+    const actual = expected && (await mismatch(bytes, expected));
+    if (!actual) return;
+    const text = `${name}: expected ${expected}, got ${actual}`;
+    if (!this.#integrity?.warn) throw fail(STATUS.E_INTEGRITY, text);
+    console.warn(`Integrity check failed for ${text}`);
+  }
+
   /** @param {string} name */
   sizeSync(name) {
     return this.#mine(name) ? undefined : this.#inner.sizeSync?.(name);
@@ -72,7 +99,7 @@ export class OverlaidFiles {
   /** @param {string} name @param {AbortSignal} [signal] */
   async size(name, signal) {
     if (!this.#mine(name)) return this.#inner.size(name, signal);
-    if (name.endsWith('.jinja')) return null;
+    if (name.endsWith('.jinja') && 'conv_template' in this.#fields) return null;
     return (await this.#bytes(name, signal))?.length ?? null;
   }
 

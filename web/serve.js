@@ -24,6 +24,9 @@ export function serve(post) {
     completion: ({ signal, tell }, request) => host.ask('completion', request, tell, signal),
     tokenize: (_, text) => [...host.core().tokenize(text)],
     detokenize: (_, ids) => host.core().detokenize(ids),
+    isEnd: (_, id) => host.core().token(id).eos,
+    logits: ({ signal }, ids) => host.steps().logits(ids, signal),
+    promptTokens: (_, request) => host.steps().promptTokens(request),
     memory: () => host.memory(),
     // Entries are delivered in tasks of their own: let those that wait come first.
     requests: () => new Promise((resolve) => setTimeout(() => resolve(requests), 20)),

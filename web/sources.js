@@ -206,6 +206,7 @@ export class StoredFiles {
   /** Waits until everything is kept; a store that failed is no error. */
   async flush() {
     await this.#writes;
+    if (!this.#broken && !this.#meta.whole) this.#meta.whole = this.#dirty = true;
     if (this.#dirty && !this.#broken) await this.#writeMeta().catch(() => {});
     await this.store.close();
   }

@@ -21,6 +21,7 @@ export const BLOCK = 8 << 20; // bytes of a block; the last of a file is shorter
  * @property {1} version
  * @property {string} base URL
  * @property {number} used when it was last loaded, milliseconds since 1970
+ * @property {boolean} [whole] everything that loading needs is kept
  * @property {Record<string, { size: number | null, blocks: Record<string, string> }>} files null: there is no such
  *   file; blocks: SHA-256 by index
  */

@@ -110,6 +110,11 @@ enum qn_status qn_engine_next(qn_engine *e, qn_session **out, struct qn_event *e
     return QN_OK;
 }
 
+void qn_session_prompt(const qn_session *s, const uint32_t **ids, size_t *n) {
+    *ids = s->run.tokens;
+    *n = s->run.n_prefix;
+}
+
 void qn_session_cancel(qn_session *s) {
     qn_run_cancel(&s->run);
 }

@@ -59,6 +59,7 @@ EXPORT uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t 
                               const char *json, uint32_t json_n);
 EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n,
                              uint32_t api);
+EXPORT uint32_t qn_wasm_prompt(struct instance *w, qn_session *s);
 EXPORT uint32_t qn_wasm_next(struct instance *w, qn_session *s);
 EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
 EXPORT void *qn_wasm_pool(struct instance *w);
@@ -321,6 +322,19 @@ uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint3
     struct qn_str request = {json, n};
     return api == 1 ? qn_session_start_chat(s, request, &w->error)
                     : qn_session_start_completion(s, request, &w->error);
+}
+
+/* words: 0 ids of the latest prompt, 1 how many. */
+uint32_t qn_wasm_prompt(struct instance *w, qn_session *s) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
+    const uint32_t *ids;
+    size_t n;
+    qn_session_prompt(s, &ids, &n);
+    w->result.words[0] = (uint32_t)(uintptr_t)ids;
+    w->result.words[1] = (uint32_t)n;
+    return QN_OK;
 }
 
 /* words: 0 event kind, 1 id, 2 text, 3 its length, 4 logits, 5 ids, 6 n, 7 finish,

@@ -1,0 +1,261 @@
+// Applications of web-llm over quern/webllm in Chromium: engine on the page, in a worker, in a service worker;
+// several models, choices, logit processors, interruption, what the browser keeps. The hub is a fixture
+// behind its address. And the checks of the page's own requests: tests/js/webllm_requests.test.mjs.
+
+import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+import { createStaticServer, listen } from '../../tools/serve.mjs';
+
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const fixtures = join(resolve(process.env.QN_SHARED ?? '../shared'), 'fixtures');
+const skip = !existsSync(executablePath) ? 'skipped: no Chromium' : !existsSync(fixtures) ? 'skipped: no ../shared' : false;
+const timeout = 120_000;
+
+const ID = 'Llama-3.2-1B-Instruct-q4f16_1-MLC';
+const OTHER = 'Qwen2.5-0.5B-Instruct-q4f16_1-MLC';
+/** Which fixture stands for a repository. */
+const HUB = /** @type {Record<string, string>} */ ({ [ID]: 'llama_q4f16_1', [OTHER]: 'qwen2_q4f16_1' });
+
+/** @type {import('node:http').Server} */ let server;
+/** @type {import('playwright-core').Browser} */ let browser;
+/** @type {import('playwright-core').Page} */ let page;
+let folder = '';
+let base = '';
+/** @type {string[]} */ let asked = [];
+/** @type {string[]} */ const errors = [];
+
+const FILES = {
+  'index.html': '<!doctype html><title>test</title><script type="module" src="app.js"></script>',
+  'app.js': "import * as webllm from '/web/webllm/index.js'; window.webllm = webllm;",
+  'worker.js': `import { WebWorkerMLCEngineHandler } from '/web/webllm/index.js';
+    const handler = new WebWorkerMLCEngineHandler();
+    handler.setLogitProcessorRegistry(new Map([['${ID}', { processLogits: (l) => ((l[7] = 1000), l), processSampledToken() {}, resetState() {} }]]));
+    onmessage = (message) => handler.onmessage(message);`,
+  'sw.js': "import { ServiceWorkerMLCEngineHandler } from '/web/webllm/index.js'; new ServiceWorkerMLCEngineHandler(); addEventListener('activate', (e) => e.waitUntil(clients.claim()));",
+};
+
+before(async () => {
+  if (skip) return;
+  folder = mkdtempSync(join(tmpdir(), 'quern-webllm-'));
+  for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
+  server = createStaticServer({ isolation: false, csp: '', extra: { app: folder, fixtures } });
+  base = `http://localhost:${await listen(server, 0)}`;
+  browser = await chromium.launch({ executablePath, args: ['--headless=new', '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
+  const context = await browser.newContext();
+  await context.route('https://huggingface.co/**', (route) => {
+    const [, id, name] = /mlc-ai\/([^/]+)\/resolve\/main\/(.+)$/.exec(route.request().url()) ?? [];
+    asked.push(name);
+    const path = join(fixtures, 'mlc', HUB[id] ?? 'none', name ?? '');
+    const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': '*', 'accept-ranges': 'bytes' };
+    if (!existsSync(path)) return route.fulfill({ status: 404, headers });
+    const body = readFileSync(path);
+    const range = /bytes=(\d+)-(\d*)/.exec(route.request().headers().range ?? '');
+    if (!range) return route.fulfill({ status: 200, headers, body });
+    const [start, end] = [Number(range[1]), Math.min(range[2] ? Number(range[2]) : Infinity, body.length - 1)];
+    return route.fulfill({ status: 206, headers: { ...headers, 'content-range': `bytes ${start}-${end}/${body.length}` }, body: body.subarray(start, end + 1) });
+  });
+  page = await context.newPage();
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(`${base}/app/index.html`);
+  await page.waitForFunction(() => 'webllm' in window);
+});
+
+after(async () => {
+  await browser?.close();
+  server?.closeAllConnections();
+  server?.close();
+  if (folder) rmSync(folder, { recursive: true });
+});
+
+/** Runs in the page. @template T @param {(webllm: any, id: string, other: string) => Promise<T>} work @returns {Promise<T>} */
+const inPage = (work) => page.evaluate(`(${work})(window.webllm, '${ID}', '${OTHER}')`);
+
+test('load, chat, stream, choices, usage', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    /** @type {any[]} */
+    const reports = [];
+    const engine = await webllm.CreateMLCEngine(id, { initProgressCallback: (/** @type {any} */ p) => reports.push(p) }, { context_window_size: 200 });
+    const messages = [{ role: 'user', content: 'Hello' }];
+    const one = await engine.chat.completions.create({ messages, max_tokens: 8, temperature: 0 });
+    const chunks = [];
+    for await (const chunk of await engine.chat.completions.create({ messages, max_tokens: 8, temperature: 0, stream: true, stream_options: { include_usage: true } })) chunks.push(chunk);
+    const three = await engine.chat.completions.create({ messages, n: 3, seed: 42, temperature: 1.2, max_tokens: 8, logprobs: true, top_logprobs: 2, logit_bias: { 46510: -100, 5: 1 } });
+    const again = await engine.chat.completions.create({ messages, n: 3, seed: 42, temperature: 1.2, max_tokens: 8 });
+    const text = await engine.completions.create({ prompt: 'List: ', echo: true, n: 2, max_tokens: 4, logprobs: true, top_logprobs: 2 });
+    const out = { reports, one, chunks, three, again, text, message: await engine.getMessage(), stats: await engine.runtimeStatsText(), vendor: await engine.getGPUVendor(), binding: await engine.getMaxStorageBufferBindingSize() };
+    await engine.unload();
+    const unloaded = await engine.chatCompletion({ messages }).catch((/** @type {any} */ e) => e.name);
+    return { ...out, unloaded };
+  });
+  assert.ok(r.reports.every((p) => typeof p.text === 'string' && p.progress >= 0 && p.progress <= 1 && p.timeElapsed >= 0));
+  assert.equal(r.reports.at(-1).progress, 1);
+  assert.match(r.reports.at(-1).text, /^Finish loading on/);
+  assert.equal(r.one.object, 'chat.completion');
+  assert.equal(r.one.model, ID);
+  assert.equal(r.one.choices[0].finish_reason, 'length');
+  assert.equal(r.one.usage.completion_tokens, 8);
+  for (const field of ['e2e_latency_s', 'prefill_tokens_per_s', 'decode_tokens_per_s', 'time_to_first_token_s', 'time_per_output_token_s']) assert.ok(r.one.usage.extra[field] > 0, field);
+  assert.equal(r.chunks.map((c) => c.choices[0]?.delta.content ?? '').join(''), r.one.choices[0].message.content);
+  assert.equal(r.chunks.at(-1).usage.completion_tokens, 8);
+  assert.deepEqual(r.chunks.at(-1).choices, []);
+  assert.ok(r.chunks.slice(0, -1).every((c) => c.usage === undefined && c.object === 'chat.completion.chunk'));
+  assert.equal(r.three.choices.length, 3);
+  assert.equal(r.three.usage.completion_tokens, 24);
+  assert.ok(r.three.choices.every((c) => c.logprobs.content.length > 0 && c.logprobs.content.every((/** @type {any} */ t) => t.top_logprobs.length === 2 && t.logprob <= 0)));
+  assert.equal(new Set(r.again.choices.map((c) => c.message.content)).size, 3);
+  assert.equal(r.text.object, 'text_completion');
+  assert.ok(r.text.choices.length === 2 && r.text.choices.every((c) => c.text.startsWith('List: ') && c.logprobs.content.length === 4));
+  assert.equal(r.message, r.text.choices[1].text);
+  assert.match(r.stats, /^prefill: [\d.]+ tokens\/sec, decoding: [\d.]+ tokens\/sec$/);
+  assert.equal(r.unloaded, 'ModelNotLoadedError');
+  assert.ok(typeof r.vendor === 'string' && r.binding >= 0);
+});
+
+test('only what is new of a conversation is computed', { skip, timeout }, async () => {
+  const [first, second] = await inPage(async (webllm, id) => {
+    const engine = await webllm.CreateMLCEngine(id);
+    const messages = [{ role: 'user', content: 'Provide me three US states, in the order of their size.' }];
+    const a = await engine.chat.completions.create({ messages, max_tokens: 6 });
+    messages.push({ role: 'assistant', content: await engine.getMessage() }, { role: 'user', content: 'Two more' });
+    const b = await engine.chat.completions.create({ messages, max_tokens: 6 });
+    await engine.unload();
+    return [a.usage.prompt_tokens, b.usage.prompt_tokens];
+  });
+  assert.ok(second < first, `${second} of ${first}`);
+});
+
+test('interrupting, aborting, and loading that is given up', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    const engine = await webllm.CreateMLCEngine(id);
+    const messages = [{ role: 'user', content: 'Hello' }];
+    const request = { messages, stream: true, ignore_eos: true };
+    let finish;
+    for await (const chunk of await engine.chat.completions.create(request)) {
+      engine.interruptGenerate();
+      finish = chunk.choices[0]?.finish_reason ?? finish;
+    }
+    const controller = new AbortController();
+    const aborted = await (async () => {
+      for await (const _ of await engine.chat.completions.create(request, { signal: controller.signal })) controller.abort();
+    })().catch((/** @type {any} */ e) => e.name);
+    const pending = engine.chat.completions.create({ messages, ignore_eos: true });
+    setTimeout(() => engine.interruptGenerate(), 30);
+    const whole = (await pending).choices[0].finish_reason;
+    const loading = engine.reload(id);
+    await engine.unload();
+    const resolved = await loading;
+    const empty = engine.loadedModelIds().length;
+    const lost = await webllm.CreateMLCEngine('no-such-model').catch((/** @type {any} */ e) => [e.name, e.message]);
+    const context = await webllm.CreateMLCEngine(id, {}, { context_window_size: 64 });
+    const long = await context.chatCompletion({ messages: [{ role: 'user', content: 'word '.repeat(200) }] }).catch((/** @type {any} */ e) => e.name);
+    await context.unload();
+    return { finish, aborted, whole, resolved, empty, lost, long };
+  });
+  assert.equal(r.finish, 'abort');
+  assert.equal(r.aborted, 'AbortError');
+  assert.ok(['abort', 'length'].includes(r.whole), r.whole); // a small model may be done first
+  assert.equal(r.resolved, undefined);
+  assert.equal(r.empty, 0);
+  assert.equal(r.lost[0], 'ModelNotFoundError');
+  assert.match(r.lost[1], /no-such-model/);
+  assert.equal(r.long, 'ContextWindowSizeExceededError');
+});
+
+test('two models, system messages and templates of the application', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id, other) => {
+    const messages = [{ role: 'user', content: 'Hello' }];
+    const engine = await webllm.CreateMLCEngine([id, other], {}, [{}, { conv_template: { system_message: 'You are a mill.' } }]);
+    const unclear = await engine.chat.completions.create({ messages }).catch((/** @type {any} */ e) => e.name);
+    const missing = await engine.chat.completions.create({ messages, model: 'x' }).catch((/** @type {any} */ e) => e.name);
+    const both = await Promise.all([id, other].map((model) => engine.chat.completions.create({ messages, model, max_tokens: 4 })));
+    const plain = await webllm.CreateMLCEngine(other);
+    const without = await plain.chat.completions.create({ messages, max_tokens: 4 });
+    await plain.reload(other, { conv_template: { system_template: '', roles: { user: 'U', assistant: 'A' }, seps: ['\n'], role_content_sep: ':', role_empty_sep: ':', stop_str: [], stop_token_ids: [] } });
+    const short = await plain.chat.completions.create({ messages, max_tokens: 4 });
+    const unmatched = await plain.reload([id, other], [{}]).catch((/** @type {any} */ e) => e.name);
+    const twice = await plain.reload([id, id]).catch((/** @type {any} */ e) => e.name);
+    return { unclear, missing, models: both.map((b) => b.model), prompts: [both[1], without, short].map((b) => b.usage.prompt_tokens), unmatched, twice };
+  });
+  assert.deepEqual([r.unclear, r.missing], ['UnclearModelToUseError', 'SpecifiedModelNotFoundError']);
+  assert.deepEqual(r.models, [ID, OTHER]);
+  assert.notEqual(r.prompts[0], r.prompts[1]);
+  assert.ok(r.prompts[2] < r.prompts[1], String(r.prompts));
+  assert.deepEqual([r.unmatched, r.twice], ['ReloadArgumentSizeUnmatchedError', 'ReloadModelIdNotUniqueError']);
+});
+
+test('in a worker, with a logit processor there', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    const engine = await webllm.CreateWebWorkerMLCEngine(new Worker('/app/worker.js', { type: 'module' }), id, { initProgressCallback: () => {} });
+    const ids = [await engine.forwardTokensAndSample([42, 43], true)];
+    for (let i = 0; i < 3; i++) ids.push(await engine.forwardTokensAndSample([ids[ids.length - 1]], false));
+    await engine.resetChat();
+    const messages = [{ role: 'user', content: 'Hello' }];
+    const whole = await engine.chat.completions.create({ messages, max_tokens: 5, temperature: 0 });
+    let streamed = '';
+    for await (const chunk of await engine.chat.completions.create({ messages, max_tokens: 5, temperature: 0, stream: true })) streamed += chunk.choices[0]?.delta.content ?? '';
+    const refused = await engine.chat.completions.create({ messages, seed: 1.5 }).catch((/** @type {any} */ e) => [e.name, e.code, e instanceof Error]);
+    const early = await engine.chat.completions.create({ messages, stream: true, n: 2 }).catch((/** @type {any} */ e) => e.name);
+    return { ids, whole, streamed, refused, early, stats: await engine.runtimeStatsText(), message: await engine.getMessage() };
+  });
+  assert.deepEqual(r.ids, [7, 7, 7, 7]);
+  assert.equal(r.whole.choices[0].message.content, r.streamed);
+  assert.equal(r.message, r.streamed);
+  assert.equal(r.whole.usage.completion_tokens, 5);
+  assert.deepEqual(r.refused, ['SeedTypeError', 'QN_E_ARGUMENT', true]);
+  assert.equal(r.early, 'StreamingCountError');
+  assert.match(r.stats, /decoding/);
+});
+
+test('in a service worker', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    await navigator.serviceWorker.register('/app/sw.js', { type: 'module' });
+    const engine = await webllm.CreateServiceWorkerMLCEngine(id);
+    let text = '';
+    let usage;
+    for await (const chunk of await engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], max_tokens: 6, stream: true, stream_options: { include_usage: true } })) {
+      text += chunk.choices[0]?.delta.content ?? '';
+      usage = chunk.usage ?? usage;
+    }
+    const message = await engine.getMessage();
+    await engine.unload();
+    for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();
+    return { text, message, usage };
+  });
+  assert.equal(r.text, r.message);
+  assert.equal(r.usage.completion_tokens, 6);
+});
+
+test('what the browser keeps, and integrity', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    const engine = await webllm.CreateMLCEngine(id);
+    const kept = await webllm.hasModelInCache(id);
+    await webllm.deleteModelAllInfoInCache(id);
+    const deleted = await webllm.hasModelInCache(id);
+    const url = `https://huggingface.co/mlc-ai/${id}`;
+    const config = await (await fetch(`${url}/resolve/main/mlc-chat-config.json`)).arrayBuffer();
+    const right = `sha256-${btoa(String.fromCharCode(...new Uint8Array(await crypto.subtle.digest('SHA-256', config))))}`;
+    const wrong = 'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+    const load = async (/** @type {any} */ integrity) => {
+      await engine.unload();
+      engine.setAppConfig({ model_list: [{ model: url, model_id: 'm', model_lib: '', integrity }] });
+      await engine.reload('m');
+      return engine.loadedModelIds();
+    };
+    const good = await load({ config: right });
+    const bad = await load({ config: right, tokenizer: { 'tokenizer.json': wrong } }).catch((/** @type {any} */ e) => ({ name: e.name, is: e instanceof webllm.IntegrityError, url: e.url, expected: e.expected }));
+    const warned = await load({ tokenizer: { 'tokenizer.json': wrong }, onFailure: 'warn' });
+    await engine.unload();
+    await webllm.deleteModelInCache('m', { model_list: [{ model: url, model_id: 'm' }] });
+    return { kept, deleted, good, bad, warned };
+  });
+  assert.deepEqual([r.kept, r.deleted], [true, false]);
+  assert.deepEqual([r.good, r.warned], [['m'], ['m']]);
+  assert.deepEqual(r.bad, { name: 'IntegrityError', is: true, url: `https://huggingface.co/mlc-ai/${ID}/tokenizer.json`, expected: 'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=' });
+  assert.deepEqual(errors, []);
+});

@@ -1,0 +1,170 @@
+// What web-llm 0.2.86 refuses, by the error's name and the words that applications look for.
+
+import assert from 'node:assert/strict';
+import test from 'node:test';
+
+import * as webllm from '../../web/webllm/index.js';
+import { configFields, modelSource } from '../../web/webllm/config.js';
+import { packError, translate, unpackError } from '../../web/webllm/errors.js';
+import { postInitAndCheckGenerationConfigValues, toQuern } from '../../web/webllm/requests.js';
+import { sample } from '../../web/webllm/stepper.js';
+import { QuernError, STATUS } from '../../web/errors.js';
+
+const user = { role: 'user', content: 'Hello' };
+const image = { type: 'image_url', image_url: { url: 'https://example.org/a.jpg' } };
+const tools = [{ type: 'function', function: { name: 'weather', parameters: { type: 'object' } } }];
+const LLAMA = 'Llama-3.1-8B-Instruct-q4f32_1-MLC';
+const HERMES = 'Hermes-2-Pro-Llama-3-8B-q4f16_1-MLC';
+const { LLM, VLM } = webllm.ModelType;
+
+/** @param {string} name @param {string | RegExp} words */
+const refusal = (name, words) => (/** @type {any} */ error) => {
+  assert.equal(error.name, name);
+  assert.ok(error instanceof Error && error.code.startsWith('QN_E_'), String(error));
+  if (typeof words === 'string') assert.ok(error.message.includes(words), error.message);
+  else assert.match(error.message, words);
+  return true;
+};
+
+test('chat requests', () => {
+  /** @type {[string, string, object, string?, number?][]} */
+  const refused = [
+    ['InvalidStreamOptionsError', 'Only specify stream_options when stream=True.', { stream_options: { include_usage: true } }],
+    ['InvalidStreamOptionsError', 'Only specify stream_options when stream=True.', { stream: false, stream_options: {} }],
+    ['MessageOrderError', 'Last message should be from either `user` or `tool`.', { messages: [user, { role: 'assistant', content: 'Hi' }] }],
+    ['SystemMessageOrderError', 'System prompt should always be the first message in `messages`.', { messages: [user, { role: 'system', content: 'Be brief.' }] }],
+    ['StreamingCountError', 'When streaming, `n` cannot be > 1.', { stream: true, n: 2 }],
+    ['SeedTypeError', '`seed` should be an integer, but got 42.2', { seed: 42.2 }],
+    ['InvalidResponseFormatError', 'JSON schema is only supported with `json_object` response format.', { response_format: { schema: '{}' } }],
+    ['InvalidResponseFormatGrammarError', 'When ResponseFormat.type is `grammar`,', { response_format: { grammar: 'root ::= "a"' } }],
+    ['InvalidResponseFormatGrammarError', 'When ResponseFormat.type is `grammar`,', { response_format: { type: 'grammar' } }],
+    ['InvalidResponseFormatStructuralTagError', 'When ResponseFormat.type is `structural_tag`,', { response_format: { type: 'structural_tag' } }],
+    ['UserMessageContentErrorForNonVLM', 'The model loaded is not of type ModelType.VLM (vision-language model).', { messages: [{ role: 'user', content: [image] }] }],
+    ['UnsupportedDetailError', 'Currently do not support field image_url.detail, but received: high', { messages: [{ role: 'user', content: [{ ...image, image_url: { ...image.image_url, detail: 'high' } }] }] }, 'v', VLM],
+    ['UnsupportedImageURLError', 'file:', { messages: [{ role: 'user', content: [{ ...image, image_url: { url: 'file:///a.png' } }] }] }, 'v', VLM],
+    ['MultipleTextContentError', 'Each message can have at most one text contentPart, but received more than 1.', { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }, image, { type: 'text', text: 'b' }] }] }, 'v', VLM],
+    ['UnsupportedModelIdError', `${LLAMA} is not supported for ChatCompletionRequest.tools.`, { tools }],
+    ['CustomResponseFormatError', 'cannot specify customized response_format. We will set it for you internally.', { tools, response_format: { type: 'json_object' } }, HERMES],
+    ['CustomSystemPromptError', 'cannot specify customized system prompt.', { tools, messages: [{ role: 'system', content: 'x' }, user] }, HERMES],
+  ];
+  for (const [name, words, fields, id = LLAMA, type = LLM] of refused) {
+    assert.throws(() => webllm.postInitAndCheckFieldsChatCompletion({ messages: [user], ...fields }, id, type), refusal(name, words), name);
+  }
+  const accepted = [
+    { n: 3, temperature: 1.5, max_tokens: 25, frequency_penalty: 0.2, seed: 42, logprobs: true, top_logprobs: 2, logit_bias: { 13813: -100, 10319: 5 } },
+    { stream: true, stream_options: { include_usage: true } },
+    { response_format: { type: 'grammar', grammar: 'root ::= "a"' } },
+    { messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }] },
+    { messages: [user, { role: 'assistant', content: 'x' }, { role: 'tool', tool_call_id: '0', content: '{}' }] },
+  ];
+  for (const fields of accepted) webllm.postInitAndCheckFieldsChatCompletion({ messages: [user], ...fields }, LLAMA, LLM);
+  webllm.postInitAndCheckFieldsChatCompletion({ messages: [{ role: 'user', content: [{ type: 'text', text: 'a' }, image, image] }] }, 'v', VLM);
+  webllm.postInitAndCheckFieldsChatCompletion({ messages: [user], tools }, LLAMA, LLM, { anyModelCalls: true });
+});
+
+test('completions and embeddings', () => {
+  for (const field of ['suffix', 'best_of', 'user']) {
+    assert.throws(() => webllm.postInitAndCheckFieldsCompletion({ prompt: 'a', [field]: 'x' }, LLAMA), refusal('UnsupportedFieldsError', 'The following fields in CompletionCreateParams are not yet supported'));
+  }
+  assert.throws(() => webllm.postInitAndCheckFieldsCompletion({ prompt: 'a', stream: true, n: 2 }, LLAMA), refusal('StreamingCountError', '`n`'));
+  assert.throws(() => webllm.postInitAndCheckFieldsCompletion({ prompt: 'a', seed: 1.5 }, LLAMA), refusal('SeedTypeError', 'integer'));
+  assert.throws(() => webllm.rejectCompletionResumable({ prompt: 'a', extra_body: { resumable: { enabled: true } } }), refusal('UnsupportedFieldsError', 'resumable'));
+  for (const input of ['Hello', ['a', 'b'], [0, 1], [[0, 1], [2]]]) webllm.postInitAndCheckFieldsEmbedding({ input, encoding_format: 'float' }, 'e');
+  for (const input of ['', ['Hi', ''], [], [[1, 2], []]]) {
+    assert.throws(() => webllm.postInitAndCheckFieldsEmbedding({ input }, 'e'), refusal('EmbeddingInputEmptyError', 'empty'));
+  }
+  assert.throws(() => webllm.postInitAndCheckFieldsEmbedding({ input: 'a', encoding_format: 'base64' }, 'e'), refusal('EmbeddingUnsupportedEncodingFormatError', 'base64'));
+  for (const field of ['user', 'dimensions']) assert.throws(() => webllm.postInitAndCheckFieldsEmbedding({ input: 'a', [field]: 1 }, 'e'), refusal('UnsupportedFieldsError', 'The following fields in'));
+});
+
+test('ranges of generation', () => {
+  /** @type {[string, string, object][]} */
+  const refused = [
+    ['MinValueError', 'Make sure `max_tokens` > 0', { max_tokens: 0 }],
+    ['MinValueError', 'Make sure `repetition_penalty` > 0', { repetition_penalty: 0 }],
+    ['RangeError', 'Make sure -2 < frequency_penalty <= 2.', { frequency_penalty: 2.5 }],
+    ['RangeError', 'Make sure 0 < top_p <= 1.', { top_p: 0 }],
+    ['NonNegativeError', 'Make sure temperature >= 0.', { temperature: -1 }],
+    ['RangeError', 'Make sure -100 < logit_bias <= 100.', { logit_bias: { 1355: 155 } }],
+    ['InvalidNumberStringError', "Make sure logit_bias's keys to be number represented in string.", { logit_bias: { word: 50 } }],
+    ['RangeError', 'Make sure 0 < top_logprobs <= 5.', { logprobs: true, top_logprobs: 6 }],
+    ['DependencyError', 'top_logprobs requires logprobs to be true', { top_logprobs: 3 }],
+    ['DependencyError', 'top_logprobs requires logprobs to be true', { logprobs: false, top_logprobs: 3 }],
+  ];
+  for (const [name, words, config] of refused) assert.throws(() => postInitAndCheckGenerationConfigValues(config), refusal(name, words));
+  /** @type {any} */
+  const one = { frequency_penalty: 1.5, logprobs: true };
+  postInitAndCheckGenerationConfigValues(one);
+  assert.deepEqual([one.presence_penalty, one.top_logprobs], [0, 0]);
+});
+
+test('what becomes of a request', () => {
+  const request = { messages: [user], model: LLAMA, stream: true, stream_options: {}, extra_body: { enable_thinking: false }, response_format: { type: 'json_object', schema: '{"type":"object"}' } };
+  assert.deepEqual(toQuern(request, { temperature: 0.5, top_p: undefined }, { system: 'Be brief.' }), {
+    messages: [{ role: 'system', content: 'Be brief.' }, user],
+    temperature: 0.5,
+    response_format: { type: 'json_schema', json_schema: { name: 'schema', schema: { type: 'object' } } },
+    chat_template_kwargs: { enable_thinking: false },
+  });
+  assert.deepEqual(configFields({ temperature: 1, conv_template: { system_message: 'x' } }), { temperature: 1 });
+  assert.deepEqual(configFields({ conv_template: { seps: ['\n'] }, conv_config: { system_message: 'x' } }), { conv_template: { seps: ['\n'], system_message: 'x' } });
+  assert.equal(modelSource('https://huggingface.co/mlc-ai/X-MLC'), 'hf:mlc-ai/X-MLC');
+  assert.equal(modelSource('https://huggingface.co/mlc-ai/X-MLC/resolve/main/'), 'hf:mlc-ai/X-MLC');
+  assert.equal(modelSource('https://huggingface.co/mlc-ai/X-MLC/resolve/v1/'), 'hf:mlc-ai/X-MLC@v1');
+  assert.equal(modelSource('http://localhost/model/'), 'http://localhost/model/');
+});
+
+test('the list of models', () => {
+  const { model_list: list } = webllm.prebuiltAppConfig;
+  assert.equal(list[0].model_id, 'grist');
+  assert.equal(new Set(list.map((m) => m.model_id)).size, list.length);
+  for (const id of ['Llama-3.2-1B-Instruct-q4f16_1-MLC', 'Qwen2.5-0.5B-Instruct-q0f32-MLC', 'gemma-2-2b-it-q4f16_1-MLC-1k', 'Phi-3.5-mini-instruct-q4f16_1-MLC', ...webllm.functionCallingModelIds]) {
+    const found = list.find((m) => m.model_id === id);
+    assert.ok(found, id);
+    assert.ok(URL.canParse(String(found.model_lib)) && /** @type {number} */ (found.vram_required_MB) > 100, id);
+  }
+});
+
+test('integrity', async () => {
+  const abc = new TextEncoder().encode('abc');
+  const right = 'sha256-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=';
+  const wrong = 'sha256-AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+  assert.equal(webllm.isValidSRI(right), true);
+  for (const bad of ['sha1-abc123', 'invalid', 'sha256-', 'sha512-ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=', 'sha256-***']) assert.equal(webllm.isValidSRI(bad), false, bad);
+  await webllm.verifyIntegrity(abc.buffer, right, 'https://example.org/abc');
+  await assert.rejects(webllm.verifyIntegrity(abc, 'sha1-abc123', 'u'), /Invalid SRI hash format/);
+  await assert.rejects(webllm.verifyIntegrity(abc, wrong, 'https://example.org/abc'), (/** @type {any} */ e) => {
+    assert.ok(e instanceof webllm.IntegrityError);
+    assert.deepEqual([e.name, e.url, e.expected, e.actual], ['IntegrityError', 'https://example.org/abc', wrong, right]);
+    return e.message.includes('Integrity verification failed');
+  });
+});
+
+test('errors cross a thread with their class and fields', () => {
+  const back = unpackError(structuredClone(packError(new webllm.IntegrityError('u', 'a', 'b'))));
+  assert.ok(back instanceof webllm.IntegrityError && /** @type {any} */ (back).actual === 'b');
+  const other = unpackError(structuredClone(packError(new webllm.SeedTypeError(1.5))));
+  assert.deepEqual([other.name, /** @type {any} */ (other).code], ['SeedTypeError', 'QN_E_ARGUMENT']);
+  assert.equal(unpackError(packError(new DOMException('x', 'AbortError'))).name, 'AbortError');
+  const context = /** @type {any} */ (translate(new QuernError(STATUS.E_CONTEXT, 'the prompt has 300 tokens, the context 256')));
+  assert.equal(context.name, 'ContextWindowSizeExceededError');
+});
+
+test('a processor\'s logits are sampled as asked', () => {
+  const logits = () => Float32Array.of(1, 3, 2, -1);
+  const never = () => assert.fail('no draw is needed');
+  assert.equal(sample(logits(), { temperature: 0 }, [], 0, never), 1);
+  assert.equal(sample(logits(), { temperature: 0, logit_bias: { 3: 10 } }, [], 0, never), 3);
+  assert.equal(sample(logits(), { temperature: 0, repetition_penalty: 4 }, [1], 1, never), 2);
+  assert.equal(sample(logits(), { temperature: 0, presence_penalty: 2 }, [1, 1], 1, never), 2);
+  assert.equal(sample(logits(), { temperature: 0, presence_penalty: 2 }, [1], 1, never), 1); // of the prompt: not penalised
+  assert.equal(sample(logits(), { temperature: 1, top_k: 1 }, [], 0, () => 0.999), 1);
+  assert.equal(sample(logits(), { temperature: 1, top_p: 0.5 }, [], 0, () => 0.999), 1);
+  assert.equal(sample(logits(), { temperature: 1, min_p: 0.3 }, [], 0, () => 0.999), 2);
+  // Drawn as often as the softmax says.
+  const counts = [0, 0, 0, 0];
+  for (let i = 0; i < 4000; i++) counts[sample(logits(), { temperature: 1 }, [], 0, () => (i + 0.5) / 4000)]++;
+  const e = [1, 3, 2, -1].map(Math.exp);
+  const total = e.reduce((a, b) => a + b);
+  counts.forEach((n, i) => assert.ok(Math.abs(n / 4000 - e[i] / total) < 0.002));
+});

@@ -1,0 +1,345 @@
+// MLCEngine: web-llm's engine over Quern's. Each model is an engine of its own.
+
+import { createEngine } from '../engine.js';
+import { deviceReport } from '../manage.js';
+import { localWorker } from '../serve.js';
+import { Answer, chatLogprobs, usageOf } from './answers.js';
+import { configFields, ModelType, modelSource, prebuiltAppConfig } from './config.js';
+import { Chat, Completions, Embeddings } from './endpoints.js';
+import * as errors from './errors.js';
+import { postInitAndCheckFieldsChatCompletion, postInitAndCheckFieldsCompletion, postInitAndCheckFieldsEmbedding, postInitAndCheckGenerationConfigValues, rejectCompletionResumable, toQuern } from './requests.js';
+import { Stepper } from './stepper.js';
+
+/** @typedef {import('./config.js').ChatOptions} ChatOptions */
+/** @typedef {import('./config.js').AppConfig} AppConfig */
+/** @typedef {import('./config.js').ModelRecord} ModelRecord */
+/** @typedef {import('./requests.js').Request} Request */
+/** @typedef {{ progress: number, timeElapsed: number, text: string }} InitProgressReport progress from 0 to 1, seconds */
+/** @typedef {(report: InitProgressReport) => void} InitProgressCallback */
+/** @typedef {{ processLogits(logits: Float32Array): Float32Array, processSampledToken(token: number): void, resetState(): void }} LogitProcessor */
+/** @typedef {'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'SILENT'} LogLevel */
+/** @typedef {{ appConfig?: AppConfig, initProgressCallback?: InitProgressCallback, logitProcessorRegistry?: Map<string, LogitProcessor>, logLevel?: LogLevel }} MLCEngineConfig */
+
+/** @typedef {{ engine: import('../engine.js').Engine, record: ModelRecord, options: ChatOptions, message: string, usage: any, stepper: Stepper }} Loaded */
+
+/** No worker can be started where there is none; and one that serves a worker is that worker. */
+const ownThread = () => typeof Worker === 'undefined' || 'WorkerGlobalScope' in globalThis;
+
+const list = (/** @type {any} */ one) => (Array.isArray(one) ? one : one === undefined ? [] : [one]);
+
+/**
+ * Creates an engine and loads models.
+ * @param {string | string[]} modelId @param {MLCEngineConfig} [engineConfig] @param {ChatOptions | ChatOptions[]} [chatOpts]
+ * @returns {Promise<MLCEngine>}
+ */
+export async function CreateMLCEngine(modelId, engineConfig, chatOpts) {
+  const engine = new MLCEngine(engineConfig);
+  await engine.reload(modelId, chatOpts);
+  if (engine.loadedModelIds().length === 0) throw new DOMException('loading was aborted', 'AbortError');
+  return engine;
+}
+
+export class MLCEngine {
+  /** @type {Map<string, Loaded>} by model id */
+  #loaded = new Map();
+  /** @type {AbortController | null} of the loading that goes on */
+  #loading = null;
+  /** @type {Set<AbortController>} of running requests */
+  #running = new Set();
+  /** @type {AppConfig} */
+  #appConfig;
+  #progress;
+  #processors;
+
+  /** @param {MLCEngineConfig} [config] */
+  constructor({ appConfig = prebuiltAppConfig, initProgressCallback, logitProcessorRegistry, logLevel = 'WARN' } = {}) {
+    this.#appConfig = appConfig;
+    this.#progress = initProgressCallback;
+    this.#processors = logitProcessorRegistry;
+    this.logLevel = logLevel;
+    this.chat = new Chat(this);
+    this.completions = new Completions(this);
+    this.embeddings = new Embeddings(this);
+  }
+
+  // ---- settings
+
+  /** @param {InitProgressCallback} [callback] */
+  setInitProgressCallback(callback) {
+    this.#progress = callback;
+  }
+
+  getInitProgressCallback() {
+    return this.#progress;
+  }
+
+  /** @param {Map<string, LogitProcessor>} [registry] by model id */
+  setLogitProcessorRegistry(registry) {
+    this.#processors = registry;
+  }
+
+  /** @param {AppConfig} appConfig */
+  setAppConfig(appConfig) {
+    this.#appConfig = appConfig;
+  }
+
+  /** @param {LogLevel} level */
+  setLogLevel(level) {
+    this.logLevel = level;
+  }
+
+  // ---- models
+
+  loadedModelIds() {
+    return [...this.#loaded.keys()];
+  }
+
+  /**
+   * Loads models in place of those that are loaded. Resolves without a model when unload() is called
+   * meanwhile.
+   * @param {string | string[]} modelId @param {ChatOptions | ChatOptions[]} [chatOpts]
+   */
+  async reload(modelId, chatOpts) {
+    const ids = list(modelId);
+    const options = list(chatOpts);
+    if (chatOpts !== undefined && options.length !== ids.length) throw new errors.ReloadArgumentSizeUnmatchedError(ids.length, options.length);
+    if (new Set(ids).size < ids.length) throw new errors.ReloadModelIdNotUniqueError(ids);
+    this.#loading?.abort();
+    const loading = new AbortController();
+    this.#loading = loading;
+    this.#free();
+    try {
+      for (const [i, id] of ids.entries()) await this.#load(id, options[i] ?? {}, loading.signal);
+    } catch (error) {
+      if (loading.signal.aborted) return; // by unload(), or a later reload()
+      this.#free();
+      throw errors.translate(error);
+    } finally {
+      if (this.#loading === loading) this.#loading = null;
+    }
+  }
+
+  /** @param {string} id @param {ChatOptions} chatOpts @param {AbortSignal} signal */
+  async #load(id, chatOpts, signal) {
+    const record = this.#appConfig.model_list.find((m) => m.model_id === id);
+    if (!record) throw new errors.ModelNotFoundError(id);
+    const options = { ...record.overrides, ...chatOpts };
+    const context = windowOf(options);
+    const begun = performance.now();
+    const report = (/** @type {number} */ progress, /** @type {string} */ text) => this.#progress?.({ progress, timeElapsed: (performance.now() - begun) / 1000, text });
+    report(0, 'Start to fetch params');
+    const integrity = record.integrity;
+    const engine = await createEngine({
+      model: modelSource(record.model),
+      context,
+      config: configFields(options),
+      store: this.#appConfig.cacheBackend === 'opfs' ? 'opfs' : 'auto',
+      integrity: integrity && { files: { 'mlc-chat-config.json': integrity.config, ...integrity.tokenizer }, warn: integrity.onFailure === 'warn' },
+      signal,
+      worker: ownThread() ? localWorker() : undefined,
+      onProgress: (p) => report(p.total && p.phase !== 'ready' ? Math.min(p.loaded / p.total, 0.999) : 0, progressText(p)),
+    }).catch((error) => {
+      throw errors.translate(error, record.model);
+    });
+    const { backend, device } = engine.info;
+    this.#loaded.set(id, { engine, record, options, message: '', usage: null, stepper: new Stepper(engine, options, this.#processors?.get(id)) });
+    report(1, `Finish loading on ${backend === 'webgpu' ? `WebGPU - ${device.vendor ?? 'gpu'}` : 'CPU'}`);
+  }
+
+  /** Ends what runs, frees everything. */
+  async unload() {
+    this.#loading?.abort();
+    this.#free();
+  }
+
+  #free() {
+    this.interruptGenerate();
+    for (const { engine } of this.#loaded.values()) engine.dispose();
+    this.#loaded.clear();
+  }
+
+  /** @param {string | null | undefined} wanted @param {string} request name for messages @returns {Loaded} */
+  #model(wanted, request) {
+    const ids = this.loadedModelIds();
+    if (ids.length === 0) throw new errors.ModelNotLoadedError(request);
+    if (!wanted && ids.length > 1) throw new errors.UnclearModelToUseError(ids, request);
+    const id = wanted || ids[0];
+    const loaded = this.#loaded.get(id);
+    if (!loaded) throw new errors.SpecifiedModelNotFoundError(ids, id, request);
+    return loaded;
+  }
+
+  // ---- requests
+
+  /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
+  async chatCompletion(request, options) {
+    const loaded = this.#model(request.model, 'ChatCompletionRequest');
+    const { model_id: id, model_type: type = ModelType.LLM } = loaded.record;
+    if (type === ModelType.embedding) throw new errors.IncorrectPipelineLoadedError(id, 'chat', 'ChatCompletionRequest');
+    const copy = { ...request };
+    postInitAndCheckFieldsChatCompletion(copy, id, type, { anyModelCalls: true });
+    postInitAndCheckGenerationConfigValues(copy);
+    const system = loaded.options.conv_config?.system_message ?? loaded.options.conv_template?.system_message;
+    const asked = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab, system: /** @type {string | undefined} */ (system) });
+    const processor = this.#processors?.get(id);
+    const open = (/** @type {AbortSignal} */ signal) =>
+      processor ? loaded.stepper.chat(asked, signal) : loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true } }, { signal });
+    return this.#answer(copy, loaded, open, options, (answer) => answer.chatCompletion(Boolean(copy.logprobs)));
+  }
+
+  /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
+  async completion(request, options) {
+    const loaded = this.#model(request.model, 'CompletionCreateParams');
+    const { model_id: id } = loaded.record;
+    const copy = { ...request };
+    postInitAndCheckFieldsCompletion(copy, id);
+    rejectCompletionResumable(copy);
+    postInitAndCheckGenerationConfigValues(copy);
+    const { top_logprobs: top, echo, ...asked } = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab });
+    const before = echo ? copy.prompt : '';
+    if (asked.logprobs) asked.logprobs = top ?? 0;
+    else delete asked.logprobs;
+    const open = async (/** @type {AbortSignal} */ signal) => {
+      const stream = await loaded.engine.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true } }, { signal });
+      return (async function* () {
+        const begun = new Set();
+        for await (const chunk of stream) {
+          const choices = chunk.choices.map((/** @type {any} */ c) => ({ ...c, text: (begun.has(c.index) ? '' : before) + c.text, logprobs: chatLogprobs(c.logprobs) }));
+          for (const { index } of choices) begun.add(index);
+          yield { ...chunk, choices };
+        }
+      })();
+    };
+    return this.#answer(copy, loaded, open, options, (answer) => answer.completion(Boolean(copy.logprobs)));
+  }
+
+  /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
+  async embedding(request, options) {
+    const loaded = this.#model(request.model, 'EmbeddingCreateParams');
+    postInitAndCheckFieldsEmbedding(request, loaded.record.model_id);
+    try {
+      const response = await /** @type {any} */ (loaded.engine).embeddings.create(request, options);
+      return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: /** @type {any} */ (response.usage).timings?.prefill_tokens_per_s ?? 0 } } };
+    } catch (error) {
+      throw errors.translate(error);
+    }
+  }
+
+  /**
+   * @param {Request} request @param {Loaded} loaded @param {(signal: AbortSignal) => Promise<AsyncIterable<any>>} open
+   * @param {import('./endpoints.js').RequestOptions | undefined} options @param {(answer: Answer) => unknown} whole
+   */
+  async #answer(request, loaded, open, options, whole) {
+    const answer = new Answer();
+    const controller = new AbortController();
+    this.#running.add(controller);
+    const chunks = this.#chunks(request, loaded, open, answer, controller, options?.signal);
+    if (request.stream) {
+      // A refusal comes now, not with the first chunk.
+      const first = await chunks.next();
+      return (async function* () {
+        try {
+          if (!first.done) yield first.value;
+          yield* chunks;
+        } finally {
+          controller.abort(); // the consumer left early
+        }
+      })();
+    }
+    for await (const _ of chunks);
+    return whole(answer);
+  }
+
+  /**
+   * @param {Request} request @param {Loaded} loaded @param {(signal: AbortSignal) => Promise<AsyncIterable<any>>} open @param {Answer} answer
+   * @param {AbortController} controller @param {AbortSignal} [signal] the caller's own
+   * @returns {AsyncGenerator<any, void>}
+   */
+  async *#chunks(request, loaded, open, answer, controller, signal) {
+    const stop = () => controller.abort();
+    signal?.addEventListener('abort', stop, { once: true });
+    if (signal?.aborted) stop();
+    const usage = (/** @type {any} */ u) => usageOf(u, { latency: Boolean(request.extra_body?.enable_latency_breakdown), grammar: Boolean(request.response_format) });
+    try {
+      for await (const chunk of await open(controller.signal)) {
+        // Chunks that had come already are not told either.
+        if (controller.signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
+        if (chunk.usage) loaded.usage = usage(chunk.usage);
+        const { usage: _, ...rest } = chunk;
+        const told = { ...rest, model: loaded.record.model_id, ...(chunk.usage ? { usage: loaded.usage } : {}) };
+        answer.add(told);
+        loaded.message = answer.message();
+        if (!chunk.usage || request.stream_options?.include_usage) yield told;
+      }
+    } catch (error) {
+      // Interrupted by interruptGenerate(): the answer ends here, and says so.
+      if (/** @type {Error} */ (error)?.name !== 'AbortError' || signal?.aborted) throw errors.translate(error);
+      const head = answer.head ?? { id: crypto.randomUUID(), object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: loaded.record.model_id };
+      const last = { ...head, choices: [{ index: 0, delta: {}, ...(head.object === 'text_completion' ? { text: '' } : {}), logprobs: null, finish_reason: 'abort' }] };
+      answer.add(last);
+      yield last;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#running.delete(controller);
+    }
+  }
+
+  /** Ends what is being generated; the answers so far end with finish_reason "abort". */
+  interruptGenerate() {
+    for (const controller of this.#running) controller.abort();
+  }
+
+  /** @param {boolean} [keepStats] @param {string} [modelId] */
+  async resetChat(keepStats = false, modelId) {
+    const loaded = this.#model(modelId, 'resetChat');
+    if (!keepStats) loaded.usage = null;
+    loaded.message = '';
+    loaded.stepper.reset();
+  }
+
+  /** The last answer so far. @param {string} [modelId] */
+  async getMessage(modelId) {
+    return this.#model(modelId, 'getMessage').message;
+  }
+
+  /** @param {string} [modelId] */
+  async runtimeStatsText(modelId) {
+    const { usage, stepper } = this.#model(modelId, 'runtimeStatsText');
+    const { prefill_tokens_per_s: prefill = 0, decode_tokens_per_s: decode = 0 } = usage?.extra ?? stepper.rates();
+    return `prefill: ${prefill.toFixed(4)} tokens/sec, decoding: ${decode.toFixed(4)} tokens/sec`;
+  }
+
+  /** Appends tokens and samples the next one. @param {number[]} inputIds @param {boolean} isPrefill @param {string} [modelId] @returns {Promise<number>} */
+  async forwardTokensAndSample(inputIds, isPrefill, modelId) {
+    return this.#model(modelId, 'forwardTokensAndSample').stepper.forward(inputIds, isPrefill);
+  }
+
+  // ---- device
+
+  /** @returns {Promise<number>} bytes; 0 without a GPU */
+  async getMaxStorageBufferBindingSize() {
+    return (await deviceReport()).maxBinding;
+  }
+
+  /** @returns {Promise<string>} '' when not known */
+  async getGPUVendor() {
+    return String((await deviceReport()).device.vendor ?? '');
+  }
+}
+
+/** @param {ChatOptions} options @returns {number | undefined} tokens of context; undefined: the model's own */
+function windowOf({ context_window_size: context, sliding_window_size: sliding, attention_sink_size: sink }) {
+  if (context !== undefined && sliding !== undefined && context > 0 && sliding > 0) throw new errors.WindowSizeConfigurationError(context, sliding);
+  if (sliding !== undefined && sliding > 0 && (sink ?? 0) < 0) throw new errors.AttentionSinkSizeError();
+  return context !== undefined && context > 0 ? context : undefined;
+}
+
+/** @param {import('../engine.js').LoadProgress} p */
+function progressText({ phase, loaded, total, cached }) {
+  const mb = (/** @type {number} */ n) => `${Math.round(n / 1e6)}MB`;
+  const percent = total ? Math.floor((100 * loaded) / total) : 0;
+  if (phase === 'download') return `Fetching param cache: ${mb(loaded)} of ${mb(total)} fetched. ${percent}% completed.`;
+  if (phase === 'verify' || phase === 'upload') return `Loading model from ${cached ? 'cache' : 'network'}: ${mb(loaded)} of ${mb(total)} loaded. ${percent}% completed.`;
+  if (phase === 'compile') return 'Loading GPU shader modules';
+  return phase === 'ready' ? 'Model ready' : 'Reading the model\'s configuration';
+}

@@ -1,0 +1,153 @@
+// Token by token under the application's hands: forwardTokensAndSample, and chats whose logits a
+// LogitProcessor changes. Only here is a token chosen in JavaScript, because the processor is.
+
+/** @typedef {import('./engine.js').LogitProcessor} LogitProcessor */
+/** @typedef {{ temperature?: number, top_p?: number, top_k?: number, min_p?: number, repetition_penalty?: number, frequency_penalty?: number, presence_penalty?: number,
+ *   logit_bias?: Record<string, number> | null, seed?: number | null }} Sampling */
+
+/** Uniform in [0, 1) from a seed (mulberry32). @param {number} seed */
+function noise(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/**
+ * Penalties and bias, then temperature, top-k, top-p, min-p and a draw, in the engine's order.
+ * @param {Float32Array} logits [vocab], changed @param {Sampling} sampling @param {number[]} prefix all ids so far @param {number} prompt how many of them are the prompt's
+ * @param {() => number} random
+ */
+export function sample(logits, sampling, prefix, prompt, random) {
+  const { temperature = 1, top_p: topP = 1, top_k: topK = 0, min_p: minP = 0, repetition_penalty: repetition = 1, frequency_penalty: frequency = 0, presence_penalty: presence = 0 } = sampling;
+  if (repetition !== 1) for (const id of new Set(prefix)) logits[id] = logits[id] > 0 ? logits[id] / repetition : logits[id] * repetition;
+  for (const id of new Set(prefix.slice(prompt))) logits[id] -= presence;
+  for (const id of prefix.slice(prompt)) logits[id] -= frequency;
+  for (const [id, bias] of Object.entries(sampling.logit_bias ?? {})) if (Number(id) < logits.length) logits[Number(id)] += bias;
+  let best = 0;
+  for (let i = 1; i < logits.length; i++) if (logits[i] > logits[best]) best = i;
+  if (!(temperature > 0)) return best;
+  const weight = (/** @type {number} */ id) => Math.exp((logits[id] - logits[best]) / temperature);
+  let ids = [...logits.keys()].filter((id) => weight(id) > 1e-12).sort((a, b) => logits[b] - logits[a]);
+  if (topK > 0) ids = ids.slice(0, topK);
+  let total = ids.reduce((sum, id) => sum + weight(id), 0);
+  if (topP < 1) {
+    let kept = 0;
+    const end = ids.findIndex((id) => (kept += weight(id)) >= topP * total);
+    ids = ids.slice(0, end + 1 || ids.length);
+  }
+  ids = ids.filter((id) => weight(id) >= minP);
+  total = ids.reduce((sum, id) => sum + weight(id), 0);
+  let left = random() * total;
+  return ids.find((id) => (left -= weight(id)) < 0) ?? ids[ids.length - 1];
+}
+
+export class Stepper {
+  /** @type {number[]} the timeline of forwardTokensAndSample */
+  #ids = [];
+  #prompt = 0;
+  #random = noise(Math.random() * 2 ** 32);
+  #rates = { prefill_tokens_per_s: 0, decode_tokens_per_s: 0 };
+  #engine;
+  #defaults;
+  #processor;
+
+  /** @param {import('../engine.js').Engine} engine @param {Sampling} defaults @param {LogitProcessor} [processor] */
+  constructor(engine, defaults, processor) {
+    this.#engine = engine;
+    this.#defaults = defaults;
+    this.#processor = processor;
+  }
+
+  rates() {
+    return this.#rates;
+  }
+
+  reset() {
+    this.#ids = [];
+    this.#prompt = 0;
+    this.#processor?.resetState();
+  }
+
+  /** @param {number[]} ids @param {number} prompt @param {Sampling} sampling @param {() => number} random @param {AbortSignal} [signal] */
+  async #next(ids, prompt, sampling, random, signal) {
+    let logits = await this.#engine.logits(ids, { signal });
+    if (this.#processor) logits = this.#processor.processLogits(logits);
+    const id = sample(logits, sampling, ids, prompt, random);
+    this.#processor?.processSampledToken(id);
+    return id;
+  }
+
+  /** @param {number[]} inputIds @param {boolean} isPrefill @returns {Promise<number>} */
+  async forward(inputIds, isPrefill) {
+    const begun = performance.now();
+    this.#ids.push(...inputIds);
+    if (isPrefill) this.#prompt = this.#ids.length;
+    const id = await this.#next(this.#ids, this.#prompt, this.#defaults, this.#random);
+    this.#rates[isPrefill ? 'prefill_tokens_per_s' : 'decode_tokens_per_s'] = (1000 * inputIds.length) / (performance.now() - begun);
+    return id;
+  }
+
+  /**
+   * A chat as a stream of chunks, its last with the usage.
+   * @param {Record<string, any>} request as Quern takes it @param {AbortSignal} signal
+   */
+  async chat(request, signal) {
+    const prompt = await this.#engine.promptTokens(/** @type {any} */ (request));
+    return this.#chunks(request, prompt, signal);
+  }
+
+  /** @param {Record<string, any>} request @param {number[]} prompt @param {AbortSignal} signal */
+  async *#chunks(request, prompt, signal) {
+    const begun = performance.now();
+    const random = request.seed === undefined || request.seed === null ? this.#random : noise(request.seed);
+    const head = { id: `chatcmpl-${crypto.randomUUID()}`, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: this.#engine.info.model };
+    const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] });
+    const limit = Math.min(request.max_tokens ?? Infinity, this.#engine.info.context - prompt.length);
+    const stops = [request.stop ?? []].flat();
+    const ids = [...prompt];
+    let [text, told, first, finish] = ['', 0, 0, 'length'];
+    yield choice({ role: 'assistant', content: '' });
+    while (ids.length - prompt.length < limit) {
+      if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
+      const id = await this.#next(ids, prompt.length, request, random, signal);
+      first ||= performance.now();
+      ids.push(id);
+      if (!request.ignore_eos && (await this.#engine.isEnd(id))) {
+        finish = 'stop';
+        break;
+      }
+      // Of a character in several tokens, and of a stop string, nothing is told before it is whole.
+      text = (await this.#engine.detokenize(ids.slice(prompt.length))).replace(/\uFFFD+$/, '');
+      const cut = Math.min(...stops.map((s) => text.indexOf(s)).filter((at) => at >= 0));
+      if (Number.isFinite(cut)) {
+        text = text.slice(0, cut);
+        finish = 'stop';
+      }
+      const held = finish === 'stop' ? 0 : Math.max(0, ...stops.map((s) => overlap(text, s)));
+      if (text.length - held > told) yield choice({ content: text.slice(told, (told = text.length - held)) });
+      if (finish === 'stop') break;
+    }
+    if (text.length > told) yield choice({ content: text.slice(told) });
+    yield choice({}, finish);
+    const ended = performance.now();
+    const completion = ids.length - prompt.length;
+    const timings = {
+      time_to_first_token_ms: first - begun,
+      prefill_tokens_per_s: (1000 * prompt.length) / (first - begun),
+      decode_tokens_per_s: completion > 1 ? (1000 * (completion - 1)) / (ended - first) : 0,
+      total_ms: ended - begun,
+    };
+    const usage = { prompt_tokens: prompt.length, completion_tokens: completion, total_tokens: ids.length, prompt_tokens_details: { cached_tokens: 0 }, timings };
+    yield { ...head, choices: [], usage };
+  }
+}
+
+/** How many characters at the end of `text` begin `stop`. @param {string} text @param {string} stop */
+function overlap(text, stop) {
+  for (let n = Math.min(text.length, stop.length - 1); n > 0; n--) if (text.endsWith(stop.slice(0, n))) return n;
+  return 0;
+}
