@@ -155,6 +155,51 @@ static void test_kind(const struct kind *kind) {
     new_free(&plain);
 }
 
+static enum qn_status build(const struct qn_allocator *allocator, const struct qn_files *whole,
+                            const struct qn_files *files) {
+    struct qn_arena arena;
+    struct qn_directory d;
+    struct qn_model model;
+    struct qn_error err = {0};
+    const struct qn_model_options options = {.context = 64};
+    qn_arena_init(&arena, allocator);
+    enum qn_status status = qn_directory_open(&d, &arena, whole, QN_STR(""), &err);
+    if (status == QN_OK)
+        status = qn_model_build(&model, &arena, &d, files, &options, &err);
+    qn_arena_free(&arena);
+    return status;
+}
+
+/* Every allocation and every read of an order fails once while the model is built. */
+static void test_faults(void) {
+    make_models(&packed, &plain, &kinds[1], &source);
+    struct qn_memory_file list[2] = {{QN_STR("config.json"), config_of("32", kinds[1].extra)},
+                                     {QN_STR("model.safetensors"), new_safetensors(&packed)}};
+    struct qn_memory_files memory = {list, 2};
+    struct qn_files whole = qn_files_from_memory(&memory);
+    for (int mode = 0; mode < 3; mode++)
+        for (uint64_t n = 1;; n++) {
+            static const enum qn_status expect[] = {QN_E_NO_MEMORY, QN_E_NEED_DATA, QN_E_IO};
+            struct faults faults;
+            faults_init(&faults);
+            faults.read_status = expect[mode];
+            *(mode ? &faults.fail_read : &faults.fail_alloc) = n;
+            struct qn_allocator allocator = faults_allocator(&faults);
+            struct qn_files files = faults_files(&faults, &whole);
+            enum qn_status status = build(&allocator, &whole, &files);
+            CHECK(faults.live == 0);
+            if (!faults.fired) {
+                CHECK(status == QN_OK && (mode == 0 || n > 7 * 3)); // all linear layers' orders
+                break;
+            }
+            CHECK(status == expect[mode]);
+        }
+    for (int i = 0; i < 2; i++)
+        free((void *)(uintptr_t)list[i].bytes.p);
+    new_free(&packed);
+    new_free(&plain);
+}
+
 /* Experts have no orders of their own: one op has the input of them all. */
 static void test_experts(void) {
     fixture = "lm/qwen2_moe";
@@ -284,6 +329,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
             test_kind(&kinds[i]);
         test_refusals();
+        test_faults();
     }
     new_free(&source);
     if (argc == 1)
