@@ -8,7 +8,7 @@ import { Buffer } from 'node:buffer';
 /** @typedef {{ name: string, dims: number[], type: number, data: Uint8Array }} Tensor dims: innermost first */
 
 export const TYPE = Object.freeze({ U8: 0, I8: 1, U16: 2, I16: 3, U32: 4, I32: 5, F32: 6, BOOL: 7, STRING: 8, ARRAY: 9, U64: 10, I64: 11, F64: 12 });
-export const TENSOR = Object.freeze({ F32: 0, F16: 1, Q4_0: 2, Q8_0: 8, BF16: 30 });
+export const TENSOR = Object.freeze({ F32: 0, F16: 1, Q4_0: 2, Q8_0: 8, Q4_K: 12, Q5_K: 13, Q6_K: 14, IQ4_XS: 23, BF16: 30 });
 /** Values and bytes of a block, by type. @type {Record<number, [number, number]>} */
 const BLOCK = {
   ...{ 0: [1, 4], 1: [1, 2], 2: [32, 18], 3: [32, 20], 6: [32, 22], 7: [32, 24], 8: [32, 34], 30: [1, 2] },
@@ -16,6 +16,9 @@ const BLOCK = {
 };
 
 const ALIGN = 32;
+
+/** Bytes of a block. @param {number} type */
+export const blockBytes = (type) => BLOCK[type][1];
 
 /** @param {number} type @param {number[]} dims */
 export function tensorBytes(type, dims) {

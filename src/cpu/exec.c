@@ -43,7 +43,8 @@ const float *qn_cpu_vector(const struct qn_cpu_step *step, const struct qn_progr
 
 void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t row) {
     const unsigned char *scales = weight->scales;
-    qn_wformat_decode(out, &weight->format, weight->cols, weight->values + row * weight->value_row,
+    qn_wformat_decode(out, &weight->format, 0, weight->cols,
+                      weight->values + row * weight->value_row,
                       scales == NULL ? NULL : scales + row * weight->scale_row);
 }
 
@@ -63,6 +64,6 @@ size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_
         if (!qn_u64_to_u32(&rows, all))
             return SIZE_MAX;
     }
-    size_t row = (size_t)qn_wformat_cols(w->cols) * sizeof(float), size;
+    size_t row = qn_cpu_prepared(w->cols) * sizeof(float), size;
     return qn_mul_size(&size, rows, row) ? size : SIZE_MAX;
 }

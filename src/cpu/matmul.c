@@ -109,67 +109,29 @@ static void block_many(const struct matmul *m, uint32_t b) {
     }
 }
 
-struct unpacked {
-    float values[STRIP], scales[STRIP / QN_GROUP + QN_LANES];
-};
-
-/* A row and four tokens, as dot_scaled sums them (kernels.c). */
-static void scaled_tile(qn_vf total[TILE], const float *const x[TILE], const struct unpacked *w,
-                        size_t groups) {
-    qn_vf sum[TILE];
-    for (int t = 0; t < TILE; t++)
-        sum[t] = total[t];
-    for (size_t g = 0; g < groups; g++) {
-        const float *q = w->values + QN_GROUP * g;
-        qn_vf scale = qn_v_splat(w->scales[g]);
-        for (int t = 0; t < TILE; t++) {
-            const float *in = x[t] + QN_GROUP * g;
-            qn_vf a = qn_v_load(q) * qn_v_load(in);
-            qn_vf b = qn_v_load(q + QN_LANES) * qn_v_load(in + QN_LANES);
-            for (int j = 2 * QN_LANES; j < QN_GROUP; j += 2 * QN_LANES) {
-                a = qn_v_madd(qn_v_load(q + j), qn_v_load(in + j), a);
-                b = qn_v_madd(qn_v_load(q + j + QN_LANES), qn_v_load(in + j + QN_LANES), b);
-            }
-            sum[t] = qn_v_madd(a + b, scale, sum[t]);
-        }
-    }
-    for (int t = 0; t < TILE; t++)
-        total[t] = sum[t];
-}
-
 /* A block's rows for tokens first .. first + n - 1, n ≤ QN_CPU_BATCH: dot products, or the same
  * sums in the same order for tiles of tokens, with W decoded once. */
 static void block_few(const struct matmul *m, uint32_t b, uint32_t first, uint32_t n) {
     uint32_t rows[BLOCK];
     float sums[QN_CPU_BATCH][BLOCK];
     block_rows(rows, m, b);
-    if (n < TILE || m->kernel->unpack == NULL) {
+    if (n == 1 || m->kernel->dots == NULL) {
         for (uint32_t i = 0; i < BLOCK; i++)
             for (uint32_t t = 0; t < n; t++)
                 sums[t][i] = m->kernel->dot(m->w, rows[i], m->x.p + (first + t) * m->x.stride);
         write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
         return;
     }
-    qn_vf totals[BLOCK][QN_CPU_BATCH]; // n rounded up to whole tiles
+    float totals[BLOCK][QN_CPU_BATCH * QN_LANES];
     memset(totals, 0, sizeof totals);
-    size_t groups = qn_ceil_div_u32(m->w->cols, QN_GROUP);
-    for (size_t g = 0; g < groups; g += STRIP / QN_GROUP) {
-        size_t count = qn_min_size(STRIP / QN_GROUP, groups - g);
-        const float *in = m->x.p + first * m->x.stride + g * QN_GROUP;
-        for (uint32_t i = 0; i < BLOCK; i++) {
-            struct unpacked w;
-            m->kernel->unpack(w.values, w.scales, m->w, rows[i], g, count);
-            for (uint32_t t = 0; t < n; t += TILE) {
-                const float *x[TILE]; // past the end the last token repeats
-                for (uint32_t j = 0; j < TILE; j++)
-                    x[j] = in + qn_min_u32(t + j, n - 1) * m->x.stride;
-                scaled_tile(&totals[i][t], x, &w, count);
-            }
-        }
-    }
+    size_t groups = qn_ceil_div_u32(m->w->cols, QN_GROUP), step = QN_CPU_STRIP / QN_GROUP;
+    for (size_t g = 0; g < groups; g += step)
+        for (uint32_t i = 0; i < BLOCK; i++)
+            m->kernel->dots(totals[i], m->w, rows[i], m->x.p + first * m->x.stride, m->x.stride, n,
+                            g, qn_min_size(g + step, groups));
     for (uint32_t i = 0; i < BLOCK; i++)
         for (uint32_t t = 0; t < n; t++)
-            sums[t][i] = qn_v_sum(totals[i][t]);
+            sums[t][i] = qn_v_sum(qn_v_load(totals[i] + t * QN_LANES));
     write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
 }
 
@@ -190,12 +152,13 @@ static bool needs_copy(const struct qn_cpu_weight *w, enum qn_cpu_order order, b
     return w->cols % QN_GROUP != 0 || (few && order != QN_CPU_NATURAL);
 }
 
-struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x, uint32_t cols,
-                                  enum qn_cpu_order order) {
-    uint32_t padded = qn_wformat_cols(cols);
+struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x,
+                                  const struct qn_cpu_weight *w, enum qn_cpu_order order) {
+    uint32_t cols = w->cols, padded = qn_wformat_cols(cols);
+    size_t stride = qn_cpu_prepared(cols);
     for (uint32_t t = 0; t < x->rows; t++) {
         const float *from = x->p + t * x->stride;
-        float *to = scratch + (size_t)t * padded;
+        float *to = scratch + t * stride;
         if (order == QN_CPU_NATURAL) {
             memcpy(to, from, cols * sizeof *to);
             memset(to + cols, 0, (padded - cols) * sizeof *to);
@@ -205,8 +168,15 @@ struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x, u
             uint32_t i = k % QN_GROUP, column = k - i + i % 16 * 2 + i / 16;
             to[k] = column < cols ? from[column] : 0.0f;
         }
+        if (!w->format.minimum)
+            continue;
+        float *sums = to + padded;
+        memset(sums, 0, (stride - padded) * sizeof *sums);
+        uint32_t share = qn_min_u32(w->format.group, QN_GROUP);
+        for (uint32_t k = 0; k < cols; k++)
+            sums[k / share * 2 + 1] -= from[k];
     }
-    return (struct qn_cpu_rows){scratch, padded, x->rows, padded};
+    return (struct qn_cpu_rows){scratch, stride, x->rows, padded};
 }
 
 void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_op *op) {
@@ -225,7 +195,7 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     m.few = step->single || m.out.rows <= QN_CPU_FEW;
     enum qn_cpu_order order = m.few ? m.kernel->order : QN_CPU_NATURAL;
     if (needs_copy(m.w, order, m.few))
-        m.x = qn_cpu_prepare(step->scratch, &m.x, m.w->cols, order);
+        m.x = qn_cpu_prepare(step->scratch, &m.x, m.w, order);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
     m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));

@@ -66,19 +66,15 @@ static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op 
 /* Decodes a row in groups, so that rows may have any length. */
 float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
                      const float *bias) {
-    size_t value_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_VALUES);
-    size_t scale_step = qn_wformat_row(&w->format, QN_GROUP, QN_PLANE_SCALES);
     const unsigned char *values = w->values + row * w->value_row;
     const unsigned char *scales = w->scales == NULL ? values : w->scales + row * w->scale_row;
     double sum = 0;
     for (uint32_t k = 0; k < w->cols; k += QN_GROUP) {
         float group[QN_GROUP];
         uint32_t n = qn_min_u32(QN_GROUP, w->cols - k);
-        qn_wformat_decode(group, &w->format, n, values, scales);
+        qn_wformat_decode(group, &w->format, k, n, values, scales);
         for (uint32_t i = 0; i < n; i++)
             sum += (double)x[k + i] * (double)group[i];
-        values += value_step;
-        scales += scale_step;
     }
     return (float)sum + (bias == NULL ? 0.0f : bias[row]);
 }

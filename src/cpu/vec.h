@@ -19,6 +19,8 @@ typedef int32_t qn_vi __attribute__((vector_size(4 * QN_LANES)));
 typedef uint32_t qn_vu __attribute__((vector_size(4 * QN_LANES)));
 typedef uint16_t qn_vh __attribute__((vector_size(2 * QN_LANES))); // halves of one qn_vf
 typedef uint8_t qn_vu8x16 __attribute__((vector_size(16)));
+typedef uint32_t qn_vu32x4 __attribute__((vector_size(16)));
+typedef uint16_t qn_vu16x8 __attribute__((vector_size(16)));
 typedef int8_t qn_vi8x16 __attribute__((vector_size(16)));
 typedef int8_t qn_vi8x8 __attribute__((vector_size(8)));
 typedef int16_t qn_vi16x8 __attribute__((vector_size(16)));

@@ -53,10 +53,10 @@ static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight
         return stored_rows(w, s);
     uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
     if (s->packing != QN_PACKING_NONE &&
-        s->transposed) { // scales grow to pairs; values come in whole groups
+        s->transposed) { // scales become pairs; values come in whole groups
         bool scales = s->plane == QN_PLANE_SCALES;
         uint64_t step = scales ? 1 : QN_GROUP;
-        uint64_t each = scales ? (uint64_t)s->n_rows * (s->group / QN_GROUP) * 8 : row;
+        uint64_t each = scales ? s->n_rows * (canonical / stored_rows(w, s)) : row;
         uint64_t rows = TRANSPOSED_BYTES / each / step * step;
         rows = rows == 0 ? step : rows;
         return rows < stored_rows(w, s) ? (uint32_t)rows : stored_rows(w, s);
@@ -240,7 +240,8 @@ static enum qn_status unpack(struct qn_loader *l, struct qn_backend *backend,
     const struct qn_weight *w = &l->program->weights[piece->weight];
     const struct qn_weight_source *s = qn_weight_source_at(w, piece->source);
     bool scales = s->plane == QN_PLANE_SCALES;
-    size_t per_row = scales ? s->group / QN_GROUP * 2 * sizeof(float) : 1; // values: half of it
+    size_t row = canonical_row(w, s->plane);
+    size_t per_row = scales ? row / stored_rows(w, s) : 1; // values: half of it
     size_t stride = scales ? piece->n_rows * per_row : piece->n_rows / 2;
     size_t at = scales ? piece->row * per_row : piece->row / 2;
     QN_TRY(stage(l, &l->values, &l->values_n, (uint64_t)stride * s->n_rows, err));
@@ -250,8 +251,8 @@ static enum qn_status unpack(struct qn_loader *l, struct qn_backend *backend,
         size_t n = (size_t)piece->n_rows * s->n_rows;
         QN_TRY(stage(l, &l->wide, &l->wide_n, (uint64_t)n * sizeof(float), err));
         QN_TRY(qn_codec_decode(l->wide, s->dtype, l->stored, n, err));
-        qn_packed_scales(l->values, stride, s->packing, l->wide, l->scales, piece->n_rows,
-                         s->n_rows, s->group);
+        qn_packed_scales(l->values, stride, &w->format, s->packing, l->wide, l->scales,
+                         piece->n_rows, s->n_rows, s->group);
     }
     return hand_over_columns(l, backend, piece, stride, at, err);
 }

@@ -213,7 +213,7 @@ static enum qn_status mlc_pair(struct layout *layout, struct qn_weight *weight,
         layout->cols = groups * QN_THREES_COLS;
         return threes_order(&layout->order, w, layout->cols, cols, err);
     }
-    layout->format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP, false};
+    layout->format = (struct qn_wformat){QN_W_Q4, scales->dtype, 7, QN_GROUP};
     return QN_OK;
 }
 
@@ -251,7 +251,7 @@ static enum qn_status packed(struct layout *layout, struct qn_weight *weight,
     s[1].beside_file = zeros->file;
     s[1].beside_offset = zeros->offset;
     s[1].beside_nbytes = zeros->nbytes;
-    layout->format = QN_PACKED_FORMAT;
+    layout->format = qn_packed_format(scales->dtype, group);
     name = part_name(buffer, w, part, layer, ".g_idx");
     if (awq || group == cols || (!w->config->packing_ordered && !qn_directory_find(w->d, name)))
         return QN_OK;

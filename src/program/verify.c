@@ -21,13 +21,14 @@ static bool packed_fits(const struct qn_weight *w, const struct qn_weight_source
                s->dtype == (values ? QN_DTYPE_U32 : QN_DTYPE_F16) &&
                s->nbytes == n * (values ? QN_THREES_BYTES : 2);
     }
-    if (!qn_wformat_same(&w->format, &QN_PACKED_FORMAT) || !s->transposed || w->rows == 1 ||
-        s->n_rows % 8 != 0 || w->cols % QN_GROUP != 0)
+    if (!w->format.zeros || !s->transposed || w->rows == 1 || s->n_rows % 8 != 0)
         return false;
     if (s->plane == QN_PLANE_VALUES)
         return s->packing == QN_PACKING_AWQ && s->dtype == QN_DTYPE_U32 &&
                s->nbytes == (uint64_t)s->n_rows * (w->cols / 2);
-    if (s->group == 0 || s->group % QN_GROUP != 0 || w->cols % s->group != 0)
+    struct qn_wformat own = qn_packed_format(s->dtype, s->group);
+    if (s->group == 0 || s->group % QN_GROUP != 0 || w->cols % s->group != 0 ||
+        !qn_wformat_same(&w->format, &own))
         return false;
     uint64_t scales = (uint64_t)s->n_rows * (w->cols / s->group);
     return qn_dtype_block(s->dtype) == 1 && qn_dtype_size(&n, s->dtype, scales) && n == s->nbytes &&
@@ -44,7 +45,8 @@ static bool source_fits(const struct qn_weight *w, const struct qn_weight_source
     if (s->transposed && (w->rows == 1 || blocks))
         return false;
     if (s->plane == QN_PLANE_SCALES) {
-        if (w->format.group != QN_GROUP || w->format.minimum || s->dtype != w->format.scale)
+        struct qn_wformat own = {QN_W_Q4, s->dtype, w->format.zero, QN_GROUP};
+        if (!qn_wformat_same(&w->format, &own))
             return false;
         return qn_mul_u64(&n, groups, s->n_rows) && qn_dtype_size(&n, s->dtype, n) &&
                n == s->nbytes;
@@ -72,6 +74,8 @@ static enum qn_status verify_weight(const struct qn_weight *w, uint32_t at, stru
     bool quantised = w->format.type == QN_W_Q8 || w->format.type == QN_W_Q4;
     if (!qn_wformat_valid(&w->format) || !w->rows || !w->cols)
         return broken(err, "a weight has no valid format or shape", at);
+    if (quantised && qn_wformat_cols(w->cols) % qn_wformat_block(&w->format).cols)
+        return broken(err, "a weight's rows are no whole blocks of scales", at);
     if (!w->many && w->n_sources > QN_WEIGHT_SOURCES)
         return broken(err, "a weight has too many sources", at);
     if (w->computed) {

@@ -6,9 +6,6 @@
 
 #pragma STDC FP_CONTRACT OFF
 
-const int8_t qn_block_iq4_levels[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                        1,    13,   25,  38,  53,  69,  89,  113};
-
 static float load_f16(const unsigned char *p) {
     return qn_f16_to_f32(qn_load_u16(p));
 }
@@ -52,89 +49,65 @@ void qn_block_encode_bf16(unsigned char *block, const float *values) {
 /* ---- Thirty-two elements -------------------------------------------------------------------- */
 
 /* The 4-bit types put elements 0..15 into the low nibbles of 16 bytes and 16..31 into the high. */
-static int nibble(const unsigned char *qs, int i) {
-    return i < 16 ? qs[i] & 15 : qs[i - 16] >> 4;
-}
-
-void qn_block_decode_q4_0(float *out, const unsigned char *block) {
-    float d = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out[i] = (float)(nibble(block + 2, i) - 8) * d;
-}
-
-void qn_block_decode_q4_1(float *out, const unsigned char *block) {
-    float d = load_f16(block), m = load_f16(block + 2);
-    for (int i = 0; i < 32; i++) {
-        float product = (float)nibble(block + 4, i) * d;
-        out[i] = product + m;
+static void nibbles(unsigned char *restrict out, const unsigned char *restrict qs) {
+    for (int i = 0; i < 16; i++) {
+        out[i] = qs[i] & 15;
+        out[16 + i] = qs[i] >> 4;
     }
 }
 
 /* The fifth bits of all 32 elements stand in one word, in order. */
-static int five_bits(const unsigned char *high, const unsigned char *qs, int i) {
-    return nibble(qs, i) | (int)(qn_load_u32(high) >> i & 1u) << 4;
+static void fives(unsigned char *restrict out, const unsigned char *restrict high) {
+    qn_bytes32 q, word = {high[0], high[1], high[2], high[3]};
+    const qn_bytes32 bits = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128,
+                             1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    word = __builtin_shufflevector(word, word, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2,
+                                   2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3);
+    nibbles(out, high + 4);
+    memcpy(&q, out, 32);
+    q |= (qn_bytes32)((word & bits) == bits) & 16;
+    memcpy(out, &q, 32);
 }
 
-void qn_block_decode_q5_0(float *out, const unsigned char *block) {
-    float d = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out[i] = (float)(five_bits(block + 2, block + 6, i) - 16) * d;
-}
-
-void qn_block_decode_q5_1(float *out, const unsigned char *block) {
-    float d = load_f16(block), m = load_f16(block + 2);
-    for (int i = 0; i < 32; i++) {
-        float product = (float)five_bits(block + 4, block + 8, i) * d;
-        out[i] = product + m;
-    }
-}
-
-void qn_block_decode_q8_0(float *out, const unsigned char *block) {
-    float d = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out[i] = (float)(int8_t)block[2 + i] * d;
-}
-
-void qn_block_decode_iq4_nl(float *out, const unsigned char *block) {
-    float d = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out[i] = (float)qn_block_iq4_levels[nibble(block + 2, i)] * d;
-}
-
-void qn_block_split_q5_0(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+/* A scale, or a scale and a minimum to add, then fifth bits, then nibbles; or int8. */
+void qn_block_codes_q4_0(unsigned char *restrict out, const unsigned char *restrict block,
+                         uint32_t part) {
     (void)part;
-    out->scale[0] = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out->q[i] = (int8_t)(five_bits(block + 2, block + 6, i) - 16);
+    nibbles(out, block + 2);
 }
 
-void qn_block_split_q4_1(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+void qn_block_codes_q4_1(unsigned char *restrict out, const unsigned char *restrict block,
+                         uint32_t part) {
     (void)part;
-    out->scale[0] = load_f16(block);
-    out->minimum[0] = -load_f16(block + 2);
-    for (int i = 0; i < 32; i++)
-        out->q[i] = (int8_t)nibble(block + 4, i);
+    nibbles(out, block + 4);
 }
 
-void qn_block_split_q5_1(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+void qn_block_codes_q5_0(unsigned char *restrict out, const unsigned char *restrict block,
+                         uint32_t part) {
     (void)part;
-    out->scale[0] = load_f16(block);
-    out->minimum[0] = -load_f16(block + 2);
-    for (int i = 0; i < 32; i++)
-        out->q[i] = (int8_t)five_bits(block + 4, block + 8, i);
+    fives(out, block + 2);
 }
 
-void qn_block_split_q8_0(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+void qn_block_codes_q5_1(unsigned char *restrict out, const unsigned char *restrict block,
+                         uint32_t part) {
     (void)part;
-    out->scale[0] = load_f16(block);
-    memcpy(out->q, block + 2, 32);
+    fives(out, block + 4);
 }
 
-void qn_block_split_iq4_nl(struct qn_block_int8 *out, const unsigned char *block, uint32_t part) {
+void qn_block_codes_q8_0(unsigned char *restrict out, const unsigned char *restrict block,
+                         uint32_t part) {
     (void)part;
-    out->scale[0] = load_f16(block);
-    for (int i = 0; i < 32; i++)
-        out->q[i] = qn_block_iq4_levels[nibble(block + 2, i)];
+    memcpy(out, block + 2, 32);
+}
+
+void qn_block_scales_one(unsigned char *restrict out, const unsigned char *restrict block) {
+    memcpy(out, block, 2);
+}
+
+/* The minimum is added there and taken off here. */
+void qn_block_scales_pair(unsigned char *restrict out, const unsigned char *restrict block) {
+    memcpy(out, block, 4);
+    out[3] ^= 0x80;
 }
 
 /* Rounds `value` down to an integer in [low, high]; NaN gives low. */

@@ -3,44 +3,39 @@
 #include "base/num.h"
 #include "quant/blocks.h"
 
-/* How rows of a type become canonical planes without loss. */
-enum route {
-    ROUTE_NONE,   // no matrix of this type is accepted
-    ROUTE_COPY,   // same elements, rows padded
-    ROUTE_NIBBLE, // Q4_0: nibbles put into order, scale copied
-    ROUTE_SPLIT,  // integer × scale (- minimum) per 32 or 16 elements
-};
-
+/* Plain elements are decoded and copied; blocks are taken apart and put together again. */
 struct codec {
     qn_block_decode *decode;
     qn_block_encode *encode;
-    qn_block_split *split;
-    enum route route;
+    qn_block_codes *codes;
+    qn_block_scales *scales;
     struct qn_wformat format; // of a matrix
 };
 
-#define PLAIN(type) \
-    { QN_W_##type, QN_DTYPE_NONE, 0, 0, false }
-#define FORMAT(type, scale, zero, group, minimum) \
-    { QN_W_##type, QN_DTYPE_##scale, (zero), (group), (minimum) }
-
 /* clang-format off */
+#define PLAIN(lower, upper) \
+    [QN_DTYPE_##upper] = {.decode = qn_block_decode_##lower, .encode = qn_block_encode_##lower, .format = {.type = QN_W_##upper}}
+#define BLOCK(NAME, read, parts, ...) \
+    [QN_DTYPE_##NAME] = {.codes = qn_block_codes_##read, .scales = qn_block_scales_##parts, .format = {__VA_ARGS__, .scale = QN_DTYPE_F16}}
+#define ENCODED(NAME, name, ...) \
+    [QN_DTYPE_##NAME] = {.encode = qn_block_encode_##name, .codes = qn_block_codes_##name, .scales = qn_block_scales_one, .format = {__VA_ARGS__, .scale = QN_DTYPE_F16, .group = 32}}
+
 static const struct codec codecs[QN_DTYPE_COUNT] = {
-    [QN_DTYPE_F32]    = {qn_block_decode_f32, qn_block_encode_f32, NULL, ROUTE_COPY, PLAIN(F32)},
-    [QN_DTYPE_F16]    = {qn_block_decode_f16, qn_block_encode_f16, NULL, ROUTE_COPY, PLAIN(F16)},
-    [QN_DTYPE_BF16]   = {qn_block_decode_bf16, qn_block_encode_bf16, NULL, ROUTE_COPY, PLAIN(BF16)},
-    [QN_DTYPE_Q4_0]   = {qn_block_decode_q4_0, qn_block_encode_q4_0, NULL, ROUTE_NIBBLE, FORMAT(Q4, F16, 8, 32, false)},
-    [QN_DTYPE_Q4_1]   = {qn_block_decode_q4_1, NULL, qn_block_split_q4_1, ROUTE_SPLIT, FORMAT(Q4, F16, 0, 32, true)},
-    [QN_DTYPE_Q5_0]   = {qn_block_decode_q5_0, NULL, qn_block_split_q5_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
-    [QN_DTYPE_Q5_1]   = {qn_block_decode_q5_1, NULL, qn_block_split_q5_1, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, true)},
-    [QN_DTYPE_Q8_0]   = {qn_block_decode_q8_0, qn_block_encode_q8_0, qn_block_split_q8_0, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
-    [QN_DTYPE_Q2_K]   = {qn_block_decode_q2_k, NULL, qn_block_split_q2_k, ROUTE_SPLIT, FORMAT(Q4, F32, 0, 16, true)},
-    [QN_DTYPE_Q3_K]   = {qn_block_decode_q3_k, NULL, qn_block_split_q3_k, ROUTE_SPLIT, FORMAT(Q4, F32, 4, 16, false)},
-    [QN_DTYPE_Q4_K]   = {qn_block_decode_q4_k, NULL, qn_block_split_q4_k, ROUTE_SPLIT, FORMAT(Q4, F32, 0, 32, true)},
-    [QN_DTYPE_Q5_K]   = {qn_block_decode_q5_k, NULL, qn_block_split_q5_k, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 32, true)},
-    [QN_DTYPE_Q6_K]   = {qn_block_decode_q6_k, NULL, qn_block_split_q6_k, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 16, false)},
-    [QN_DTYPE_IQ4_NL] = {qn_block_decode_iq4_nl, NULL, qn_block_split_iq4_nl, ROUTE_SPLIT, FORMAT(Q8, F16, 0, 32, false)},
-    [QN_DTYPE_IQ4_XS] = {qn_block_decode_iq4_xs, NULL, qn_block_split_iq4_xs, ROUTE_SPLIT, FORMAT(Q8, F32, 0, 32, false)},
+    PLAIN(f32, F32),
+    PLAIN(f16, F16),
+    PLAIN(bf16, BF16),
+    ENCODED(Q4_0, q4_0, QN_W_Q4, .zero = 8),
+    ENCODED(Q8_0, q8_0, QN_W_Q8),
+    BLOCK(Q4_1, q4_1, pair, QN_W_Q4, .group = 32, .minimum = true),
+    BLOCK(Q5_0, q5_0, one, QN_W_Q4, .group = 32, .high = 1, .zero = 16),
+    BLOCK(Q5_1, q5_1, pair, QN_W_Q4, .group = 32, .high = 1, .minimum = true),
+    BLOCK(Q2_K, q2_k, q2_k, QN_W_Q4, .group = 16, .super = true, .minimum = true),
+    BLOCK(Q3_K, q3_k, q3_k, QN_W_Q4, .group = 16, .super = true, .zero = 4),
+    BLOCK(Q4_K, q4_k, q4_k, QN_W_Q4, .group = 32, .super = true, .minimum = true),
+    BLOCK(Q5_K, q5_k, q4_k, QN_W_Q4, .group = 32, .super = true, .minimum = true, .high = 1),
+    BLOCK(Q6_K, q6_k, q6_k, QN_W_Q4, .group = 16, .super = true, .zero = 32, .high = 2),
+    BLOCK(IQ4_NL, q4_0, one, QN_W_Q4, .group = 32, .levels = true),
+    BLOCK(IQ4_XS, iq4_xs, iq4_xs, QN_W_Q4, .group = 32, .super = true, .levels = true),
 };
 /* clang-format on */
 
@@ -56,16 +51,81 @@ static enum qn_status whole_blocks(enum qn_dtype dtype, size_t n, struct qn_erro
     return QN_OK;
 }
 
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+
+/* 32 codes → the nibbles of canonical order, and the bits above them, for `part` of a block. */
+static inline void pack(unsigned char *values, unsigned char *high, const unsigned char *codes,
+                        uint32_t bits, uint32_t part) {
+    bytes16 a, b;
+    memcpy(&a, codes, 16);
+    memcpy(&b, codes + 16, 16);
+    bytes16 even =
+        __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    bytes16 odd =
+        __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    bytes16 low = (even & 15) | odd << 4;
+    memcpy(values, &low, 16);
+    if (bits == 0)
+        return;
+    bytes16 upper = even >> 4 | odd >> 4 << (unsigned char)bits; // of a pair of columns
+    if (bits == 1) {
+        uint64_t half[2];
+        memcpy(half, &upper, 16);
+        half[0] |= half[1] << 4;
+        half[0] |= half[0] >> 30;
+        memcpy(high + 4 * part, half, 4);
+    } else {
+        memcpy(&a, high + part / 2 * 16, 16);
+        upper = part % 2 ? a | upper << 4 : upper;
+        memcpy(high + part / 2 * 16, &upper, 16);
+    }
+}
+
+/* One block to its place in both planes. */
+static inline void repack_block(unsigned char *values, unsigned char *scales,
+                                const struct codec *codec, struct qn_wblock to, uint32_t parts,
+                                const unsigned char *block) {
+    if (to.bytes > 4) // some types leave bytes free
+        memset(scales, 0, 4);
+    codec->scales(scales, block);
+    if (codec->format.type == QN_W_Q8) {
+        codec->codes(values, block, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < parts; i++) {
+        unsigned char codes[QN_GROUP];
+        codec->codes(codes, block, i);
+        pack(values + i * (QN_GROUP / 2), scales + to.high, codes, codec->format.high, i);
+    }
+}
+
+/* Blocks are decoded as kernels do it: by way of the canonical layout. */
+static void decode_block(float *out, const struct codec *codec, enum qn_dtype dtype,
+                         const unsigned char *block) {
+    unsigned char values[QN_SUPER / 2], scales[QN_SUPER_BYTES];
+    if (codec->decode != NULL) {
+        codec->decode(out, block);
+        return;
+    }
+    uint32_t n = qn_dtype_block(dtype);
+    repack_block(values, scales, codec, qn_wformat_block(&codec->format), n / QN_GROUP, block);
+    qn_wformat_decode(out, &codec->format, 0, n, values, scales);
+}
+
+static bool readable(const struct codec *codec) {
+    return codec->decode != NULL || codec->codes != NULL;
+}
+
 enum qn_status qn_codec_decode(float *out, enum qn_dtype dtype, const void *blocks, size_t n,
                                struct qn_error *err) {
     const struct codec *codec = codec_of(dtype);
-    if (codec->decode == NULL)
+    if (!readable(codec))
         return qn_fail(err, QN_E_UNSUPPORTED, "decoding %s", qn_dtype_name(dtype));
     QN_TRY(whole_blocks(dtype, n, err));
     const unsigned char *p = blocks;
     size_t step = qn_dtype_block(dtype), bytes = qn_dtype_bytes(dtype);
     for (size_t i = 0; i < n; i += step, p += bytes)
-        codec->decode(out + i, p);
+        decode_block(out + i, codec, dtype, p);
     return QN_OK;
 }
 
@@ -84,64 +144,13 @@ enum qn_status qn_codec_encode(void *out, enum qn_dtype dtype, const float *valu
 
 bool qn_codec_format(struct qn_wformat *out, enum qn_dtype dtype, bool vector) {
     const struct codec *codec = codec_of(dtype);
-    if (codec->decode == NULL || codec->route == ROUTE_NONE)
+    if (!readable(codec))
         return false;
     *out = vector ? (struct qn_wformat){.type = QN_W_F32} : codec->format;
     return true;
 }
 
 /* ---- Repacking ------------------------------------------------------------------------------ */
-
-/* One row of GGUF's Q4_0: nibble i of the low halves, then of the high halves → in order. */
-static void row_nibble(unsigned char *values, unsigned char *scales, const unsigned char *stored,
-                       size_t groups) {
-    for (size_t g = 0; g < groups; g++, values += 16, scales += 2, stored += 18) {
-        memcpy(scales, stored, 2);
-        const unsigned char *qs = stored + 2;
-        for (int i = 0; i < 8; i++) {
-            values[i] = (unsigned char)((qs[2 * i] & 15) | (qs[2 * i + 1] & 15) << 4);
-            values[8 + i] = (unsigned char)(qs[2 * i] >> 4 | (qs[2 * i + 1] & 0xf0));
-        }
-    }
-}
-
-static void store_scale(unsigned char *p, enum qn_dtype dtype, float scale) {
-    if (dtype == QN_DTYPE_F16)
-        qn_block_encode_f16(p, &scale);
-    else if (dtype == QN_DTYPE_BF16)
-        qn_block_encode_bf16(p, &scale);
-    else
-        qn_block_encode_f32(p, &scale);
-}
-
-static void row_split(unsigned char *values, unsigned char *scales, const struct codec *codec,
-                      enum qn_dtype dtype, const unsigned char *stored, uint32_t groups) {
-    const struct qn_wformat *format = &codec->format;
-    uint32_t parts = qn_dtype_block(dtype) / QN_GROUP, bytes = qn_dtype_bytes(dtype);
-    uint32_t scale_bytes = qn_dtype_bytes(format->scale);
-    for (uint32_t g = 0; g < groups; g++) {
-        struct qn_block_int8 group;
-        codec->split(&group, stored + (size_t)(g / parts) * bytes, g % parts);
-        if (format->type == QN_W_Q8) {
-            memcpy(values, group.q, QN_GROUP);
-            values += QN_GROUP;
-        } else {
-            for (int i = 0; i < QN_GROUP; i += 2) {
-                uint32_t low = (uint32_t)group.q[i] + format->zero;
-                uint32_t high = (uint32_t)group.q[i + 1] + format->zero;
-                *values++ = (unsigned char)(low | high << 4);
-            }
-        }
-        for (uint32_t i = 0; i < QN_GROUP / format->group; i++) {
-            store_scale(scales, format->scale, group.scale[i]);
-            scales += scale_bytes;
-            if (format->minimum) {
-                store_scale(scales, format->scale, group.minimum[i]);
-                scales += scale_bytes;
-            }
-        }
-    }
-}
 
 /* MLC: eight nibbles to a word already, rows padded to whole groups with zero bits, which would
  * decode to −zero × scale: the padding becomes `zero`. */
@@ -160,7 +169,7 @@ static void row_decode(float *out, const struct codec *codec, enum qn_dtype dtyp
                        const unsigned char *stored, uint32_t cols) {
     uint32_t step = qn_dtype_block(dtype), bytes = qn_dtype_bytes(dtype);
     for (uint32_t i = 0; i < cols; i += step, stored += bytes)
-        codec->decode(out + i, stored);
+        decode_block(out + i, codec, dtype, stored);
     memset(out + cols, 0, (qn_wformat_cols(cols) - cols) * sizeof *out);
 }
 
@@ -194,8 +203,8 @@ enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wform
         return repack_scales(scales, format, dtype, stored, n_rows, cols, err);
 
     bool words = dtype == QN_DTYPE_U32 && format->type == QN_W_Q4;
-    bool own = codec->decode != NULL && qn_wformat_same(format, &codec->format);
-    bool widens = codec->decode != NULL && format->type == QN_W_F32;
+    bool own = readable(codec) && qn_wformat_same(format, &codec->format);
+    bool widens = readable(codec) && format->type == QN_W_F32;
     if (!words && !own && !widens)
         return qn_fail(err, QN_E_UNSUPPORTED, "repacking %s to %s", qn_dtype_name(dtype),
                        qn_wformat_name(format));
@@ -209,7 +218,9 @@ enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wform
 
     size_t value_row = qn_wformat_row(format, cols, QN_PLANE_VALUES);
     size_t scale_row = qn_wformat_row(format, cols, QN_PLANE_SCALES);
-    uint32_t groups = qn_ceil_div_u32(cols, QN_GROUP);
+    uint32_t block = qn_dtype_block(dtype), bytes = qn_dtype_bytes(dtype);
+    struct qn_wblock to = qn_wformat_block(format);
+    size_t step = (size_t)block / 8 * (format->type == QN_W_Q8 ? 8 : 4); // bytes of values
     unsigned char *v = values, *s = scales;
     const unsigned char *from = stored;
     for (uint32_t r = 0; r < n_rows; r++, v += value_row, from += stored_row) {
@@ -217,10 +228,10 @@ enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wform
             row_words(v, from, cols, format->zero);
         } else if (!own) {
             row_decode((float *)(void *)v, codec, dtype, from, cols);
-        } else if (codec->route == ROUTE_NIBBLE) {
-            row_nibble(v, s, from, groups);
-        } else if (codec->route == ROUTE_SPLIT) {
-            row_split(v, s, codec, dtype, from, groups);
+        } else if (codec->codes != NULL) {
+            for (uint32_t i = 0; i < cols / block; i++)
+                repack_block(v + i * step, s + (size_t)i * to.bytes, codec, to, block / QN_GROUP,
+                             from + (size_t)i * bytes);
         } else {
             memcpy(v, from, stored_row);
             memset(v + stored_row, 0, value_row - stored_row);

@@ -47,9 +47,20 @@ void qn_packed_ordered(void *out, size_t stride, const void *words, const float 
     }
 }
 
-void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
-                      const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group) {
-    size_t copies = group / QN_GROUP;
+struct qn_wformat qn_packed_format(enum qn_dtype scales, uint32_t group) {
+    return (struct qn_wformat){.type = QN_W_Q4,
+                               .scale = scales == QN_DTYPE_F16 ? QN_DTYPE_F16 : QN_DTYPE_F32,
+                               .group = group % 128 == 0  ? 128
+                                        : group % 64 == 0 ? 64
+                                                          : QN_GROUP,
+                               .minimum = true,
+                               .zeros = true};
+}
+
+void qn_packed_scales(void *out, size_t stride, const struct qn_wformat *format,
+                      enum qn_packing packing, const float *scales, const void *zeros,
+                      uint32_t n_groups, uint32_t n_rows, uint32_t group) {
+    size_t copies = group / format->group, size = 2 * qn_dtype_bytes(format->scale);
     for (size_t g = 0; g < n_groups; g++) {
         const unsigned char *packed = (const unsigned char *)zeros + g * (n_rows / 2);
         for (uint32_t n = 0; n < n_rows; n++) {
@@ -57,10 +68,13 @@ void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const f
             uint32_t zero = qn_load_u32(packed + n / 8 * 4) >> shift & 15;
             if (packing == QN_PACKING_GPTQ)
                 zero++;
-            float pair[2] = {scales[g * n_rows + n], (float)zero * scales[g * n_rows + n]};
-            unsigned char *to = (unsigned char *)out + n * stride + g * copies * sizeof pair;
+            float wide[2] = {scales[g * n_rows + n], (float)zero};
+            uint16_t narrow[2] = {qn_f32_to_f16(wide[0]), qn_f32_to_f16(wide[1])};
+            unsigned char *to = (unsigned char *)out + n * stride + g * copies * size;
             for (size_t i = 0; i < copies; i++)
-                memcpy(to + i * sizeof pair, pair, sizeof pair);
+                memcpy(to + i * size,
+                       format->scale == QN_DTYPE_F16 ? (const void *)narrow : (const void *)wide,
+                       size);
         }
     }
 }

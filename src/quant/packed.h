@@ -1,6 +1,6 @@
 /* 4-bit weights as AWQ and GPTQ checkpoints hold them, the other way round than ours: [in, out].
  * value = (q - zero) × scale, with a zero and a scale per group of inputs and output. Canonical:
- * Q4 with pairs of F32 per 32 columns, minimum = zero × scale; both are exact. */
+ * Q4 with pairs (scale, zero). */
 #ifndef QN_QUANT_PACKED_H
 #define QN_QUANT_PACKED_H
 
@@ -20,9 +20,11 @@ enum qn_packing {
 #define QN_THREES_COLS 48
 #define QN_THREES_BYTES 16 // words of a group
 
-/* The canonical format of AWQ and GPTQ, and that of THREES. */
-#define QN_PACKED_FORMAT ((struct qn_wformat){QN_W_Q4, QN_DTYPE_F32, 0, QN_GROUP, true})
-#define QN_THREES_FORMAT ((struct qn_wformat){QN_W_Q4, QN_DTYPE_F16, 3, QN_GROUP / 2, false})
+/* The canonical format: scales as they are stored (but BF16 as F32), for the largest groups of 128,
+ * 64 or 32 columns that make up one of `group`, a multiple of 32. */
+struct qn_wformat qn_packed_format(enum qn_dtype scales, uint32_t group);
+/* And that of THREES. */
+#define QN_THREES_FORMAT ((struct qn_wformat){QN_W_Q4, QN_DTYPE_F16, 3, QN_GROUP / 2})
 
 /* AWQ's words [n_cols, n_rows / 8] → columns of Q4: n_cols / 2 bytes of each row, `stride` apart.
  * n_cols and n_rows are multiples of 8. */
@@ -40,9 +42,11 @@ void qn_threes_values(void *out, size_t stride, const void *words, uint32_t n_gr
 void qn_threes_scales(void *out, size_t stride, const void *scales, uint32_t n_groups,
                       uint32_t n_rows);
 
-/* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs: each
- * group becomes group / 32 equal ones, of every row; rows `stride` apart. */
-void qn_packed_scales(void *out, size_t stride, enum qn_packing packing, const float *scales,
-                      const void *zeros, uint32_t n_groups, uint32_t n_rows, uint32_t group);
+/* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs of
+ * `format`: each group becomes group / format.group equal ones, of every row; rows `stride` apart.
+ */
+void qn_packed_scales(void *out, size_t stride, const struct qn_wformat *format,
+                      enum qn_packing packing, const float *scales, const void *zeros,
+                      uint32_t n_groups, uint32_t n_rows, uint32_t group);
 
 #endif

@@ -47,13 +47,18 @@ QN_PARAMS_STRUCT(sampling, SAMPLING)
 QN_PARAMS_STRUCT(seen_mark, SEEN_MARK)
 
 enum qn_rows { QN_ROWS_T, QN_ROWS_R }; // rows_sym
-/* Constant STYPE: one of the first three, plus what else the scales are. */
+/* Constant STYPE, which says all of a quantised format but type and zero: one of the first three,
+ * plus flags, plus HIGH × bits above the nibble, plus GROUP × (0 to 3: 16 to 128 columns). */
 enum qn_scale_type {
     QN_STYPE_F16,
     QN_STYPE_BF16,
     QN_STYPE_F32,
-    QN_STYPE_PAIRS = 4,  // (scale, minimum)
-    QN_STYPE_HALVES = 8, // one per 16 columns
+    QN_STYPE_PAIRS = 4, // (scale, minimum)
+    QN_STYPE_ZEROS = 8, // (scale, zero)
+    QN_STYPE_SUPER = 16,
+    QN_STYPE_LEVELS = 32,
+    QN_STYPE_HIGH = 64,
+    QN_STYPE_GROUP = 256,
 };
 
 /* X(NAME, text, params, "bindings", "constants"). Bindings: U uniform, R read-only storage, W

@@ -178,12 +178,15 @@ struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_low
     return qn_lower_whole(l, QN_SPACE_SHARED, slab->buffer[plane]);
 }
 
-float qn_lower_scale_type(const struct qn_wformat *format) {
-    int type = format->scale == QN_DTYPE_BF16  ? QN_STYPE_BF16
-               : format->scale == QN_DTYPE_F32 ? QN_STYPE_F32
+float qn_lower_scale_type(const struct qn_wformat *f) {
+    uint32_t type = f->scale == QN_DTYPE_BF16  ? QN_STYPE_BF16
+                    : f->scale == QN_DTYPE_F32 ? QN_STYPE_F32
                                                : QN_STYPE_F16;
-    return (float)(type + (format->minimum ? QN_STYPE_PAIRS : 0) +
-                   (format->group == QN_GROUP / 2 ? QN_STYPE_HALVES : 0));
+    type += f->minimum * QN_STYPE_PAIRS + f->zeros * QN_STYPE_ZEROS + f->super * QN_STYPE_SUPER +
+            f->levels * QN_STYPE_LEVELS + f->high * QN_STYPE_HIGH;
+    for (uint32_t group = QN_GROUP / 2; group < f->group; group *= 2)
+        type += QN_STYPE_GROUP;
+    return (float)type;
 }
 
 static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,

@@ -22,8 +22,8 @@ float qn_ref_value(uint32_t key);
 struct qn_ref_weights {
     struct qn_wformat format;
     const unsigned char *values, *scales;
-    uint32_t groups;               // per row
-    size_t value_step, scale_step; // bytes per group
+    uint32_t groups;             // per row
+    size_t value_row, scale_row; // bytes
 };
 /* Bindings `at` and `at + 1` as `rows` rows of weights, formed as constants 0..2 say. */
 enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref_call *c,

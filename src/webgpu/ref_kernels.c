@@ -58,25 +58,32 @@ enum qn_status qn_ref_weights_of(struct qn_ref_weights *out, const struct qn_ref
     uint32_t type = (uint32_t)c->constants[0], stype = (uint32_t)c->constants[1];
     out->format = (struct qn_wformat){.type = (enum qn_wtype)type};
     if (type == QN_W_Q8 || type == QN_W_Q4)
-        out->format = (struct qn_wformat){
-            (enum qn_wtype)type, scales[stype & 3], (uint32_t)c->constants[2],
-            stype & QN_STYPE_HALVES ? QN_GROUP / 2 : QN_GROUP, (stype & QN_STYPE_PAIRS) != 0};
+        out->format = (struct qn_wformat){.type = (enum qn_wtype)type,
+                                          .scale = scales[stype & 3],
+                                          .zero = (uint32_t)c->constants[2],
+                                          .group = QN_GROUP / 2 << (stype / QN_STYPE_GROUP & 3),
+                                          .minimum = stype & QN_STYPE_PAIRS,
+                                          .zeros = stype & QN_STYPE_ZEROS,
+                                          .super = stype & QN_STYPE_SUPER,
+                                          .levels = stype & QN_STYPE_LEVELS,
+                                          .high = stype / QN_STYPE_HIGH & 3};
     if (!qn_wformat_valid(&out->format))
         return qn_fail(err, QN_E_INTERNAL, "weight type %u, scale type %u", type, stype);
     out->values = c->p[at];
     out->scales = c->p[at + 1];
     out->groups = qn_ceil_div_u32(cols, QN_GROUP);
-    out->value_step = qn_wformat_row(&out->format, QN_GROUP, QN_PLANE_VALUES);
-    out->scale_step = qn_wformat_row(&out->format, QN_GROUP, QN_PLANE_SCALES);
-    QN_TRY(qn_ref_holds(c, at, rows * out->groups, out->value_step, err));
-    return qn_ref_holds(c, at + 1, rows * out->groups, out->scale_step, err);
+    if (type >= QN_W_Q8 && qn_wformat_cols(cols) % qn_wformat_block(&out->format).cols)
+        return qn_fail(err, QN_E_INTERNAL, "%u columns of %s", cols, qn_wformat_name(&out->format));
+    out->value_row = qn_wformat_row(&out->format, cols, QN_PLANE_VALUES);
+    out->scale_row = qn_wformat_row(&out->format, cols, QN_PLANE_SCALES);
+    QN_TRY(qn_ref_holds(c, at, rows, out->value_row, err));
+    return qn_ref_holds(c, at + 1, rows, out->scale_row, err);
 }
 
 void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, size_t row,
                          uint32_t group) {
-    size_t at = row * w->groups + group;
-    qn_wformat_decode(out, &w->format, QN_GROUP, w->values + at * w->value_step,
-                      w->scales + at * w->scale_step);
+    qn_wformat_decode(out, &w->format, group * QN_GROUP, QN_GROUP, w->values + row * w->value_row,
+                      w->scales + row * w->scale_row);
 }
 
 static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {

@@ -9,17 +9,30 @@
 #include "cpu/cpu.h"
 #include "cpu/exec.h"
 #include "tests/c/test.h"
+#include "tests/c/weight_formats.h"
 
 struct model_shape {
     enum qn_wtype type;
     enum qn_dtype scale;
-    bool minimum, halves; // scales are pairs; groups of 16
+    struct qn_wformat format; // instead of both, where it has a group
     uint32_t hidden, n_heads, n_kv_heads, head_dim, n_rot, window, mlp, vocab;
     bool interleaved, no_fusion;
     enum qn_act act;
     enum qn_dtype kv;
     uint32_t context, max_tokens;
 };
+
+/* Sets a shape's format; one whose scales come in large blocks needs rows of whole ones. */
+static inline void model_shape_format(struct model_shape *s, const struct model_format *f) {
+    s->type = f->format.type;
+    s->format = f->format;
+    if (f->format.type < QN_W_Q8 || qn_wformat_block(&f->format).cols <= QN_GROUP)
+        return;
+    s->hidden = 256;
+    s->n_heads = 4;
+    s->head_dim = 64;
+    s->mlp = 512;
+}
 
 struct model {
     struct qn_arena arena;
@@ -31,7 +44,7 @@ struct model {
 #define MODEL_TRY(m, call) ((m)->err.status == QN_OK ? (void)(call) : (void)0)
 
 static inline float model_random(struct model *m) { // roughly [-1, 1)
-    return 2.0f * qn_rng_unit(7, m->seed++, 1) - 1.0f;
+    return model_random_of(&m->seed);
 }
 
 static inline uint32_t model_weight(struct model *m, const char *name, struct qn_wformat format,
@@ -109,11 +122,12 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     struct qn_wformat w = {.type = s->type}, f32 = {.type = QN_W_F32};
     if (s->type == QN_W_Q8 || s->type == QN_W_Q4) {
         w.scale = s->scale;
-        w.minimum = s->minimum;
-        w.group = s->halves ? QN_GROUP / 2 : QN_GROUP;
+        w.group = QN_GROUP;
     }
     if (s->type == QN_W_Q4)
         w.zero = s->scale == QN_DTYPE_F16 ? 8 : 7;
+    if (s->format.group != 0)
+        w = s->format;
     uint32_t n_q = s->n_heads * s->head_dim, n_kv = s->n_kv_heads * s->head_dim;
     float *freq = QN_ARENA_NEW(&m->arena, float, s->n_rot / 2);
     if (freq == NULL) {
@@ -214,16 +228,8 @@ static inline void model_fill_weight(struct model *m, struct qn_backend *backend
             if (w->format.type == QN_W_Q4)
                 row[c / 2] |= (unsigned char)((pad ? w->format.zero : word & 15) << (4 * (c % 2)));
         }
-        size_t scales_n = scale_row == 0 ? 0 : scale_row / qn_dtype_bytes(w->format.scale);
-        for (size_t g = 0; g < scales_n; g++) {
-            float v = size * model_random(m) / (w->format.type == QN_W_Q8 ? 64.0f : 5.0f);
-            uint16_t half = w->format.scale == QN_DTYPE_F16 ? qn_f32_to_f16(v)
-                                                            : (uint16_t)(qn_f32_bits(v) >> 16);
-            if (w->format.scale == QN_DTYPE_F32)
-                memcpy(scales + r * scale_row + 4 * g, &v, 4);
-            else
-                memcpy(scales + r * scale_row + 2 * g, &half, 2);
-        }
+        if (scale_row != 0)
+            model_fill_scales(&m->seed, &w->format, size, scales + r * scale_row, scale_row);
     }
     for (int plane = 0; plane < 2; plane++) {
         unsigned char *bytes = plane == 0 ? values : scales;

@@ -186,7 +186,7 @@ static void test_values(void) {
             CHECK(files.read(files.ud, d.files[s->file], s->offset, scales, sizeof scales) ==
                   QN_OK);
             struct qn_wformat format = {QN_W_Q4, s->dtype, 7, QN_GROUP, false};
-            qn_wformat_decode(row, &format, COLS, bytes, scales);
+            qn_wformat_decode(row, &format, 0, COLS, bytes, scales);
         } else {
             CHECK(qn_codec_decode(row, t->dtype, bytes, COLS, &err) == QN_OK);
         }

@@ -59,7 +59,8 @@ static void check_repack(enum qn_dtype dtype, const unsigned char *bytes, const 
         uint32_t padded = qn_wformat_cols(cols);
         float *row = malloc(padded * sizeof *row);
         for (uint32_t r = 0; status == QN_OK && r < rows; r++) {
-            qn_wformat_decode(row, &format, padded, values + r * value_row, scales + r * scale_row);
+            qn_wformat_decode(row, &format, 0, padded, values + r * value_row,
+                              scales + r * scale_row);
             size_t bad = differs(row, expected + (size_t)r * cols, cols);
             CHECK_MSG(bad == cols, "%s as %s: row %u column %zu", qn_dtype_name(dtype),
                       qn_wformat_name(&format), r, bad);
@@ -132,7 +133,8 @@ static void test_mlc(struct qn_json_value vector, enum qn_dtype scale_type) {
         size_t scale_row = qn_wformat_row(&format, COLS, QN_PLANE_SCALES);
         for (uint32_t r = 0; r < ROWS; r++) {
             float row[96];
-            qn_wformat_decode(row, &format, 96, values + r * WORDS, (char *)planes + r * scale_row);
+            qn_wformat_decode(row, &format, 0, 96, values + r * WORDS,
+                              (char *)planes + r * scale_row);
             size_t bad = differs(row, expected + r * COLS, COLS);
             CHECK_MSG(bad == COLS, "row %u column %zu", r, bad);
             for (uint32_t c = COLS; c < 96; c++)
@@ -202,46 +204,66 @@ static void test_encode(void) {
 
 static void test_layout(void) {
     struct qn_wformat q4 = {QN_W_Q4, QN_DTYPE_F16, 8, 32, false};
-    struct qn_wformat q8 = {QN_W_Q8, QN_DTYPE_F32, 0, 32, false};
-    struct qn_wformat pairs = {QN_W_Q4, QN_DTYPE_F32, 0, 16, true};
+    struct qn_wformat q8 = {QN_W_Q8, QN_DTYPE_F16, 0, 32, false};
+    struct qn_wformat q6 = {QN_W_Q4, QN_DTYPE_F16, 32, 16, .super = true, .high = 2};
+    struct qn_wformat pairs = {QN_W_Q4, QN_DTYPE_F32, 0, 32, true};
     struct qn_wformat f16 = {.type = QN_W_F16};
     CHECK(qn_wformat_cols(1) == 32 && qn_wformat_cols(32) == 32 && qn_wformat_cols(33) == 64);
     CHECK(qn_wformat_row(&q4, 33, QN_PLANE_VALUES) == 32);
     CHECK(qn_wformat_row(&q4, 33, QN_PLANE_SCALES) == 4);
     CHECK(qn_wformat_row(&q8, 64, QN_PLANE_VALUES) == 64);
-    CHECK(qn_wformat_row(&q8, 64, QN_PLANE_SCALES) == 8);
+    CHECK(qn_wformat_row(&q8, 64, QN_PLANE_SCALES) == 4);
     CHECK(qn_wformat_row(&f16, 64, QN_PLANE_VALUES) == 128);
     CHECK(qn_wformat_row(&f16, 64, QN_PLANE_SCALES) == 0);
     CHECK(strcmp(qn_wformat_name(&q4), "q4/f16") == 0 && strcmp(qn_wformat_name(&f16), "f16") == 0);
-    CHECK(strcmp(qn_wformat_name(&q8), "q8/f32") == 0);
+    CHECK(strcmp(qn_wformat_name(&q8), "q8/f16") == 0);
     CHECK(qn_wformat_row(&pairs, 33, QN_PLANE_VALUES) == 32);
-    CHECK(qn_wformat_row(&pairs, 33, QN_PLANE_SCALES) == 32);
+    CHECK(qn_wformat_row(&pairs, 33, QN_PLANE_SCALES) == 16);
+    CHECK(qn_wformat_row(&q6, 512, QN_PLANE_VALUES) == 256);
+    CHECK(qn_wformat_row(&q6, 512, QN_PLANE_SCALES) == 2 * (4 + 16 + 64));
     CHECK(strcmp(qn_wformat_name(&pairs), "q4-min/f32") == 0);
     CHECK(qn_wformat_valid(&q4) && qn_wformat_valid(&f16) && qn_wformat_valid(&pairs));
     CHECK(qn_wformat_same(&q4, &q4) && !qn_wformat_same(&q4, &pairs));
     pairs.scale = QN_DTYPE_BF16; // pairs are read as one word or two
     CHECK(!qn_wformat_valid(&pairs));
+    CHECK(qn_wformat_valid(&q6));
+    q6.group = 32; // no kernel reads that
+    CHECK(!qn_wformat_valid(&q6));
     q4.group = 8;
     f16.minimum = true;
     CHECK(!qn_wformat_valid(&q4) && !qn_wformat_valid(&f16));
-    // Every quantised type keeps about its size: none falls back to float32.
-    for (int dtype = 0; dtype < QN_DTYPE_COUNT; dtype++) {
+    // What every quantised type costs on the device, in bits: docs/formats.md.
+    static const struct {
+        enum qn_dtype dtype;
+        double bits;
+    } costs[] = {
+        {QN_DTYPE_Q4_0, 4.5},   {QN_DTYPE_Q4_1, 5},     {QN_DTYPE_Q5_0, 6},
+        {QN_DTYPE_Q5_1, 6},     {QN_DTYPE_Q8_0, 8.5},   {QN_DTYPE_Q2_K, 5.125},
+        {QN_DTYPE_Q3_K, 4.625}, {QN_DTYPE_Q4_K, 4.625}, {QN_DTYPE_Q5_K, 5.625},
+        {QN_DTYPE_Q6_K, 6.625}, {QN_DTYPE_IQ4_NL, 4.5}, {QN_DTYPE_IQ4_XS, 4.375},
+    };
+    uint32_t types = 0;
+    for (int dtype = 0; dtype < QN_DTYPE_COUNT; dtype++)
+        types += qn_dtype_block((enum qn_dtype)dtype) > 1;
+    CHECK(types == sizeof costs / sizeof *costs);
+    for (size_t i = 0; i < sizeof costs / sizeof *costs; i++) {
         struct qn_wformat format;
-        if (qn_dtype_block((enum qn_dtype)dtype) < 2)
-            continue;
-        CHECK(qn_codec_format(&format, (enum qn_dtype)dtype, false) && qn_wformat_valid(&format));
-        CHECK(format.type == QN_W_Q4 || format.type == QN_W_Q8);
+        CHECK(qn_codec_format(&format, costs[i].dtype, false) && qn_wformat_valid(&format));
+        size_t bytes = qn_wformat_row(&format, 512, QN_PLANE_VALUES) +
+                       qn_wformat_row(&format, 512, QN_PLANE_SCALES);
+        CHECK_MSG((double)bytes / 64 == costs[i].bits, "%s: %zu bytes of 512 columns",
+                  qn_dtype_name(costs[i].dtype), bytes);
     }
 }
 
 /* q[k][n] = 3 k + 5 n + k n mod 16, zero[g][n] = 1 + (n + 7 g) mod 15, scale[g][n] = (n - 3.5) / (g
  * + 3). */
-static void test_packed(enum qn_packing packing) {
-    enum { COLS = 128, ROWS = 16, GROUP = 64, VALUE_ROW = COLS / 2, SCALE_ROW = COLS / 32 * 8 };
+static void test_packed(enum qn_packing packing, enum qn_dtype type, uint32_t group) {
+    enum { COLS = 384, ROWS = 16, VALUE_ROW = COLS / 2, SCALE_ROW = COLS / 32 * 8 };
     static const uint32_t awq_output[8] = {0, 2, 4, 6, 1, 3, 5, 7}; // of nibble i
     bool awq = packing == QN_PACKING_AWQ;
-    static uint32_t words[COLS * ROWS / 8], zeros[COLS / GROUP * ROWS / 8];
-    static float scales[COLS / GROUP * ROWS];
+    static uint32_t words[COLS * ROWS / 8], zeros[COLS / 32 * ROWS / 8];
+    static float scales[COLS / 32 * ROWS];
     static unsigned char values[ROWS * VALUE_ROW], pairs[ROWS * SCALE_ROW];
     memset(words, 0, sizeof words);
     memset(zeros, 0, sizeof zeros);
@@ -251,35 +273,40 @@ static void test_packed(enum qn_packing packing) {
                 uint32_t n = 8 * j + awq_output[i];
                 words[k * ROWS / 8 + j] |= ((3 * k + 5 * n + k * n) & 15) << (4 * i);
             }
-    for (uint32_t g = 0; g < COLS / GROUP; g++)
+    for (uint32_t g = 0; g < COLS / group; g++)
         for (uint32_t j = 0; j < ROWS / 8; j++)
             for (uint32_t i = 0; i < 8; i++) {
                 uint32_t n = 8 * j + (awq ? awq_output[i] : i), zero = 1 + (n + 7 * g) % 15;
                 zeros[g * ROWS / 8 + j] |= (packing == QN_PACKING_GPTQ ? zero - 1 : zero)
                                            << (4 * i);
                 scales[g * ROWS + n] = ((float)n - 3.5f) / (float)(g + 3);
+                if (type == QN_DTYPE_F16)
+                    scales[g * ROWS + n] = qn_f16_to_f32(qn_f32_to_f16(scales[g * ROWS + n]));
             }
     qn_packed_values(values, VALUE_ROW, words, COLS / 2, ROWS); // in two pieces
     qn_packed_values(values + VALUE_ROW / 2, VALUE_ROW, words + COLS / 2 * ROWS / 8, COLS / 2,
                      ROWS);
-    qn_packed_scales(pairs, SCALE_ROW, packing, scales, zeros, COLS / GROUP, ROWS, GROUP);
-    struct qn_wformat format = QN_PACKED_FORMAT;
-    CHECK(qn_wformat_valid(&format) && qn_wformat_row(&format, COLS, QN_PLANE_SCALES) == SCALE_ROW);
+    struct qn_wformat format = qn_packed_format(type, group);
+    size_t scale_row = qn_wformat_row(&format, COLS, QN_PLANE_SCALES);
+    CHECK(qn_wformat_valid(&format) && group % format.group == 0);
+    CHECK(scale_row == COLS / format.group * (type == QN_DTYPE_F16 ? 4 : 8));
+    qn_packed_scales(pairs, scale_row, &format, packing, scales, zeros, COLS / group, ROWS, group);
     for (uint32_t n = 0; n < ROWS; n++) {
         float row[COLS];
-        qn_wformat_decode(row, &format, COLS, values + n * VALUE_ROW, pairs + n * SCALE_ROW);
+        qn_wformat_decode(row, &format, 0, COLS, values + n * VALUE_ROW, pairs + n * scale_row);
         for (uint32_t k = 0; k < COLS; k++) {
-            uint32_t g = k / GROUP, zero = 1 + (n + 7 * g) % 15;
+            uint32_t g = k / group, zero = 1 + (n + 7 * g) % 15;
             float scale = scales[g * ROWS + n], q = (float)((3 * k + 5 * n + k * n) & 15);
-            CHECK(row[k] == q * scale - (float)zero * scale);
+            CHECK(row[k] == (q - (float)zero) * scale);
         }
     }
 }
 
 int main(void) {
-    test_packed(QN_PACKING_AWQ);
-    test_packed(QN_PACKING_GPTQ);
-    test_packed(QN_PACKING_GPTQ_V2);
+    test_packed(QN_PACKING_AWQ, QN_DTYPE_F16, 128);
+    test_packed(QN_PACKING_GPTQ, QN_DTYPE_BF16, 192);
+    test_packed(QN_PACKING_GPTQ_V2, QN_DTYPE_F16, 96);
+    test_packed(QN_PACKING_AWQ, QN_DTYPE_F32, 32);
     test_layout();
     test_encode();
     char path[1024];

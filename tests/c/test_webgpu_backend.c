@@ -71,27 +71,10 @@ static void check_model(const char *name, const struct model_shape *shape,
 }
 
 static void test_formats(void) {
-    static const struct {
-        const char *name;
-        enum qn_wtype type;
-        enum qn_dtype scale;
-        bool minimum, halves;
-    } formats[] = {
-        {"f32", QN_W_F32, QN_DTYPE_NONE, 0, 0},    {"f16", QN_W_F16, QN_DTYPE_NONE, 0, 0},
-        {"bf16", QN_W_BF16, QN_DTYPE_NONE, 0, 0},  {"q8/f16", QN_W_Q8, QN_DTYPE_F16, 0, 0},
-        {"q8/f32", QN_W_Q8, QN_DTYPE_F32, 0, 0},   {"q4/f16", QN_W_Q4, QN_DTYPE_F16, 0, 0},
-        {"q4/bf16", QN_W_Q4, QN_DTYPE_BF16, 0, 0}, {"q4/f32", QN_W_Q4, QN_DTYPE_F32, 0, 0},
-        {"Q4_1", QN_W_Q4, QN_DTYPE_F16, 1, 0},     {"Q5_K", QN_W_Q8, QN_DTYPE_F32, 1, 0},
-        {"Q2_K", QN_W_Q4, QN_DTYPE_F32, 1, 1},     {"Q6_K", QN_W_Q8, QN_DTYPE_F32, 0, 1},
-        {"halves", QN_W_Q4, QN_DTYPE_F16, 0, 1},   {"bf16", QN_W_Q8, QN_DTYPE_BF16, 0, 1},
-    };
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    for (size_t i = 0; i < MODEL_FORMATS; i++) {
         struct model_shape shape = base;
-        shape.type = formats[i].type;
-        shape.scale = formats[i].scale;
-        shape.minimum = formats[i].minimum;
-        shape.halves = formats[i].halves;
-        check_model(formats[i].name, &shape, NULL);
+        model_shape_format(&shape, &model_formats[i]);
+        check_model(model_formats[i].name, &shape, NULL);
     }
 }
 

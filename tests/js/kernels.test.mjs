@@ -74,17 +74,33 @@ function weights(rng, type, stype, zero, rows, cols) {
   else if (type === 1) values = Uint16Array.from({ length: n }, () => half(rng.normal()));
   else if (type === 2) values = Uint16Array.from({ length: n }, () => bfloat(rng.normal()));
   else values = Uint32Array.from({ length: n / (type === 3 ? 4 : 8) }, rng.u32);
-  const scale = () => rng.normal() / (type === 3 ? 100 : 8);
-  const n_scales = rows * groups * (stype & 4 ? 2 : 1) * (stype & 8 ? 2 : 1);
-  const scales = type < 3 ? none
-    : (stype & 3) === 0 ? Uint16Array.from({ length: n_scales + 1 & ~1 }, () => half(scale()))
-      : (stype & 3) === 1 ? Uint16Array.from({ length: n_scales + 1 & ~1 }, () => bfloat(scale()))
-        : Float32Array.from({ length: n_scales }, scale);
+  // Blocks of the scales plane (src/quant/wformat.h): factors, then int8 of two-level scales, then high bits.
+  const [super_, levels, high, group] = [(stype >> 4) & 1, (stype >> 5) & 1, (stype >> 6) & 3, 16 << (stype >> 8)];
+  const pair = stype & 4 ? 2 : 1;
+  const size = (stype & 3) === 2 ? 4 : 2;
+  const head = super_ ? 4 + (256 / group) * pair : high ? 4 : size * pair;
+  const block = super_ ? 256 : high ? 32 : group;
+  const each = head + (block / 8) * high;
+  const n_blocks = type < 3 ? 0 : n / block;
+  const scales = new DataView(new ArrayBuffer(Math.max(16, n_blocks * each + 3 & ~3)));
+  const put = (/** @type {number} */ at, /** @type {number} */ value) => (size === 4 ? scales.setFloat32(at, value, true) : scales.setUint16(at, stype & 1 ? bfloat(value) : half(value), true));
+  for (let i = 0; i < n_blocks; i++) {
+    const at = i * each;
+    for (let j = 4; j < each; j++) scales.setUint8(at + j, rng.u32());
+    const unit = (super_ ? 1 / 30 : 1) / (type === 3 || levels ? 100 : high ? 2 ** (3 + high) : 8);
+    put(at, rng.normal() * unit);
+    if (pair === 2) put(at + size, stype & 8 ? rng.u32() % 17 : rng.normal() * unit * 4);
+  }
   return { values, scales, constants: { WTYPE: type, STYPE: stype, ZERO: zero } };
 }
 
-const FORMATS = [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 0, 0], [3, 1, 0], [3, 2, 0], [4, 0, 7], [4, 0, 8], [4, 1, 8], [4, 2, 8],
-  [4, 4, 0], [3, 4, 0], [4, 14, 0], [4, 10, 4], [4, 6, 0], [3, 6, 0], [3, 10, 0], [4, 8, 8], [3, 9, 0]];
+/** Type, constant STYPE, zero of every canonical layout. */
+const FORMATS = [[0, 256, 0], [1, 256, 0], [2, 256, 0], [3, 256, 0], [4, 256, 7], [4, 256, 8], [4, 257, 8], [4, 258, 8], // plain, Q8_0, Q4_0, MLC
+  [4, 260, 0], [4, 320, 16], [4, 324, 0], [4, 288, 0], // Q4_1, Q5_0, Q5_1, IQ4_NL
+  [4, 304, 0], [4, 20, 0], [4, 16, 4], [4, 276, 0], [4, 340, 0], [4, 144, 32], // IQ4_XS, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K
+  [4, 268, 0], [4, 524, 0], [4, 782, 0], [4, 0, 3]]; // AWQ: groups of 32, 64, 128; q3f16_1
+/** Columns near `cols` that are whole blocks of scales. @param {number[]} format @param {number} cols */
+const whole = ([, stype], cols) => (stype & 16 ? Math.ceil(cols / 256) * 256 : stype > 511 ? Math.ceil(cols / 128) * 128 : cols);
 
 test('every kernel has a row and a file', options, () => {
   assert.equal(Object.keys(KERNELS).length, reference.x.optest_kernels());
@@ -94,7 +110,7 @@ test('every kernel has a row and a file', options, () => {
 test('embed', options, async () => {
   for (const [type, stype, zero] of FORMATS) {
     const rng = random(type * 10 + stype + 1);
-    const [rows, cols, t] = [37, type === 4 ? 2100 : 52, 5];
+    const [rows, cols, t] = [37, whole([type, stype], type === 4 ? 2100 : 52), 5];
     const w = weights(rng, type, stype, zero, rows, cols);
     for (const row_begin of [0, 20]) {
       for (const by_position of [0, 1]) {
@@ -145,7 +161,7 @@ test('route, expert_glu, expert_down', options, async () => {
     const p = params('experts', { cols: 0, width: 0, n_experts, n_used, renormalise, row_begin: 0, n_rows: 0, first: 0, x_stride: n_experts });
     await check('ROUTE', { bindings: [p, step(0, t), rng.floats(t * n_experts, 2), output(t * n_used * 2)], grid: reference.grid(KERNELS.ROUTE, p, t), tolerance: 2e-6, label: `${n_used} of ${n_experts}` });
   }
-  for (const [format, cols, width, n_experts, begin, count] of [[[4, 0, 8], 96, 20, 5, 0, 5], [[3, 1, 0], 70, 33, 6, 2, 3], [[0, 0, 0], 33, 7, 3, 0, 2], [[1, 0, 0], 64, 9, 3, 1, 2]]) {
+  for (const [format, cols, width, n_experts, begin, count] of [[[4, 256, 8], 96, 20, 5, 0, 5], [[3, 256, 0], 70, 33, 6, 2, 3], [[0, 256, 0], 33, 7, 3, 0, 2], [[4, 144, 32], 256, 9, 3, 1, 2]]) {
     const rng = random(cols);
     const [t, n_used] = [3, 2];
     const routes = Float32Array.from([0, n_experts - 1, 0.75, 0.25, 2, 1, 0.5, 0.25, 1, 0, 0.9, 0.05]);
@@ -202,54 +218,54 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
 }
 
 test('matvec: all weight types', options, async () => {
-  for (const format of FORMATS) await product('MATVEC', { format, cols: 100, rows: 37, t: 1 });
+  for (const format of FORMATS) await product('MATVEC', { format, cols: whole(format, 100), rows: 37, t: 1 });
 });
 
 test('matvec: shapes, lanes and rows', options, async () => {
   for (const [lanes, rows] of [[1, 1], [4, 4], [8, 2], [16, 1], [32, 4], [64, 2], [64, 1]]) {
-    await product('MATVEC', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { lanes, rows } });
+    await product('MATVEC', { format: [4, 256, 7], cols: 896, rows: 67, t: 2, tune: { lanes, rows } });
   }
-  for (const cols of [4, 32, 36, 896, 4864]) await product('MATVEC', { format: [4, 0, 8], cols, rows: 50, t: 1 });
-  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 1, t: 1 });
-  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 32_800, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
-  await product('MATVEC', { format: [4, 0, 8], cols: 32, rows: 9_000, t: 1 });
+  for (const cols of [4, 32, 36, 896, 4864]) await product('MATVEC', { format: [4, 256, 8], cols, rows: 50, t: 1 });
+  await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 1, t: 1 });
+  await product('MATVEC', { format: [4, 256, 8], cols: 32, rows: 32_800, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
+  await product('MATVEC', { format: [4, 256, 8], cols: 32, rows: 9_000, t: 1 });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
   for (const tune of [{ lanes: 4, rows: 2 }, { lanes: 64, rows: 4 }]) {
     for (const type of [1, 4]) {
-      const format = [type, 0, 8];
+      const format = [type, 256, 8];
       await product('MATVEC', { format, cols: 96, rows: 45, t: 1, tune, constants: { BIAS: 1, RESIDUAL: 1 } });
       await product('MATVEC', { format, cols: 96, rows: 45, t: 3, tune, constants: { NORM: 1, BIAS: 1 } });
       await product('MATVEC', { format, cols: 164, rows: 45, t: 1, tune, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
     }
   }
-  for (const ACT of [0, 1, 2, 3]) await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 1, constants: { GLU: 1, ACT } });
-  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 2, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
-  await product('MATVEC', { format: [3, 0, 0], cols: 64, rows: 20, t: 5, r: 2, values: { rows_sym: 1, tail: 1 } });
-  await product('MATVEC', { format: [1, 0, 0], cols: 64, rows: 20, t: 2, constants: { NORM: 1 }, values: { softcap: 3 } });
+  for (const ACT of [0, 1, 2, 3]) await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 20, t: 1, constants: { GLU: 1, ACT } });
+  await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 20, t: 2, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
+  await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 20, t: 5, r: 2, values: { rows_sym: 1, tail: 1 } });
+  await product('MATVEC', { format: [1, 256, 0], cols: 64, rows: 20, t: 2, constants: { NORM: 1 }, values: { softcap: 3 } });
 });
 
 test('matmul', options, async () => {
-  for (const format of [[0, 0, 0], [1, 0, 0], [2, 0, 0], [3, 1, 0], [4, 0, 7]]) await product('MATMUL', { format, cols: 100, rows: 70, t: 9 });
-  for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 0, 7], cols, rows, t });
-  await product('MATMUL', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
-  await product('MATMUL', { format: [3, 2, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
-  await product('MATMUL', { format: [1, 0, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
-  await product('MATMUL', { format: [0, 0, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
-  await product('MATMUL', { format: [4, 0, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
+  for (const format of FORMATS) await product('MATMUL', { format, cols: whole(format, 100), rows: 70, t: 9 });
+  for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 256, 7], cols, rows, t });
+  await product('MATMUL', { format: [4, 257, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
+  await product('MATMUL', { format: [3, 256, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+  await product('MATMUL', { format: [1, 256, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
+  await product('MATMUL', { format: [0, 256, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
+  await product('MATMUL', { format: [4, 256, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
 });
 
 test('matmul_few', options, async () => {
-  for (const format of FORMATS) await product('MATMUL_FEW', { format, cols: 100, rows: 37, t: 9 });
+  for (const format of FORMATS) await product('MATMUL_FEW', { format, cols: whole(format, 100), rows: 37, t: 9 });
   for (const lanes of [8, 16, 32, 64]) {
-    for (const [cols, rows, t] of [[4, 1, 1], [36, 65, 8], [896, 30, 17]]) await product('MATMUL_FEW', { format: [4, 0, 7], cols, rows, t, tune: { lanes, rows: 0 } });
-    await product('MATMUL_FEW', { format: [3, 2, 0], cols: 164, rows: 45, t: 13, tune: { lanes, rows: 0 }, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+    for (const [cols, rows, t] of [[4, 1, 1], [36, 65, 8], [896, 30, 17]]) await product('MATMUL_FEW', { format: [4, 256, 7], cols, rows, t, tune: { lanes, rows: 0 } });
+    await product('MATMUL_FEW', { format: [3, 256, 0], cols: 164, rows: 45, t: 13, tune: { lanes, rows: 0 }, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
   }
-  await product('MATMUL_FEW', { format: [4, 1, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 136, x_column: 8, out_stride: 90 } });
-  await product('MATMUL_FEW', { format: [1, 0, 0], cols: 64, rows: 45, t: 5, constants: { BIAS: 1 }, values: { softcap: 2 } });
-  await product('MATMUL_FEW', { format: [0, 0, 0], cols: 40, rows: 33, t: 14, r: 10, values: { rows_sym: 1, tail: 1 } });
-  await product('MATMUL_FEW', { format: [0, 0, 0], cols: 32, rows: 131_100, t: 2, tune: { lanes: 64, rows: 0 } }); // folded grid
+  await product('MATMUL_FEW', { format: [4, 257, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 136, x_column: 8, out_stride: 90 } });
+  await product('MATMUL_FEW', { format: [1, 256, 0], cols: 64, rows: 45, t: 5, constants: { BIAS: 1 }, values: { softcap: 2 } });
+  await product('MATMUL_FEW', { format: [0, 256, 0], cols: 40, rows: 33, t: 14, r: 10, values: { rows_sym: 1, tail: 1 } });
+  await product('MATMUL_FEW', { format: [0, 256, 0], cols: 32, rows: 131_100, t: 2, tune: { lanes: 64, rows: 0 } }); // folded grid
 });
 
 test('matmul_few is chosen where tiles would be few', options, () => {

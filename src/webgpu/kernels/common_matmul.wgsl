@@ -21,11 +21,11 @@ override GLU: u32 = 0u;
 struct Raw {
     a: vec4<u32>,
     b: vec4<u32>,
-    scale: vec2<u32>,
+    scale: vec3<u32>,
 }
 
 fn fetch8(group: u32, eighth: u32) -> Raw {
-    var r = Raw(vec4<u32>(0u), vec4<u32>(0u), vec2<u32>(0u));
+    var r = Raw(vec4<u32>(0u), vec4<u32>(0u), vec3<u32>(0u));
     switch (WTYPE) {
         case W_F32: {
             r.a = values[group * 8u + eighth * 2u];
@@ -45,7 +45,7 @@ fn fetch8(group: u32, eighth: u32) -> Raw {
         }
     }
     if (WTYPE >= W_Q8) {
-        r.scale = scale_words(scale_index(group * 4u + eighth));
+        r.scale = scale_words(group * 4u + eighth);
     }
     return r;
 }
@@ -62,14 +62,11 @@ fn decode8(r: Raw, group: u32, eighth: u32) -> array<vec4<f32>, 2> {
             return array<vec4<f32>, 2>(bf16x4(r.a.x, r.a.y), bf16x4(r.a.z, r.a.w));
         }
         case W_Q8: {
-            let f = factors_of(r.scale, scale_index(group * 4u + eighth));
-            let unit = Q8_UNIT * f.x;
-            return less(q8_raw(r.a.x) * unit, q8_raw(r.a.y) * unit, f.y);
+            let unit = Q8_UNIT * factors_of(r.scale, group * 4u + eighth).x;
+            return array<vec4<f32>, 2>(q8_raw(r.a.x) * unit, q8_raw(r.a.y) * unit);
         }
         default: {
-            let f = factors_of(r.scale, scale_index(group * 4u + eighth));
-            let unit = Q4_UNIT * f.x;
-            return less(q4_raw(r.a.x) * unit, q4_raw(r.a.x >> 16u) * unit, f.y);
+            return q4_decode(r.a.x, r.scale, group * 4u + eighth);
         }
     }
 }

@@ -51,27 +51,18 @@ fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
             u.x0 *= norm[min(c, end - 1u)];
             u.x1 *= norm[min(c + 1u, end - 1u)];
         }
-        if (WTYPE >= W_Q8 && (STYPE & 4u) != 0u) {
+        if (WTYPE == W_Q4 && PAIRS) {
             u.sum = dot(u.x0, vec4<f32>(1.0)) + dot(u.x1, vec4<f32>(1.0));
         }
         if (WTYPE == W_Q4) {
-            u.x0 *= Q4_UNIT;
-            u.x1 *= Q4_UNIT;
+            u.x0 *= q4_unit();
+            u.x1 *= q4_unit();
         } else if (WTYPE == W_Q8) {
             u.x0 *= Q8_UNIT;
             u.x1 *= Q8_UNIT;
         }
     }
     return u;
-}
-
-// A unit's Σ q x → Σ W x.
-fn scaled(product: f32, unit: u32, sum: f32) -> f32 {
-    let f = factors_at(unit);
-    if ((STYPE & 4u) != 0u) {
-        return product * f.x - sum * f.y;
-    }
-    return product * f.x;
 }
 
 // Σ over the unit's columns of W[row, c] x[c]; `groups` per row.
@@ -92,11 +83,18 @@ fn dot_unit(row: u32, groups: u32, u: Unit) -> f32 {
         case W_Q8: {
             let a = values[at >> 1u][(at & 1u) * 2u];
             let b = values[at >> 1u][(at & 1u) * 2u + 1u];
-            return scaled(dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1), at, u.sum);
+            return (dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1)) * factors_of(scale_words(at), at).x;
         }
         default: {
             let v = values[at >> 2u][at & 3u];
-            return scaled(dot(q4_raw(v), u.x0) + dot(q4_raw(v >> 16u), u.x1), at, u.sum);
+            let words = scale_words(at);
+            let high = high_of(words, at);
+            let f = factors_of(words, at);
+            let product = (dot(q4_raw(v, high), u.x0) + dot(q4_raw(v >> 16u, high >> 16u), u.x1)) * f.x;
+            if (PAIRS) {
+                return product - u.sum * f.y;
+            }
+            return product;
         }
     }
 }

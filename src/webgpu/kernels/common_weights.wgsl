@@ -1,8 +1,17 @@
 // Canonical weights (src/quant/wformat.h) bound as `values: array<vec4<u32>>`, `scales: array<u32>`.
 // A row is whole groups of 32 columns; a group is 8, 4, 4, 2 or 1 vec4 (F32, F16, BF16, Q8, Q4).
 override WTYPE: u32 = 0u; // enum qn_wtype: 0 F32, 1 F16, 2 BF16, 3 Q8, 4 Q4
-override STYPE: u32 = 0u; // 0 F16, 1 BF16, 2 F32; + 4: pairs (scale, minimum); + 8: one per 16 columns
-override ZERO: u32 = 0u;  // Q4: the nibble that means 0
+override STYPE: u32 = 256u; // enum qn_scale_type: all else of a quantised format
+override ZERO: u32 = 0u;    // Q4: the value that means 0
+override SCALE: u32 = STYPE & 3u; // 0 F16, 1 BF16, 2 F32
+override PAIRS: bool = (STYPE & 4u) != 0u; // scale and minimum,
+override ZEROS: bool = (STYPE & 8u) != 0u; // or zero
+override SUPER: bool = (STYPE & 16u) != 0u;
+override LEVELS: bool = (STYPE & 32u) != 0u;
+override HIGH: u32 = (STYPE >> 6u) & 3u;    // bits above the nibble
+override SHARE: u32 = (STYPE >> 8u) + 1u;   // log2 of the runs of eight columns that share a scale
+override HEAD: u32 = 1u + (select(32u, 64u, PAIRS) >> (SHARE + 2u)); // words of two-level scales for 256 columns
+override BLOCK: u32 = HEAD + 8u * HIGH;     // and with their high bits
 
 const W_F32 = 0u;
 const W_F16 = 1u;
@@ -28,13 +37,28 @@ fn f16x4(a: u32, b: u32) -> vec4<f32> {
 const MAGIC = 0x4b000000u;
 const MAGIC_F = 8388608.0;
 
-// Nibbles 0..3 of word: (nibble - ZERO) × (1, 16, 256, 4096).
-fn q4_raw(word: u32) -> vec4<f32> {
+// Q4: values 0..3 of nibbles in word and bits above them in high: (value - ZERO) × (1, 16, 256, 4096). With
+// LEVELS the level itself: qn_wformat_levels is a polynomial rounded (residual 0.433).
+fn q4_raw(word: u32, high: u32) -> vec4<f32> {
+    var bits = vec4<u32>(word) & vec4<u32>(0xfu, 0xf0u, 0xf00u, 0xf000u);
+    if (HIGH != 0u) {
+        let mask = vec4<u32>((1u << HIGH) - 1u) << vec4<u32>(4u, 8u, 12u, 16u);
+        bits |= (vec4<u32>(high) << vec4<u32>(4u, 8u - HIGH, 4u, 8u - HIGH)) & mask;
+    }
     let zero = f32(ZERO);
     let bias = vec4<f32>(MAGIC_F + zero, MAGIC_F + 16.0 * zero, MAGIC_F + 256.0 * zero, MAGIC_F + 4096.0 * zero);
-    return bitcast<vec4<f32>>((vec4<u32>(word) & vec4<u32>(0xfu, 0xf0u, 0xf00u, 0xf000u)) | vec4<u32>(MAGIC)) - bias;
+    let raw = bitcast<vec4<f32>>(bits | vec4<u32>(MAGIC)) - bias;
+    if (LEVELS) {
+        let v = raw * vec4<f32>(1.0, 1.0 / 16.0, 1.0 / 256.0, 1.0 / 4096.0) - 7.5;
+        return round((((0.001586042823 * v + 0.07866772403) * v - 0.1371927042) * v + 11.51720856) * v - 4.301249009);
+    }
+    return raw;
 }
-const Q4_UNIT = vec4<f32>(1.0, 1.0 / 16.0, 1.0 / 256.0, 1.0 / 4096.0);
+
+// What a value of q4_raw is to be multiplied by.
+fn q4_unit() -> vec4<f32> {
+    return select(vec4<f32>(1.0, 1.0 / 16.0, 1.0 / 256.0, 1.0 / 4096.0), vec4<f32>(1.0), LEVELS);
+}
 
 // Bytes 0..3 of word as int8 × (1, 256, 1, 256).
 fn q8_raw(word: u32) -> vec4<f32> {
@@ -45,48 +69,76 @@ fn q8_raw(word: u32) -> vec4<f32> {
 }
 const Q8_UNIT = vec4<f32>(1.0, 1.0 / 256.0, 1.0, 1.0 / 256.0);
 
-// Number of the scale of the eight columns `unit`, counted over the plane.
-fn scale_index(unit: u32) -> u32 {
-    return select(unit >> 2u, unit >> 1u, (STYPE & 8u) != 0u);
-}
-
-// The words of the plane that hold scale number `index`, and its minimum.
-fn scale_words(index: u32) -> vec2<u32> {
-    if ((STYPE & 7u) == 6u) {
-        return vec2<u32>(scales[index * 2u], scales[index * 2u + 1u]);
+// The words of the scales plane that the eight columns `unit` (counted over the plane) need: scale and
+// minimum, or one word of both, or the two levels; high bits.
+fn scale_words(unit: u32) -> vec3<u32> {
+    let index = unit >> SHARE;
+    if (SUPER) {
+        let at = (unit >> 5u) * BLOCK;
+        let entry = (unit & 31u) >> SHARE;
+        var words = vec3<u32>(scales[at], scales[at + 1u + (entry >> select(2u, 1u, PAIRS))], 0u);
+        if (HIGH == 1u) {
+            words.z = scales[at + HEAD + ((unit >> 2u) & 7u)];
+        } else if (HIGH == 2u) { // a word for these columns and those 32 before or behind
+            words.z = scales[at + HEAD + ((unit >> 1u) & 12u) + (unit & 3u)];
+        }
+        return words;
     }
-    if ((STYPE & 6u) != 0u) {
-        return vec2<u32>(scales[index], 0u);
+    if (HIGH != 0u) {
+        return vec3<u32>(scales[index * 2u], 0u, scales[index * 2u + 1u]);
     }
-    return vec2<u32>(scales[index >> 1u], 0u);
+    if (PAIRS && SCALE == 2u) {
+        return vec3<u32>(scales[index * 2u], scales[index * 2u + 1u], 0u);
+    }
+    return vec3<u32>(scales[index >> select(1u, 0u, PAIRS || SCALE == 2u)], 0u, 0u);
 }
 
 // Scale and minimum out of those words.
-fn factors_of(words: vec2<u32>, index: u32) -> vec2<f32> {
-    if ((STYPE & 2u) != 0u) {
-        return bitcast<vec2<f32>>(words);
+fn factors_of(words: vec3<u32>, unit: u32) -> vec2<f32> {
+    let index = unit >> SHARE;
+    var f = unpack2x16float(words.x);
+    if (SUPER) {
+        let entries = bitcast<i32>(words.y);
+        if (PAIRS) {
+            let at = (index & 1u) * 16u;
+            return f * vec2<f32>(f32(extractBits(entries, at, 8u)), f32(extractBits(entries, at + 8u, 8u)));
+        }
+        return vec2<f32>(f.x * f32(extractBits(entries, (index & 3u) * 8u, 8u)), 0.0);
     }
-    if ((STYPE & 4u) != 0u) {
-        return unpack2x16float(words.x);
+    if (SCALE == 2u) {
+        f = bitcast<vec2<f32>>(words.xy);
+    } else if (!PAIRS && HIGH == 0u) {
+        let high = index & 1u;
+        if (SCALE == 1u) {
+            return vec2<f32>(bitcast<f32>(select(words.x << 16u, words.x & 0xffff0000u, high == 1u)), 0.0);
+        }
+        return vec2<f32>(half_at(words.x, high), 0.0);
     }
-    let high = index & 1u;
-    if ((STYPE & 1u) != 0u) {
-        return vec2<f32>(bitcast<f32>(select(words.x << 16u, words.x & 0xffff0000u, high == 1u)), 0.0);
+    if (ZEROS) {
+        f.y *= f.x;
     }
-    return vec2<f32>(half_at(words.x, high), 0.0);
+    return f;
 }
 
-fn factors_at(unit: u32) -> vec2<f32> {
-    let index = scale_index(unit);
-    return factors_of(scale_words(index), index);
+// The bits above the nibbles of those columns: those of columns 4..7 are 16 bits up.
+fn high_of(words: vec3<u32>, unit: u32) -> u32 {
+    return words.z >> select((unit & 3u) * 2u, unit & 4u, HIGH == 2u);
 }
 
 // Two runs of four decoded columns less the minimum, where the format has one.
 fn less(a: vec4<f32>, b: vec4<f32>, minimum: f32) -> array<vec4<f32>, 2> {
-    if ((STYPE & 4u) != 0u) {
+    if (PAIRS) {
         return array<vec4<f32>, 2>(a - minimum, b - minimum);
     }
     return array<vec4<f32>, 2>(a, b);
+}
+
+// Eight columns of Q4 from their word of nibbles and the words of scale_words.
+fn q4_decode(word: u32, words: vec3<u32>, at: u32) -> array<vec4<f32>, 2> {
+    let f = factors_of(words, at);
+    let high = high_of(words, at);
+    let unit = q4_unit() * f.x;
+    return less(q4_raw(word, high) * unit, q4_raw(word >> 16u, high >> 16u) * unit, f.y);
 }
 
 // Eight columns, 8 × eighth .. + 7, of group `group` (counted over the whole plane), decoded.
@@ -107,15 +159,12 @@ fn weights8(group: u32, eighth: u32) -> array<vec4<f32>, 2> {
         case W_Q8: {
             let v = values[group * 2u + (eighth >> 1u)];
             let pair = select(v.xy, v.zw, (eighth & 1u) == 1u);
-            let f = factors_at(group * 4u + eighth);
-            let unit = Q8_UNIT * f.x;
-            return less(q8_raw(pair.x) * unit, q8_raw(pair.y) * unit, f.y);
+            let unit = Q8_UNIT * factors_of(scale_words(group * 4u + eighth), group * 4u + eighth).x;
+            return array<vec4<f32>, 2>(q8_raw(pair.x) * unit, q8_raw(pair.y) * unit);
         }
         default: {
-            let word = values[group][eighth];
-            let f = factors_at(group * 4u + eighth);
-            let unit = Q4_UNIT * f.x;
-            return less(q4_raw(word) * unit, q4_raw(word >> 16u) * unit, f.y);
+            let at = group * 4u + eighth;
+            return q4_decode(values[group][eighth], scale_words(at), at);
         }
     }
 }
