@@ -186,6 +186,37 @@ static void test_experts(void) {
     qn_arena_free(&o.arena);
 }
 
+static void test_apart_and_gather(void) {
+    static float order[] = {3, 0, 7, 8, 16777215, 1, 2, 4}; // past the end too: zeros
+    struct one o;
+    open_one(&o, QN_OP_GLU);
+    inputs(&o, X, Y, QN_NONE);
+    CHECK(columns(&o) == 8);
+    inputs(&o, X, QN_NONE, QN_NONE);
+    CHECK(columns(&o) == 4);
+    inputs(&o, X, WIDE, QN_NONE);
+    CHECK(columns(&o) == 0);
+    inputs(&o, X, HEAD_ROWS, QN_NONE);
+    CHECK(columns(&o) == 0);
+    qn_arena_free(&o.arena);
+
+    open_one(&o, QN_OP_GATHER);
+    inputs(&o, WIDE, W, QN_NONE);
+    CHECK(columns(&o) == 0); // a weight that is read: nobody knows what it will hold
+    struct qn_weight *w = &o.p.weights[o.p.tensors[W].weight];
+    w->computed = order;
+    CHECK(columns(&o) == 8);
+    static const float bad[] = {-1, NAN, INFINITY, 16777216};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        order[7] = bad[i];
+        CHECK(columns(&o) == 0);
+    }
+    order[7] = 4;
+    inputs(&o, WIDE, MATRIX, QN_NONE);
+    CHECK(columns(&o) == 0);
+    qn_arena_free(&o.arena);
+}
+
 static void test_softcap(void) {
     struct one o;
     open_one(&o, QN_OP_MATMUL);
@@ -204,5 +235,6 @@ int main(void) {
     test_sums();
     test_experts();
     test_softcap();
+    test_apart_and_gather();
     return test_done("program_ops");
 }
