@@ -111,6 +111,7 @@ enum qn_gpu_feature {
     QN_GPU_SUBGROUPS = 2,     // subgroups
     QN_GPU_TIMESTAMPS = 4,    // timestamp-query
     QN_GPU_SUBGROUP_SIZE = 8, // subgroup-size-control
+    QN_GPU_PACKED_DOT = 16,   // packed_4x8_integer_dot_product in hardware, and subgroups
 };
 
 /* Limits of the device, in WebGPU's units (bytes, invocations). Zeros mean the specification's

@@ -105,6 +105,7 @@ static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_va
         {"subgroups", QN_GPU_SUBGROUPS},
         {"timestamp-query", QN_GPU_TIMESTAMPS},
         {"subgroup-size-control", QN_GPU_SUBGROUP_SIZE},
+        {"packed-dot", QN_GPU_PACKED_DOT},
     };
     struct qn_gpu_caps *caps = out;
     if (!qn_str_is(name, "features"))

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/num.h"
 #include "webgpu/wgsl.h"
 
 /* Tile sizes below are written in the kernels too (same names); tests compare. */
@@ -26,8 +27,8 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE", "STYPE", "ZERO",   "BIAS",        "RESIDUAL", "NORM",   "GLU",  "ACT",
-    "LANES", "ROWS",  "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
+    "WTYPE", "STYPE", "ZERO",  "BIAS",   "RESIDUAL",    "NORM",     "GLU",    "ACT",  "LANES",
+    "ROWS",  "SPAN",  "AHEAD", "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -109,7 +110,40 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
     uint32_t most = glu ? 2 : 4;
     while (rows < most && p->n_rows / rows >= 4096)
         rows *= 2;
-    return (struct qn_matvec_tune){lanes, rows};
+    return (struct qn_matvec_tune){.lanes = lanes, .rows = rows};
+}
+
+#define DOT_THREADS 256u
+#define DOT_GROUP_BYTES 72u // of workgroup memory, per group of x
+#define DOT_FIXED_BYTES 1024u
+
+/* All threads of a workgroup first make x integer, so the more rows it has the better; but a large
+ * machine wants a hundred workgroups (measured on one with 132 multiprocessors). Many rows fill it
+ * anyway, and then a thread takes several at once. */
+struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
+                                         const struct qn_gpu_caps *caps) {
+    uint32_t groups = parts(p->cols, QN_GROUP), rows = p->n_rows, most = 32;
+    struct qn_matvec_tune tune = {8, 1, 0, 1};
+    if (!(caps->features & QN_GPU_PACKED_DOT) || !(caps->features & QN_GPU_SUBGROUPS) ||
+        caps->subgroup_min < 4 || caps->max_workgroup_memory < 16384)
+        return tune;
+    while (most > caps->subgroup_min)
+        most /= 2;
+    if (rows / 32 < 112)
+        tune.lanes = rows / 16 < 64 ? 32 : 16;
+    tune.lanes = qn_min_u32(tune.lanes, most);
+    if (!glu && rows >= 28672)
+        tune.rows = 4;
+    while (tune.ahead * tune.rows * (glu ? 2 : 1) < 4 && tune.ahead * tune.lanes < groups)
+        tune.ahead *= 2;
+    uint32_t room = (caps->max_workgroup_memory - DOT_FIXED_BYTES) / DOT_GROUP_BYTES;
+    tune.span = (parts(groups, parts(groups, room)) + 1) & ~1u;
+    return tune;
+}
+
+struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                  uint32_t rows) {
+    return fold(parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows), rows);
 }
 
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

@@ -71,6 +71,9 @@ enum qn_scale_type {
  *                    One row of x per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a
  *                    dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
  *                    qn_act. LANES, ROWS: see qn_matvec_tune.
+ *  MATVEC_DOT        the same for Q4 with a scale per 32, through products of bytes; x becomes
+ *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. Its four constants: see
+ *                    qn_matvec_dot_tune.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
@@ -115,6 +118,7 @@ enum qn_scale_type {
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(GLU,               glu,               glu,       "UURRW",     "ACT") \
@@ -148,7 +152,7 @@ enum qn_kernel_id {
 enum qn_variant { QN_VARIANT_BASE, QN_VARIANT_SUBGROUPS, QN_VARIANT_F16, QN_VARIANT_COUNT };
 
 #define QN_KERNEL_BINDINGS 10
-#define QN_KERNEL_CONSTANTS 10
+#define QN_KERNEL_CONSTANTS 14
 
 struct qn_kernel {
     const char *name;                     // also the label of its module in the tape
@@ -178,9 +182,15 @@ struct qn_grid qn_grid_rmsnorm(uint32_t rows);
 /* Constants LANES (threads that share a row) and ROWS (rows per thread) for a matvec. */
 struct qn_matvec_tune {
     uint32_t lanes, rows;
+    uint32_t span, ahead; // matvec_dot: groups of x held at once, groups loaded ahead per thread
 };
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu);
+/* For a matvec_dot on a device with these caps. span 0: it cannot run there. */
+struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
+                                         const struct qn_gpu_caps *caps);
+struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                  uint32_t rows);
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows);

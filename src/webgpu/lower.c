@@ -307,10 +307,14 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             params.residual_stride = columns(p, residual.tensor);
             params.residual_column = residual.column;
         }
+        struct qn_matvec_tune dot = {0};
+        if (matvec && weight->format.type == QN_W_Q4 && weight->format.group == QN_GROUP)
+            dot = qn_matvec_dot_tune(&params, glu, &l->caps);
         bool few = aligned && !matvec,
              only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);
         struct qn_lower_draft draft = {
-            .kernel = matvec     ? QN_KERNEL_MATVEC
+            .kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
+                      : matvec   ? QN_KERNEL_MATVEC
                       : only_few ? QN_KERNEL_MATMUL_FEW
                                  : QN_KERNEL_MATMUL,
             .params = &params,
@@ -330,7 +334,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
         float act = glu ? (float)op->u.glu.act : 0.0f;
         float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
         if (matvec) {
-            draft.rest.tune = qn_matvec_tune(&params, weight->format.type, glu);
+            draft.rest.tune = dot.span ? dot : qn_matvec_tune(&params, weight->format.type, glu);
             float constants[] = {format[0],
                                  format[1],
                                  format[2],
@@ -340,7 +344,9 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
                                  glu,
                                  act,
                                  (float)draft.rest.tune.lanes,
-                                 (float)draft.rest.tune.rows};
+                                 (float)draft.rest.tune.rows,
+                                 (float)draft.rest.tune.span,
+                                 (float)draft.rest.tune.ahead};
             memcpy(draft.constants, constants, sizeof constants);
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
@@ -731,6 +737,8 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
         return qn_grid_rmsnorm(rows * d->rows_mul);
     case QN_KERNEL_MATVEC:
         return qn_grid_matvec(params, d->tune, rows);
+    case QN_KERNEL_MATVEC_DOT:
+        return qn_grid_matvec_dot(params, d->tune, rows);
     case QN_KERNEL_MATMUL:
         if (takes_few(l, d, rows))
             return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);

@@ -229,7 +229,7 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
                         c->constants[6] != 0,
                         (uint32_t)c->constants[7],
                         {0}};
-    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9]};
+    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0};
     const struct qn_params_matmul *p = m.p;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
         (tune.rows != 1 && tune.rows != 2 && tune.rows != 4))
@@ -241,6 +241,35 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
         qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec(p, tune, rows), err));
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *err) {
+    struct product m = {c->p[0],
+                        c->constants[3] != 0,
+                        c->constants[4] != 0,
+                        c->constants[5] != 0,
+                        c->constants[6] != 0,
+                        (uint32_t)c->constants[7],
+                        {0}};
+    const struct qn_params_matmul *p = m.p;
+    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
+                                  (uint32_t)c->constants[10], (uint32_t)c->constants[11]};
+    uint32_t sets = tune.rows * (m.glu ? 2 : 1);
+    if (tune.lanes < 4 || tune.lanes > 32 || tune.lanes & (tune.lanes - 1) || !tune.rows ||
+        sets > 4 || (tune.rows & (tune.rows - 1)) || !tune.ahead || tune.ahead > 4 || !tune.span ||
+        tune.span % 2 || (uint32_t)c->constants[0] != QN_W_Q4)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: LANES %u, ROWS %u, SPAN %u, AHEAD %u",
+                       tune.lanes, tune.rows, tune.span, tune.ahead);
+    if ((p->cols | p->x_stride | p->x_column) % 4)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns, stride %u, column %u", p->cols,
+                       p->x_stride, p->x_column);
+    QN_TRY(
+        qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    if (m.w.format.group != QN_GROUP)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: scales of %u columns", m.w.format.group);
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_matvec_dot(p, tune, rows), err));
     return product(&m, c, rows, err);
 }
 
@@ -566,6 +595,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_RMSNORM] = rmsnorm,
         [QN_KERNEL_LAYERNORM] = layernorm,
         [QN_KERNEL_MATVEC] = matvec,
+        [QN_KERNEL_MATVEC_DOT] = matvec_dot,
         [QN_KERNEL_MATMUL] = matmul,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
         [QN_KERNEL_GLU] = glu,

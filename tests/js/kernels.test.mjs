@@ -35,9 +35,9 @@ async function check(name, { bindings, constants = {}, grid, tolerance = 0, labe
   const expected = bindings.map(bytesOf);
   reference.run(kernel, expected, constants, grid);
   for (const { name: device, suffix, bench } of devices) {
-    if (suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
+    if (name === 'MATVEC_DOT' ? !bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups' : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
     const actual = bindings.map(bytesOf);
-    await bench.run(kernel, suffix, actual, constants, grid);
+    await bench.run(kernel, name === 'MATVEC_DOT' ? '' : suffix, actual, constants, grid);
     for (const [i, want] of expected.entries()) {
       if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (suffix === '_f16' ? 300 : 1), `${name} on ${device}, ${label}, binding ${i}`);
     }
@@ -184,9 +184,9 @@ test('route, expert_glu, expert_down', options, async () => {
   }
 });
 
-/** @param {'MATVEC' | 'MATMUL' | 'MATMUL_FEW'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
- *  @param {{ lanes: number, rows: number }} [c.tune] */
+ *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] */
 async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune }) {
   const rng = random(cols * 7 + rows + t + type);
   const glu = constants.GLU ? 1 : 0;
@@ -201,10 +201,11 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const lanes = tune ?? (name === 'MATVEC' ? reference.tune(p, type, glu > 0) : { lanes: reference.lanes(p), rows: 0 });
   const own = {
     MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows },
+    MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
     MATMUL: { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 },
     MATMUL_FEW: { LANES: lanes.lanes },
   };
-  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_FEW: [glu, lanes.lanes] };
+  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_FEW: [glu, lanes.lanes] };
   await check(name, {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
@@ -213,7 +214,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     ],
     constants: { ...w.constants, ...constants, ...own[name] },
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
-    tolerance: 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })}`,
+    tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })}`,
   });
 }
 
@@ -229,6 +230,21 @@ test('matvec: shapes, lanes and rows', options, async () => {
   await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 1, t: 1 });
   await product('MATVEC', { format: [4, 256, 8], cols: 32, rows: 32_800, t: 1, tune: { lanes: 64, rows: 1 } }); // folded grid
   await product('MATVEC', { format: [4, 256, 8], cols: 32, rows: 9_000, t: 1 });
+});
+
+test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
+  const tune = { lanes: 4, rows: 1, span: 28, ahead: 1 };
+  for (const [rows, ahead] of [[1, 1], [1, 2], [1, 4], [2, 1], [2, 2], [4, 1]]) {
+    await product('MATVEC_DOT', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { ...tune, rows, ahead } });
+  }
+  for (const span of [2, 6, 28, 30]) await product('MATVEC_DOT', { format: [4, 0, 8], cols: 896, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 }, constants: { NORM: 1 } });
+  for (const cols of [4, 32, 36, 2304]) await product('MATVEC_DOT', { format: [4, 0, 8], cols, rows: 70, t: 1, tune: { ...tune, span: 72 } });
+  for (const format of FORMATS.filter(([type, stype]) => type === 4 && !(stype & 8))) {
+    await product('MATVEC_DOT', { format, cols: 100, rows: 70, t: 1, tune: { ...tune, span: 4, ahead: 4 }, constants: { BIAS: 1, RESIDUAL: 1 } });
+    for (const rows of [1, 2]) await product('MATVEC_DOT', { format, cols: 164, rows: 70, t: 3, tune: { ...tune, span: 4, rows }, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
+  }
+  await product('MATVEC_DOT', { format: [4, 0, 8], cols: 64, rows: 20, t: 2, tune, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
+  await product('MATVEC_DOT', { format: [4, 0, 8], cols: 64, rows: 20, t: 5, r: 2, tune, values: { rows_sym: 1, tail: 1, softcap: 3 } });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {

@@ -41,7 +41,10 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_experts(b, a);
         break;
     case QN_KERNEL_MATVEC:
-        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c}, a);
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0}, a);
+        break;
+    case QN_KERNEL_MATVEC_DOT:
+        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0}, a);
         break;
     case QN_KERNEL_MATMUL:
         *out = qn_grid_matmul(params, b != 0, a);

@@ -4,6 +4,8 @@ import { fail, STATUS } from '../errors.js';
 
 /** Features that the engine has variants for (enum qn_gpu_feature). */
 export const FEATURES = /** @type {const} */ (['shader-f16', 'subgroups', 'timestamp-query', 'subgroup-size-control']);
+/** One more, which is no feature of a device: products of four bytes, where the hardware has them and subgroups. */
+const PACKED_DOT = 'packed-dot';
 
 /** Limits that are raised from the specification's defaults to what the adapter has, and the engine's names. */
 const LIMITS = /** @type {const} */ ({
@@ -46,7 +48,7 @@ export async function openDevice(gpu, { features } = {}) {
   if (!gpu) throw fail(STATUS.E_NO_WEBGPU, 'this environment has no navigator.gpu');
   const adapter = (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? (await gpu.requestAdapter());
   if (!adapter) throw fail(STATUS.E_NO_WEBGPU, 'no adapter was found');
-  const wanted = FEATURES.filter((f) => adapter.features.has(f) && (features === undefined || features.includes(f)));
+  const wanted = [...FEATURES, ''].filter((f) => adapter.features.has(/** @type {GPUFeatureName} */ (f)) && (features === undefined || features.includes(f)));
   const minimal = features !== undefined && features.length === 0;
   /** @type {Record<string, number>} */
   const requiredLimits = {};
@@ -54,11 +56,14 @@ export async function openDevice(gpu, { features } = {}) {
   let device;
   try {
     // A feature of this list may be unknown to the type definitions of the day.
-    device = await adapter.requestDevice({ requiredFeatures: /** @type {GPUFeatureName[]} */ (/** @type {unknown} */ (wanted)), requiredLimits, label: 'quern' });
+    device = await adapter.requestDevice({ requiredFeatures: /** @type {GPUFeatureName[]} */ ([...wanted]), requiredLimits, label: 'quern' });
   } catch (error) {
     throw fail(STATUS.E_NO_WEBGPU, `the adapter gives no device: ${error instanceof Error ? error.message : error}`, error);
   }
   const { info } = adapter;
+  // Apple's GPUs have no such instruction; emulated it would be slower than floats.
+  const dot = gpu.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') && wanted.includes('subgroups') && info?.vendor !== 'apple';
+  if (dot && (features === undefined || features.includes(PACKED_DOT))) wanted.push(PACKED_DOT);
   return {
     device,
     caps: {

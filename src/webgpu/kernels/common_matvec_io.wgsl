@@ -1,0 +1,47 @@
+// Bindings, constants and the epilogue that all matvecs share. See matvec.wgsl.
+#include "common_step.wgsl"
+#include "common_act.wgsl"
+#include "common_softcap.wgsl"
+#params MATMUL
+@group(0) @binding(0) var<uniform> params: Matmul;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
+@group(0) @binding(3) var<storage, read> values: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read> scales: array<u32>;
+@group(0) @binding(5) var<storage, read> bias: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(7) var<storage, read> norm: array<vec4<f32>>;
+@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+#include "common_weights.wgsl"
+override BIAS: u32 = 0u;
+override RESIDUAL: u32 = 0u;
+override NORM: u32 = 0u;
+override GLU: u32 = 0u;
+override LANES: u32 = 32u; // threads that share a row: a power of two, 1..64
+override ROWS: u32 = 1u;   // rows that a thread works on at once: 1, 2, 4
+
+// Epilogue of one result: the whole row's sums → out.
+fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
+    let column = params.row_begin + row;
+    var v = sum;
+    var up = sum_up;
+    if (NORM != 0u) {
+        let scale = inverseSqrt(sum_squares / f32(params.cols) + params.eps);
+        v *= scale;
+        up *= scale;
+    }
+    if (BIAS != 0u) {
+        v += bias[column];
+        if (GLU != 0u) {
+            up += bias[column + params.up_row];
+        }
+    }
+    if (GLU != 0u) {
+        v = act(v) * up;
+    }
+    v = softcap(v, params.softcap);
+    if (RESIDUAL != 0u) {
+        v += residual[z * params.residual_stride + params.residual_column + column];
+    }
+    out[z * params.out_stride + column] = v;
+}

@@ -1,0 +1,190 @@
+// Matrix times vector as matvec's, for 4-bit weights with a scale per group of 32 and devices that multiply
+// four bytes at once. x is made integer first: in each group q = round(x / s), |q| ≤ 32639, so that a unit of
+// the last place is 2^-16 of the group's largest. With q = 256 hi + lo, bytes both, and a weight (n − ZERO) w,
+//   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24.
+//
+//   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves
+// 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
+// then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
+// than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
+// 7 storage buffers. Workgroup x + 32768 y; row of x: z.
+enable subgroups;
+requires packed_4x8_integer_dot_product;
+diagnostic(off, subgroup_uniformity);
+#include "common_matvec_io.wgsl"
+override SPAN: u32 = 28u;
+override AHEAD: u32 = 1u; // groups of a row that are loaded before they are needed, per thread: 1, 2, 4
+override SETS: u32 = ROWS * select(1u, 2u, GLU != 0u); // rows and their partners
+
+const THREADS = 256u;
+const MOST = 4u; // SETS at most
+const LARGEST = 32639.0; // 127 × 256 + 127
+const NIBBLES = 0x0f0f0f0fu;
+const MAGIC_I = 12582912.0; // 1.5 × 2^23: what is added to it is rounded to an integer in the low bits
+
+var<workgroup> xq: array<vec4<u32>, 4u * SPAN>; // [word of a group, group]: hi of even, of odd columns; lo
+var<workgroup> units: array<f32, SPAN>;         // s
+var<workgroup> zeros: array<i32, SPAN>;         // ZERO Σ q, or Σ q where the format has minima
+var<workgroup> squares: array<f32, THREADS>;    // one per subgroup
+
+fn bytes_of(v: vec4<i32>) -> u32 {
+    let b = v & vec4<i32>(255);
+    return u32(b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u));
+}
+
+// Groups [first, first + SPAN) of x as integers; returns this thread's Σ x².
+fn take(start: u32, first: u32, tid: u32) -> f32 {
+    let end = params.cols / 4u;
+    var sum = 0.0;
+    for (var u = tid; u < SPAN * 4u; u += THREADS) { // four neighbours share a group
+        let c = (first * 4u + u) * 2u;
+        var a = vec4<f32>(0.0);
+        var b = vec4<f32>(0.0);
+        if (c < end) {
+            a = x[start + c];
+        }
+        if (c + 1u < end) {
+            b = x[start + c + 1u];
+        }
+        if (NORM != 0u) {
+            sum += dot(a, a) + dot(b, b);
+            a *= norm[min(c, end - 1u)];
+            b *= norm[min(c + 1u, end - 1u)];
+        }
+        let m4 = max(abs(a), abs(b));
+        var m = max(max(m4.x, m4.y), max(m4.z, m4.w));
+        m = max(m, subgroupShuffleXor(m, 1u));
+        m = max(m, subgroupShuffleXor(m, 2u));
+        let s = m / LARGEST;
+        let r = select(0.0, 1.0 / s, s > 1e-37);
+        let p = bitcast<vec4<i32>>(fma(a, vec4<f32>(r), vec4<f32>(MAGIC_I))) - 0x4b400000;
+        let q = bitcast<vec4<i32>>(fma(b, vec4<f32>(r), vec4<f32>(MAGIC_I))) - 0x4b400000;
+        let even = vec4<i32>(p.xz, q.xz);
+        let odd = vec4<i32>(p.yw, q.yw);
+        let both = even + odd;
+        var z = both.x + both.y + both.z + both.w;
+        z += subgroupShuffleXor(z, 1u);
+        z += subgroupShuffleXor(z, 2u);
+        let word = u & 3u;
+        let group = u >> 2u;
+        xq[word * SPAN + group] = vec4<u32>(bytes_of((even + 128) >> vec4<u32>(8u)), bytes_of((odd + 128) >> vec4<u32>(8u)),
+            bytes_of(even), bytes_of(odd));
+        if (word == 0u) {
+            units[group] = s;
+            zeros[group] = select(i32(ZERO) * z, z, (STYPE & 4u) != 0u);
+        }
+    }
+    return sum;
+}
+
+struct Parts {
+    hi: i32,
+    lo: i32,
+}
+
+fn dot_word(p: Parts, w: u32, v: vec4<u32>) -> Parts {
+    let even = w & NIBBLES;
+    let odd = (w >> 4u) & NIBBLES;
+    return Parts(p.hi + dot4I8Packed(even, v.x) + dot4I8Packed(odd, v.y), p.lo + dot4I8Packed(even, v.z) + dot4I8Packed(odd, v.w));
+}
+
+// A group of a weight row as it lies in memory.
+struct Raw {
+    words: vec4<u32>,
+    scale: vec2<u32>,
+}
+
+fn fetch(at: u32) -> Raw {
+    return Raw(values[at], scale_words(at));
+}
+
+// Σ over group `at` of the slab with group g of the span.
+fn dot_group(w: Raw, at: u32, g: u32) -> f32 {
+    var p = dot_word(Parts(0, 0), w.words.x, xq[g]);
+    p = dot_word(p, w.words.y, xq[SPAN + g]);
+    p = dot_word(p, w.words.z, xq[2u * SPAN + g]);
+    p = dot_word(p, w.words.w, xq[3u * SPAN + g]);
+    let f = factors_of(w.scale, at);
+    let sum = p.hi * 256 + p.lo;
+    if ((STYPE & 4u) != 0u) {
+        return units[g] * (f.x * f32(sum) - f.y * f32(zeros[g]));
+    }
+    return units[g] * f.x * f32(sum - zeros[g]);
+}
+
+fn fold(value: f32) -> f32 {
+    var v = value;
+    for (var m = 1u; m < LANES; m *= 2u) {
+        v += subgroupShuffleXor(v, m);
+    }
+    return v;
+}
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32,
+        @builtin(subgroup_size) size: u32) {
+    let z = group.z;
+    let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
+    if (begin >= params.n_rows) {
+        return;
+    }
+    let start = (row_source(step, params.tail, z) * params.x_stride + params.x_column) / 4u;
+    let lane = tid % LANES;
+    let first = begin + tid / LANES * ROWS;
+    let groups = (params.cols + 31u) / 32u;
+    var rows: array<u32, MOST>; // first group of each row
+    for (var i = 0u; i < SETS; i++) {
+        rows[i] = (min(first + i % ROWS, params.n_rows - 1u) + i / ROWS * params.up_row) * groups;
+    }
+    var sums: array<f32, MOST>;
+    var w: array<Raw, MOST * 4u>;
+    var square = 0.0;
+    for (var span = 0u; span < groups; span += SPAN) {
+        let most = min(SPAN, groups - span);
+        // The first weights are on their way while x is taken.
+        for (var a = 0u; a < AHEAD; a++) {
+            for (var i = 0u; i < SETS; i++) {
+                w[a * MOST + i] = fetch(rows[i] + span + min(lane + a * LANES, most - 1u));
+            }
+        }
+        if (span != 0u) {
+            workgroupBarrier();
+        }
+        square += take(start, span, tid);
+        workgroupBarrier();
+        for (var g = lane; g < most; g += LANES * AHEAD) {
+            for (var a = 0u; a < AHEAD; a++) {
+                let at = g + a * LANES;
+                let next = at + LANES * AHEAD;
+                for (var i = 0u; i < SETS; i++) {
+                    let now = w[a * MOST + i];
+                    if (next < most) {
+                        w[a * MOST + i] = fetch(rows[i] + span + next);
+                    }
+                    if (at < most) {
+                        sums[i] += dot_group(now, rows[i] + span + at, at);
+                    }
+                }
+            }
+        }
+    }
+    if (NORM != 0u) {
+        square = subgroupAdd(square);
+        if (tid % size == 0u) {
+            squares[tid / size] = square;
+        }
+        workgroupBarrier();
+        square = 0.0;
+        for (var i = 0u; i < THREADS / size; i++) {
+            square += squares[i];
+        }
+    }
+    for (var i = 0u; i < SETS; i++) {
+        sums[i] = fold(sums[i]);
+    }
+    for (var i = 0u; i < ROWS; i++) {
+        if (lane == i % LANES && first + i < params.n_rows) {
+            finish_row(first + i, z, sums[i], sums[(ROWS + i) % MOST], square);
+        }
+    }
+}
