@@ -215,18 +215,8 @@ static inline void model_fill_weight(struct model *m, struct qn_backend *backend
         for (uint32_t c = 0; c < padded; c++) {
             float v = w->rows == 1 ? 1.0f + 0.5f * model_random(m) : 2.0f * size * model_random(m);
             uint32_t word = qn_rng_u32(9, m->seed++, c);
-            bool pad = c >= w->cols;
-            uint16_t half = qn_f32_to_f16(v), brain = (uint16_t)(qn_f32_bits(v) >> 16);
-            if (w->format.type == QN_W_F32 && !pad)
-                memcpy(row + 4 * c, &v, 4);
-            if (w->format.type == QN_W_F16 && !pad)
-                memcpy(row + 2 * c, &half, 2);
-            if (w->format.type == QN_W_BF16 && !pad)
-                memcpy(row + 2 * c, &brain, 2);
-            if (w->format.type == QN_W_Q8 && !pad)
-                row[c] = (unsigned char)word;
-            if (w->format.type == QN_W_Q4)
-                row[c / 2] |= (unsigned char)((pad ? w->format.zero : word & 15) << (4 * (c % 2)));
+            if (c < w->cols)
+                model_put_value(row, c, w->format.type, v, word);
         }
         if (scale_row != 0)
             model_fill_scales(&m->seed, &w->format, size, scales + r * scale_row, scale_row);

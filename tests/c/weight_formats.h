@@ -39,6 +39,20 @@ static inline float model_random_of(uint32_t *seed) { // roughly [-1, 1)
     return 2.0f * qn_rng_unit(7, (*seed)++, 1) - 1.0f;
 }
 
+/* Column c of a row: v, or random bits where values are integers. */
+static inline void model_put_value(unsigned char *row, uint32_t c, enum qn_wtype type, float v,
+                                   uint32_t word) {
+    uint16_t half = type == QN_W_F16 ? qn_f32_to_f16(v) : (uint16_t)(qn_f32_bits(v) >> 16);
+    if (type == QN_W_F32)
+        memcpy(row + 4 * c, &v, 4);
+    else if (type == QN_W_Q8)
+        row[c] = (unsigned char)word;
+    else if (type == QN_W_Q4)
+        row[c / 2] |= (unsigned char)((word & 15) << (4 * (c % 2)));
+    else
+        memcpy(row + 2 * c, &half, 2);
+}
+
 static inline void model_put_scale(unsigned char *p, enum qn_dtype dtype, float v) {
     uint16_t half = dtype == QN_DTYPE_F16 ? qn_f32_to_f16(v) : (uint16_t)(qn_f32_bits(v) >> 16);
     if (dtype == QN_DTYPE_F32)
