@@ -167,6 +167,7 @@ struct qn_engine_desc {
     uint32_t context;              // tokens of KV cache per session; 0: the model's, at most 4096
     uint32_t chunk;                // most tokens per prefill step; 0: 256
     enum qn_kv_type kv_type;       // 0: float32
+    bool embeddings;               // states instead of logits: no answers, but embeddings
     bool text_only;         // tokenizer and chat template only: open reads no weights, no sessions
     int64_t (*clock)(void); // seconds since 1970, UTC, for templates that ask; NULL: always 0
 };
@@ -217,7 +218,7 @@ void *qn_engine_workers(const qn_engine *engine);
 void qn_worker_run(void *workers, uint32_t index);
 
 uint32_t qn_engine_context(const qn_engine *engine); // tokens
-uint32_t qn_engine_vocab(const qn_engine *engine);   // logits per position
+uint32_t qn_engine_vocab(const qn_engine *engine);   // logits per position, or states
 
 enum {
     QN_TEXT_ADD_SPECIAL = 1,  // tokenize: add BOS and the like
@@ -262,6 +263,7 @@ struct qn_sampling {
 enum qn_want {
     QN_WANT_LOGITS = 1,     // an event QN_EVENT_LOGITS per sampled position
     QN_WANT_ARGMAX_ALL = 2, // arg-max at every position of the prompt; nothing is reused
+    QN_WANT_LOGITS_ALL = 4, // with LOGITS: at every position of the prompt, one step each
 };
 
 enum qn_constraint_kind {
@@ -356,6 +358,10 @@ enum qn_status qn_session_start_completion(qn_session *session, struct qn_str re
 /* The ids [*n] of the prompt that the session's latest generation began with; they live until the
  * next one is started. */
 void qn_session_prompt(const qn_session *session, const uint32_t **ids, size_t *n);
+/* embeddings: one text, or a list of ids, of an engine made for `embeddings`. A LOGITS event brings
+ * the vector, of length 1, before DONE. */
+enum qn_status qn_session_start_embedding(qn_session *session, struct qn_str request_json,
+                                          struct qn_error *err);
 /* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the
  * host reported. */
 enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct qn_error *err);

@@ -17,7 +17,9 @@
 
 /** A stretch of an answer. @typedef {{ kind: 'content' | 'reasoning' | 'name' | 'arguments', call: number, text: string }} Part */
 /** What the worker tells of a generation. @typedef {{ parts: Part[], logprobs: TokenLogprob[], tokens: number, prompt: number }} Delta */
-/** How it ended. @typedef {{ finish: FinishReason, usage: Usage }} Outcome */
+/** How it ended. @typedef {{ finish: FinishReason, usage: Usage, embedding?: Float32Array }} Outcome */
+
+/** What an engine's worker answers. @typedef {'chat' | 'completion' | 'embedding'} Api */
 
 /** @typedef {(method: string, args: unknown[], options?: import('./channel.js').CallOptions) => Promise<unknown>} Call */
 

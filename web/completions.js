@@ -26,10 +26,10 @@ import { Stream } from './stream.js';
  * @property {import('./choices.js').Usage | null} [usage]
  */
 
-/** @param {unknown} prompt @returns {unknown[]} one prompt each */
-function promptsOf(prompt) {
+/** One text, or list of ids, each. @param {unknown} prompt @param {string} field @param {number} most @returns {unknown[]} */
+export function promptsOf(prompt, field, most) {
   if (!Array.isArray(prompt) || typeof prompt[0] === 'number') return [prompt];
-  if (prompt.length === 0 || prompt.length > 128) throw fail(STATUS.E_ARGUMENT, 'request field prompt: expected 1 to 128 texts');
+  if (prompt.length === 0 || prompt.length > most) throw fail(STATUS.E_ARGUMENT, `request field ${field}: expected 1 to ${most} texts`);
   return prompt;
 }
 
@@ -70,7 +70,7 @@ export class Completions {
     const { stream, stream_options: streamOptions, prompt, ...rest } = request;
     if (streamOptions && !stream) throw fail(STATUS.E_ARGUMENT, 'stream_options without stream');
     if (request.echo && typeof request.logprobs === 'number') throw fail(STATUS.E_UNSUPPORTED, 'request field echo beside logprobs');
-    const prompts = promptsOf(prompt);
+    const prompts = promptsOf(prompt, 'prompt', 128);
     const requests = prompts.flatMap((one) => choicesOf({ ...rest, prompt: one }));
     const n = requests.length / prompts.length;
     const texts = request.echo ? await Promise.all(prompts.map(async (one) => (Array.isArray(one) ? /** @type {string} */ (await this.#call('detokenize', [one])) : String(one)))) : null;

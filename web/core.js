@@ -29,6 +29,7 @@ import { errorFromStatus, STATUS } from './errors.js';
 const KINDS = /** @type {const} */ (['wait', 'prefill', 'logits', 'argmax', 'token', 'done', 'text']);
 const CHANNELS = /** @type {const} */ (['content', 'reasoning', 'name', 'arguments']);
 const FINISHES = /** @type {const} */ (['none', 'stop', 'length', 'context', 'cancelled', 'tool_calls']);
+const APIS = ['chat', 'completion', 'embedding'];
 const STATES = /** @type {const} */ (['empty', 'open', 'loaded', 'ready', 'failed', 'lost']);
 const EVENT_KINDS = { read: 0, fence: 1, error: 2, lost: 3 };
 
@@ -245,9 +246,9 @@ export class Core {
     this.check(this.#within(new Uint8Array(Uint32Array.from(ids).buffer), (ip, n) => this.#within(json, (p, jn) => this.exports.qn_wasm_start(this.handle, session, ip, n / 4, p, jn))));
   }
 
-  /** @param {number} session @param {unknown} request an OpenAI request @param {'chat' | 'completion'} [api] */
+  /** @param {number} session @param {unknown} request an OpenAI request @param {import('./choices.js').Api} [api] */
   startChat(session, request, api = 'chat') {
-    this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, api === 'chat' ? 1 : 2)));
+    this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, APIS.indexOf(api) + 1)));
   }
 
   /** The ids of the latest prompt. @param {number} session @returns {number[]} */
@@ -269,7 +270,7 @@ export class Core {
       channel: CHANNELS[w[11]],
       call: w[12],
       logprobs: w[14] ? this.#string(w[13], w[14]) : undefined,
-      logits: w[4] ? new Float32Array(this.memory.buffer, w[4], this.sizes().vocab).slice() : undefined,
+      logits: w[4] ? new Float32Array(this.memory.buffer, w[4], kind === 'logits' ? w[6] : this.sizes().vocab).slice() : undefined,
       ids: w[5] ? new Uint32Array(this.memory.buffer, w[5], w[6]).slice() : undefined,
       n: w[6],
       finish: FINISHES[w[7]],

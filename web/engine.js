@@ -2,6 +2,7 @@
 
 import { ChatCompletions } from './chat.js';
 import { Completions } from './completions.js';
+import { Embeddings } from './embeddings.js';
 import { Channel } from './channel.js';
 import { fail, STATUS } from './errors.js';
 
@@ -24,6 +25,7 @@ import { fail, STATUS } from './errors.js';
  * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU, else
  *   the CPU; 'webgpu' takes a software adapter too
  * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
+ * @property {boolean} [embeddings] loads the model for embeddings, not for answers
  * @property {'f32' | 'f16'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated
  * @property {'auto' | 'opfs' | 'cache' | 'memory'} [store] where weights are kept
@@ -87,6 +89,7 @@ export class Engine {
     const call = this.#call.bind(this);
     this.chat = { completions: new ChatCompletions(call, info.model) };
     this.completions = new Completions(call, info.model);
+    this.embeddings = new Embeddings(call, info.model);
   }
 
   /** @param {string} method @param {unknown[]} args @param {import('./channel.js').CallOptions} [options] */

@@ -64,7 +64,7 @@ export class Host {
     let runner;
     const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : null;
     const core = new Core(module, { files, player: player ?? undefined, memory });
-    const create = { main: source.main, context: options.context ?? 0, kv: options.kv ?? (gpu ? 'f16' : 'f32'), threads, gpu: gpu?.caps ?? null };
+    const create = { main: source.main, context: options.context ?? 0, kv: options.kv ?? (gpu ? 'f16' : 'f32'), embeddings: options.embeddings ?? false, threads, gpu: gpu?.caps ?? null };
     core.create(create);
     runner = new Runner(core, files);
     try {
@@ -105,7 +105,7 @@ export class Host {
 
   /**
    * One request; requests wait for each other, in order.
-   * @param {'chat' | 'completion'} api
+   * @param {import('./choices.js').Api} api
    * @param {Record<string, unknown>} request
    * @param {(delta: import('./choices.js').Delta) => void} tell
    * @param {AbortSignal} signal
@@ -117,7 +117,7 @@ export class Host {
   }
 
   /**
-   * @param {'chat' | 'completion'} api @param {Record<string, unknown>} request
+   * @param {import('./choices.js').Api} api @param {Record<string, unknown>} request
    * @param {(delta: import('./choices.js').Delta) => void} tell @param {AbortSignal} signal
    * @returns {Promise<import('./choices.js').Outcome>}
    */
@@ -133,11 +133,14 @@ export class Host {
     let parts = [];
     /** @type {import('./choices.js').TokenLogprob[]} */
     let logprobs = [];
+    /** @type {Float32Array | undefined} */
+    let embedding;
     let tokens = 0;
     let told = 0;
     for await (const event of runner.events(session, signal)) {
       addPart(parts, event);
       if (event.logprobs) logprobs.push(JSON.parse(event.logprobs));
+      if (event.kind === 'logits') embedding = event.logits;
       if (event.kind === 'token') {
         last = performance.now();
         first ||= last;
@@ -150,7 +153,7 @@ export class Host {
       }
       if (event.kind === 'done') {
         if (event.finish === 'cancelled') throw new DOMException('the request was aborted', 'AbortError');
-        return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last) };
+        return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last), embedding };
       }
     }
     throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');

@@ -22,6 +22,7 @@ export function serve(post) {
     load: ({ signal, tell }, options) => host.load(options, tell, signal),
     chat: ({ signal, tell }, request) => host.ask('chat', request, tell, signal),
     completion: ({ signal, tell }, request) => host.ask('completion', request, tell, signal),
+    embedding: ({ signal, tell }, request) => host.ask('embedding', request, tell, signal),
     tokenize: (_, text) => [...host.core().tokenize(text)],
     detokenize: (_, ids) => host.core().detokenize(ids),
     isEnd: (_, id) => host.core().token(id).eos,

@@ -51,7 +51,9 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
         .n_shown = !style  ? 0
                    : tools ? style->n_marks
                            : style->n_think,
-        .want = c->logprobs ? QN_WANT_LOGITS : 0,
+        .want = c->logprobs || s->engine->desc.embeddings
+                    ? QN_WANT_LOGITS | (c->mean ? QN_WANT_LOGITS_ALL : 0)
+                    : 0,
     };
     bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
     qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
@@ -98,18 +100,57 @@ static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str js
     return start(s, w, style, err);
 }
 
+static enum qn_status encode_prompt(const qn_engine *e, struct work *w, struct qn_error *err) {
+    const struct qn_chat *c = &w->chat;
+    for (size_t i = 0; i < c->n_ids; i++)
+        if (qn_ids_push(&w->ids, c->ids[i]) != QN_OK)
+            return qn_fail(err, QN_E_NO_MEMORY, "a prompt");
+    return c->ids ? QN_OK
+                  : qn_tokenizer_encode(e->tokenizer, &w->ids, c->prompt, QN_ENCODE_SPECIAL, NULL,
+                                        0, err);
+}
+
 static enum qn_status start_completion(qn_session *s, struct work *w, struct qn_str json,
                                        struct qn_error *err) {
     qn_engine *e = s->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
     defaults.max_tokens = 16; // OpenAI's
     QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_COMPLETION, json, &defaults, err));
-    for (size_t i = 0; i < w->chat.n_ids; i++)
-        QN_TRY(qn_ids_push(&w->ids, w->chat.ids[i]));
-    if (!w->chat.ids)
-        QN_TRY(qn_tokenizer_encode(e->tokenizer, &w->ids, w->chat.prompt, QN_ENCODE_SPECIAL, NULL,
-                                   0, err));
+    QN_TRY(encode_prompt(e, w, err));
     return start(s, w, NULL, err);
+}
+
+/* An embedding is what the model makes of a text that it does not go on with. */
+static enum qn_status start_embedding(qn_session *s, struct work *w, struct qn_str json,
+                                      struct qn_error *err) {
+    qn_engine *e = s->engine;
+    struct qn_chat_defaults defaults = defaults_of(e);
+    struct qn_chat *c = &w->chat;
+    QN_TRY(qn_chat_parse(c, &w->arena, QN_API_EMBEDDING, json, &defaults, err));
+    if (!e->desc.embeddings)
+        return qn_fail(err, QN_E_UNSUPPORTED, "embeddings from a model loaded for answers");
+    uint32_t n = qn_engine_vocab(e);
+    if (c->dimensions > n)
+        return qn_fail(err, QN_E_ARGUMENT, "request field dimensions: %u, the model has %u",
+                       c->dimensions, n);
+    QN_TRY(encode_prompt(e, w, err));
+    c->max_tokens = 0;
+    QN_TRY(start(s, w, NULL, err));
+    struct qn_embedding *m = &s->ask.embedding;
+    *m = (struct qn_embedding){
+        .allocator = e->allocator,
+        .sum = qn_mem_alloc(e->allocator, n * sizeof *m->sum),
+        .vector = qn_mem_alloc(e->allocator, n * sizeof *m->vector),
+        .n = n,
+        .dimensions = c->dimensions ? c->dimensions : n,
+        .mean = c->mean,
+    };
+    if (m->sum && m->vector) {
+        memset(m->sum, 0, n * sizeof *m->sum);
+        return QN_OK;
+    }
+    qn_run_cancel(&s->run);
+    return qn_fail(err, QN_E_NO_MEMORY, "an embedding");
 }
 
 static enum qn_status ask(qn_session *s, struct qn_str json,
@@ -144,7 +185,16 @@ enum qn_status qn_session_start_completion(qn_session *s, struct qn_str json,
     return ask(s, json, start_completion, err);
 }
 
+enum qn_status qn_session_start_embedding(qn_session *s, struct qn_str json, struct qn_error *err) {
+    return ask(s, json, start_embedding, err);
+}
+
 void qn_ask_free(struct qn_ask *a) {
+    struct qn_embedding *m = &a->embedding;
+    if (m->allocator) {
+        qn_mem_free(m->allocator, m->sum, m->n * sizeof *m->sum);
+        qn_mem_free(m->allocator, m->vector, m->n * sizeof *m->vector);
+    }
     qn_reply_free(&a->reply);
     if (a->logprob.allocator)
         qn_buf_free(&a->logprob);
@@ -199,6 +249,12 @@ bool qn_ask_tell(qn_session *s, struct qn_event *out) {
     out->kind = QN_EVENT_TEXT;
     if (take_piece(a, out))
         return true;
+    struct qn_embedding *m = &a->embedding;
+    if (a->ending && m->sum && !m->told && a->done.finish != QN_FINISH_CANCELLED) {
+        qn_embedding_finish(m);
+        *out = (struct qn_event){.kind = QN_EVENT_LOGITS, .logits = m->vector, .n = m->dimensions};
+        return true;
+    }
     if (a->ending)
         *out = a->done;
     a->on = !a->ending;
@@ -210,6 +266,10 @@ enum qn_status qn_ask_take(qn_session *s, struct qn_event *out, bool *told, stru
     *told = false;
     if (out->kind == QN_EVENT_DONE)
         return take_end(a, out, err);
+    if (out->kind == QN_EVENT_LOGITS && a->embedding.sum) {
+        qn_embedding_add(&a->embedding, out->logits);
+        return QN_OK;
+    }
     if (out->kind == QN_EVENT_LOGITS) {
         qn_buf_clear(&a->logprob);
         qn_logprobs_write(&a->logprob, s->engine->tokenizer, out->logits, (uint32_t)out->n, out->id,

@@ -173,6 +173,14 @@ static enum qn_status read_prompt(struct qn_chat_reader *r, struct qn_json_value
     return QN_OK;
 }
 
+static enum qn_status read_pooling(struct qn_chat_reader *r, struct qn_json_value v,
+                                   const char *name) {
+    r->out->mean = qn_json_string_is(v, "mean");
+    return r->out->mean || qn_json_string_is(v, "last")
+               ? QN_OK
+               : qn_chat_expected(r, name, "\"last\" or \"mean\"");
+}
+
 /* ---- the template's variables ---------------------------------------------------------------- */
 
 static void set_variable(struct qn_chat_reader *r, const char *name, struct qn_json_value v) {
@@ -290,7 +298,8 @@ static const struct field fields[] = {
     {"encoding_format", E, ECHOED},
     {"suffix", T, NEVER},
     {"best_of", T, NEVER},
-    {"dimensions", E, NEVER},
+    {"dimensions", E, WHOLE, AT(dimensions), 1, 1 << 20},
+    {"pooling", E, READ, .read = read_pooling},
     {"functions", C, NEVER}, // replaced by tools years ago
     {"function_call", C, NEVER},
     {"audio", C, NEVER},
@@ -364,9 +373,9 @@ static bool named_tool(const struct qn_chat *c) {
 static enum qn_status check_together(struct qn_chat_reader *r, struct qn_json_value root) {
     struct qn_chat *c = r->out;
     if (!r->has_input)
-        return qn_chat_expected(r, r->api == QN_API_CHAT ? "messages" : "prompt",
-                                r->api == QN_API_CHAT ? "a list with at least one message"
-                                                      : "a text");
+        return r->api == QN_API_CHAT
+                   ? qn_chat_expected(r, "messages", "a list with at least one message")
+                   : qn_chat_expected(r, r->api == QN_API_EMBEDDING ? "input" : "prompt", "a text");
     if (c->top_logprobs > 0 && !c->logprobs)
         return qn_chat_expected(r, "top_logprobs", "logprobs to be true with it");
     if (qn_json_type(qn_json_get(root, "max_tokens")) != QN_JSON_NULL &&

@@ -35,7 +35,9 @@ struct qn_chat {
     struct qn_str *stops;
     size_t n_stops;
     struct qn_str context; // chat: a JSON object for the template
-    struct qn_str prompt;  // completions: a text, or
+    uint32_t dimensions;   // embeddings: how many values; 0: all
+    bool mean;             // over all positions; else of the last one
+    struct qn_str prompt;  // completions, embeddings: a text, or
     const uint32_t *ids;   // these ids (NULL: none were given)
     size_t n_ids;
     struct qn_json_value tools; // of the request; missing when they are not to be called

@@ -149,9 +149,10 @@ static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct q
         .chunk = e->desc.chunk ? e->desc.chunk : DEFAULT_CHUNK,
         .rows = HEAD_ROWS,
         .kv_type = e->desc.kv_type,
+        .states = e->desc.embeddings,
     };
     QN_TRY(qn_model_build(&e->model, arena, &e->directory, &e->files, &options, err));
-    if (e->tokenizer)
+    if (e->tokenizer && !e->desc.embeddings)
         e->model.program.sample_vocab =
             qn_min_u32(e->model.config.vocab, qn_tokenizer_size(e->tokenizer));
     collect_eos(e);
@@ -341,5 +342,5 @@ uint32_t qn_engine_context(const qn_engine *e) {
 }
 
 uint32_t qn_engine_vocab(const qn_engine *e) {
-    return e->model.config.vocab;
+    return e->desc.embeddings ? e->model.config.hidden : e->model.config.vocab;
 }

@@ -31,6 +31,19 @@ struct qn_answer_style {
     uint32_t n_think, n_marks;
 };
 
+/* States of a prompt on their way to one vector. */
+struct qn_embedding {
+    const struct qn_allocator *allocator;
+    double *sum;   // [n], of the positions so far; NULL: no embedding is wanted
+    float *vector; // [n]
+    uint32_t n, dimensions;
+    bool mean, told;
+};
+/* Takes a state [n]. */
+void qn_embedding_add(struct qn_embedding *e, const float *state);
+/* The pooled state's first `dimensions` values, of length 1. */
+void qn_embedding_finish(struct qn_embedding *e);
+
 /* An answer to an OpenAI request while it is given. */
 struct qn_ask {
     bool on;       // the events are read by `reply`
@@ -40,6 +53,7 @@ struct qn_ask {
     uint32_t top_logprobs;
     struct qn_reply reply;
     struct qn_buf logprob; // of the token that comes next
+    struct qn_embedding embedding;
     struct qn_event done;
 };
 

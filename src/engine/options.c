@@ -120,9 +120,13 @@ static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_va
 
 #define OPTION(member) offsetof(struct qn_options, member)
 static const struct member option_members[] = {
-    {"main", TEXT, OPTION(main)},      {"synthetic", TEXT, OPTION(synthetic)},
-    {"threads", U32, OPTION(threads)}, {"context", U32, OPTION(context)},
-    {"chunk", U32, OPTION(chunk)},     {"textOnly", BOOL, OPTION(text_only)},
+    {"main", TEXT, OPTION(main)},
+    {"synthetic", TEXT, OPTION(synthetic)},
+    {"threads", U32, OPTION(threads)},
+    {"context", U32, OPTION(context)},
+    {"chunk", U32, OPTION(chunk)},
+    {"textOnly", BOOL, OPTION(text_only)},
+    {"embeddings", BOOL, OPTION(embeddings)},
 };
 
 static enum qn_status other_option(void *out, struct qn_str name, struct qn_json_value v,
@@ -165,6 +169,7 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
     desc->chunk = options->chunk;
     desc->kv_type = options->kv_type;
     desc->text_only = options->text_only;
+    desc->embeddings = options->embeddings;
     gpu->caps = options->caps;
     desc->gpu = options->gpu ? gpu : NULL;
 }

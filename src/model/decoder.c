@@ -409,14 +409,19 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
     return add_op(out, b, &OP_OF(QN_OP_ADD), (uint32_t[]){*out, learned}, 2, "embedding");
 }
 
-static enum qn_status add_head(struct builder *b, uint32_t hidden) {
+static enum qn_status add_head(struct builder *b, uint32_t hidden, bool states) {
     const struct qn_model_config *c = b->c;
     const struct qn_weight_part part = {QN_ROLE_HEAD, c->vocab};
     uint32_t last, normed, head = b->embed;
     bool same;
     QN_TRY(add_op(&last, b, &OP_OF(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
     QN_TRY(add_norm_of(&normed, b, (struct qn_operand){last, 0}, QN_ROLE_FINAL_NORM, 0, c->hidden,
-                       c->hidden, false, c->logit_scale, "final norm"));
+                       c->hidden, false, states ? 1.0f : c->logit_scale, "final norm"));
+    if (states) {
+        b->p->logits = normed;
+        b->p->states = true;
+        return QN_OK;
+    }
     if (!c->tied)
         QN_TRY(qn_weights_matrix(&head, &same, b->w, &part, 1, 0, c->hidden, b->err));
     QN_TRY(in_order(&normed, b, normed, head));
@@ -426,7 +431,7 @@ static enum qn_status add_head(struct builder *b, uint32_t hidden) {
 }
 
 enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct qn_rope *rope,
-                                enum qn_kv_type kv_type, struct qn_error *err) {
+                                const struct qn_model_options *options, struct qn_error *err) {
     static const float still[1] = {0.0f}; // no rotation: one pair that never turns
     struct builder b = {
         .w = weights,
@@ -435,7 +440,7 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
         .rope = rope,
         .n_rot = rope->all ? weights->config->n_rot : 2,
         .local_freq = QN_NONE,
-        .state_dtype = kv_type == QN_KV_F16 ? QN_DTYPE_F16 : QN_DTYPE_F32,
+        .state_dtype = options->kv_type == QN_KV_F16 ? QN_DTYPE_F16 : QN_DTYPE_F32,
         .err = err,
     };
     uint32_t hidden;
@@ -446,5 +451,5 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
         QN_TRY(computed(&b.local_freq, &b, "inverse frequencies", rope->local, b.n_rot / 2));
     for (uint32_t layer = 0; layer < b.c->n_layers; layer++)
         QN_TRY(add_layer(&hidden, &b, hidden, layer));
-    return add_head(&b, hidden);
+    return add_head(&b, hidden, options->states);
 }

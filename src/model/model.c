@@ -40,7 +40,8 @@ enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,
     QN_TRY(qn_rope_frequencies(&rope, arena, c, context, d, files, err));
     if (rope.n_sets > 1)
         out->program.rope_switch = c->rope_original_context;
-    QN_TRY(qn_decoder_build(&weights, &rope, options->kv_type, err));
+    out->program.n_ids = c->vocab;
+    QN_TRY(qn_decoder_build(&weights, &rope, options, err));
     QN_TRY(qn_program_infer(&out->program, err));
     QN_TRY(qn_program_fuse(&out->program, err));
     QN_TRY(qn_program_plan(&out->program, err));

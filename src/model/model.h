@@ -11,6 +11,7 @@ struct qn_model_options {
     uint32_t chunk;   // most tokens per step (program.max_tokens); 0: 256; cut to the context
     uint32_t rows;    // most rows through the head in one step (program.max_rows); 0: chunk
     enum qn_kv_type kv_type;
+    bool states; // the result is the last states after the final norm [R, hidden], without a head
 };
 
 struct qn_model {

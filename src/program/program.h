@@ -160,7 +160,9 @@ struct qn_program {
      * (Phi-3's long context): a session that grows past it computes its cache anew. 0: one set. */
     uint32_t rope_switch;
     uint32_t ids;          // the IDS tensor
-    uint32_t logits;       // the result: ACTIVATION f32 [R, vocab]
+    uint32_t logits;       // the result: ACTIVATION f32 [R, vocab]; or states [R, hidden]
+    bool states;           // it is
+    uint32_t n_ids;        // ids below this are the model's; 0: as many as logits
     uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the
                            // vocabulary is padding that the tokenizer does not know); 0: all
     uint64_t arena_bytes;  // of all activations, set by the plan

@@ -25,6 +25,7 @@ enum qn_status qn_run_init(struct qn_run *run, const struct qn_allocator *alloca
     run->context = program->context;
     run->chunk = program->max_tokens;
     run->vocab = logits->dims[logits->n_dims - 1].n;
+    run->n_ids = program->n_ids ? program->n_ids : run->vocab;
     qn_buf_init(&run->text, allocator);
     run->tokens = qn_mem_alloc(allocator, timeline_bytes(run));
     run->argmax = qn_mem_alloc(allocator, timeline_bytes(run));
@@ -89,9 +90,11 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
         return qn_fail(err, QN_E_CONTEXT, "the prompt has %zu tokens, the context %u",
                        request->n_ids, run->context);
     for (size_t i = 0; i < request->n_ids; i++)
-        if (request->ids[i] >= run->vocab)
+        if (request->ids[i] >= run->n_ids)
             return qn_fail(err, QN_E_ARGUMENT, "token id %u at position %zu, the vocabulary has %u",
-                           request->ids[i], i, run->vocab);
+                           request->ids[i], i, run->n_ids);
+    if (run->backend->program->states && request->max_tokens > 0)
+        return qn_fail(err, QN_E_UNSUPPORTED, "an answer from a model loaded for embeddings");
     if (request->n_stops > 0 && !run->tokenizer)
         return qn_fail(err, QN_E_UNSUPPORTED, "stop strings with a model that has no tokenizer");
     for (size_t i = 0; i < request->n_stops; i++)
@@ -127,7 +130,7 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
 /* How much of the new prefix the cache holds. The last token is always computed again, since its
  * logits are wanted; all of it is, when every position's arg-max is. */
 static uint32_t common_prefix(const struct qn_run *run, const struct qn_request *request) {
-    if (request->want & QN_WANT_ARGMAX_ALL)
+    if (request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL))
         return 0;
     uint32_t n = 0, most = (uint32_t)qn_min_size(run->n_kv, request->n_ids - 1);
     while (n < most && run->tokens[n] == request->ids[n])
@@ -232,7 +235,9 @@ static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct
 
 static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     /* Every position through the head: only so many rows fit in one step. */
-    uint32_t most = run->want & QN_WANT_ARGMAX_ALL
+    bool all = run->want & QN_WANT_LOGITS_ALL;
+    uint32_t most = all ? 1
+                    : run->want & QN_WANT_ARGMAX_ALL
                         ? qn_min_u32(run->chunk, run->backend->program->max_rows)
                         : run->chunk;
     uint32_t n = qn_min_u32(most, run->n_known - run->fed);
@@ -243,7 +248,7 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
         .pos = run->fed,
         .sample = last && run->limit > 0,
         .rope_set = run->rope_set,
-        .want = (run->want & QN_WANT_ARGMAX_ALL) | (last ? run->want & QN_WANT_LOGITS : 0),
+        .want = (run->want & QN_WANT_ARGMAX_ALL) | (last || all ? run->want & QN_WANT_LOGITS : 0),
         .session = run->session,
     };
     if (step.sample)

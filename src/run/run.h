@@ -39,6 +39,7 @@ struct qn_run {
     const uint32_t *eos;                  // [n_eos], the engine's
     uint32_t n_eos;
     uint32_t context, vocab, chunk;
+    uint32_t n_ids; // as many as logits, where those are logits
 
     uint32_t *tokens; // [context + 1]: the timeline
     uint32_t n_kv;    // positions whose keys and values belong to `tokens`

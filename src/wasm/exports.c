@@ -313,15 +313,16 @@ uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, u
     return qn_session_start(s, &request, &w->error);
 }
 
-/* An OpenAI request; api 1: chat.completions, 2: completions. */
+/* An OpenAI request; api 1: chat.completions, 2: completions, 3: embeddings. */
 uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint32_t n,
                       uint32_t api) {
     uint32_t gone = missing(w);
     if (gone)
         return gone;
     struct qn_str request = {json, n};
-    return api == 1 ? qn_session_start_chat(s, request, &w->error)
-                    : qn_session_start_completion(s, request, &w->error);
+    return api == 1   ? qn_session_start_chat(s, request, &w->error)
+           : api == 2 ? qn_session_start_completion(s, request, &w->error)
+                      : qn_session_start_embedding(s, request, &w->error);
 }
 
 /* words: 0 ids of the latest prompt, 1 how many. */

@@ -6,6 +6,7 @@ import test from 'node:test';
 
 import { ChatCompletions } from '../../web/chat.js';
 import { Completions } from '../../web/completions.js';
+import { Embeddings } from '../../web/embeddings.js';
 import { addPart } from '../../web/host.js';
 import { askFresh, finish, openEngine } from './lib/models.mjs';
 
@@ -105,15 +106,17 @@ const caller = ({ core, runner }) => {
     try {
       core.startChat(session, request, method);
       let tokens = 0;
+      let embedding;
       for await (const event of runner.events(session)) {
         /** @type {Part[]} */
         const parts = [];
         addPart(parts, event);
+        if (event.kind === 'logits') embedding = event.logits;
         tokens += event.kind === 'token' ? 1 : 0;
         options.onEvent({ parts, logprobs: event.logprobs ? [JSON.parse(event.logprobs)] : [], tokens, prompt: 0 });
         if (event.kind !== 'done') continue;
         const usage = { ...USAGE, prompt_tokens: event.promptTokens, completion_tokens: event.completionTokens };
-        return { finish: event.finish === 'stop' ? 'stop' : 'length', usage };
+        return { finish: event.finish === 'stop' ? 'stop' : 'length', usage, embedding };
       }
       throw new Error('no end');
     } finally {
@@ -200,5 +203,26 @@ test('completions: ids, texts, several prompts, echo, log-probabilities', async 
   await assert.rejects(completions.create({ ...base, prompt: ids, .../** @type {any} */ ({ suffix: 'x' }) }), { code: 'QN_E_UNSUPPORTED' });
   await assert.rejects(completions.create({ ...base, prompt: ids, .../** @type {any} */ ({ best_of: 2 }) }), { code: 'QN_E_UNSUPPORTED' });
   await assert.rejects(completions.create({ ...base, prompt: /** @type {any} */ (3) }), { code: 'QN_E_ARGUMENT' });
+  engine.close();
+});
+
+test('embeddings: of several texts, as numbers or base64, of fewer dimensions', async () => {
+  const engine = await openEngine(MODEL, { context: 200, embeddings: true });
+  const embeddings = new Embeddings(caller(engine), 'tiny');
+  const { data, usage, object } = await embeddings.create({ input: ['the x', 'a'] });
+  assert.deepEqual([object, data.length, data[1].index], ['list', 2, 1]);
+  assert.equal(usage.prompt_tokens, engine.core.tokenize('the x').length + engine.core.tokenize('a').length);
+  const vector = /** @type {number[]} */ (data[0].embedding);
+  assert.equal(vector.length, 16);
+  assert.ok(Math.abs(Math.hypot(...vector) - 1) < 1e-6);
+  const { data: [coded] } = await embeddings.create({ input: [...engine.core.tokenize('the x')], encoding_format: 'base64' });
+  assert.deepEqual(Array.from(new Float32Array(Uint8Array.from(Buffer.from(String(coded.embedding), 'base64')).buffer)), vector);
+  const { data: [cut] } = await embeddings.create({ input: 'the x', dimensions: 4 });
+  const length = Math.hypot(...vector.slice(0, 4));
+  vector.slice(0, 4).forEach((v, i) => assert.ok(Math.abs(Number(cut.embedding[i]) - v / length) < 1e-6));
+  await assert.rejects(embeddings.create({ input: [] }), { code: 'QN_E_ARGUMENT' });
+  await assert.rejects(embeddings.create({ input: 'a', .../** @type {any} */ ({ encoding_format: 'hex' }) }), { code: 'QN_E_ARGUMENT' });
+  const chat = new ChatCompletions(caller(engine), 'tiny');
+  await assert.rejects(chat.create({ messages, max_tokens: 1 }), { code: 'QN_E_UNSUPPORTED' });
   engine.close();
 });

@@ -74,6 +74,7 @@ function wasmModule(variant) {
  * @param {'f32' | 'f16'} [options.kv]
  * @param {number} [options.context]
  * @param {number} [options.chunk]
+ * @param {boolean} [options.embeddings]
  */
 export async function openEngine(path, options = {}) {
   const where = locate(path);
@@ -86,13 +87,13 @@ export async function openEngine(path, options = {}) {
 }
 
 /** The same from any files. @param {import('../../../web/files.js').Backing} backing @param {string} main @param {NonNullable<Parameters<typeof openEngine>[1]>} [options] */
-export async function openFiles(backing, main, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0 } = {}) {
+export async function openFiles(backing, main, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0, embeddings = false } = {}) {
   const files = new ModelFiles(backing);
   /** @type {Runner | undefined} */
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
   const core = new Core(wasmModule(gpu ? 'gpu' : variant), { files, player });
-  core.create({ main, context, chunk, kv, gpu: gpu?.caps ?? null });
+  core.create({ main, context, chunk, kv, embeddings, gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
   await runner.load();
   for (const pipeline of player?.pipelines ?? []) if (pipeline) compiled.add(pipeline);
