@@ -117,6 +117,11 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 #define DOT_GROUP_BYTES 72u // of workgroup memory, per group of x
 #define DOT_FIXED_BYTES 1024u
 
+bool qn_matvec_dot_takes(const struct qn_wformat *format) {
+    return format->type == QN_W_Q4 && format->group >= QN_GROUP && !format->levels &&
+           format->high < 2;
+}
+
 /* All threads of a workgroup first make x integer, so the more rows it has the better; but a large
  * machine wants a hundred workgroups (measured on one with 132 multiprocessors). Many rows fill it
  * anyway, and then a thread takes several at once. */

@@ -71,7 +71,7 @@ enum qn_scale_type {
  *                    One row of x per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a
  *                    dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
  *                    qn_act. LANES, ROWS: see qn_matvec_tune.
- *  MATVEC_DOT        the same for Q4 with a scale per 32, through products of bytes; x becomes
+ *  MATVEC_DOT        the same for some of Q4, through products of bytes; x becomes
  *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. Its four constants: see
  *                    qn_matvec_dot_tune.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
@@ -186,7 +186,9 @@ struct qn_matvec_tune {
 };
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu);
-/* For a matvec_dot on a device with these caps. span 0: it cannot run there. */
+/* Whether matvec_dot reads this format; its constants on a device with these caps. span 0: it
+ * cannot run there. */
+bool qn_matvec_dot_takes(const struct qn_wformat *format);
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps);
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

@@ -308,7 +308,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             params.residual_column = residual.column;
         }
         struct qn_matvec_tune dot = {0};
-        if (matvec && weight->format.type == QN_W_Q4 && weight->format.group == QN_GROUP)
+        if (matvec && qn_matvec_dot_takes(&weight->format))
             dot = qn_matvec_dot_tune(&params, glu, &l->caps);
         bool few = aligned && !matvec,
              only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);

@@ -266,8 +266,8 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
                        p->x_stride, p->x_column);
     QN_TRY(
         qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
-    if (m.w.format.group != QN_GROUP)
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: scales of %u columns", m.w.format.group);
+    if (!qn_matvec_dot_takes(&m.w.format))
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %s", qn_wformat_name(&m.w.format));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec_dot(p, tune, rows), err));
     return product(&m, c, rows, err);

@@ -235,16 +235,16 @@ test('matvec: shapes, lanes and rows', options, async () => {
 test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
   const tune = { lanes: 4, rows: 1, span: 28, ahead: 1 };
   for (const [rows, ahead] of [[1, 1], [1, 2], [1, 4], [2, 1], [2, 2], [4, 1]]) {
-    await product('MATVEC_DOT', { format: [4, 0, 7], cols: 896, rows: 67, t: 2, tune: { ...tune, rows, ahead } });
+    await product('MATVEC_DOT', { format: [4, 256, 7], cols: 896, rows: 67, t: 2, tune: { ...tune, rows, ahead } });
   }
-  for (const span of [2, 6, 28, 30]) await product('MATVEC_DOT', { format: [4, 0, 8], cols: 896, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 }, constants: { NORM: 1 } });
-  for (const cols of [4, 32, 36, 2304]) await product('MATVEC_DOT', { format: [4, 0, 8], cols, rows: 70, t: 1, tune: { ...tune, span: 72 } });
-  for (const format of FORMATS.filter(([type, stype]) => type === 4 && !(stype & 8))) {
-    await product('MATVEC_DOT', { format, cols: 100, rows: 70, t: 1, tune: { ...tune, span: 4, ahead: 4 }, constants: { BIAS: 1, RESIDUAL: 1 } });
-    for (const rows of [1, 2]) await product('MATVEC_DOT', { format, cols: 164, rows: 70, t: 3, tune: { ...tune, span: 4, rows }, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
+  for (const span of [2, 6, 28, 30]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 896, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 }, constants: { NORM: 1 } });
+  for (const cols of [4, 32, 36, 2304]) await product('MATVEC_DOT', { format: [4, 256, 8], cols, rows: 70, t: 1, tune: { ...tune, span: 72 } });
+  for (const format of FORMATS.filter(([type, stype]) => type === 4 && stype > 255 && !(stype & 160))) {
+    await product('MATVEC_DOT', { format, cols: whole(format, 100), rows: 70, t: 1, tune: { ...tune, span: 4, ahead: 4 }, constants: { BIAS: 1, RESIDUAL: 1 } });
+    for (const rows of [1, 2]) await product('MATVEC_DOT', { format, cols: whole(format, 164), rows: 70, t: 3, tune: { ...tune, span: 4, rows }, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
   }
-  await product('MATVEC_DOT', { format: [4, 0, 8], cols: 64, rows: 20, t: 2, tune, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
-  await product('MATVEC_DOT', { format: [4, 0, 8], cols: 64, rows: 20, t: 5, r: 2, tune, values: { rows_sym: 1, tail: 1, softcap: 3 } });
+  await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 2, tune, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
+  await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 5, r: 2, tune, values: { rows_sym: 1, tail: 1, softcap: 3 } });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {

@@ -1,9 +1,9 @@
-// Matrix times vector as matvec's, for 4-bit weights with a scale per group of 32 and devices that multiply
+// Matrix times vector as matvec's, for 4- and 5-bit weights with a scale per 32 columns or more and devices that multiply
 // four bytes at once. x is made integer first: in each group q = round(x / s), |q| ≤ 32639, so that a unit of
 // the last place is 2^-16 of the group's largest. With q = 256 hi + lo, bytes both, and a weight (n − ZERO) w,
-//   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24.
+//   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24 (5 bits: 2^25).
 //
-//   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves
+//   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves, levels and sixth bits
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
 // then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
 // than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
@@ -71,7 +71,7 @@ fn take(start: u32, first: u32, tid: u32) -> f32 {
             bytes_of(even), bytes_of(odd));
         if (word == 0u) {
             units[group] = s;
-            zeros[group] = select(i32(ZERO) * z, z, (STYPE & 4u) != 0u);
+            zeros[group] = select(i32(ZERO) * z, z, PAIRS);
         }
     }
     return sum;
@@ -82,31 +82,37 @@ struct Parts {
     lo: i32,
 }
 
-fn dot_word(p: Parts, w: u32, v: vec4<u32>) -> Parts {
-    let even = w & NIBBLES;
-    let odd = (w >> 4u) & NIBBLES;
+// high: the fifth bits of even columns at bits 0, 8, …, those of odd ones above them.
+fn dot_word(p: Parts, w: u32, high: u32, v: vec4<u32>) -> Parts {
+    var even = w & NIBBLES;
+    var odd = (w >> 4u) & NIBBLES;
+    if (HIGH != 0u) {
+        even |= (high & 0x01010101u) << 4u;
+        odd |= (high & 0x02020202u) << 3u;
+    }
     return Parts(p.hi + dot4I8Packed(even, v.x) + dot4I8Packed(odd, v.y), p.lo + dot4I8Packed(even, v.z) + dot4I8Packed(odd, v.w));
 }
 
 // A group of a weight row as it lies in memory.
 struct Raw {
     words: vec4<u32>,
-    scale: vec2<u32>,
+    scale: vec3<u32>,
 }
 
 fn fetch(at: u32) -> Raw {
-    return Raw(values[at], scale_words(at));
+    return Raw(values[at], scale_words(at * 4u));
 }
 
 // Σ over group `at` of the slab with group g of the span.
 fn dot_group(w: Raw, at: u32, g: u32) -> f32 {
-    var p = dot_word(Parts(0, 0), w.words.x, xq[g]);
-    p = dot_word(p, w.words.y, xq[SPAN + g]);
-    p = dot_word(p, w.words.z, xq[2u * SPAN + g]);
-    p = dot_word(p, w.words.w, xq[3u * SPAN + g]);
-    let f = factors_of(w.scale, at);
+    let high = w.scale.z;
+    var p = dot_word(Parts(0, 0), w.words.x, high, xq[g]);
+    p = dot_word(p, w.words.y, high >> 2u, xq[SPAN + g]);
+    p = dot_word(p, w.words.z, high >> 4u, xq[2u * SPAN + g]);
+    p = dot_word(p, w.words.w, high >> 6u, xq[3u * SPAN + g]);
+    let f = factors_of(w.scale, at * 4u);
     let sum = p.hi * 256 + p.lo;
-    if ((STYPE & 4u) != 0u) {
+    if (PAIRS) {
         return units[g] * (f.x * f32(sum) - f.y * f32(zeros[g]));
     }
     return units[g] * f.x * f32(sum - zeros[g]);
