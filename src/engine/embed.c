@@ -3,7 +3,8 @@
 
 #include "engine/engine.h"
 
-/* mean: v = Σ h_t, else v = h of the last position; then v / |v| over its first values. The factor 1 / T of a mean is lost in the length. */
+/* mean: v = the sum over all positions, whose 1 / T is lost in the length; else v = h of the last
+ * position. Then v / |v| over its first values. */
 void qn_embedding_add(struct qn_embedding *e, const float *state) {
     for (uint32_t i = 0; i < e->n; i++)
         e->sum[i] = (e->mean ? e->sum[i] : 0) + (double)state[i];

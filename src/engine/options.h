@@ -8,7 +8,8 @@
 
 /* {"main": "model.gguf", "synthetic": null, "threads": 1, "context": 4096, "chunk": 256,
  *  "kv": "f32" | "f16", "textOnly": false, "embeddings": false,
- *  "gpu": null | {"features": ["shader-f16", …], "maxBinding": …, "maxBuffer": …, "maxStorageBuffers": …, "maxWorkgroupMemory": …,
+ *  "gpu": null | {"features": ["shader-f16", …], "maxBinding": …, "maxBuffer": …,
+ * "maxStorageBuffers": …, "maxWorkgroupMemory": …,
  * "maxInvocations": …, "maxWorkgroups": …, "subgroupMin": …, "subgroupMax": …}} */
 struct qn_options {
     char main[QN_OPTION_TEXT], synthetic[QN_OPTION_TEXT];
