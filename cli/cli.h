@@ -9,7 +9,7 @@
 /* Options of all commands; unset ones are zero. */
 struct options {
     const char *command, *model;
-    const char *ids, *text, *file, *messages, *tools, *type, *hex, *synthetic, *backend;
+    const char *ids, *text, *file, *messages, *tools, *type, *hex, *synthetic, *backend, *pooling;
     const char *prompt;
     uint32_t n;        // -n
     uint32_t prompt_n; // -p of bench
@@ -19,7 +19,8 @@ struct options {
     uint64_t seed;
     bool has_n, has_prompt_n, has_temperature, has_top_p, has_min_p, has_top_k, has_seed;
     bool json, all, raw, no_special, skip_special, lines, no_generation_prompt, stop_on_eos,
-        verbose;
+        verbose, normalize;
+    bool embeddings; // set by the command
 };
 
 enum { EXIT_DONE = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2 };
@@ -69,5 +70,6 @@ int command_template(const struct options *o);
 int command_dequant(const struct options *o);
 int command_inspect(const struct options *o);
 int command_bench(const struct options *o);
+int command_embed(const struct options *o);
 
 #endif

@@ -56,7 +56,7 @@ static const struct command commands[] = {
     {"dequant", command_dequant},
     {"inspect", command_inspect},
     {"bench", command_bench},
-    {"embed", NULL},
+    {"embed", command_embed},
     {"classify", NULL},
     {"transcribe", NULL},
     {"onnx", NULL},
@@ -85,6 +85,7 @@ static const struct option options[] = {
     {"--hex", TEXT, FIELD(hex), 0},
     {"--synthetic", TEXT, FIELD(synthetic), 0},
     {"--backend", TEXT, FIELD(backend), 0},
+    {"--pooling", TEXT, FIELD(pooling), 0},
     {"-p", TEXT, FIELD(prompt), 0},
     {"-n", U32, FIELD(n), FIELD(has_n)},
     {"-d", U32, FIELD(depth), 0},
@@ -105,6 +106,7 @@ static const struct option options[] = {
     {"--no-generation-prompt", FLAG, FIELD(no_generation_prompt), 0},
     {"--stop-on-eos", FLAG, FIELD(stop_on_eos), 0},
     {"--verbose", FLAG, FIELD(verbose), 0},
+    {"--normalize", FLAG, FIELD(normalize), 0},
 };
 
 /* Stores one value; false when it does not parse. */

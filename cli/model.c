@@ -56,6 +56,7 @@ int model_open(struct model *m, const struct options *o, enum need need) {
         .threads = o->threads,
         .context = o->context,
         .text_only = need == NEED_TEXT,
+        .embeddings = o->embeddings,
         .clock = unix_time,
     };
     double start = seconds();

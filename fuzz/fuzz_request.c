@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     } else if (data[0] == 'r') {
         struct qn_request request;
         status = qn_options_request(&request, text, &err);
-        want(status != QN_OK || request.want <= 3);
+        want(status != QN_OK || request.want <= 7);
     } else {
         struct qn_arena arena;
         struct qn_chat chat;

@@ -127,6 +127,10 @@ void qn_ask_open(struct qn_buf *prompt, const struct qn_chat *chat,
 /* What the answer must match, once it has ended its thought; the text goes to `buf`. */
 void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const struct qn_chat *chat,
                        const struct qn_tool_format *tools, bool thinks);
+/* Makes a masker wait until `mark`, which must outlive it and whose first byte does not come again
+ * within it, has been said. On failure *io is as it was. */
+enum qn_status qn_masker_after(struct qn_masker *io, const qn_engine *engine, struct qn_str mark,
+                               uint32_t vocab, struct qn_error *err);
 /* Frees what an answer held. */
 void qn_ask_free(struct qn_ask *ask);
 /* Appends the log-probability of token `id` of a softmax over all n logits as OpenAI's object, with

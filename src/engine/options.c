@@ -179,7 +179,7 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
 
 struct request_options {
     struct qn_request request;
-    bool logits, argmax_all;
+    bool logits, argmax_all, logits_all;
 };
 
 #define REQUEST(member) offsetof(struct request_options, request.member)
@@ -196,6 +196,7 @@ static const struct member request_members[] = {
     {"stopOnEos", BOOL, REQUEST(stop_on_eos)},
     {"logits", BOOL, offsetof(struct request_options, logits)},
     {"argmaxAll", BOOL, offsetof(struct request_options, argmax_all)},
+    {"logitsAll", BOOL, offsetof(struct request_options, logits_all)},
 };
 
 enum qn_status qn_options_request(struct qn_request *out, struct qn_str json,
@@ -209,7 +210,8 @@ enum qn_status qn_options_request(struct qn_request *out, struct qn_str json,
         status = read_object(&o, request_members, sizeof request_members / sizeof *request_members,
                              qn_json_root(&document), unknown, err);
     qn_arena_free(&arena);
-    o.request.want = (o.logits ? QN_WANT_LOGITS : 0) | (o.argmax_all ? QN_WANT_ARGMAX_ALL : 0);
+    o.request.want = (o.logits ? QN_WANT_LOGITS : 0) | (o.argmax_all ? QN_WANT_ARGMAX_ALL : 0) |
+                     (o.logits_all ? QN_WANT_LOGITS_ALL : 0);
     *out = o.request;
     return status;
 }

@@ -50,9 +50,9 @@ static const struct qn_tool_format formats[] = {
     {{"<|START_ACTION|>"},
      QN_CALLS_JSON,
      "<|START_ACTION|>",
-     "",
+     "[",
      "parameters",
-     "",
+     "tool_name",
      "<|END_ACTION|>"},
     // Functionary 3.1 and 3.2; the latter names "all" for text
     {{"<function="}, QN_CALLS_NAMED, "<function=", "", ">", "</function>", ""},

@@ -507,6 +507,34 @@ static void tool_request(struct qn_buf *json, uint32_t *rng, uint32_t expected[N
     qn_buf_cstr(json, "]}");
 }
 
+/* Control tokens have no text, but for the marks of calls and thoughts that an answer's reader
+ * needs. */
+static void test_marks(struct qn_str tokenizer) {
+    qn_engine *e = text_engine(tokenizer, "{% for t in tools %}<|im_start|>{% endfor %}[TOOL_CALLS]"
+                                          "<think></think>");
+    const struct qn_answer_style *style = qn_engine_style(e, true);
+    CHECK(style->tools && strcmp(style->tools->open, "[TOOL_CALLS]") == 0 && style->think);
+    CHECK(style->n_marks == 0); // none of them is special here
+    uint32_t ids[3] = {0};
+    CHECK(qn_tokenizer_find(e->tokenizer, &ids[0], QN_STR("<|im_start|>")) &&
+          qn_tokenizer_find(e->tokenizer, &ids[1], QN_STR("a")) &&
+          qn_tokenizer_find(e->tokenizer, &ids[2], QN_STR("<|im_end|>")));
+    struct qn_detok d;
+    struct qn_buf text;
+    struct qn_error err = {0};
+    qn_buf_init(&text, qn_allocator_default());
+    qn_detok_init(&d, e->tokenizer, qn_allocator_default(), NULL, 0, true);
+    d.shown = ids;
+    d.n_shown = 1;
+    for (int i = 0; i < 3; i++)
+        CHECK(qn_detok_push(&d, &text, ids[i], &err) == QN_OK);
+    CHECK_MSG(qn_str_is(qn_buf_view(&text), "<|im_start|>a"), "%.*s",
+              QN_STR_ARG(qn_buf_view(&text)));
+    qn_detok_free(&d);
+    qn_buf_free(&text);
+    qn_engine_destroy(e);
+}
+
 static void test_smuggling(void) {
     char path[1024];
     snprintf(path, sizeof path, "%s/fixtures/tokenizers/qwen2/tokenizer.json", test_shared());
@@ -515,6 +543,7 @@ static void test_smuggling(void) {
         printf("skipped: no ../shared\n");
         return;
     }
+    test_marks(tokenizer);
     uint32_t rng = 2024;
     for (int tools = 0; tools < 2; tools++) {
         qn_engine *e = text_engine(tokenizer, tools ? tool_template : template_text);
