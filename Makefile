@@ -93,6 +93,8 @@ build/quern: $(B)/quern
 $(B)/%: $(B)/tests/c/%.o $(B)/libquern.a
 	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
 test-programs: $(TESTS:%=$(B)/%)
+$(B)/bench_%: $(B)/bench/%.o $(B)/libquern.a
+	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
 .PRECIOUS: $(B)/%.o
 
 # ---- wasm

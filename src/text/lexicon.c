@@ -4,8 +4,8 @@
 
 #define MAX_PROBES 4096
 
-static uint32_t slot_of(const struct qn_lexicon *lexicon, uint64_t hash) {
-    return (uint32_t)((hash * 0x9e3779b97f4a7c15u) >> 32) & lexicon->mask;
+static uint32_t hash_of(const struct qn_lexicon_walk *w) {
+    return (uint32_t)((w->hash * 0x9e3779b97f4a7c15u) >> 32);
 }
 
 static bool is_open(const struct qn_vocab *v, uint32_t id) {
@@ -23,11 +23,12 @@ static enum qn_status add(struct qn_lexicon *lexicon, uint32_t id, struct qn_err
         uint32_t bit = (uint32_t)w.hash & lexicon->filter_mask;
         lexicon->filter[bit >> 6] |= (uint64_t)1 << (bit & 63);
     }
-    uint32_t at = slot_of(lexicon, w.hash);
+    uint32_t hash = hash_of(&w), at = hash & lexicon->mask;
     for (uint32_t i = 0; i < MAX_PROBES; i++, at = (at + 1) & lexicon->mask) {
-        uint32_t slot = lexicon->slots[at];
-        if (slot == 0 || qn_str_eq(qn_vocab_str(lexicon->vocab, slot - 1), s)) {
-            lexicon->slots[at] = id + 1;
+        struct qn_vocab_slot *slot = &lexicon->slots[at];
+        if (slot->id == 0 ||
+            (slot->hash == hash && qn_str_eq(qn_vocab_str(lexicon->vocab, slot->id - 1), s))) {
+            *slot = (struct qn_vocab_slot){id + 1, hash};
             return QN_OK;
         }
     }
@@ -52,7 +53,7 @@ enum qn_status qn_lexicon_init(struct qn_lexicon *lexicon, struct qn_arena *aren
     while (bits < 1u << 30 && bits < 2 * n_bytes)
         bits *= 2;
     *lexicon = (struct qn_lexicon){.vocab = vocab, .mask = capacity - 1, .filter_mask = bits - 1};
-    lexicon->slots = QN_ARENA_NEW(arena, uint32_t, capacity);
+    lexicon->slots = QN_ARENA_NEW(arena, struct qn_vocab_slot, capacity);
     lexicon->filter = QN_ARENA_NEW(arena, uint64_t, bits / 64);
     if (!lexicon->slots || !lexicon->filter)
         return qn_fail(err, QN_E_NO_MEMORY, "vocabulary of %u tokens", n);
@@ -65,11 +66,13 @@ enum qn_status qn_lexicon_init(struct qn_lexicon *lexicon, struct qn_arena *aren
 
 uint32_t qn_lexicon_find(const struct qn_lexicon *lexicon, const struct qn_lexicon_walk *w,
                          struct qn_str prefix, const char *rest) {
-    uint32_t at = slot_of(lexicon, w->hash);
+    uint32_t hash = hash_of(w), at = hash & lexicon->mask;
     for (uint32_t i = 0; i < MAX_PROBES; i++, at = (at + 1) & lexicon->mask) {
-        uint32_t slot = lexicon->slots[at];
+        uint32_t slot = lexicon->slots[at].id;
         if (slot == 0)
             return QN_ID_NONE;
+        if (lexicon->slots[at].hash != hash)
+            continue;
         struct qn_str s = qn_vocab_str(lexicon->vocab, slot - 1);
         if (s.n == w->n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0) &&
             memcmp(s.p + prefix.n, rest, s.n - prefix.n) == 0)

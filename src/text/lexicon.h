@@ -10,7 +10,7 @@
 
 struct qn_lexicon {
     const struct qn_vocab *vocab;
-    uint32_t *slots; // id + 1; 0: free
+    struct qn_vocab_slot *slots;
     uint32_t mask;
     uint64_t *filter;
     uint32_t filter_mask; // of bits

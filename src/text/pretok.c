@@ -354,6 +354,34 @@ static bool find_match(struct qn_pretok_iter *it, size_t *begin, size_t *end, si
     return false;
 }
 
+bool qn_pretok_leaves(const struct qn_pretok *step, struct qn_pretok_piece *piece) {
+    struct qn_str s = piece->text;
+    if (step->rewrite != QN_REWRITE_NONE || step->invert)
+        return false;
+    switch (step->kind) {
+    case QN_SPLIT_NONE:
+        break;
+    case QN_SPLIT_REGEX:
+        if (qn_regex_may(step->regex, s, piece->bytes))
+            return false;
+        break;
+    case QN_SPLIT_NUMBER:
+    case QN_SPLIT_PUNCTUATION:
+    case QN_SPLIT_WHITESPACE:
+        for (size_t i = 0; i < s.n; i++) {
+            unsigned char byte = (unsigned char)s.p[i];
+            uint32_t c = piece->bytes ? qn_byte_to_char(byte) : byte;
+            if ((byte >= 128 && !piece->bytes) || in_one(step->kind, c))
+                return false;
+        }
+        break;
+    default:
+        return false;
+    }
+    piece->bytes |= step->to_bytes;
+    return s.n > 0;
+}
+
 /* Matches and gaps in turn. */
 static bool next_segment(struct qn_pretok_iter *it, size_t *begin, size_t *end, bool *is_match) {
     const struct qn_pretok *step = it->step;

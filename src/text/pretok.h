@@ -80,6 +80,8 @@ struct qn_pretok_iter {
     bool held_is_match, previous_match;
 };
 bool qn_pretok_next(struct qn_pretok_iter *it, struct qn_str *out);
+/* True where the step surely leaves the piece as it is, apart from `bytes`, which is then set. */
+bool qn_pretok_leaves(const struct qn_pretok *step, struct qn_pretok_piece *piece);
 
 /* The step for a regular expression; what has no matcher of its own is compiled into the arena. */
 enum qn_status qn_pretok_by_regex(struct qn_pretok *out, struct qn_arena *arena,

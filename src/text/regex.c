@@ -77,13 +77,10 @@ static inline bool one(const struct run *r, const struct qn_rset *set, size_t at
     if (at >= r->s.n)
         return false;
     unsigned char byte = (unsigned char)r->s.p[at];
-    uint32_t c = byte;
     *next = at + 1;
-    if (r->bytes)
-        c = qn_byte_to_char(byte);
-    else if (byte >= 0x80)
-        c = read_char(r->s, at, next);
-    return c < 128 ? (set->ascii[c >> 5] >> (c & 31) & 1) != 0 : qn_rset_has(set, c);
+    if (byte < 0x80 || r->bytes)
+        return qn_rfirst_has(&set->bytes, r->bytes, byte);
+    return qn_rset_has(set, read_char(r->s, at, next));
 }
 
 /* Beginning of the character that ends at `at` > 0. */
@@ -116,11 +113,11 @@ static enum qn_status push(struct run *r, struct qn_regex_mark mark) {
 }
 
 static bool is_word(const struct run *r, size_t at) {
-    static const struct qn_rterm term = {.kind = QN_RTERM_WORD};
-    static const struct qn_rset word = {.terms = &term,
-                                        .ascii = {0, 0x3ff0000, 0x87fffffe, 0x7fffffe}};
     size_t next;
-    return one(r, &word, at, &next);
+    if (at >= r->s.n)
+        return false;
+    uint32_t c = r->bytes ? qn_byte_to_char((unsigned char)r->s.p[at]) : read_char(r->s, at, &next);
+    return c != QN_UTF8_INVALID && (qn_unicode_prop(c) & QN_PROP_WORD) != 0;
 }
 
 static bool holds(const struct run *r, const struct qn_rinst *i, size_t at) {
@@ -173,6 +170,17 @@ static enum qn_status run(struct run *r, uint32_t pc, size_t at, size_t *end) {
             pc++;
             break;
         case QN_ROP_SPLIT:
+            if (i->first && at < r->s.n) { // a way that this byte closes is none
+                unsigned char byte = (unsigned char)r->s.p[at];
+                if (!qn_rfirst_has(&i->first[0], r->bytes, byte)) {
+                    pc += (uint32_t)i->y;
+                    break;
+                }
+                if (!qn_rfirst_has(&i->first[1], r->bytes, byte)) {
+                    pc += (uint32_t)i->x;
+                    break;
+                }
+            }
             QN_TRY(push(r, (struct qn_regex_mark){SIZE_MAX, at, pc + (uint32_t)i->y, false}));
             pc += (uint32_t)i->x;
             break;
@@ -228,6 +236,14 @@ static enum qn_status run(struct run *r, uint32_t pc, size_t at, size_t *end) {
     }
 }
 
+bool qn_regex_may(const struct qn_regex *regex, struct qn_str s, bool bytes) {
+    for (size_t i = 0; i < s.n; i++) {
+        if (qn_rfirst_has(&regex->first, bytes, (unsigned char)s.p[i]))
+            return true;
+    }
+    return false;
+}
+
 enum qn_status qn_regex_find(const struct qn_regex *regex, struct qn_regex_scratch *scratch,
                              size_t *begin, size_t *end, struct qn_str s, size_t from, bool bytes) {
     struct run r = {.regex = regex, .scratch = scratch, .s = s, .bytes = bytes};
@@ -241,7 +257,7 @@ enum qn_status qn_regex_find(const struct qn_regex *regex, struct qn_regex_scrat
         next = at + 1;
         if (!bytes && byte >= 0x80)
             read_char(s, at, &next);
-        if (!bytes && at < s.n && !(regex->first[byte >> 5] >> (byte & 31) & 1))
+        if (at < s.n && !qn_rfirst_has(&regex->first, bytes, byte))
             continue;
         QN_TRY(run(&r, 0, at, end));
         if (*end != SIZE_MAX) {

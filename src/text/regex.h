@@ -28,6 +28,8 @@ enum qn_status qn_regex_compile(const struct qn_regex **out, struct qn_arena *ar
  * used up, QN_E_NO_MEMORY. */
 enum qn_status qn_regex_find(const struct qn_regex *regex, struct qn_regex_scratch *scratch,
                              size_t *begin, size_t *end, struct qn_str s, size_t from, bool bytes);
+/* False: no match that is not empty begins in `s`. */
+bool qn_regex_may(const struct qn_regex *regex, struct qn_str s, bool bytes);
 void qn_regex_scratch_free(struct qn_regex_scratch *scratch);
 
 #endif

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "text/pretok.h"
 #include "text/regex_impl.h"
 #include "text/unicode.h"
 #include "text/unicode_script.h"
@@ -229,8 +230,11 @@ static enum qn_status read_class(struct parser *p, struct qn_rset *set) {
 static enum qn_status read_alternatives(struct parser *p);
 
 static enum qn_status emit_set(struct parser *p, struct qn_rset *set) {
-    for (uint32_t c = 0; c < 128; c++)
-        set->ascii[c >> 5] |= (uint32_t)qn_rset_has(set, c) << (c & 31);
+    for (uint32_t b = 0; b < 256; b++) {
+        uint32_t mapped = qn_byte_to_char((unsigned char)b), bit = b & 31;
+        set->bytes.bits[0][b >> 5] |= (uint32_t)(b >= 128 || qn_rset_has(set, b)) << bit;
+        set->bytes.bits[1][b >> 5] |= (uint32_t)qn_rset_has(set, mapped) << bit;
+    }
     p->min = p->max = 1;
     return insert(p, p->n, (struct qn_rinst){.op = QN_ROP_SPAN, .min = 1, .max = 1, .set = set});
 }
@@ -449,21 +453,21 @@ static enum qn_status read_alternatives(struct parser *p) {
     return QN_OK;
 }
 
-/* Adds the bytes that a match from `pc` on can begin with. */
-static void find_first(struct qn_regex *re, uint32_t pc, uint32_t depth) {
-    for (; depth < MAX_DEPTH; pc++) {
-        const struct qn_rinst *i = &re->code[pc];
+/* Adds the bytes that a match from `pc` on can begin with; all where that takes too many of the
+ * `left` steps, or where it may be empty. */
+static void find_first(struct qn_rfirst *out, const struct qn_rinst *code, uint32_t pc,
+                       uint32_t depth, uint32_t *left) {
+    for (; depth<MAX_DEPTH && * left> 0; pc++, --*left) {
+        const struct qn_rinst *i = &code[pc];
         if (i->op == QN_ROP_SPAN) {
-            for (int k = 0; k < 4; k++) {
-                re->first[k] |= i->set->ascii[k];
-                re->first[4 + k] = UINT32_MAX;
-            }
+            for (int k = 0; k < 16; k++)
+                out->bits[k >> 3][k & 7] |= i->set->bytes.bits[k >> 3][k & 7];
             if (i->min > 0)
                 return;
         } else if (i->op == QN_ROP_JUMP || i->op == QN_ROP_SPLIT) {
             if (i->op == QN_ROP_SPLIT)
-                find_first(re, pc + (uint32_t)i->y, depth + 1);
-            if (i->x < 0)
+                find_first(out, code, pc + (uint32_t)i->y, depth + 1, left);
+            if (i->x < 0 || *left == 0)
                 break;
             pc += (uint32_t)i->x - 1;
         } else if (i->op == QN_ROP_AHEAD || i->op == QN_ROP_BEHIND) {
@@ -472,7 +476,31 @@ static void find_first(struct qn_regex *re, uint32_t pc, uint32_t depth) {
             break;
         }
     }
-    memset(re->first, 0xff, sizeof re->first);
+    memset(out, 0xff, sizeof *out);
+}
+
+/* What each way of a SPLIT can begin with; NULL where both can begin with anything. */
+static enum qn_status find_ways(struct parser *p, struct qn_rinst *code, uint32_t n) {
+    for (uint32_t pc = 0; pc < n; pc++) {
+        struct qn_rfirst ways[2], *first;
+        bool any = true;
+        if (code[pc].op != QN_ROP_SPLIT)
+            continue;
+        memset(ways, 0, sizeof ways);
+        for (int k = 0; k < 2; k++) {
+            uint32_t left = 64, way = pc + (uint32_t)(k ? code[pc].y : code[pc].x);
+            find_first(&ways[k], code, way, 0, &left);
+            any = any && left == 0;
+        }
+        if (any)
+            continue;
+        first = QN_ARENA_NEW(p->arena, struct qn_rfirst, 2);
+        if (!first)
+            return no_memory(p);
+        memcpy(first, ways, sizeof ways);
+        code[pc].first = first;
+    }
+    return QN_OK;
 }
 
 enum qn_status qn_regex_compile(const struct qn_regex **out, struct qn_arena *arena,
@@ -489,7 +517,9 @@ enum qn_status qn_regex_compile(const struct qn_regex **out, struct qn_arena *ar
     QN_TRY(emit(&p, QN_ROP_END, 0, 0));
     re->code = p.code;
     re->n = p.n;
-    find_first(re, 0, 0);
+    uint32_t left = 1000;
+    find_first(&re->first, re->code, 0, 0, &left);
+    QN_TRY(find_ways(&p, re->code, re->n));
     *out = re;
     return QN_OK;
 }

@@ -23,12 +23,22 @@ enum qn_rop {
 enum { QN_RMODE_GREEDY, QN_RMODE_LAZY, QN_RMODE_POSSESSIVE };
 #define QN_RMANY UINT32_MAX // no upper bound
 
+/* Bytes by number: of UTF-8 (what is not ASCII has all bits set) and of GPT-2's characters. */
+struct qn_rfirst {
+    uint32_t bits[2][8];
+};
+
+static inline bool qn_rfirst_has(const struct qn_rfirst *first, bool bytes, unsigned char byte) {
+    return (first->bits[bytes][byte >> 5] >> (byte & 31) & 1) != 0;
+}
+
 /* x and y are distances from the instruction itself, so that code can be moved. */
 struct qn_rinst {
     uint8_t op, mode;
     int32_t x, y;
     uint32_t min, max;
     const struct qn_rset *set;
+    const struct qn_rfirst *first; // SPLIT: [2], of x and of y; or NULL
 };
 
 enum {
@@ -53,13 +63,13 @@ struct qn_rset {
     const struct qn_rterm *terms;
     const struct qn_rset *also;
     bool negate;
-    uint32_t ascii[4];
+    struct qn_rfirst bytes;
 };
 
 struct qn_regex {
     struct qn_rinst *code;
     uint32_t n;
-    uint32_t first[8]; // bytes that a match can begin with
+    struct qn_rfirst first; // bytes that a match can begin with
 };
 
 bool qn_rset_has(const struct qn_rset *set, uint32_t code_point);

@@ -95,9 +95,11 @@ static enum qn_status model_word(struct encoder *e, struct qn_str word) {
 /* Runs the steps from `step` on over one piece; at most QN_MAX_STEPS deep. */
 static enum qn_status pre_tokenize(struct encoder *e, uint32_t step, struct qn_pretok_piece piece) {
     const struct qn_tokenizer *t = e->t;
+    const struct qn_pretok *s = t->pretoks;
+    while (step < t->n_pretoks && qn_pretok_leaves(s = &t->pretoks[step], &piece))
+        step++;
     if (step == t->n_pretoks)
         return model_word(e, piece.text);
-    const struct qn_pretok *s = &t->pretoks[step];
     if (s->rewrite != QN_REWRITE_NONE) {
         struct qn_buf *buf = &e->rewrites[step];
         piece.text = rewrite(buf, s, piece);
@@ -213,7 +215,7 @@ static enum qn_status encode_request(const struct qn_tokenizer *t, struct qn_ids
     for (uint32_t i = 0; i < t->n_pretoks; i++)
         qn_buf_init(&e.rewrites[i], allocator);
     if (n >= CACHE_FROM)
-        qn_word_cache_init(t->model == QN_MODEL_BPE ? &e.bpe.cache : &e.pieces.cache, allocator);
+        qn_word_cache_init(t->model == QN_MODEL_BPE ? &e.bpe.cache : &e.pieces.cache, allocator, n);
     enum qn_status status = encode_items(&e, r);
     for (uint32_t i = 0; i < t->n_pretoks; i++)
         qn_buf_free(&e.rewrites[i]);

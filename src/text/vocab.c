@@ -11,7 +11,7 @@ enum qn_status qn_vocab_init(struct qn_vocab *v, struct qn_arena *arena, uint32_
         capacity *= 2;
     *v = (struct qn_vocab){.size = size, .mask = capacity - 1, .text_capacity = n_bytes};
     v->tokens = QN_ARENA_NEW(arena, struct qn_vocab_token, size);
-    v->slots = QN_ARENA_NEW(arena, uint32_t, capacity);
+    v->slots = QN_ARENA_NEW(arena, struct qn_vocab_slot, capacity);
     v->text = QN_ARENA_NEW(arena, char, n_bytes);
     if (!v->tokens || !v->slots || !v->text)
         return qn_fail(err, QN_E_NO_MEMORY, "vocabulary of %u ids", size);
@@ -30,10 +30,11 @@ enum qn_status qn_vocab_set(struct qn_vocab *v, uint32_t id, struct qn_str s, ui
     v->tokens[id].at = (uint32_t)v->text_n;
     v->tokens[id].bytes = (uint32_t)s.n | (flags | QN_TOKEN_PRESENT) << 24;
     v->text_n += s.n;
-    uint32_t at = qn_hash_bytes(s.p, s.n) & v->mask;
+    uint32_t hash = qn_hash_bytes(s.p, s.n), at = hash & v->mask;
     for (uint32_t i = 0; i < MAX_PROBES && i <= v->mask; i++, at = (at + 1) & v->mask) {
-        if (v->slots[at] == 0 || qn_str_eq(qn_vocab_str(v, v->slots[at] - 1), s)) {
-            v->slots[at] = id + 1;
+        struct qn_vocab_slot *slot = &v->slots[at];
+        if (slot->id == 0 || (slot->hash == hash && qn_str_eq(qn_vocab_str(v, slot->id - 1), s))) {
+            *slot = (struct qn_vocab_slot){id + 1, hash};
             return QN_OK;
         }
     }
@@ -41,11 +42,13 @@ enum qn_status qn_vocab_set(struct qn_vocab *v, uint32_t id, struct qn_str s, ui
 }
 
 uint32_t qn_vocab_find(const struct qn_vocab *v, const char *p, size_t n) {
-    uint32_t at = qn_hash_bytes(p, n) & v->mask;
+    uint32_t hash = qn_hash_bytes(p, n), at = hash & v->mask;
     for (uint32_t i = 0; i < MAX_PROBES && i <= v->mask; i++, at = (at + 1) & v->mask) {
-        uint32_t slot = v->slots[at];
+        uint32_t slot = v->slots[at].id;
         if (slot == 0)
             return QN_ID_NONE;
+        if (v->slots[at].hash != hash)
+            continue;
         struct qn_vocab_token token = v->tokens[slot - 1];
         if ((token.bytes & QN_TOKEN_MAX_BYTES) == n &&
             (n == 0 || memcmp(v->text + token.at, p, n) == 0))

@@ -20,12 +20,18 @@ struct qn_vocab_token {
     uint32_t bytes; // length | flags << 24
 };
 
+/* Of a hash table: with the whole hash, a look-up in vain nearly never reads a string. */
+struct qn_vocab_slot {
+    uint32_t id; // + 1; 0: free
+    uint32_t hash;
+};
+
 struct qn_vocab {
     struct qn_vocab_token *tokens; // [size]
     uint32_t size;                 // highest id + 1
     char *text;
     size_t text_n, text_capacity;
-    uint32_t *slots; // id + 1; 0: free
+    struct qn_vocab_slot *slots;
     uint32_t mask;
 };
 

@@ -128,6 +128,17 @@ static void test_bounds(void) {
     s = QN_STR("a b");
     CHECK(qn_regex_find(compile("\\p{L}+"), &scratch, &begin, &end, s, 0, true) == QN_OK);
     CHECK(begin == 0 && end == 3);
+    CHECK(!qn_regex_may(compile("\\s|\\d"), s, true) && qn_regex_may(compile("\\s"), s, false));
+    CHECK(qn_regex_may(compile("c*"), s, true) && qn_regex_may(compile("x?(?=b)"), s, false));
+    /* More ways through it than could ever be followed one by one. */
+    struct qn_buf many;
+    qn_buf_init(&many, scratch.allocator);
+    for (int i = 0; i < 200; i++)
+        qn_buf_cstr(&many, "(b?c?)?");
+    qn_buf_append(&many, "a", 2);
+    CHECK(qn_regex_find(compile(many.p), &scratch, &begin, &end, s, 0, false) == QN_OK);
+    CHECK(begin == 0 && end == 1);
+    qn_buf_free(&many);
     qn_regex_scratch_free(&scratch);
 }
 
