@@ -107,11 +107,12 @@ struct qn_files {
 
 /* Features of a GPU adapter that the engine may use; bits of qn_gpu_caps.features. */
 enum qn_gpu_feature {
-    QN_GPU_F16 = 1,           // shader-f16
-    QN_GPU_SUBGROUPS = 2,     // subgroups
-    QN_GPU_TIMESTAMPS = 4,    // timestamp-query
-    QN_GPU_SUBGROUP_SIZE = 8, // subgroup-size-control
-    QN_GPU_PACKED_DOT = 16,   // packed_4x8_integer_dot_product in hardware, and subgroups
+    QN_GPU_F16 = 1,              // shader-f16
+    QN_GPU_SUBGROUPS = 2,        // subgroups
+    QN_GPU_TIMESTAMPS = 4,       // timestamp-query
+    QN_GPU_SUBGROUP_SIZE = 8,    // subgroup-size-control
+    QN_GPU_PACKED_DOT = 16,      // packed_4x8_integer_dot_product in hardware, and subgroups
+    QN_GPU_SUBGROUP_MATRIX = 32, // experimental: products of 16 × 16 × 16, float16 to float32
 };
 
 /* Limits of the device, in WebGPU's units (bytes, invocations). Zeros mean the specification's

@@ -8,6 +8,7 @@
 /* Tile sizes below are written in the kernels too (same names); tests compare. */
 #define THREADS 64
 #define TILE 64           // matmul: rows of x and columns of out per workgroup
+#define MATRIX_ROWS 128   // matmul_matrix: rows of x per workgroup, and TILE columns of out
 #define FEW 8             // matmul_few: rows of x per workgroup
 #define SPLIT 64          // attention_split: positions per workgroup
 #define ARGMAX_CHUNK 4096 // argmax_partial: values per workgroup
@@ -156,8 +157,15 @@ struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec
     return fold(parts(p->n_rows, THREADS / tune.lanes * tune.rows), rows);
 }
 
-struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
-    return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE), parts(rows, TILE), 1};
+struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,
+                              uint32_t rows) {
+    return (struct qn_grid){parts(p->n_rows, glu ? TILE / 2 : TILE),
+                            parts(rows, matrix ? MATRIX_ROWS : TILE), 1};
+}
+
+bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps) {
+    const uint32_t wanted = QN_GPU_F16 | QN_GPU_SUBGROUPS | QN_GPU_SUBGROUP_MATRIX;
+    return (caps->features & wanted) == wanted && caps->max_workgroup_memory >= 24576;
 }
 
 /* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more
@@ -169,11 +177,11 @@ uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     return units < 1024 ? 32 : 64;
 }
 
-/* Tiles of 64 rows are worth it once they are many enough to fill a large machine, and mostly
- * full. */
-bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows) {
-    struct qn_grid tiles = qn_grid_matmul(p, glu, rows);
-    return rows <= 48 || (uint64_t)tiles.x * tiles.y < 192;
+/* Tiles are worth it once they are many enough to fill a large machine, and mostly full: 192, or 48
+ * of the larger and faster ones. */
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows) {
+    uint32_t full = matrix ? 48 * MATRIX_ROWS : 192 * TILE;
+    return rows <= 48 || (uint64_t)qn_grid_matmul(p, glu, matrix, rows).x * rows < full;
 }
 
 struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,

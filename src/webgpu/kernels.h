@@ -78,6 +78,7 @@ enum qn_scale_type {
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
  *                    qn_matmul_takes_few says when.
+ *  MATMUL_MATRIX     as MATMUL, where qn_matmul_has_matrix.
  *  GLU               params, step, x, up, out. In one tensor: the same range twice.
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
@@ -121,6 +122,7 @@ enum qn_scale_type {
     X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
+    X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(GLU,               glu,               glu,       "UURRW",     "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
@@ -195,10 +197,14 @@ struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_ma
                                   uint32_t rows);
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
-struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, uint32_t rows);
+/* `matrix`: of MATMUL_MATRIX. */
+struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,
+                              uint32_t rows);
+/* Whether a device can run MATMUL_MATRIX. */
+bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps);
 /* Constant LANES of a matmul_few, and whether it is the faster one for so many rows of x. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
-bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, uint32_t rows);
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows);
 struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,
                                   uint32_t rows);
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // and the like

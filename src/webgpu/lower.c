@@ -310,12 +310,13 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
         struct qn_matvec_tune dot = {0};
         if (matvec && qn_matvec_dot_takes(&weight->format))
             dot = qn_matvec_dot_tune(&params, glu, &l->caps);
-        bool few = aligned && !matvec,
-             only_few = few && qn_matmul_takes_few(&params, glu, p->max_tokens);
+        bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
+             only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
         struct qn_lower_draft draft = {
             .kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
                       : matvec   ? QN_KERNEL_MATVEC
                       : only_few ? QN_KERNEL_MATMUL_FEW
+                      : matrix   ? QN_KERNEL_MATMUL_MATRIX
                                  : QN_KERNEL_MATMUL,
             .params = &params,
             .bindings = {{0},
@@ -716,8 +717,9 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
 /* ---- Grids --------------------------------------------------------------------------------- */
 
 static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t rows) {
-    return d->kernel == QN_KERNEL_MATMUL && d->few_lanes &&
-           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, rows);
+    bool matrix = d->kernel == QN_KERNEL_MATMUL_MATRIX;
+    return (matrix || d->kernel == QN_KERNEL_MATMUL) && d->few_lanes &&
+           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows);
 }
 
 uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
@@ -740,9 +742,10 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_MATVEC_DOT:
         return qn_grid_matvec_dot(params, d->tune, rows);
     case QN_KERNEL_MATMUL:
+    case QN_KERNEL_MATMUL_MATRIX:
         if (takes_few(l, d, rows))
             return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
-        return qn_grid_matmul(params, d->glu, rows);
+        return qn_grid_matmul(params, d->glu, d->kernel == QN_KERNEL_MATMUL_MATRIX, rows);
     case QN_KERNEL_MATMUL_FEW:
         return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
     case QN_KERNEL_GLU:

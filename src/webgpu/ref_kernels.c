@@ -273,17 +273,25 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     return product(&m, c, rows, err);
 }
 
-static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
+static enum qn_status tiles(const struct qn_ref_call *c, bool matrix, struct qn_error *err) {
     struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0,
                         false,   c->constants[5] != 0, (uint32_t)c->constants[6],
                         {0}};
     QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
                              (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
-    QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, rows), err));
+    QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, matrix, rows), err));
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul: not aligned");
     return product(&m, c, rows, err);
+}
+
+static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
+    return tiles(c, false, err);
+}
+
+static enum qn_status matmul_matrix(const struct qn_ref_call *c, struct qn_error *err) {
+    return tiles(c, true, err);
 }
 
 static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
@@ -598,6 +606,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_MATVEC_DOT] = matvec_dot,
         [QN_KERNEL_MATMUL] = matmul,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
+        [QN_KERNEL_MATMUL_MATRIX] = matmul_matrix,
         [QN_KERNEL_GLU] = glu,
         [QN_KERNEL_ACT] = activate,
         [QN_KERNEL_ADD] = add,

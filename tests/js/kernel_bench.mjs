@@ -114,10 +114,11 @@ export class Reference {
     return lanes;
   }
 
-  /** Whether matmul_few takes the place of matmul. @param {Uint32Array} parameters @param {boolean} glu @param {number} rows */
-  takesFew(parameters, glu, rows) {
+  /** Whether matmul_few takes the place of matmul, or of matmul_matrix. @param {Uint32Array} parameters @param {boolean} glu @param {number} rows
+   *  @param {boolean} matrix */
+  takesFew(parameters, glu, rows, matrix = false) {
     const mark = this.top;
-    const few = this.x.optest_takes_few(this.put(parameters), glu ? 1 : 0, rows);
+    const few = this.x.optest_takes_few(this.put(parameters), glu ? 1 : 0, matrix ? 1 : 0, rows);
     this.top = mark;
     return few !== 0;
   }

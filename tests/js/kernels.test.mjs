@@ -23,6 +23,7 @@ try {
 const options = { skip: devices.length === 0 };
 test.after(() => devices.forEach(({ bench }) => bench.close()));
 
+const MATRIX = 'chromium-experimental-subgroup-matrix';
 const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
 const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
 
@@ -34,12 +35,13 @@ async function check(name, { bindings, constants = {}, grid, tolerance = 0, labe
   const kernel = KERNELS[name];
   const expected = bindings.map(bytesOf);
   reference.run(kernel, expected, constants, grid);
+  const matrix = name === 'MATMUL_MATRIX';
   for (const { name: device, suffix, bench } of devices) {
-    if (name === 'MATVEC_DOT' ? !bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups' : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
+    if (matrix ? !bench.caps?.features.includes(MATRIX) : name === 'MATVEC_DOT' ? !bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups' : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
     const actual = bindings.map(bytesOf);
-    await bench.run(kernel, name === 'MATVEC_DOT' ? '' : suffix, actual, constants, grid);
+    await bench.run(kernel, matrix || name === 'MATVEC_DOT' ? '' : suffix, actual, constants, grid);
     for (const [i, want] of expected.entries()) {
-      if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (suffix === '_f16' ? 300 : 1), `${name} on ${device}, ${label}, binding ${i}`);
+      if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (matrix ? 1000 : suffix === '_f16' ? 300 : 1), `${name} on ${device}, ${label}, binding ${i}`);
     }
   }
 }
@@ -184,7 +186,7 @@ test('route, expert_glu, expert_down', options, async () => {
   }
 });
 
-/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW' | 'MATMUL_MATRIX'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
  *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] */
 async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune }) {
@@ -199,13 +201,15 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
   const m = values.rows_sym ? r : t;
   const lanes = tune ?? (name === 'MATVEC' ? reference.tune(p, type, glu > 0) : { lanes: reference.lanes(p), rows: 0 });
+  const aligned = { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 };
   const own = {
     MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows },
     MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
-    MATMUL: { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 },
+    MATMUL: aligned,
+    MATMUL_MATRIX: aligned,
     MATMUL_FEW: { LANES: lanes.lanes },
   };
-  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_FEW: [glu, lanes.lanes] };
+  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_MATRIX: [glu], MATMUL_FEW: [glu, lanes.lanes] };
   await check(name, {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
@@ -262,14 +266,18 @@ test('matvec: epilogues, fused norm, gate, views and slabs', options, async () =
   await product('MATVEC', { format: [1, 256, 0], cols: 64, rows: 20, t: 2, constants: { NORM: 1 }, values: { softcap: 3 } });
 });
 
-test('matmul', options, async () => {
-  for (const format of FORMATS) await product('MATMUL', { format, cols: whole(format, 100), rows: 70, t: 9 });
-  for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product('MATMUL', { format: [4, 256, 7], cols, rows, t });
-  await product('MATMUL', { format: [4, 257, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
-  await product('MATMUL', { format: [3, 256, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
-  await product('MATMUL', { format: [1, 256, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
-  await product('MATMUL', { format: [0, 256, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
-  await product('MATMUL', { format: [4, 256, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
+/** @type {('MATMUL' | 'MATMUL_MATRIX')[]} the second where the device has such units */
+const TILED = ['MATMUL', 'MATMUL_MATRIX'];
+test('matmul, matmul_matrix', options, async () => {
+  for (const name of TILED) {
+    for (const format of FORMATS) await product(name, { format, cols: whole(format, 100), rows: 70, t: 9 });
+    for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product(name, { format: [4, 256, 7], cols, rows, t });
+    await product(name, { format: [4, 257, 8], cols: 96, rows: 70, t: 20, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 133, x_column: 7, out_stride: 90 } });
+    await product(name, { format: [3, 256, 0], cols: 64, rows: 45, t: 33, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+    await product(name, { format: [1, 256, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
+    await product(name, { format: [0, 256, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
+    await product(name, { format: [4, 256, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
+  }
 });
 
 test('matmul_few', options, async () => {
@@ -288,11 +296,12 @@ test('matmul_few is chosen where tiles would be few', options, () => {
   const shape = (/** @type {number} */ n, /** @type {number} */ k) => params('matmul', {
     cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0,
   });
-  for (const [n, k, glu, t, few, lanes] of /** @type {[number, number, boolean, number, boolean, number][]} */ ([
+  for (const [n, k, glu, t, few, lanes, matrix] of /** @type {[number, number, boolean, number, boolean, number, boolean?][]} */ ([
     [896, 4864, false, 512, true, 32], [4864, 896, true, 64, true, 16], [4864, 896, true, 128, false, 16],
     [2048, 2048, false, 512, false, 32], [11008, 2048, true, 32, true, 16], [2048, 11008, false, 256, true, 64], [64, 64, false, 5, true, 8],
+    [896, 4864, false, 512, false, 32, true], [2304, 9216, false, 128, true, 64, true], [4864, 896, true, 48, true, 16, true],
   ])) {
-    assert.equal(reference.takesFew(shape(n, k), glu, t), few, `${n}×${k}, ${t} tokens`);
+    assert.equal(reference.takesFew(shape(n, k), glu, t, matrix), few, `${n}×${k}, ${t} tokens`);
     assert.equal(reference.lanes(shape(n, k)), lanes, `${n}×${k}`);
   }
 });

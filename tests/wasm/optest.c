@@ -11,7 +11,8 @@ EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, ui
                         uint32_t b, uint32_t c);
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
 EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
-EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows);
+EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
+                                 uint32_t rows);
 EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
 EXPORT uint32_t optest_chunks(uint32_t vocab);
 EXPORT uint32_t optest_kernels(void);
@@ -47,7 +48,8 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0}, a);
         break;
     case QN_KERNEL_MATMUL:
-        *out = qn_grid_matmul(params, b != 0, a);
+    case QN_KERNEL_MATMUL_MATRIX:
+        *out = qn_grid_matmul(params, b != 0, id == QN_KERNEL_MATMUL_MATRIX, a);
         break;
     case QN_KERNEL_MATMUL_FEW:
         *out = qn_grid_matmul_few(params, b != 0, c, a);
@@ -100,8 +102,9 @@ uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t g
 uint32_t optest_lanes(const struct qn_params_matmul *p) {
     return qn_matmul_lanes(p);
 }
-uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t rows) {
-    return qn_matmul_takes_few(p, glu != 0, rows);
+uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
+                          uint32_t rows) {
+    return qn_matmul_takes_few(p, glu != 0, matrix != 0, rows);
 }
 uint32_t optest_splits(uint32_t context, uint32_t window) {
     return qn_attention_splits(context, window);

@@ -7,6 +7,16 @@ export const FEATURES = /** @type {const} */ (['shader-f16', 'subgroups', 'times
 /** One more, which is no feature of a device: products of four bytes, where the hardware has them and subgroups. */
 const PACKED_DOT = 'packed-dot';
 
+/** An experimental feature (Dawn, behind a flag): used where its matrices are those of matmul_matrix.wgsl. */
+const MATRIX = 'chromium-experimental-subgroup-matrix';
+
+/** @param {any} info an adapter's: products of 16 × 16 × 16, float16 to float32, in subgroups of 32 */
+function hasMatrix(info) {
+  const configs = /** @type {any[]} */ ([...(info?.subgroupMatrixConfigs ?? [])]);
+  const size = info?.subgroupMinSize === 32 && info.subgroupMaxSize === 32;
+  return size && configs.some((c) => c.componentType === 'f16' && c.resultComponentType === 'f32' && c.M === 16 && c.N === 16 && c.K === 16);
+}
+
 /** Limits that are raised from the specification's defaults to what the adapter has, and the engine's names. */
 const LIMITS = /** @type {const} */ ({
   maxBinding: 'maxStorageBufferBindingSize',
@@ -48,7 +58,9 @@ export async function openDevice(gpu, { features } = {}) {
   if (!gpu) throw fail(STATUS.E_NO_WEBGPU, 'this environment has no navigator.gpu');
   const adapter = (await gpu.requestAdapter({ powerPreference: 'high-performance' })) ?? (await gpu.requestAdapter());
   if (!adapter) throw fail(STATUS.E_NO_WEBGPU, 'no adapter was found');
-  const wanted = [...FEATURES, ''].filter((f) => adapter.features.has(/** @type {GPUFeatureName} */ (f)) && (features === undefined || features.includes(f)));
+  /** @type {string[]} */
+  const offered = [...FEATURES, ...(hasMatrix(adapter.info) ? [MATRIX] : [])];
+  const wanted = offered.filter((f) => adapter.features.has(/** @type {GPUFeatureName} */ (f)) && (features === undefined || features.includes(f)));
   const minimal = features !== undefined && features.length === 0;
   /** @type {Record<string, number>} */
   const requiredLimits = {};

@@ -1,4 +1,4 @@
-// Bindings, loads and the epilogue that matmul and matmul_few share. See matmul.wgsl.
+// Bindings, loads and the epilogue that matmul, matmul_few and matmul_matrix share. See matmul.wgsl.
 #include "common_step.wgsl"
 #include "common_act.wgsl"
 #include "common_softcap.wgsl"
@@ -15,6 +15,7 @@
 override BIAS: u32 = 0u;
 override RESIDUAL: u32 = 0u;
 override GLU: u32 = 0u;
+override ALIGNED: u32 = 0u; // x_stride, x_column and cols are multiples of 4
 
 // Eight columns of a weight row as they lie in memory: they are loaded one step ahead and decoded only
 // when they have arrived.
@@ -98,4 +99,40 @@ fn store(m: u32, row: u32, sum: f32, sum_up: f32) {
         v += residual[m * params.residual_stride + params.residual_column + column];
     }
     out[m * params.out_stride + column] = v;
+}
+
+// Where tiles' row `line` lies in W; GLU: rows from `pairs` on are the partners.
+fn weight_row(n0: u32, line: u32, pairs: u32) -> u32 {
+    if (GLU != 0u) {
+        let up = select(0u, 1u, line >= pairs);
+        return min(n0 + line - up * pairs, params.n_rows - 1u) + up * params.up_row;
+    }
+    return min(n0 + line, params.n_rows - 1u);
+}
+
+// Elements of x before rows m, m + 16, m + 32 and m + 48, or the last.
+fn x_rows(m: u32, rows: u32) -> vec4<u32> {
+    let r = min(vec4<u32>(m) + vec4<u32>(0u, 16u, 32u, 48u), vec4<u32>(rows - 1u));
+    return (r + row_source(step, params.tail, 0u)) * params.x_stride + params.x_column;
+}
+
+// Four columns of x from element `at` on, `left` of which are in the row.
+fn x4(at: u32, left: i32) -> vec4<f32> {
+    var v = vec4<f32>(0.0);
+    if (ALIGNED != 0u) {
+        if (left > 0) {
+            v = x[at >> 2u];
+        }
+        return v;
+    }
+    for (var i = 0u; i < 4u; i++) {
+        if (left > i32(i)) {
+            v[i] = x[(at + i) >> 2u][(at + i) & 3u];
+        }
+    }
+    return v;
+}
+
+fn x4_rows(at: vec4<u32>, left: i32) -> array<vec4<f32>, 4> {
+    return array<vec4<f32>, 4>(x4(at.x, left), x4(at.y, left), x4(at.z, left), x4(at.w, left));
 }

@@ -12,34 +12,9 @@
 // tiles are small enough to be many. At the end the slices' sums meet in the same memory, and every slice
 // finishes a quarter of the rows. 6 storage buffers. Workgroup (n, m).
 #include "common_matmul.wgsl"
-override ALIGNED: u32 = 0u; // x_stride, x_column and cols are multiples of 4
 
 const FIRST_W = 512u; // where the weights' tile begins
 var<workgroup> tiles: array<vec4<f32>, 1024>;
-
-// Four columns of x from element `at` on, `left` of which are in the row.
-fn x4(at: u32, left: i32) -> vec4<f32> {
-    var v = vec4<f32>(0.0);
-    if (ALIGNED != 0u) {
-        if (left > 0) {
-            v = x[at >> 2u];
-        }
-        return v;
-    }
-    if (left > 0) {
-        v.x = x[at >> 2u][at & 3u];
-    }
-    if (left > 1) {
-        v.y = x[(at + 1u) >> 2u][(at + 1u) & 3u];
-    }
-    if (left > 2) {
-        v.z = x[(at + 2u) >> 2u][(at + 2u) & 3u];
-    }
-    if (left > 3) {
-        v.w = x[(at + 3u) >> 2u][(at + 3u) & 3u];
-    }
-    return v;
-}
 
 // A thread's results in one row of x: every eighth column from local row n on.
 fn store8(m: u32, n: u32, lo: vec4<f32>, hi: vec4<f32>) {
