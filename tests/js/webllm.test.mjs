@@ -231,6 +231,41 @@ test('in a service worker', { skip, timeout }, async () => {
   assert.equal(r.usage.completion_tokens, 6);
 });
 
+test('a generation that broke off is taken up', { skip: skip || (existsSync('models/grist/mlc-chat-config.json') ? false : 'skipped: no models/grist'), timeout }, async () => {
+  const r = await inPage(async (webllm) => {
+    const engine = await webllm.CreateMLCEngine('grist');
+    const request = { messages: [{ role: 'user', content: 'Tell me a story about a mill.' }], seed: 7, temperature: 0.8, max_tokens: 40 };
+    const whole = (await engine.chat.completions.create(request)).choices[0].message.content;
+    const resumable = { enabled: true, sessionId: 'one', strictPersistence: true };
+    let begun = '';
+    for await (const chunk of await engine.chat.completions.create({ ...request, stream: true, extra_body: { resumable } })) {
+      begun += chunk.choices[0]?.delta.content ?? '';
+      if (begun.length > 30) break; // as if the tab had been closed
+    }
+    const twice = await engine.chat.completions.create({ ...request, extra_body: { resumable } }).catch((/** @type {any} */ e) => e.code);
+    const listed = await engine.listResumableSessions();
+    const probe = await engine.resumeChatCompletion('one');
+    let rest = '';
+    for await (const chunk of await engine.resumeChatCompletion('one', { stream: true })) rest += chunk.choices[0]?.delta.content ?? '';
+    const done = await engine.resumeChatCompletion('one');
+    const again = await engine.resumeChatCompletion('one', { continueGeneration: true }).catch((/** @type {any} */ e) => e.name);
+    await engine.deleteResumableSession('one');
+    const left = (await engine.listResumableSessions()).length;
+    const gone = await engine.resumeChatCompletion('one').catch((/** @type {any} */ e) => e.code);
+    await engine.unload();
+    return { whole, begun, twice, listed, probe, rest, done, again, left, gone };
+  });
+  assert.equal(r.twice, 'QN_E_STATE');
+  assert.equal(r.listed.length, 1);
+  assert.ok(r.listed[0].resumable && r.listed[0].emittedTokens > 0 && r.listed[0].modelId === 'grist');
+  assert.ok(r.whole.startsWith(r.probe.recoveredText) && r.probe.recoveredText.startsWith(r.begun));
+  assert.equal(r.probe.recoveredText + r.rest, r.whole);
+  assert.equal(r.done.recoveredText, r.whole);
+  assert.equal(r.again, 'ResumeError');
+  assert.equal(r.left, 0);
+  assert.equal(r.gone, 'QN_E_NOT_FOUND');
+});
+
 test('what the browser keeps, and integrity', { skip, timeout }, async () => {
   const r = await inPage(async (webllm, id) => {
     const engine = await webllm.CreateMLCEngine(id);

@@ -8,6 +8,8 @@ import { configFields, ModelType, modelSource, prebuiltAppConfig } from './confi
 import { Chat, Completions, Embeddings } from './endpoints.js';
 import * as errors from './errors.js';
 import { postInitAndCheckFieldsChatCompletion, postInitAndCheckFieldsCompletion, postInitAndCheckFieldsEmbedding, postInitAndCheckGenerationConfigValues, rejectCompletionResumable, toQuern } from './requests.js';
+import { progressText, windowOf } from './loading.js';
+import { deleteSession, Journal, listSessions, openSession } from './resumable.js';
 import { Stepper } from './stepper.js';
 
 /** @typedef {import('./config.js').ChatOptions} ChatOptions */
@@ -135,6 +137,7 @@ export class MLCEngine {
       config: configFields(options),
       store: this.#appConfig.cacheBackend === 'opfs' ? 'opfs' : 'auto',
       integrity: integrity && { files: { 'mlc-chat-config.json': integrity.config, ...integrity.tokenizer }, warn: integrity.onFailure === 'warn' },
+      embeddings: record.model_type === ModelType.embedding,
       signal,
       worker: ownThread() ? localWorker() : undefined,
       onProgress: (p) => report(p.total && p.phase !== 'ready' ? Math.min(p.loaded / p.total, 0.999) : 0, progressText(p)),
@@ -182,9 +185,69 @@ export class MLCEngine {
     const system = loaded.options.conv_config?.system_message ?? loaded.options.conv_template?.system_message;
     const asked = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab, system: /** @type {string | undefined} */ (system) });
     const processor = this.#processors?.get(id);
+    const config = copy.extra_body?.resumable;
+    if (config?.enabled) {
+      if (processor || (copy.n ?? 1) > 1) throw new errors.UnsupportedFieldsError([processor ? 'extra_body.resumable with a LogitProcessor' : 'extra_body.resumable with n > 1'], 'ChatCompletionRequest');
+      asked.seed ??= Math.floor(Math.random() * 2 ** 31); // what is taken up later draws on
+      const journal = new Journal(config);
+      await journal.begin(id, asked);
+      return this.#journaled(copy, loaded, asked, journal, { prompt: 0, tokens: 0 }, options);
+    }
     const open = (/** @type {AbortSignal} */ signal) =>
       processor ? loaded.stepper.chat(asked, signal) : loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true } }, { signal });
     return this.#answer(copy, loaded, open, options, (answer) => answer.chatCompletion(Boolean(copy.logprobs)));
+  }
+
+  /**
+   * A chat that is written down before it is told.
+   * @param {Request} request web-llm's @param {Loaded} loaded @param {Request} asked Quern's @param {Journal} journal
+   * @param {{ prompt: number, tokens: number }} before what is written down already @param {import('./endpoints.js').RequestOptions} [options]
+   */
+  #journaled(request, loaded, asked, journal, before, options) {
+    const open = async (/** @type {AbortSignal} */ signal) => {
+      const stream = await loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true, continuous_usage_stats: true } }, { signal });
+      return (async function* () {
+        for await (const { usage, ...chunk } of stream) {
+          const [choice] = chunk.choices;
+          if (choice && usage) {
+            const { content = '', tool_calls: calls } = /** @type {any} */ (choice.delta);
+            const prompt = before.prompt || usage.prompt_tokens;
+            if (content || calls) await journal.tell({ text: content ?? '', tokens: before.tokens + usage.completion_tokens, prompt, calls: Boolean(calls) });
+          }
+          if (choice?.finish_reason) await journal.end(choice.finish_reason);
+          yield usage && 'timings' in usage ? { ...chunk, usage } : chunk;
+        }
+      })();
+    };
+    return this.#answer(request, loaded, open, options, (answer) => answer.chatCompletion(Boolean(request.logprobs)));
+  }
+
+  /** Generations that were begun with `extra_body.resumable`. */
+  listResumableSessions() {
+    return listSessions();
+  }
+
+  /** @param {string} sessionId */
+  deleteResumableSession(sessionId) {
+    return deleteSession(sessionId);
+  }
+
+  /**
+   * What is kept of a generation; with continueGeneration or stream, its rest as a stream.
+   * @param {string} sessionId @param {import('./resumable.js').ResumeChatCompletionOptions} [options]
+   * @returns {Promise<any>} a ResumeResult; with `stream` an async iterable of chunks; with continueGeneration alone the ResumeResult of the finished text
+   */
+  async resumeChatCompletion(sessionId, { continueGeneration = false, stream = false } = {}) {
+    const { state, found, result, request } = await openSession(sessionId);
+    if (!continueGeneration && !stream) return result;
+    if (!found.resumable) throw new errors.WebLLMError('ResumeError', `the generation "${sessionId}" cannot go on: ${found.reason}`);
+    const loaded = this.#model(state.modelId, 'resumeChatCompletion');
+    const journal = new Journal({ enabled: true }, sessionId);
+    await journal.resume();
+    const rest = /** @type {AsyncIterable<any>} */ (await this.#journaled({ ...request, stream: true }, loaded, request, journal, state, {}));
+    if (stream) return rest;
+    for await (const _ of rest);
+    return (await openSession(sessionId)).result;
   }
 
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
@@ -216,9 +279,10 @@ export class MLCEngine {
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   async embedding(request, options) {
     const loaded = this.#model(request.model, 'EmbeddingCreateParams');
+    if (!loaded.engine.info.embeddings) throw new errors.EmbeddingUnsupportedModelError(loaded.record.model_id);
     postInitAndCheckFieldsEmbedding(request, loaded.record.model_id);
     try {
-      const response = await /** @type {any} */ (loaded.engine).embeddings.create(request, options);
+      const response = await loaded.engine.embeddings.create(/** @type {any} */ (request), options);
       return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: /** @type {any} */ (response.usage).timings?.prefill_tokens_per_s ?? 0 } } };
     } catch (error) {
       throw errors.translate(error);
@@ -325,21 +389,4 @@ export class MLCEngine {
   async getGPUVendor() {
     return String((await deviceReport()).device.vendor ?? '');
   }
-}
-
-/** @param {ChatOptions} options @returns {number | undefined} tokens of context; undefined: the model's own */
-function windowOf({ context_window_size: context, sliding_window_size: sliding, attention_sink_size: sink }) {
-  if (context !== undefined && sliding !== undefined && context > 0 && sliding > 0) throw new errors.WindowSizeConfigurationError(context, sliding);
-  if (sliding !== undefined && sliding > 0 && (sink ?? 0) < 0) throw new errors.AttentionSinkSizeError();
-  return context !== undefined && context > 0 ? context : undefined;
-}
-
-/** @param {import('../engine.js').LoadProgress} p */
-function progressText({ phase, loaded, total, cached }) {
-  const mb = (/** @type {number} */ n) => `${Math.round(n / 1e6)}MB`;
-  const percent = total ? Math.floor((100 * loaded) / total) : 0;
-  if (phase === 'download') return `Fetching param cache: ${mb(loaded)} of ${mb(total)} fetched. ${percent}% completed.`;
-  if (phase === 'verify' || phase === 'upload') return `Loading model from ${cached ? 'cache' : 'network'}: ${mb(loaded)} of ${mb(total)} loaded. ${percent}% completed.`;
-  if (phase === 'compile') return 'Loading GPU shader modules';
-  return phase === 'ready' ? 'Model ready' : 'Reading the model\'s configuration';
 }

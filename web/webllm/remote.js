@@ -93,6 +93,14 @@ export class WebWorkerMLCEngineHandler {
     if (kind === 'runtimeStatsText') return engine.runtimeStatsText(content);
     if (kind === 'resetChat') return engine.resetChat(content.keepStats, content.modelId);
     if (kind === 'forwardTokensAndSample') return engine.forwardTokensAndSample(content.inputIds, content.isPrefill, content.modelId);
+    if (kind === 'listResumableSessions') return engine.listResumableSessions();
+    if (kind === 'deleteResumableSession') return engine.deleteResumableSession(content);
+    if (kind === 'resumeChatCompletion') {
+      const answer = await engine.resumeChatCompletion(content.sessionId, content.options);
+      if (!content.options?.stream) return answer;
+      for await (const chunk of answer) tell(chunk);
+      return undefined;
+    }
     throw new errors.UnknownMessageKindError(kind, content);
   }
 
@@ -255,6 +263,23 @@ export class WebWorkerMLCEngine {
   /** @param {number[]} inputIds @param {boolean} isPrefill @param {string} [modelId] @returns {Promise<number>} */
   forwardTokensAndSample(inputIds, isPrefill, modelId) {
     return this.call('forwardTokensAndSample', { inputIds, isPrefill, modelId });
+  }
+
+  /** @returns {Promise<import('./resumable.js').ResumeProbeResult[]>} */
+  listResumableSessions() {
+    return this.call('listResumableSessions');
+  }
+
+  /** @param {string} sessionId @returns {Promise<void>} */
+  deleteResumableSession(sessionId) {
+    return this.call('deleteResumableSession', sessionId);
+  }
+
+  /** @param {string} sessionId @param {import('./resumable.js').ResumeChatCompletionOptions} [options] @returns {Promise<any>} */
+  async resumeChatCompletion(sessionId, options = {}) {
+    const content = { sessionId, options };
+    if (!options.stream) return this.call('resumeChatCompletion', content);
+    return stream((chunk, signal) => this.call('resumeChatCompletion', content, { signal, chunk }));
   }
 
   /** @returns {Promise<number>} */
