@@ -44,6 +44,7 @@ import { fail, STATUS } from './errors.js';
  * @property {Record<string, unknown>} device
  * @property {number} context tokens
  * @property {number} vocab logits per position
+ * @property {boolean} embeddings it gives embeddings, no answers
  * @property {string} architecture
  * @property {string} quantization
  * @property {number} parameters

@@ -90,6 +90,7 @@ export class Host {
       reason,
       device: gpu?.info ?? { threads },
       ...core.sizes(),
+      embeddings: options.embeddings === true,
       architecture: info.architecture,
       quantization: info.quantization,
       parameters: info.parameters,
@@ -126,7 +127,7 @@ export class Host {
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
     const { core, runner, session } = this.#loaded;
     const begun = performance.now();
-    core.startChat(session, { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) }, api);
+    core.startChat(session, api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) }, api);
     let first = 0;
     let last = 0;
     /** @type {import('./choices.js').Part[]} */
