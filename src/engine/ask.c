@@ -83,6 +83,7 @@ static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str js
     const struct qn_answer_style *style = qn_engine_style(e, may_call);
     defaults.tools = style->tools != NULL;
     defaults.argument_strings = style->argument_strings;
+    defaults.empty_content = style->empty_content;
     QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_CHAT, json, &defaults, err));
     if (!qn_json_exists(w->chat.tools))
         style = qn_engine_style(e, false);

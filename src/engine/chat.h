@@ -14,6 +14,7 @@ struct qn_chat_defaults {
     struct qn_str template;             // its text: which variables it reads
     bool tools;                         // it renders tools, and its calls can be read (tools.h)
     bool argument_strings;              // it wants the arguments of past calls as JSON in a string
+    bool empty_content;                 // and "" instead of null as the content beside them
 };
 
 enum qn_tool_choice { QN_TOOLS_AUTO, QN_TOOLS_NONE, QN_TOOLS_REQUIRED, QN_TOOLS_NAMED };

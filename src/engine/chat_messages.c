@@ -46,12 +46,11 @@ void qn_json_write(struct qn_buf *buf, struct qn_json_value v, uint32_t depth) {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. Only an
- * answer may have none. */
+/* Content as a string: OpenAI allows a list of parts, of which this engine takes text. */
 static enum qn_status write_content(struct qn_chat_reader *r, struct qn_json_value content,
                                     bool answer) {
     enum qn_json_type type = qn_json_type(content);
-    if (type == QN_JSON_STRING || (type == QN_JSON_NULL && answer)) {
+    if (type == QN_JSON_STRING) {
         qn_json_write(r->context, content, 0);
         return QN_OK;
     }
@@ -151,7 +150,13 @@ static enum qn_status write_message(struct qn_chat_reader *r, struct qn_json_val
     else
         qn_buf_str(r->context, qn_json_source(role));
     qn_buf_cstr(r->context, ",\"content\":");
-    QN_TRY(write_content(r, qn_json_get(message, "content"), answer));
+    struct qn_json_value content = qn_json_get(message, "content");
+    bool calls = answer && qn_json_count(qn_json_get(message, "tool_calls")) > 0;
+    bool none = qn_json_type(content) == QN_JSON_NULL || qn_json_string_is(content, "");
+    if (answer && none) // templates agree on neither of the two ways to say nothing
+        qn_buf_cstr(r->context, calls && !r->defaults->empty_content ? "null" : "\"\"");
+    else
+        QN_TRY(write_content(r, content, answer));
     struct qn_json_iter it = qn_json_iterate(message);
     while (qn_json_each(&it)) {
         /* Templates ask whether a member is there at all; SDKs send null and empty lists. */

@@ -24,7 +24,7 @@ enum qn_open_stage {
 
 /* What a template says about answers; found out at first use. */
 struct qn_answer_style {
-    bool known, argument_strings;
+    bool known, argument_strings, empty_content;
     const struct qn_tool_format *tools; // NULL: none
     const struct qn_think_format *think;
     uint32_t marks[QN_MAX_MARKS]; // control tokens that stand in reasoning, then those of calls

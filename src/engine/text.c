@@ -214,29 +214,35 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
 
 /* ---- how answers are written ----------------------------------------------------------------- */
 
-/* Whether the template wants past calls' arguments as they came, JSON in a string: where it takes
- * the object, JSON comes out; where it joins strings, it fails or writes Python's form. */
-static bool wants_strings(qn_engine *e) {
-    static const char probe[] =
-        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
-        "\"content\":null,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
-        "\"function\":{\"name\":\"f\",\"arguments\":{\"quern\":1}}}]}],\"tools\":[{\"type\":"
-        "\"function\",\"function\":{\"name\":\"f\",\"description\":\"\",\"parameters\":"
-        "{\"type\":\"object\",\"properties\":{}}}}],\"bos_token\":\"\",\"eos_token\":\"\"}";
+/* Whether the template writes a past call that is given in this form: where it does not expect the
+ * form it fails, leaves the call out, or writes Python's notation. */
+static bool writes_call(qn_engine *e, const char *content, const char *arguments) {
     struct qn_arena arena;
-    struct qn_buf text;
+    struct qn_buf context, text;
     struct qn_span *plain = NULL;
     size_t n_plain = 0;
     struct qn_error ignored;
     qn_arena_init(&arena, e->allocator);
+    qn_buf_init(&context, e->allocator);
     qn_buf_init(&text, e->allocator);
-    enum qn_status status =
-        qn_engine_render(e, &text, &arena, &plain, &n_plain, qn_str_from(probe), &ignored);
-    bool strings = status == QN_E_TEMPLATE ||
-                   qn_str_find(qn_buf_view(&text), QN_STR("'quern'"), 0) != SIZE_MAX;
+    qn_buf_format(
+        &context,
+        "{\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"assistant\","
+        "\"content\":%s,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
+        "\"function\":{\"name\":\"f\",\"arguments\":%s}}]},{\"role\":\"tool\",\"content\":\"b\","
+        "\"tool_call_id\":\"abcdefghi\"},{\"role\":\"assistant\",\"content\":\"c\"},{\"role\":"
+        "\"user\",\"content\":\"d\"}],\"tools\":[{\"type\":"
+        "\"function\",\"function\":{\"name\":\"f\",\"description\":\"\",\"parameters\":"
+        "{\"type\":\"object\",\"properties\":{}}}}],\"bos_token\":\"\",\"eos_token\":\"\"}",
+        content, arguments);
+    bool good = qn_engine_render(e, &text, &arena, &plain, &n_plain, qn_buf_view(&context),
+                                 &ignored) == QN_OK;
+    good = good && qn_str_find(qn_buf_view(&text), QN_STR("quern"), 0) != SIZE_MAX &&
+           qn_str_find(qn_buf_view(&text), QN_STR("'quern'"), 0) == SIZE_MAX;
     qn_buf_free(&text);
+    qn_buf_free(&context);
     qn_arena_free(&arena);
-    return strings;
+    return good;
 }
 
 static void add_marks(const qn_engine *e, struct qn_answer_style *s, const char *const *literals,
@@ -270,7 +276,13 @@ const struct qn_answer_style *qn_engine_style(qn_engine *e, bool tools) {
                   (const char *const[]){t->open, t->name, t->args, t->end, t->close,
                                         t->open[0] ? NULL : "<|python_tag|>"},
                   6);
-        s->argument_strings = wants_strings(e);
+        static const char *const contents[] = {"null", "\"\""};
+        static const char *const arguments[] = {"{\"quern\":1}", "\"{\\\"quern\\\":1}\""};
+        uint32_t form = 0; // bit 0: content, bit 1: arguments
+        while (form < 4 && !writes_call(e, contents[form & 1], arguments[form >> 1]))
+            form++;
+        s->empty_content = form == 4 || (form & 1); // in doubt what most can do with
+        s->argument_strings = form < 4 && form >> 1;
     }
     return s;
 }

@@ -1,7 +1,8 @@
 /* Chat requests: every field, right and wrong; text of users that looks like control tokens; turns
  * that go on where the last one ended. */
+#include "base/sha256.h"
 #include "base/utf8.h"
-#include "engine/chat.h"
+#include "engine/chat_parts.h"
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 
@@ -436,11 +437,11 @@ static void check_prompt(qn_engine *e, struct qn_str request, const uint32_t exp
     qn_arena_free(&arena);
 }
 
-static qn_engine *text_engine(struct qn_str tokenizer, const char *template) {
+static qn_engine *text_engine(struct qn_str tokenizer, struct qn_str template) {
     static struct qn_memory_file files[3];
     static struct qn_memory_files list = {files, 3};
     files[0] = (struct qn_memory_file){QN_STR("tokenizer.json"), tokenizer};
-    files[1] = (struct qn_memory_file){QN_STR("chat_template.jinja"), qn_str_from(template)};
+    files[1] = (struct qn_memory_file){QN_STR("chat_template.jinja"), template};
     files[2] = (struct qn_memory_file){QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")};
     struct qn_engine_desc desc = {
         .files = qn_files_from_memory(&list), .main = "", .text_only = true};
@@ -510,8 +511,9 @@ static void tool_request(struct qn_buf *json, uint32_t *rng, uint32_t expected[N
 /* Control tokens have no text, but for the marks of calls and thoughts that an answer's reader
  * needs. */
 static void test_marks(struct qn_str tokenizer) {
-    qn_engine *e = text_engine(tokenizer, "{% for t in tools %}<|im_start|>{% endfor %}[TOOL_CALLS]"
-                                          "<think></think>");
+    qn_engine *e =
+        text_engine(tokenizer, QN_STR("{% for t in tools %}<|im_start|>{% endfor %}[TOOL_CALLS]"
+                                      "<think></think>"));
     const struct qn_answer_style *style = qn_engine_style(e, true);
     CHECK(style->tools && strcmp(style->tools->open, "[TOOL_CALLS]") == 0 && style->think);
     CHECK(style->n_marks == 0); // none of them is special here
@@ -535,6 +537,68 @@ static void test_marks(struct qn_str tokenizer) {
     qn_engine_destroy(e);
 }
 
+/* A request with a past call, through templates as published: the prompt is what jinja2 renders
+ * from the same messages in the form that the template expects. */
+static void test_tool_prompts(struct qn_str tokenizer) {
+    struct qn_arena arena;
+    struct qn_json json;
+    struct qn_error err = {0};
+    struct qn_str data = slurp("tests/data/tool_prompts.json");
+    qn_arena_init(&arena, qn_allocator_default());
+    CHECK(data.p && qn_json_parse(&json, &arena, data, &err) == QN_OK);
+    struct qn_buf request;
+    qn_buf_init(&request, qn_allocator_default());
+    qn_json_write(&request, qn_json_get(qn_json_root(&json), "request"), 0);
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&json), "prompts"));
+    CHECK(it.left >= 30);
+    while (qn_json_each(&it)) {
+        char path[1024], hex[65];
+        unsigned char sum[32];
+        struct qn_str name = qn_json_raw(it.key);
+        snprintf(path, sizeof path, "%s/assets/chat-templates/llama.cpp/%.*s.jinja", test_shared(),
+                 QN_STR_ARG(name));
+        struct qn_str source = slurp(path);
+        if (!CHECK_MSG(source.p != NULL, "%s", path))
+            continue;
+        qn_engine *e = text_engine(tokenizer, source);
+        const struct qn_answer_style *style = qn_engine_style(e, true);
+        struct qn_chat_defaults defaults = {
+            .max_tokens = 1,
+            .bos_token = QN_STR("<BOS>"),
+            .eos_token = QN_STR("<EOS>"),
+            .tools = style->tools != NULL,
+            .argument_strings = style->argument_strings,
+            .empty_content = style->empty_content,
+        };
+        struct qn_buf text;
+        struct qn_arena own;
+        struct qn_chat chat;
+        struct qn_span *plain = NULL;
+        size_t n_plain = 0;
+        qn_buf_init(&text, qn_allocator_default());
+        qn_arena_init(&own, qn_allocator_default());
+        enum qn_status status =
+            qn_chat_parse(&chat, &own, QN_API_CHAT, qn_buf_view(&request), &defaults, &err);
+        if (status == QN_OK)
+            status = qn_engine_render(e, &text, &own, &plain, &n_plain, chat.context, &err);
+        struct qn_sha256 sha;
+        qn_sha256_init(&sha);
+        qn_sha256_update(&sha, text.p, text.n);
+        qn_sha256_final(&sha, sum);
+        for (int i = 0; i < 32; i++)
+            snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+        CHECK_MSG(status == QN_OK && qn_json_string_is(it.value, hex), "%.*s: %s%.*s",
+                  QN_STR_ARG(name), status == QN_OK ? "" : err.text, (int)text.n, text.p);
+        qn_arena_free(&own);
+        qn_buf_free(&text);
+        qn_engine_destroy(e);
+        free((void *)(uintptr_t)source.p);
+    }
+    qn_buf_free(&request);
+    qn_arena_free(&arena);
+    free((void *)(uintptr_t)data.p);
+}
+
 static void test_smuggling(void) {
     char path[1024];
     snprintf(path, sizeof path, "%s/fixtures/tokenizers/qwen2/tokenizer.json", test_shared());
@@ -544,9 +608,10 @@ static void test_smuggling(void) {
         return;
     }
     test_marks(tokenizer);
+    test_tool_prompts(tokenizer);
     uint32_t rng = 2024;
     for (int tools = 0; tools < 2; tools++) {
-        qn_engine *e = text_engine(tokenizer, tools ? tool_template : template_text);
+        qn_engine *e = text_engine(tokenizer, qn_str_from(tools ? tool_template : template_text));
         for (int i = 0; i < 1000; i++) {
             struct qn_buf json;
             uint32_t n = 1 + draw(&rng) % 3, expected[N_MARKS] = {n + 1, n};
