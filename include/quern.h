@@ -167,6 +167,7 @@ struct qn_engine_desc {
     uint32_t threads;              // CPU backend; 0: one
     uint32_t context;              // tokens of KV cache per session; 0: the model's, at most 4096
     uint32_t chunk;                // most tokens per prefill step; 0: 256
+    uint32_t sessions;             // most of its own; 0: 4, fewer where memory is short
     enum qn_kv_type kv_type;       // 0: float32
     bool embeddings;               // states instead of logits: no answers, but embeddings
     bool text_only;         // tokenizer and chat template only: open reads no weights, no sessions
@@ -337,10 +338,11 @@ struct qn_event {
     const uint32_t *ids;
     size_t n;
     enum qn_finish finish;
-    uint32_t prompt_tokens, reused_tokens, completion_tokens; // DONE
+    uint32_t prompt_tokens, reused_tokens, completion_tokens; // DONE; TOKEN: the first
 };
 
 enum qn_status qn_session_create(qn_session **out, qn_engine *engine, struct qn_error *err);
+/* Ends what it generates. NULL is allowed. */
 void qn_session_destroy(qn_session *session);
 
 /* Begins a generation. QN_E_STATE while another one runs; QN_E_CONTEXT when the prefix is too
@@ -363,6 +365,19 @@ void qn_session_prompt(const qn_session *session, const uint32_t **ids, size_t *
  * the vector, of length 1, before DONE. */
 enum qn_status qn_session_start_embedding(qn_session *session, struct qn_str request_json,
                                           struct qn_error *err);
+/* The same on a session of the engine's own, which it picks and keeps: the idle one that holds the
+ * longest part of the prompt. What any session holds of it is copied, not computed again, so that
+ * requests with the same beginning share its prefill, also while one of them is being answered.
+ * *out is the caller's until qn_session_destroy, which gives it back. QN_E_STATE: all are taken, or
+ * one is computing much of this prompt just now. */
+enum qn_status qn_engine_start(qn_engine *engine, qn_session **out,
+                               const struct qn_request *request, struct qn_error *err);
+enum qn_api { QN_API_CHAT = 1, QN_API_COMPLETION = 2, QN_API_EMBEDDING = 4 };
+/* An OpenAI request on *session; where that is NULL, on one that the engine picks. */
+enum qn_status qn_engine_ask(qn_engine *engine, qn_session **session, enum qn_api api,
+                             struct qn_str request_json, struct qn_error *err);
+/* A new session that holds what `from` holds now. */
+enum qn_status qn_session_fork(qn_session **out, qn_session *from, struct qn_error *err);
 /* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the
  * host reported. */
 enum qn_status qn_session_next(qn_session *session, struct qn_event *out, struct qn_error *err);

@@ -60,6 +60,8 @@ export class Core {
     this.memory = memory ?? /** @type {WebAssembly.Memory} */ (instance.exports.memory);
     /** @type {number} the engine's handle */
     this.handle = 0;
+    /** @type {Map<number, (CoreEvent | Error)[]>} what happened to sessions that did not ask yet */
+    this.told = new Map();
   }
 
   // ---- memory. The heap may have grown: make views anew after every call.
@@ -237,18 +239,26 @@ export class Core {
 
   /** @param {number} session */
   destroySession(session) {
+    this.told.delete(session);
     this.exports.qn_wasm_session_free(this.handle, session);
   }
 
-  /** @param {number} session @param {ArrayLike<number>} ids @param {Record<string, unknown>} options see src/engine/options.h */
+  /**
+   * Begins a generation. Session 0 is one that the engine picks and keeps, see qn_engine_start.
+   * @param {number} session @param {ArrayLike<number>} ids @param {Record<string, unknown>} options see src/engine/options.h
+   * @returns {number} the session
+   */
   start(session, ids, options) {
     const json = utf8.encode(JSON.stringify(options));
-    this.check(this.#within(new Uint8Array(Uint32Array.from(ids).buffer), (ip, n) => this.#within(json, (p, jn) => this.exports.qn_wasm_start(this.handle, session, ip, n / 4, p, jn))));
+    return this.#started(this.#within(new Uint8Array(Uint32Array.from(ids).buffer), (ip, n) => this.#within(json, (p, jn) => this.exports.qn_wasm_start(this.handle, session, ip, n / 4, p, jn))));
   }
 
-  /** @param {number} session @param {unknown} request an OpenAI request @param {import('./choices.js').Api} [api] */
+  /**
+   * @param {number} session or 0 @param {unknown} request an OpenAI request @param {import('./choices.js').Api} [api]
+   * @returns {number} the session
+   */
   startChat(session, request, api = 'chat') {
-    this.check(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, APIS.indexOf(api) + 1)));
+    return this.#started(this.#within(utf8.encode(JSON.stringify(request)), (p, n) => this.exports.qn_wasm_chat(this.handle, session, p, n, APIS.indexOf(api) + 1)));
   }
 
   /** The ids of the latest prompt. @param {number} session @returns {number[]} */
@@ -258,10 +268,46 @@ export class Core {
     return [...new Uint32Array(this.memory.buffer, ids, n)];
   }
 
-  /** @param {number} session @returns {CoreEvent} */
+  /** @param {number} status */
+  #started(status) {
+    this.check(status);
+    const session = this.#words()[0];
+    this.told.delete(session);
+    return session;
+  }
+
+  /** What this session does next, others' generations aside. @param {number} session @returns {CoreEvent} */
   next(session) {
-    this.check(this.exports.qn_wasm_next(this.handle, session));
-    const w = this.#words().slice();
+    const status = this.exports.qn_wasm_next(this.handle, session);
+    this.check(status);
+    return this.#event(this.#words().slice());
+  }
+
+  /**
+   * Goes on with all generations together until something happens to one.
+   * @param {number} session whose event is wanted
+   * @returns {CoreEvent | undefined} undefined: it happened to another, who will be told
+   */
+  step(session) {
+    const mine = this.told.get(session)?.shift();
+    if (mine instanceof Error) throw mine;
+    if (mine) return mine;
+    const status = this.exports.qn_wasm_next(this.handle, 0);
+    const words = this.#words().slice();
+    const whose = words[15];
+    const what = status === STATUS.OK ? this.#event(words) : errorFromStatus(status, this.lastError());
+    if (!whose || whose === session) {
+      if (what instanceof Error) throw what;
+      return what;
+    }
+    const queue = this.told.get(whose);
+    if (queue) queue.push(what);
+    else this.told.set(whose, [what]);
+    return undefined;
+  }
+
+  /** @param {Uint32Array} w @returns {CoreEvent} */
+  #event(w) {
     const kind = KINDS[w[0]];
     return {
       kind,

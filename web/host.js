@@ -1,11 +1,11 @@
-// One loaded model and its requests, inside the worker: chooses the backend, opens the source, runs
-// chats one after another on a session whose KV cache is kept between them.
+// One loaded model and its requests, inside the worker: chooses the backend, opens the source.
 
 import { chooseGpu } from './backend.js';
 import { Core } from './core.js';
 import { fail, STATUS } from './errors.js';
 import { ModelFiles } from './files.js';
 import { TapePlayer } from './gpu/player.js';
+import { Requests } from './requests.js';
 import { Runner } from './runner.js';
 import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
@@ -13,15 +13,11 @@ import { Steps } from './steps.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
 
-const DELTA_MS = 16; // text is told at most this often
-
 export class Host {
-  /** @type {{ core: Core, runner: Runner, player: TapePlayer | null, session: number } | null} */
+  /** @type {{ core: Core, runner: Runner, player: TapePlayer | null, requests: Requests } | null} */
   #loaded = null;
   /** @type {Steps | null} */
   #steps = null;
-  /** @type {Promise<unknown>} the end of the line of requests */
-  #line = Promise.resolve();
 
   core() {
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
@@ -77,7 +73,7 @@ export class Host {
         onOpen: () => memory && startThreads(core, module, threads),
       });
       await source.done();
-      this.#loaded = { core, runner, player, session: core.createSession() };
+      this.#loaded = { core, runner, player, requests: new Requests(core, runner) };
     } catch (error) {
       core.destroy();
       gpu?.device.destroy();
@@ -105,89 +101,16 @@ export class Host {
   }
 
   /**
-   * One request; requests wait for each other, in order.
+   * One request.
    * @param {import('./choices.js').Api} api
    * @param {Record<string, unknown>} request
    * @param {(delta: import('./choices.js').Delta) => void} tell
    * @param {AbortSignal} signal
    */
-  ask(api, request, tell, signal) {
-    const turn = this.#line.then(() => this.#ask(api, request, tell, signal));
-    this.#line = turn.catch(() => {});
-    return turn;
+  async ask(api, request, tell, signal) {
+    this.core();
+    return /** @type {{ requests: Requests }} */ (this.#loaded).requests.ask(api, request, tell, signal);
   }
-
-  /**
-   * @param {import('./choices.js').Api} api @param {Record<string, unknown>} request
-   * @param {(delta: import('./choices.js').Delta) => void} tell @param {AbortSignal} signal
-   * @returns {Promise<import('./choices.js').Outcome>}
-   */
-  async #ask(api, request, tell, signal) {
-    if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
-    if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
-    const { core, runner, session } = this.#loaded;
-    const begun = performance.now();
-    core.startChat(session, api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) }, api);
-    let first = 0;
-    let last = 0;
-    /** @type {import('./choices.js').Part[]} */
-    let parts = [];
-    /** @type {import('./choices.js').TokenLogprob[]} */
-    let logprobs = [];
-    /** @type {Float32Array | undefined} */
-    let embedding;
-    let tokens = 0;
-    let told = 0;
-    for await (const event of runner.events(session, signal)) {
-      addPart(parts, event);
-      if (event.logprobs) logprobs.push(JSON.parse(event.logprobs));
-      if (event.kind === 'logits') embedding = event.logits;
-      if (event.kind === 'token') {
-        last = performance.now();
-        first ||= last;
-        tokens++;
-      }
-      if ((parts.length || logprobs.length) && (event.kind === 'done' || performance.now() - told >= DELTA_MS)) {
-        tell({ parts, logprobs, tokens, prompt: event.promptTokens });
-        told = performance.now();
-        [parts, logprobs] = [[], []];
-      }
-      if (event.kind === 'done') {
-        if (event.finish === 'cancelled') throw new DOMException('the request was aborted', 'AbortError');
-        return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last), embedding };
-      }
-    }
-    throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
-  }
-}
-
-/** Joins what belongs together. @param {import('./choices.js').Part[]} parts @param {import('./core.js').CoreEvent} event */
-export function addPart(parts, { channel: kind, call, text }) {
-  const last = parts.at(-1);
-  if (kind === 'name') parts.push({ kind, call, text });
-  else if (text && last?.kind === kind && last.call === call) last.text += text;
-  else if (text) parts.push({ kind, call, text });
-}
-
-/**
- * @param {import('./core.js').CoreEvent} done @param {number} begun @param {number} first @param {number} last
- * @returns {import('./choices.js').Usage}
- */
-function usageOf(done, begun, first, last) {
-  const computed = done.promptTokens - done.reusedTokens;
-  const ttft = first ? first - begun : 0;
-  return {
-    prompt_tokens: done.promptTokens,
-    completion_tokens: done.completionTokens,
-    total_tokens: done.promptTokens + done.completionTokens,
-    prompt_tokens_details: { cached_tokens: done.reusedTokens },
-    timings: {
-      time_to_first_token_ms: ttft,
-      prefill_tokens_per_s: ttft ? (1000 * computed) / ttft : 0,
-      decode_tokens_per_s: last > first ? (1000 * (done.completionTokens - 1)) / (last - first) : 0,
-      total_ms: performance.now() - begun,
-    },
-  };
 }
 
 /** @param {URL} url */

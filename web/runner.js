@@ -16,6 +16,7 @@ import { planRanges } from './files.js';
  */
 
 const FETCH_AHEAD = 3; // ranges on their way while one is being loaded
+const MOST_EVENTS = 1000; // of other sessions before a cancelled one is told of its end
 const SLICE_MS = 12; // longest time without letting messages in
 
 /** Lets queued messages (an abort, say) come in. */
@@ -49,6 +50,10 @@ export class Runner {
    *  @param {import('./core.js').GpuEvent} event */
   onGpuEvent(event) {
     this.core.gpuEvent(event);
+    this.#wake();
+  }
+
+  #wake() {
     for (const wake of this.waiting.splice(0)) wake();
   }
 
@@ -127,7 +132,8 @@ export class Runner {
   }
 
   /**
-   * The events of a generation that was started, in order, without the 'wait' ones.
+   * The events of a generation that was started, in order, without the 'wait' ones. Whoever asks drives all generations
+   * of the engine on, so that those share their steps.
    * @param {number} session
    * @param {AbortSignal} [signal]
    * @returns {AsyncGenerator<CoreEvent, void>}
@@ -139,7 +145,12 @@ export class Runner {
     let finished = false;
     try {
       for (;;) {
-        const event = this.core.next(session);
+        const event = this.core.step(session);
+        if (!event) {
+          this.#wake();
+          await this.#breatheSometimes();
+          continue;
+        }
         if (event.kind === 'wait') {
           await this.#gpuActivity();
           continue;
@@ -161,8 +172,8 @@ export class Runner {
   /** Ends a generation that nobody listens to any more. @param {number} session */
   #abandon(session) {
     this.core.cancel(session);
-    for (let i = 0; i < 4; i++) {
-      if (this.core.next(session).kind === 'done') return;
+    for (let i = 0; i < MOST_EVENTS; i++) {
+      if (this.core.step(session)?.kind === 'done') return this.#wake();
     }
     throw fail(STATUS.E_INTERNAL, 'a cancelled generation did not end');
   }

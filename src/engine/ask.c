@@ -27,6 +27,8 @@ static struct qn_chat_defaults defaults_of(const qn_engine *e) {
 
 /* What lives while a request is read. */
 struct work {
+    qn_engine *engine;
+    qn_session *session; // NULL: the engine picks one once the ids are known
     struct qn_arena arena;
     struct qn_buf text;
     struct qn_buf form; // what the answer must match
@@ -35,7 +37,7 @@ struct work {
     struct qn_reply reply; // until the generation has begun
 };
 
-static enum qn_status start(qn_session *s, struct work *w, const struct qn_answer_style *style,
+static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                             struct qn_error *err) {
     const struct qn_chat *c = &w->chat;
     bool tools = qn_json_exists(c->tools);
@@ -51,7 +53,7 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
         .n_shown = !style  ? 0
                    : tools ? style->n_marks
                            : style->n_think,
-        .want = c->logprobs || s->engine->desc.embeddings
+        .want = c->logprobs || w->engine->desc.embeddings
                     ? QN_WANT_LOGITS | (c->mean ? QN_WANT_LOGITS_ALL : 0)
                     : 0,
     };
@@ -59,8 +61,11 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
     qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
     if (w->form.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the form of an answer");
-    QN_TRY(qn_reply_init(&w->reply, s->engine->allocator, style ? style->tools : NULL,
+    QN_TRY(qn_reply_init(&w->reply, w->engine->allocator, style ? style->tools : NULL,
                          style ? style->think : NULL, c->tools, qn_buf_view(&w->text), err));
+    if (!w->session)
+        QN_TRY(qn_engine_pick(w->engine, &w->session, request.ids, request.n_ids, err));
+    qn_session *s = w->session;
     QN_TRY(qn_run_start(&s->run, &request, NULL, err));
     qn_ask_free(&s->ask);
     s->ask = (struct qn_ask){
@@ -75,9 +80,8 @@ static enum qn_status start(qn_session *s, struct work *w, const struct qn_answe
     return QN_OK;
 }
 
-static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str json,
-                                 struct qn_error *err) {
-    qn_engine *e = s->engine;
+static enum qn_status start_chat(struct work *w, struct qn_str json, struct qn_error *err) {
+    qn_engine *e = w->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
     bool may_call = qn_str_find(json, QN_STR("tool"), 0) != SIZE_MAX;
     const struct qn_answer_style *style = qn_engine_style(e, may_call);
@@ -98,7 +102,7 @@ static enum qn_status start_chat(qn_session *s, struct work *w, struct qn_str js
         return qn_fail(err, QN_E_NO_MEMORY, "a prompt");
     QN_TRY(
         qn_tokenizer_encode(e->tokenizer, &w->ids, qn_buf_view(&w->text), 0, plain, n_plain, err));
-    return start(s, w, style, err);
+    return start(w, style, err);
 }
 
 static enum qn_status encode_prompt(const qn_engine *e, struct work *w, struct qn_error *err) {
@@ -111,20 +115,18 @@ static enum qn_status encode_prompt(const qn_engine *e, struct work *w, struct q
                                         0, err);
 }
 
-static enum qn_status start_completion(qn_session *s, struct work *w, struct qn_str json,
-                                       struct qn_error *err) {
-    qn_engine *e = s->engine;
+static enum qn_status start_completion(struct work *w, struct qn_str json, struct qn_error *err) {
+    qn_engine *e = w->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
     defaults.max_tokens = 16; // OpenAI's
     QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_COMPLETION, json, &defaults, err));
     QN_TRY(encode_prompt(e, w, err));
-    return start(s, w, NULL, err);
+    return start(w, NULL, err);
 }
 
 /* An embedding is what the model makes of a text that it does not go on with. */
-static enum qn_status start_embedding(qn_session *s, struct work *w, struct qn_str json,
-                                      struct qn_error *err) {
-    qn_engine *e = s->engine;
+static enum qn_status start_embedding(struct work *w, struct qn_str json, struct qn_error *err) {
+    qn_engine *e = w->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
     struct qn_chat *c = &w->chat;
     QN_TRY(qn_chat_parse(c, &w->arena, QN_API_EMBEDDING, json, &defaults, err));
@@ -136,8 +138,8 @@ static enum qn_status start_embedding(qn_session *s, struct work *w, struct qn_s
                        c->dimensions, n);
     QN_TRY(encode_prompt(e, w, err));
     c->max_tokens = 0;
-    QN_TRY(start(s, w, NULL, err));
-    struct qn_embedding *m = &s->ask.embedding;
+    QN_TRY(start(w, NULL, err));
+    struct qn_embedding *m = &w->session->ask.embedding;
     *m = (struct qn_embedding){
         .allocator = e->allocator,
         .sum = qn_mem_alloc(e->allocator, n * sizeof *m->sum),
@@ -150,25 +152,29 @@ static enum qn_status start_embedding(qn_session *s, struct work *w, struct qn_s
         memset(m->sum, 0, n * sizeof *m->sum);
         return QN_OK;
     }
-    qn_run_cancel(&s->run);
+    qn_run_cancel(&w->session->run);
     return qn_fail(err, QN_E_NO_MEMORY, "an embedding");
 }
 
-static enum qn_status ask(qn_session *s, struct qn_str json,
-                          enum qn_status (*begin)(qn_session *, struct work *, struct qn_str,
-                                                  struct qn_error *),
+static enum qn_status ask(qn_engine *e, qn_session **s, struct qn_str json,
+                          enum qn_status (*begin)(struct work *, struct qn_str, struct qn_error *),
                           struct qn_error *err) {
-    QN_TRY(qn_engine_check(s->engine, err));
-    qn_engine *e = s->engine;
+    QN_TRY(qn_engine_check(e, err));
     if (!e->tokenizer)
         return qn_fail(err, QN_E_UNSUPPORTED, "a text request to a model that has no tokenizer");
     struct work w;
     memset(&w, 0, sizeof w);
+    w.engine = e;
+    w.session = *s;
     qn_arena_init(&w.arena, e->allocator);
     qn_buf_init(&w.text, e->allocator);
     qn_buf_init(&w.form, e->allocator);
     qn_ids_init(&w.ids, e->allocator);
-    enum qn_status status = begin(s, &w, json, err);
+    enum qn_status status = begin(&w, json, err);
+    if (status != QN_OK && !*s)
+        qn_session_destroy(w.session); // picked for nothing
+    else
+        *s = w.session;
     qn_reply_free(&w.reply);
     qn_ids_free(&w.ids);
     qn_buf_free(&w.form);
@@ -177,17 +183,26 @@ static enum qn_status ask(qn_session *s, struct qn_str json,
     return status;
 }
 
+enum qn_status qn_engine_ask(qn_engine *e, qn_session **s, enum qn_api api, struct qn_str json,
+                             struct qn_error *err) {
+    return ask(e, s, json,
+               api == QN_API_CHAT         ? start_chat
+               : api == QN_API_COMPLETION ? start_completion
+                                          : start_embedding,
+               err);
+}
+
 enum qn_status qn_session_start_chat(qn_session *s, struct qn_str json, struct qn_error *err) {
-    return ask(s, json, start_chat, err);
+    return ask(s->engine, &s, json, start_chat, err);
 }
 
 enum qn_status qn_session_start_completion(qn_session *s, struct qn_str json,
                                            struct qn_error *err) {
-    return ask(s, json, start_completion, err);
+    return ask(s->engine, &s, json, start_completion, err);
 }
 
 enum qn_status qn_session_start_embedding(qn_session *s, struct qn_str json, struct qn_error *err) {
-    return ask(s, json, start_embedding, err);
+    return ask(s->engine, &s, json, start_embedding, err);
 }
 
 void qn_ask_free(struct qn_ask *a) {

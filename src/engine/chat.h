@@ -49,9 +49,6 @@ struct qn_chat {
     struct qn_json json; // the request
 };
 
-/* The requests that are read here; bits, for the table of fields. */
-enum qn_api { QN_API_CHAT = 1, QN_API_COMPLETION = 2, QN_API_EMBEDDING = 4 };
-
 /* Everything in `out` lives in `arena` or in `request`. Errors name the field: QN_E_JSON,
  * QN_E_ARGUMENT (wrong type or range), QN_E_UNSUPPORTED (a field that this engine or this model
  * does not carry out), QN_E_LIMIT, QN_E_NO_MEMORY. */

@@ -79,7 +79,7 @@ void qn_engine_destroy(qn_engine *e) {
     if (!e)
         return;
     while (e->sessions)
-        qn_session_destroy(e->sessions);
+        qn_session_free(e->sessions);
     if (e->backend)
         e->backend->ops->destroy(e->backend);
     qn_loader_release(&e->loader);

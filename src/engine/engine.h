@@ -87,7 +87,9 @@ struct qn_engine {
     struct qn_ids ids;  // of the last tokenize
     struct qn_buf text; // of the last call that answered text
     qn_session *sessions;
-    struct qn_batch batch; // of their runs
+    struct qn_batch batch;  // of their runs
+    uint64_t turn;          // requests given to pooled sessions so far
+    uint64_t session_bytes; // of one, known with the first
 };
 
 struct qn_session {
@@ -95,6 +97,9 @@ struct qn_session {
     qn_session *next, *previous;
     struct qn_run run;
     struct qn_ask ask;
+    bool pooled;   // the engine's own: it picks it for requests
+    bool taken;    // by one of them
+    uint64_t used; // the engine's turn when it was picked last
 };
 
 /* Finds the chat template's source: tokenizer_config.json, chat_template.jinja, GGUF metadata, or
@@ -115,6 +120,14 @@ const struct qn_answer_style *qn_engine_style(qn_engine *engine, bool tools);
 
 /* A lost or failed engine answers every call on it and on its sessions with its own error. */
 enum qn_status qn_engine_check(const qn_engine *engine, struct qn_error *err);
+/* Picks a pooled session for a prompt: the idle one that holds the longest part of it, unless that
+ * would lose another conversation while there is room for one more session; then a new one, or the
+ * one that was not used for longest. What any session of the engine holds of the prompt is copied.
+ * QN_E_STATE: all are busy. */
+enum qn_status qn_engine_pick(qn_engine *engine, qn_session **out, const uint32_t *ids, size_t n,
+                              struct qn_error *err);
+/* Frees the session, a pooled one too. */
+void qn_session_free(qn_session *session);
 /* What is left to tell of an answer before the next event of its run. */
 bool qn_ask_tell(qn_session *session, struct qn_event *out);
 /* Reads an event of the run as what it means for the answer; *told: there is one in `out`. */

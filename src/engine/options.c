@@ -121,13 +121,10 @@ static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_va
 
 #define OPTION(member) offsetof(struct qn_options, member)
 static const struct member option_members[] = {
-    {"main", TEXT, OPTION(main)},
-    {"synthetic", TEXT, OPTION(synthetic)},
-    {"threads", U32, OPTION(threads)},
-    {"context", U32, OPTION(context)},
-    {"chunk", U32, OPTION(chunk)},
-    {"textOnly", BOOL, OPTION(text_only)},
-    {"embeddings", BOOL, OPTION(embeddings)},
+    {"main", TEXT, OPTION(main)},          {"synthetic", TEXT, OPTION(synthetic)},
+    {"threads", U32, OPTION(threads)},     {"context", U32, OPTION(context)},
+    {"chunk", U32, OPTION(chunk)},         {"sessions", U32, OPTION(sessions)},
+    {"textOnly", BOOL, OPTION(text_only)}, {"embeddings", BOOL, OPTION(embeddings)},
 };
 
 static enum qn_status other_option(void *out, struct qn_str name, struct qn_json_value v,
@@ -168,6 +165,7 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
     desc->threads = options->threads;
     desc->context = options->context;
     desc->chunk = options->chunk;
+    desc->sessions = options->sessions;
     desc->kv_type = options->kv_type;
     desc->text_only = options->text_only;
     desc->embeddings = options->embeddings;

@@ -33,9 +33,28 @@ enum qn_status qn_session_create(qn_session **out, qn_engine *e, struct qn_error
     return QN_OK;
 }
 
+/* Ends what runs, at once: nobody wants its events. */
+static void stop(qn_session *s) {
+    struct qn_event rest;
+    struct qn_error ignored;
+    s->ask.on = false;
+    qn_run_cancel(&s->run);
+    if (s->run.state != QN_RUN_IDLE)
+        (void)qn_run_next(&s->run, &rest, &ignored);
+}
+
 void qn_session_destroy(qn_session *s) {
     if (!s)
         return;
+    if (!s->pooled) {
+        qn_session_free(s);
+        return;
+    }
+    stop(s);
+    s->taken = false;
+}
+
+void qn_session_free(qn_session *s) {
     qn_engine *e = s->engine;
     if (s->previous)
         s->previous->next = s->next;
@@ -73,13 +92,8 @@ static enum qn_status take(qn_session *s, enum qn_status status, struct qn_event
         return status;
     if (status == QN_OK)
         status = qn_ask_take(s, out, told, err);
-    if (status != QN_OK) { // nothing more comes
-        struct qn_event rest;
-        struct qn_error ignored;
-        s->ask.on = false;
-        qn_run_cancel(&s->run);
-        (void)qn_run_next(&s->run, &rest, &ignored);
-    }
+    if (status != QN_OK)
+        stop(s); // nothing more comes
     return status;
 }
 

@@ -127,21 +127,38 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
     return QN_OK;
 }
 
-/* How much of the new prefix the cache holds. The last token is always computed again, since its
- * logits are wanted; all of it is, when every position's arg-max is. */
-static uint32_t common_prefix(const struct qn_run *run, const struct qn_request *request) {
-    if (request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL))
-        return 0;
-    uint32_t n = 0, most = (uint32_t)qn_min_size(run->n_kv, request->n_ids - 1);
-    while (n < most && run->tokens[n] == request->ids[n])
-        n++;
-    return n;
-}
-
 /* The set of frequencies of a sequence of n tokens. */
-static uint32_t rope_set(const struct qn_run *run, uint32_t n) {
+static uint32_t rope_set(const struct qn_run *run, size_t n) {
     uint32_t limit = run->backend->program->rope_switch;
     return limit != 0 && n > limit;
+}
+
+uint32_t qn_run_held(const struct qn_run *run) {
+    if (run->state == QN_RUN_IDLE)
+        return run->n_kv;
+    uint32_t known = qn_min_u32(run->fed, run->n_prefix + run->n_out);
+    return run->failed ? 0 : qn_min_u32(known, run->context);
+}
+
+uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n) {
+    if (n == 0 || run->rope_set != rope_set(run, n))
+        return 0; // its keys are rotated otherwise
+    uint32_t shared = 0, most = (uint32_t)qn_min_size(qn_run_held(run), n - 1);
+    while (shared < most && run->tokens[shared] == ids[shared])
+        shared++;
+    return shared;
+}
+
+enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_t n,
+                           struct qn_error *err) {
+    if (to->state != QN_RUN_IDLE || n > qn_run_held(from))
+        return qn_fail(err, QN_E_STATE, "copying %u tokens of a session", n);
+    to->n_kv = 0;
+    QN_TRY(to->backend->ops->copy(to->backend, to->session, from->session, n, err));
+    memcpy(to->tokens, from->tokens, n * sizeof *to->tokens);
+    to->n_kv = n;
+    to->rope_set = from->rope_set;
+    return QN_OK;
 }
 
 static enum qn_status start(struct qn_run *run, const struct qn_request *request,
@@ -160,10 +177,11 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
         run->detok.n_shown = request->n_shown;
         run->detok_live = true;
     }
-    run->n_reused = common_prefix(run, request);
+    /* All of a prompt is computed when every position's arg-max is wanted. */
+    run->n_reused = request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL)
+                        ? 0
+                        : qn_run_shares(run, request->ids, request->n_ids);
     run->n_prefix = (uint32_t)request->n_ids; // at most `context`, checked above
-    if (run->rope_set != rope_set(run, run->n_prefix))
-        run->n_reused = 0; // its keys are rotated otherwise
     run->rope_set = rope_set(run, run->n_prefix);
     run->n_known = run->n_prefix;
     memcpy(run->tokens, request->ids, request->n_ids * sizeof *run->tokens);
@@ -330,6 +348,7 @@ static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uin
         QN_TRY(run->masker.accept(run->masker.ud, id, &done, err));
     out->kind = QN_EVENT_TOKEN;
     out->id = id;
+    out->prompt_tokens = run->n_prefix;
     qn_buf_clear(&run->text);
     if (run->detok_live) {
         QN_TRY(qn_detok_push(&run->detok, &run->text, id, err));

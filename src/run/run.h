@@ -85,6 +85,13 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
                             const struct qn_masker *masker, struct qn_error *err);
 enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err);
 void qn_run_cancel(struct qn_run *run);
+/* Tokens that the cache holds, also while a generation runs; and how many of the prompt ids [n]
+ * begin it, but for the last, which is always computed. */
+uint32_t qn_run_held(const struct qn_run *run);
+uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n);
+/* The idle `to` gets the first n tokens that `from` holds, and loses its own. */
+enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_t n,
+                           struct qn_error *err);
 
 /* ---- For run/batch.c, which says when a timeline's steps are enqueued ------------------------ */
 

@@ -298,6 +298,12 @@ void qn_wasm_session_free(struct instance *w, qn_session *s) {
         qn_session_destroy(s);
 }
 
+/* A session of the engine's own is picked where `s` is 0. words: 0 the session. */
+static uint32_t started(struct instance *w, const qn_session *s, enum qn_status status) {
+    w->result.words[0] = (uint32_t)(uintptr_t)s;
+    return status;
+}
+
 /* Generation from ids; parameters as JSON, see engine/options.h. */
 uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, uint32_t n,
                        const char *json, uint32_t json_n) {
@@ -310,7 +316,9 @@ uint32_t qn_wasm_start(struct instance *w, qn_session *s, const uint32_t *ids, u
         return status;
     request.ids = ids;
     request.n_ids = n;
-    return qn_session_start(s, &request, &w->error);
+    status = s ? qn_session_start(s, &request, &w->error)
+               : qn_engine_start(w->engine, &s, &request, &w->error);
+    return started(w, s, status);
 }
 
 /* An OpenAI request; api 1: chat.completions, 2: completions, 3: embeddings. */
@@ -319,10 +327,9 @@ uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json, uint3
     uint32_t gone = missing(w);
     if (gone)
         return gone;
-    struct qn_str request = {json, n};
-    return api == 1   ? qn_session_start_chat(s, request, &w->error)
-           : api == 2 ? qn_session_start_completion(s, request, &w->error)
-                      : qn_session_start_embedding(s, request, &w->error);
+    enum qn_status status = qn_engine_ask(w->engine, &s, (enum qn_api)(1u << (api - 1)),
+                                          (struct qn_str){json, n}, &w->error);
+    return started(w, s, status);
 }
 
 /* words: 0 ids of the latest prompt, 1 how many. */
@@ -340,13 +347,15 @@ uint32_t qn_wasm_prompt(struct instance *w, qn_session *s) {
 
 /* words: 0 event kind, 1 id, 2 text, 3 its length, 4 logits, 5 ids, 6 n, 7 finish,
  * 8 prompt tokens, 9 reused tokens, 10 completion tokens, 11 channel, 12 tool call,
- * 13 log-probabilities as JSON, 14 their length. */
+ * 13 log-probabilities as JSON, 14 their length, 15 the session: with `s` 0 that of any event, or
+ * 0. */
 uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
     uint32_t gone = missing(w);
     if (gone)
         return gone;
     struct qn_event e = {0};
-    enum qn_status status = qn_session_next(s, &e, &w->error);
+    enum qn_status status =
+        s ? qn_session_next(s, &e, &w->error) : qn_engine_next(w->engine, &s, &e, &w->error);
     uint32_t *words = w->result.words;
     words[0] = e.kind;
     words[1] = e.id;
@@ -363,6 +372,7 @@ uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
     words[12] = e.call;
     words[13] = (uint32_t)(uintptr_t)e.logprobs.p;
     words[14] = (uint32_t)e.logprobs.n;
+    words[15] = (uint32_t)(uintptr_t)s;
     return status;
 }
 

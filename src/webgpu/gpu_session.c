@@ -132,8 +132,34 @@ void qn_gpu_session_destroy(struct qn_backend *backend, struct qn_backend_sessio
 enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend_session *to,
                                    const struct qn_backend_session *from, uint32_t n,
                                    struct qn_error *err) {
-    (void)backend, (void)to, (void)from, (void)n;
-    return qn_fail(err, QN_E_UNSUPPORTED, "copying a session on the GPU");
+    struct qn_gpu *gpu = of(backend);
+    const struct qn_program *p = gpu->lower.program;
+    QN_TRY(qn_gpu_check(gpu, err));
+    if (n > from->end || to->n_pending != 0 || to == from)
+        return qn_fail(err, QN_E_ARGUMENT, "%u positions of %u to copy", n, from->end);
+    to->end = 0;
+    for (uint32_t i = 0; i < p->n_tensors && n != 0; i++) {
+        const struct qn_program_tensor *t = &p->tensors[i]; // [n_kv_heads, context, head_dim]
+        if (t->kind != QN_TENSOR_STATE)
+            continue;
+        uint32_t buffer = gpu->lower.places[i].buffer;
+        uint32_t head = (uint32_t)t->nbytes / t->dims[0].n; // ≤ the buffer's 32-bit size
+        uint32_t part = head / p->context * n;
+        if (head % 4 != 0 || part % 4 != 0)
+            return qn_fail(err, QN_E_UNSUPPORTED, "copying %u bytes on the GPU", part);
+        for (uint32_t j = 0; j < t->dims[0].n; j++)
+            qn_tape_append(
+                &gpu->tape,
+                (uint32_t[]){QN_TAPE_COPY, qn_gpu_buffer_id(gpu, from, QN_SPACE_SESSION, buffer),
+                             j * head, qn_gpu_buffer_id(gpu, to, QN_SPACE_SESSION, buffer),
+                             j * head, part},
+                6);
+        qn_tape_word(&gpu->tape, QN_TAPE_SUBMIT);
+        QN_TRY(qn_gpu_play(gpu, err));
+    }
+    to->end = n;
+    to->has_token = false;
+    return QN_OK;
 }
 
 /* ---- Sampling ------------------------------------------------------------------------------ */

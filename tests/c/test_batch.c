@@ -153,6 +153,68 @@ static void test_fair(void) {
     stop_bench(&b);
 }
 
+/* ---- sessions of the engine's own ------------------------------------------------------------ */
+
+static void finish(struct told *t, struct bench *b, qn_session *s, uint32_t reused,
+                   const struct told *want, const char *what) {
+    struct qn_error err = {0};
+    memset(t, 0, sizeof *t);
+    CHECK_MSG(tell(t, b, s, &err) == QN_OK, "%s", err.text);
+    CHECK_MSG(told_same(t, want) && t->done.reused_tokens == reused, "%s %s: %s, %u reused, not %u",
+              model.name, on_gpu ? "gpu" : "cpu", what, t->done.reused_tokens, reused);
+}
+
+static void test_pool(void) {
+    struct bench b;
+    qn_session *s[6] = {0}, *mine;
+    struct qn_error err = {0};
+    static struct told want, t;
+    memset(&want, 0, sizeof want);
+    if (!start_bench(&b, 8))
+        return;
+    const struct qn_request *r = &requests[6]; // 37 ids
+    struct qn_request ask = {.ids = r->ids, .n_ids = 37, .max_tokens = 9};
+    CHECK(qn_session_create(&mine, b.engine, &err) == QN_OK);
+    CHECK(qn_session_start(mine, &ask, &err) == QN_OK && tell(&want, &b, mine, &err) == QN_OK);
+    qn_session_destroy(mine);
+    // One is being answered while the next begins: its prompt is found there.
+    CHECK(qn_engine_start(b.engine, &s[0], &ask, &err) == QN_OK);
+    struct qn_event e = {0};
+    for (int calls = 0; e.kind != QN_EVENT_TOKEN && calls < 1000; calls++) {
+        CHECK(qn_session_next(s[0], &e, &err) == QN_OK);
+        bench_pump(&b);
+    }
+    for (int i = 1; i < 4; i++) {
+        CHECK_MSG(qn_engine_start(b.engine, &s[i], &ask, &err) == QN_OK, "%s", err.text);
+        CHECK(s[i] != s[0] && s[i] != s[i - 1]);
+    }
+    CHECK(qn_engine_start(b.engine, &s[4], &ask, &err) == QN_E_STATE && s[4] == NULL);
+    for (int i = 1; i < 4; i++)
+        finish(&t, &b, s[i], 36, &want, "beside a first");
+    qn_session *fork;
+    CHECK(qn_session_fork(&fork, s[0], &err) == QN_OK);
+    qn_session_destroy(s[0]); // while it runs
+    CHECK(qn_session_start(fork, &ask, &err) == QN_OK);
+    finish(&t, &b, fork, 36, &want, "a fork");
+    qn_session_destroy(fork);
+    // Given back is free: the one that shares most is picked, and a refusal takes none.
+    for (int i = 1; i < 4; i++)
+        qn_session_destroy(s[i]);
+    struct qn_request bad = ask;
+    bad.sampling.temperature = -1;
+    for (int i = 0; i < 9; i++)
+        CHECK(qn_engine_start(b.engine, &s[4], &bad, &err) == QN_E_ARGUMENT && s[4] == NULL);
+    ask.n_ids = 3; // of 45 that each holds: another conversation
+    CHECK(qn_engine_start(b.engine, &s[0], &ask, &err) == QN_OK);
+    CHECK(tell(&t, &b, s[0], &err) == QN_OK && t.done.reused_tokens == 2);
+    qn_session_destroy(s[0]);
+    ask.n_ids = 37;
+    CHECK(qn_engine_start(b.engine, &s[1], &ask, &err) == QN_OK && s[1] != s[0]);
+    finish(&t, &b, s[1], 36, &want, "another conversation later");
+    qn_session_destroy(s[1]);
+    stop_bench(&b);
+}
+
 /* ---- masks ----------------------------------------------------------------------------------- */
 
 struct mask_state {
@@ -277,6 +339,7 @@ int main(void) {
             on_gpu = gpu;
             test_together();
             test_fair();
+            test_pool();
             if (!on_gpu)
                 test_masks();
         }

@@ -7,7 +7,7 @@ import test from 'node:test';
 import { ChatCompletions } from '../../web/chat.js';
 import { Completions } from '../../web/completions.js';
 import { Embeddings } from '../../web/embeddings.js';
-import { addPart } from '../../web/host.js';
+import { addPart } from '../../web/requests.js';
 import { askFresh, finish, openEngine } from './lib/models.mjs';
 
 /** @typedef {import('../../web/choices.js').Part} Part */

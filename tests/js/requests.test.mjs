@@ -1,0 +1,131 @@
+// Many requests to one engine at once, as the worker serves them: none lost, none mixed, each with its own abort.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { choicesOf, runChoices, sumUsage } from '../../web/choices.js';
+import { Requests } from '../../web/requests.js';
+import { finish, openEngine } from './lib/models.mjs';
+
+const MODEL = new URL('../data/tiny_hf', import.meta.url).pathname;
+
+/** Numbers from 0 to 1, the same every time. @param {number} seed */
+function random(seed) {
+  let state = seed >>> 0;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+}
+
+/** @param {number} i */
+function request(i) {
+  const next = random(i);
+  const words = Array.from({ length: 1 + Math.floor(next() * 6) }, () => 'the cat sat on a mat'.split(' ')[Math.floor(next() * 6)]);
+  return {
+    messages: [{ role: 'user', content: `${i % 7} ${words.join(' ')}` }],
+    temperature: i % 3 ? 1 : 0,
+    seed: i,
+    max_tokens: 1 + Math.floor(next() * 20),
+  };
+}
+
+/** What each request answers by itself. @param {import('./lib/models.mjs').Engine} engine @param {number} n */
+async function alone(engine, n) {
+  const answers = [];
+  for (let i = 0; i < n; i++) {
+    const session = engine.core.createSession();
+    engine.core.startChat(session, request(i));
+    answers.push(await finish(engine, session));
+    engine.core.destroySession(session);
+  }
+  return answers;
+}
+
+/** @param {import('../../web/choices.js').Delta} d */
+const textOf = (d) => d.parts.map((p) => p.text).join('');
+const never = () => new AbortController().signal;
+
+test('200 requests at once with random aborts: none lost, none mixed', async () => {
+  const engine = await openEngine(MODEL);
+  const expected = await alone(engine, 200);
+  const requests = new Requests(engine.core, engine.runner);
+  const next = random(5);
+  let live = 0;
+  const results = await Promise.allSettled(
+    expected.map(async (_, i) => {
+      const controller = new AbortController();
+      const fate = next();
+      if (fate < 0.1) controller.abort();
+      else if (fate < 0.3) setTimeout(() => controller.abort(), fate * 100);
+      let text = '';
+      let tokens = 0;
+      const tell = (/** @type {import('../../web/choices.js').Delta} */ d) => {
+        assert.equal(controller.signal.aborted, false, 'a delta after the abort');
+        text += textOf(d);
+        assert.ok(expected[i].text.startsWith(text), `request ${i}: ${JSON.stringify(text)}`);
+        tokens = d.tokens;
+        if (fate > 0.9 && tokens >= 3) controller.abort();
+      };
+      live++;
+      return { i, outcome: await requests.ask('chat', request(i), tell, controller.signal), text };
+    }),
+  );
+  assert.equal(live, 200);
+  const done = results.flatMap((r) => (r.status === 'fulfilled' ? [r.value] : []));
+  for (const r of results) if (r.status === 'rejected') assert.equal(r.reason.name, 'AbortError', r.reason);
+  assert.ok(done.length > 100 && done.length < 190, `${done.length} ended`);
+  for (const { i, outcome, text } of done) {
+    assert.equal(text, expected[i].text, `request ${i}`);
+    assert.equal(outcome.usage.completion_tokens, expected[i].done.completionTokens);
+    assert.equal(outcome.usage.prompt_tokens, expected[i].done.promptTokens);
+    assert.equal(outcome.finish, expected[i].done.finish === 'stop' ? 'stop' : 'length');
+  }
+  // Nothing is left behind: one more goes through.
+  const last = await requests.ask('chat', request(0), () => {}, never());
+  assert.equal(last.usage.completion_tokens, expected[0].done.completionTokens);
+  engine.close();
+});
+
+test('n answers are what their seeds give, and compute the prompt once', async () => {
+  const engine = await openEngine(MODEL);
+  const requests = new Requests(engine.core, engine.runner);
+  const base = { messages: [{ role: 'user', content: 'the cat sat on the mat and the mat sat on the cat' }], temperature: 1.2, max_tokens: 12 };
+  const expected = [];
+  for (let i = 0; i < 6; i++) {
+    const session = engine.core.createSession();
+    engine.core.startChat(session, { ...base, seed: 40 + i });
+    expected.push(await finish(engine, session));
+    engine.core.destroySession(session);
+  }
+  /** @type {string[]} */
+  const texts = ['', '', '', '', '', ''];
+  const reused = [];
+  const events = engine.runner.events.bind(engine.runner);
+  engine.runner.events = async function* (session, signal) {
+    for await (const event of events(session, signal)) {
+      if (event.kind === 'done') reused.push(event.reusedTokens);
+      yield event;
+    }
+  };
+  /** @type {import('../../web/choices.js').Call} */
+  const call = (_, [one], options) => requests.ask('chat', /** @type {any} */ (one), options?.onEvent ?? (() => {}), options?.signal ?? never());
+  const outcomes = await runChoices(call, 'chat', choicesOf({ ...base, n: 6, seed: 40 }), undefined, (d, i) => (texts[i] += textOf(d)));
+  const usage = sumUsage(outcomes.map((o) => o.usage), 6);
+  assert.deepEqual(texts, expected.map((e) => e.text));
+  assert.equal(usage.completion_tokens, expected.reduce((sum, e) => sum + e.done.completionTokens, 0));
+  assert.equal(usage.prompt_tokens, expected[0].done.promptTokens);
+  assert.deepEqual(reused.sort((a, b) => a - b), [0, ...Array(5).fill(expected[0].done.promptTokens - 1)]);
+  engine.close();
+});
+
+test('conversations that take turns find what they said before', async () => {
+  const engine = await openEngine(MODEL);
+  const requests = new Requests(engine.core, engine.runner);
+  const talks = ['cat', 'mat', 'on a', 'the'].map((word) => [{ role: 'user', content: `${word} ${word} ${word}` }]);
+  for (let turn = 0; turn < 3; turn++) {
+    for (const messages of talks) {
+      let answer = '';
+      const { usage } = await requests.ask('chat', { messages, temperature: 0, max_tokens: 4 }, (d) => (answer += textOf(d)), never());
+      if (turn > 0) assert.ok(usage.prompt_tokens_details.cached_tokens > 0.4 * usage.prompt_tokens, `${usage.prompt_tokens_details.cached_tokens} of ${usage.prompt_tokens}`);
+      messages.push({ role: 'assistant', content: answer }, { role: 'user', content: 'sat' });
+    }
+  }
+  engine.close();
+});

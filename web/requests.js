@@ -1,0 +1,143 @@
+// The requests to one engine: several at once, on sessions that the engine keeps; more wait for their turn.
+
+import { fail, STATUS } from './errors.js';
+
+const DELTA_MS = 16; // text is told at most this often
+
+/** @typedef {import('./core.js').Core} Core */
+/** @typedef {import('./core.js').CoreEvent} CoreEvent */
+/** @typedef {import('./runner.js').Runner} Runner */
+/** @typedef {(delta: import('./choices.js').Delta) => void} Tell */
+
+const aborted = () => new DOMException('the request was aborted', 'AbortError');
+
+export class Requests {
+  #core;
+  #runner;
+  #running = 0;
+  /** @type {(() => boolean)[]} what waits, in the order in which it came; true: it has begun, or failed */
+  #line = [];
+
+  /** @param {Core} core @param {Runner} runner */
+  constructor(core, runner) {
+    this.#core = core;
+    this.#runner = runner;
+  }
+
+  /**
+   * @param {import('./choices.js').Api} api @param {Record<string, unknown>} request @param {Tell} tell @param {AbortSignal} signal
+   * @returns {Promise<import('./choices.js').Outcome>}
+   */
+  async ask(api, request, tell, signal) {
+    const begun = performance.now();
+    const whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
+    const session = await this.#start(() => this.#core.startChat(0, whole, api), signal);
+    return this.#follow(session, tell, signal, begun);
+  }
+
+  /**
+   * Begins a generation, in order, as soon as a session is free. @param {() => number} begin @param {AbortSignal} signal
+   * @returns {Promise<number>} the session
+   */
+  #start(begin, signal) {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#line.splice(this.#line.indexOf(enter), 1);
+        reject(aborted());
+      };
+      const enter = () => {
+        try {
+          const session = begin();
+          this.#running++;
+          resolve(session);
+        } catch (error) {
+          if (this.#running > 0 && /** @type {any} */ (error).code === 'QN_E_STATE') return false; // all are busy
+          reject(error);
+        }
+        signal.removeEventListener('abort', abort);
+        return true;
+      };
+      if (signal.aborted) return reject(aborted());
+      signal.addEventListener('abort', abort, { once: true });
+      if (this.#line.push(enter) === 1) this.#next();
+    });
+  }
+
+  /** Lets in as many as there are sessions for. */
+  #next() {
+    while (this.#line.length > 0 && this.#line[0]()) this.#line.shift();
+  }
+
+  /**
+   * @param {number} session @param {Tell} tell @param {AbortSignal} signal @param {number} begun
+   * @returns {Promise<import('./choices.js').Outcome>}
+   */
+  async #follow(session, tell, signal, begun) {
+    let first = 0;
+    let last = 0;
+    /** @type {import('./choices.js').Part[]} */
+    let parts = [];
+    /** @type {import('./choices.js').TokenLogprob[]} */
+    let logprobs = [];
+    /** @type {Float32Array | undefined} */
+    let embedding;
+    let tokens = 0;
+    let told = 0;
+    try {
+      for await (const event of this.#runner.events(session, signal)) {
+        addPart(parts, event);
+        if (event.logprobs) logprobs.push(JSON.parse(event.logprobs));
+        if (event.kind === 'logits') embedding = event.logits;
+        if (event.kind === 'token') {
+          last = performance.now();
+          first ||= last;
+          if (tokens++ === 0) this.#next(); // others may have waited for this prompt
+        }
+        const due = event.kind === 'done' || performance.now() - told >= DELTA_MS;
+        if ((parts.length || logprobs.length) && due && !signal.aborted) {
+          tell({ parts, logprobs, tokens, prompt: event.promptTokens });
+          told = performance.now();
+          [parts, logprobs] = [[], []];
+        }
+        if (event.kind === 'done') {
+          if (signal.aborted || event.finish === 'cancelled') throw aborted();
+          return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last), embedding };
+        }
+      }
+      throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
+    } finally {
+      this.#core.destroySession(session); // back to the engine
+      this.#running--;
+      this.#next();
+    }
+  }
+}
+
+/** Joins what belongs together. @param {import('./choices.js').Part[]} parts @param {CoreEvent} event */
+export function addPart(parts, { channel: kind, call, text }) {
+  const last = parts.at(-1);
+  if (kind === 'name') parts.push({ kind, call, text });
+  else if (text && last?.kind === kind && last.call === call) last.text += text;
+  else if (text) parts.push({ kind, call, text });
+}
+
+/**
+ * @param {CoreEvent} done @param {number} begun @param {number} first @param {number} last
+ * @returns {import('./choices.js').Usage}
+ */
+function usageOf(done, begun, first, last) {
+  const computed = done.promptTokens - done.reusedTokens;
+  const ttft = first ? first - begun : 0;
+  return {
+    prompt_tokens: done.promptTokens,
+    completion_tokens: done.completionTokens,
+    total_tokens: done.promptTokens + done.completionTokens,
+    prompt_tokens_details: { cached_tokens: done.reusedTokens },
+    timings: {
+      time_to_first_token_ms: ttft,
+      prefill_tokens_per_s: ttft ? (1000 * computed) / ttft : 0,
+      decode_tokens_per_s: last > first ? (1000 * (done.completionTokens - 1)) / (last - first) : 0,
+      total_ms: performance.now() - begun,
+    },
+  };
+}
