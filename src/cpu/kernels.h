@@ -7,7 +7,7 @@
 /* Tokens of a step up to which products are dots with W decoded anew for each token. */
 #define QN_CPU_FEW 2
 
-#define QN_CPU_STRIP 512 // columns whose scales are decoded at a time
+#define QN_CPU_STRIP 2048 // columns whose scales are decoded at a time
 
 /* How the input of `dot` lies: cols padded to whole groups with zeros, and in this order. For
  * weights with minima there follow, per columns that share one, 0 and minus their sum. */
