@@ -110,8 +110,9 @@ struct qn_backend_session {
      * to token is patched: the READ's tag and offset, and grids that grow with the context. */
     struct qn_tape decode;
     enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
-    size_t decode_read;          // word index of the READ
-    size_t *decode_patches;      // word indices of DISPATCH, by attention dispatch
+    enum qn_list decode_body;
+    size_t decode_read;     // word index of the READ
+    size_t *decode_patches; // word indices of DISPATCH, by attention dispatch
     uint32_t n_patches;
     struct qn_gpu_pending pending[QN_GPU_IN_FLIGHT];
     uint32_t first, n_pending;

@@ -38,7 +38,7 @@ static enum qn_status create_groups(struct qn_gpu *gpu, struct qn_backend_sessio
 }
 
 static size_t patches_size(const struct qn_lower *l) {
-    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_SMALL];
+    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_ONE];
     return (body->end - body->begin + 1) * sizeof(size_t);
 }
 
@@ -57,7 +57,7 @@ static enum qn_status create(struct qn_gpu *gpu, struct qn_backend_session *sess
     session->decode_patches = qn_mem_alloc(allocator, patches_size(l));
     session->argmax = qn_mem_alloc(allocator, argmax_size(l));
     session->block_steps = qn_mem_alloc(allocator, block_steps_size(l));
-    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_SMALL];
+    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_ONE];
     const struct qn_lower_range *head = &l->lists[QN_LIST_HEAD];
     qn_tape_reserve(&session->decode,
                     (size_t)(body->end - body->begin + head->end - head->begin) * 8 + 64);

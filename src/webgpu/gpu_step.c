@@ -53,6 +53,13 @@ static uint32_t result_offset(const struct qn_backend_session *session) {
     return session->step.result % QN_RESULT_RING * 4;
 }
 
+/* The body for T tokens up to position `end`. */
+static enum qn_list body_list(uint32_t t, uint32_t end) {
+    if (t > 1)
+        return QN_LIST_BODY_LARGE;
+    return end <= QN_SHORT ? QN_LIST_BODY_SHORT : QN_LIST_BODY_ONE;
+}
+
 /* ---- Decode, prepared ---------------------------------------------------------------------- */
 
 /* The words of a decode step, once per sampler; then only the READ's tag and place and the grids of
@@ -66,7 +73,8 @@ static void prepare_decode(struct player *p) {
     qn_tape_clear(&s->decode);
     qn_tape_word(&s->decode, QN_TAPE_BEGIN_PASS);
     s->n_patches = 0;
-    struct qn_lower_range body = l->lists[QN_LIST_BODY_SMALL];
+    s->decode_body = body_list(1, p->end);
+    struct qn_lower_range body = l->lists[s->decode_body];
     for (uint32_t i = body.begin; i < body.end; i++) {
         put_list(&decode, (struct qn_lower_range){i, i + 1}, 1, 1);
         if (l->dispatches[i].kernel == QN_KERNEL_ATTENTION_SPLIT)
@@ -84,7 +92,7 @@ static void prepare_decode(struct player *p) {
 static void patch_decode(struct player *p, uint32_t tag) {
     struct qn_backend_session *s = p->session;
     const struct qn_lower *l = &p->gpu->lower;
-    struct qn_lower_range body = l->lists[QN_LIST_BODY_SMALL];
+    struct qn_lower_range body = l->lists[s->decode_body];
     uint32_t patch = 0;
     for (uint32_t i = body.begin; i < body.end && patch < s->n_patches; i++) {
         if (l->dispatches[i].kernel != QN_KERNEL_ATTENTION_SPLIT)
@@ -166,7 +174,7 @@ static void put_step(struct player *p, const struct qn_step *step,
     if (results->wants_argmax)
         write_blocks(p, step, t);
     qn_tape_word(p->tape, QN_TAPE_BEGIN_PASS);
-    put_list(p, l->lists[t <= QN_SMALL_TOKENS ? QN_LIST_BODY_SMALL : QN_LIST_BODY_LARGE], t, 1);
+    put_list(p, l->lists[body_list(t, p->end)], t, 1);
     if (results->wants_argmax)
         put_blocks(p, t);
     if (head)
@@ -232,7 +240,8 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
     bool waits = results->sampled || results->wants_logits || results->wants_argmax;
     bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
                   memcmp(&session->step, &now, sizeof now) == 0;
-    if (decode && session->decode_sampler != session->sampler)
+    if (decode && (session->decode_sampler != session->sampler ||
+                   session->decode_body != body_list(1, p.end)))
         prepare_decode(&p);
     // Pending before it is played: the host may answer within play().
     session->n_pending += waits;
@@ -241,9 +250,10 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
         patch_decode(&p, results->tag_token);
         qn_tape_append(&gpu->tape, session->decode.words, session->decode.n);
         const struct qn_lower *l = &gpu->lower;
-        p.dispatches = l->lists[QN_LIST_BODY_SMALL].end - l->lists[QN_LIST_BODY_SMALL].begin +
-                       l->lists[QN_LIST_HEAD].end - l->lists[QN_LIST_HEAD].begin +
-                       l->lists[session->sampler].end - l->lists[session->sampler].begin;
+        const struct qn_lower_range *body = &l->lists[session->decode_body];
+        p.dispatches = body->end - body->begin + l->lists[QN_LIST_HEAD].end -
+                       l->lists[QN_LIST_HEAD].begin + l->lists[session->sampler].end -
+                       l->lists[session->sampler].begin;
     } else {
         put_step(&p, step, results, &now);
     }

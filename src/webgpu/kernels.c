@@ -28,8 +28,9 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE", "STYPE", "ZERO",  "BIAS",   "RESIDUAL",    "NORM",     "GLU",    "ACT",  "LANES",
-    "ROWS",  "SPAN",  "AHEAD", "KV_F16", "INTERLEAVED", "HEAD_DIM", "GUMBEL", "GATE", "ALIGNED",
+    "WTYPE",    "STYPE", "ZERO",   "BIAS", "RESIDUAL", "NORM",   "GLU",
+    "ACT",      "LANES", "ROWS",   "SPAN", "AHEAD",    "KV_F16", "INTERLEAVED",
+    "HEAD_DIM", "ROPE",  "GUMBEL", "GATE", "ALIGNED",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {

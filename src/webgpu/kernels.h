@@ -72,8 +72,8 @@ enum qn_scale_type {
  *                    dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
  *                    qn_act. LANES, ROWS: see qn_matvec_tune.
  *  MATVEC_DOT        the same for some of Q4, through products of bytes; x becomes
- *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. Its four constants: see
- *                    qn_matvec_dot_tune.
+ *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. LANES … AHEAD: see
+ *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial of one token.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
@@ -85,8 +85,9 @@ enum qn_scale_type {
  *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T,
  *                    n_heads × head_dim]. State: [n_kv_heads, context, head_dim] f32, or f16 with
  *                    KV_F16.
- *  ATTENTION_SPLIT   params, step, q, k_state, v_state, partial f32 (qn_attention_partial bytes).
- *                    For small T.
+ *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
+ *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
+ *                    one token; without it k, v and freq are not used. For small T.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
  *  LAST_ROWS         params, step, x, out
@@ -119,7 +120,7 @@ enum qn_scale_type {
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
-    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
@@ -127,7 +128,7 @@ enum qn_scale_type {
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_F16 INTERLEAVED") \
-    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRW",    "KV_F16 HEAD_DIM") \
+    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_F16 HEAD_DIM ROPE INTERLEAVED") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
     X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_F16 HEAD_DIM") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \

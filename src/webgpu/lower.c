@@ -123,7 +123,9 @@ struct mode {
     bool small, all_rows;
     struct qn_lower_ref step;
     const bool *fused;
-    const uint32_t *producer; // op of each tensor, or QN_NONE
+    const uint32_t *producer;    // op of each tensor, or QN_NONE
+    struct qn_lower_ref partial; // of attention_split
+    const bool *merged; // ATTENTION that the MATMUL behind it joins, and that MATMUL; or NULL
 };
 
 struct source {
@@ -257,6 +259,21 @@ static bool matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
     return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
 }
 
+static struct qn_params_attention attention_params(const struct qn_program *p,
+                                                   const struct qn_program_op *op) {
+    uint32_t splits = qn_attention_splits(p->context, op->u.attention.window);
+    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
+                                        .n_kv_heads = op->u.attention.n_kv_heads,
+                                        .context = p->context,
+                                        .window = op->u.attention.window,
+                                        .q_stride = columns(p, op->in[0].tensor),
+                                        .q_column = op->in[0].column,
+                                        .splits = (splits + 1) & ~1u, // pairs lie in vec4s
+                                        .scale = op->u.attention.scale,
+                                        .softcap = op->u.attention.softcap,
+                                        .head_stride = op->u.attention.head_dim};
+}
+
 /* The matmul that was added last may run as matmul_few too: over the same group, and the same but
  * for the last constant. */
 static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,
@@ -282,6 +299,9 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
     struct source x = source_of(l, mode, op->in[0], mode->small);
     bool aligned = matvec_takes(weight->cols, x.stride, x.column), matvec = mode->small && aligned;
     bool logits = op->out == p->logits;
+    const struct qn_program_op *attention = NULL; // whose splits are joined here
+    if (mode->merged && mode->merged[op - p->ops])
+        attention = &p->ops[mode->producer[op->in[0].tensor]];
     if (glu && w->n_slabs > 1 && bias.tensor != QN_NONE)
         return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
                        QN_STR_ARG(weight->name));
@@ -303,6 +323,10 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             .out_stride = logits && mode->all_rows ? limit : columns(p, op->out),
             .eps = x.norm ? x.norm->u.norm.eps : 0,
             .softcap = glu ? 0 : op->u.matmul.softcap};
+        if (attention) {
+            params.window = attention->u.attention.window;
+            params.splits = attention_params(p, attention).splits;
+        }
         if (residual.tensor != QN_NONE) {
             params.residual_stride = columns(p, residual.tensor);
             params.residual_column = residual.column;
@@ -321,7 +345,7 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
             .params = &params,
             .bindings = {{0},
                          mode->step,
-                         l->places[x.tensor],
+                         attention ? mode->partial : l->places[x.tensor],
                          qn_lower_plane(l, slab, QN_PLANE_VALUES),
                          qn_lower_plane(l, slab, QN_PLANE_SCALES),
                          vector_of(l, bias),
@@ -347,7 +371,8 @@ static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
                                  (float)draft.rest.tune.lanes,
                                  (float)draft.rest.tune.rows,
                                  (float)draft.rest.tune.span,
-                                 (float)draft.rest.tune.ahead};
+                                 (float)draft.rest.tune.ahead,
+                                 attention ? (float)attention->u.attention.head_dim : 0.0f};
             memcpy(draft.constants, constants, sizeof constants);
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
@@ -422,21 +447,18 @@ static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint
     return QN_OK;
 }
 
-static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
-                                 const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    uint32_t q = op->in[0].tensor, k = op->in[1].tensor, v = op->in[2].tensor;
-    QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
+static struct qn_params_rope rope_params(const struct qn_program *p,
+                                         const struct qn_program_op *op) {
     struct qn_params_rope params = {.n_heads = op->u.rope.n_heads,
                                     .n_kv_heads = op->u.rope.n_kv_heads,
                                     .head_dim = op->u.rope.head_dim,
                                     .n_rot = op->u.rope.n_rot,
                                     .context = p->context,
-                                    .q_stride = columns(p, q),
+                                    .q_stride = columns(p, op->in[0].tensor),
                                     .q_column = op->in[0].column,
-                                    .k_stride = columns(p, k),
+                                    .k_stride = columns(p, op->in[1].tensor),
                                     .k_column = op->in[1].column,
-                                    .v_stride = columns(p, v),
+                                    .v_stride = columns(p, op->in[2].tensor),
                                     .v_column = op->in[2].column,
                                     .head_stride = op->u.rope.head_dim,
                                     .magnitude = 1};
@@ -446,14 +468,22 @@ static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
         params.set_stride = op->u.rope.n_rot / 2;
     if (op->u.rope.magnitude != 0)
         params.magnitude = op->u.rope.magnitude;
+    return params;
+}
+
+static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
+                                 const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
+    struct qn_params_rope params = rope_params(p, op);
     struct qn_lower_draft draft = {
         .kernel = QN_KERNEL_ROPE_APPEND,
         .params = &params,
         .bindings = {{0},
                      mode->step,
-                     l->places[q],
-                     l->places[k],
-                     l->places[v],
+                     l->places[op->in[0].tensor],
+                     l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor],
                      vector_of(l, op->in[5]),
                      l->places[op->in[3].tensor],
                      l->places[op->in[4].tensor],
@@ -462,50 +492,76 @@ static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static struct qn_params_attention attention_params(const struct qn_program *p,
-                                                   const struct qn_program_op *op) {
-    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
-                                        .n_kv_heads = op->u.attention.n_kv_heads,
-                                        .context = p->context,
-                                        .window = op->u.attention.window,
-                                        .q_stride = columns(p, op->in[0].tensor),
-                                        .q_column = op->in[0].column,
-                                        .splits =
-                                            qn_attention_splits(p->context, op->u.attention.window),
-                                        .scale = op->u.attention.scale,
-                                        .softcap = op->u.attention.softcap};
+/* Attention of one token; with the ROPE_APPEND in front of it, where that is fused. */
+static enum qn_status lower_split(struct qn_lower *l, const struct mode *mode,
+                                  const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t head_dim = op->u.attention.head_dim;
+    struct qn_params_attention params = attention_params(p, op);
+    uint32_t q = op->in[0].tensor, made = mode->producer[q];
+    const struct qn_program_op *rope = NULL;
+    if (made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND) {
+        rope = &p->ops[made];
+        struct qn_params_rope turn = rope_params(p, rope);
+        q = rope->in[0].tensor;
+        params.q_stride = turn.q_stride;
+        params.q_column = turn.q_column;
+        params.head_stride = turn.head_stride;
+        params.n_rot = turn.n_rot;
+        params.k_stride = turn.k_stride;
+        params.k_column = turn.k_column;
+        params.v_stride = turn.v_stride;
+        params.v_column = turn.v_column;
+        params.set_stride = turn.set_stride;
+        params.magnitude = turn.magnitude;
+    }
+    struct qn_lower_ref none = {0};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ATTENTION_SPLIT,
+                                   .params = &params,
+                                   .bindings = {{0},
+                                                mode->step,
+                                                l->places[q],
+                                                rope ? l->places[rope->in[1].tensor] : none,
+                                                rope ? l->places[rope->in[2].tensor] : none,
+                                                rope ? vector_of(l, rope->in[5]) : none,
+                                                l->places[op->in[1].tensor],
+                                                l->places[op->in[2].tensor],
+                                                mode->partial},
+                                   .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16,
+                                                 (float)head_dim, rope != NULL,
+                                                 rope != NULL && rope->u.rope.interleaved},
+                                   .rest = {.head_dim = head_dim}};
+    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    if (mode->merged && mode->merged[op - p->ops])
+        return QN_OK;
+    struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
+                                   .params = &params,
+                                   .bindings = {{0}, mode->step, mode->partial, l->places[op->out]},
+                                   .constants = {(float)head_dim},
+                                   .rest = {.head_dim = head_dim}};
+    return qn_lower_dispatch_add(l, &merge, err);
 }
 
 static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mode,
-                                      const struct qn_program_op *op, struct qn_lower_ref partial,
-                                      struct qn_error *err) {
+                                      const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
     uint32_t head_dim = op->u.attention.head_dim;
     QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
+    if (mode->small)
+        return lower_split(l, mode, op, err);
     struct qn_params_attention params = attention_params(p, op);
-    if (params.q_stride % 4 != 0 || params.q_column % 4 != 0)
-        return qn_fail(err, QN_E_UNSUPPORTED, "attention over columns that are no multiples of 4");
     struct qn_lower_draft draft = {
-        .kernel = mode->small ? QN_KERNEL_ATTENTION_SPLIT : QN_KERNEL_ATTENTION_PREFILL,
+        .kernel = QN_KERNEL_ATTENTION_PREFILL,
         .params = &params,
         .bindings = {{0},
                      mode->step,
                      l->places[op->in[0].tensor],
                      l->places[op->in[1].tensor],
                      l->places[op->in[2].tensor],
-                     mode->small ? partial : l->places[op->out]},
+                     l->places[op->out]},
         .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
         .rest = {.head_dim = head_dim}};
-    draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
-    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
-    if (!mode->small)
-        return QN_OK;
-    struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
-                                   .params = &params,
-                                   .bindings = {{0}, mode->step, partial, l->places[op->out]},
-                                   .constants = {(float)head_dim},
-                                   .rest = {.head_dim = head_dim}};
-    return qn_lower_dispatch_add(l, &merge, err);
+    return qn_lower_dispatch_add(l, &draft, err);
 }
 
 static enum qn_status lower_last_rows(struct qn_lower *l, const struct mode *mode,
@@ -543,8 +599,7 @@ static enum qn_status lower_gather(struct qn_lower *l, const struct mode *mode,
 
 /* What `fused` means depends on the list: a norm is left out only where matvecs follow it. */
 static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out, bool head,
-                                 const struct mode *mode, struct qn_lower_ref partial,
-                                 struct qn_error *err) {
+                                 const struct mode *mode, struct qn_error *err) {
     const struct qn_program *p = l->program;
     out->begin = l->n_dispatches;
     for (uint32_t i = 0; i < p->n_ops; i++) {
@@ -580,7 +635,7 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             QN_TRY(lower_rope(l, mode, op, err));
             break;
         case QN_OP_ATTENTION:
-            QN_TRY(lower_attention(l, mode, op, partial, err));
+            QN_TRY(lower_attention(l, mode, op, err));
             break;
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
@@ -637,6 +692,55 @@ static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer
     }
 }
 
+/* How many operands of ops a tensor is. */
+static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_ops; i++)
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
+            n += p->ops[i].in[j].tensor == tensor;
+    return n;
+}
+
+/* Rotations that the attention behind them does for a single token. */
+static void find_fused_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        uint32_t made = op->kind == QN_OP_ATTENTION ? producer[op->in[0].tensor] : QN_NONE;
+        if (made == QN_NONE || p->ops[made].kind != QN_OP_ROPE_APPEND)
+            continue;
+        const struct qn_program_op *rope = &p->ops[made];
+        fused[made] = op->in[0].column == 0 && op->in[1].tensor == rope->in[3].tensor &&
+                      op->in[2].tensor == rope->in[4].tensor &&
+                      op->u.attention.head_dim == rope->u.rope.head_dim &&
+                      op->u.attention.n_heads == rope->u.rope.n_heads &&
+                      op->u.attention.n_kv_heads == rope->u.rope.n_kv_heads &&
+                      uses_of(p, rope->out) == 1;
+    }
+}
+
+/* Attentions whose splits the only MATMUL behind them joins, where matvec_dot is there for it. */
+static bool find_merged(const struct qn_lower *l, bool *merged, const struct mode *mode) {
+    const struct qn_program *p = l->program;
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        uint32_t made = op->kind == QN_OP_MATMUL ? mode->producer[op->in[0].tensor] : QN_NONE;
+        if (made == QN_NONE || p->ops[made].kind != QN_OP_ATTENTION || by_rows(p, op->out))
+            continue;
+        const struct qn_program_op *attention = &p->ops[made];
+        const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
+        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
+        if (op->in[0].column != 0 || uses_of(p, attention->out) != 1 ||
+            !qn_matvec_dot_takes(&weight->format) || attention->u.attention.head_dim % 8 != 0 ||
+            weight->cols != attention->u.attention.n_heads * attention->u.attention.head_dim ||
+            qn_matvec_dot_tune(&shape, false, &l->caps).span == 0)
+            continue;
+        merged[i] = merged[made] = any = true;
+    }
+    return any;
+}
+
 /* The head's ops make R rows and the body's T; a body op may not need what the head makes. */
 static enum qn_status check_order(const struct qn_program *p, struct qn_error *err) {
     for (uint32_t i = 0; i < p->n_ops; i++)
@@ -657,8 +761,7 @@ static enum qn_status scratch(struct qn_lower *l, struct qn_lower_ref *out, stru
         if (p->ops[i].kind != QN_OP_ATTENTION)
             continue;
         struct qn_params_attention params = attention_params(p, &p->ops[i]);
-        uint64_t bytes =
-            qn_attention_partial(&params, p->ops[i].u.attention.head_dim, QN_SMALL_TOKENS);
+        uint64_t bytes = qn_attention_partial(&params, p->ops[i].u.attention.head_dim, 1);
         most = bytes > most ? bytes : most;
     }
     uint32_t id;
@@ -673,12 +776,14 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                 struct qn_error *err) {
     *l = (struct qn_lower){.program = program, .caps = *caps, .arena = arena};
     bool *fused = QN_ARENA_NEW(arena, bool, program->n_ops);
+    bool *merged = QN_ARENA_NEW(arena, bool, program->n_ops);
     uint32_t *producer = QN_ARENA_NEW(arena, uint32_t, program->n_tensors);
-    if (fused == NULL || producer == NULL)
+    if (fused == NULL || merged == NULL || producer == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
     QN_TRY(check_order(program, err));
     QN_TRY(qn_lower_weights(l, err));
     find_fused(l, fused, producer);
+    find_fused_ropes(l, fused, producer);
     QN_TRY(qn_lower_buffers(l, fused, err));
     struct qn_lower_ref partial;
     QN_TRY(scratch(l, &partial, err));
@@ -690,21 +795,26 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                "parameters", err));
     struct qn_lower_ref step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
     step.bytes = sizeof(struct qn_params_step);
-    struct mode small = {true, false, step, fused, producer};
-    struct mode large = {false, false, step, fused, producer};
-    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_SMALL], false, &small, partial, err));
-    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, partial, err));
-    QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, partial, err));
+    struct mode small = {true, false, step, fused, producer, partial, NULL};
+    struct mode large = {false, false, step, fused, producer, partial, NULL};
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_ONE], false, &small, err));
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, err));
+    QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, err));
+    small.merged = merged;
+    l->lists[QN_LIST_BODY_SHORT] = l->lists[QN_LIST_BODY_ONE];
+    if (find_merged(l, merged, &small))
+        QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_SHORT], false, &small, err));
 
     l->blocks = QN_ARENA_NEW(arena, struct qn_lower_range, l->n_blocks);
     if (l->blocks == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u blocks of rows", l->n_blocks);
     for (uint32_t i = 0; i < l->n_blocks; i++) {
-        struct mode block = {l->block_rows <= QN_SMALL_TOKENS, true, step, fused, producer};
+        struct mode block = {
+            l->block_rows <= QN_SMALL_ROWS, true, step, fused, producer, partial, NULL};
         block.step.space = QN_SPACE_SHARED;
         block.step.buffer = l->b_block_steps;
         block.step.offset = i * SLOT;
-        QN_TRY(lower_list(l, &l->blocks[i], true, &block, partial, err));
+        QN_TRY(lower_list(l, &l->blocks[i], true, &block, err));
     }
     QN_TRY(qn_lower_samplers(l, err));
     uint64_t bytes = (uint64_t)l->n_params * SLOT;

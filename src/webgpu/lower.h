@@ -44,7 +44,8 @@ struct qn_lower_dispatch {
 
 /* Lists of dispatches, in their order. */
 enum qn_list {
-    QN_LIST_BODY_SMALL, // everything up to the head, for T ≤ QN_SMALL_TOKENS
+    QN_LIST_BODY_ONE,   // everything up to the head, for T = 1
+    QN_LIST_BODY_SHORT, // the same while the cache has at most QN_SHORT positions
     QN_LIST_BODY_LARGE, // the same for any T
     QN_LIST_HEAD,       // the last row to logits, R = 1
     QN_LIST_GREEDY,     // samplers, on logits row 0
@@ -55,7 +56,8 @@ enum qn_list {
     QN_LIST_COUNT
 };
 
-#define QN_SMALL_TOKENS 4u
+#define QN_SMALL_ROWS 4u // that go through the head as matvecs
+#define QN_SHORT 1024u   // positions; their splits are few enough for every workgroup to join
 #define QN_RESULT_RING 16u
 #define QN_LOGITS_BYTES \
     ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller

@@ -161,7 +161,14 @@ struct product {
     bool bias, residual, norm, glu;
     uint32_t act;
     struct qn_ref_weights w;
+    uint32_t head_dim; // x is the partial of attention_split
 };
+
+/* Columns of x that are joined from splits, at most. */
+#define MOST_JOINED 4096u
+
+static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
+                             const struct qn_ref_call *c, struct qn_error *err);
 
 /* Σ_k x[k] W[row, k], of x times norm where that is on. */
 static double product_row(const struct product *m, const struct qn_ref_call *c, const float *x,
@@ -186,7 +193,11 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     const float *x = c->p[2], *bias = c->p[5], *residual = c->p[6];
     float *out = c->p[8];
     uint32_t skip = row_source(step, p->tail), end = p->row_begin + p->n_rows;
-    QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
+    float own[MOST_JOINED];
+    if (m->head_dim)
+        QN_TRY(joined(own, m, c, err));
+    else
+        QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
     QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
     uint32_t column = m->residual ? p->residual_column : 0;
     QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4,
@@ -196,7 +207,7 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (size_t z = 0; z < rows; z++) {
-        const float *row = x + (z + skip) * p->x_stride + p->x_column;
+        const float *row = m->head_dim ? own : x + (z + skip) * p->x_stride + p->x_column;
         double scale = 1;
         if (m->norm) {
             double sum = 0;
@@ -228,7 +239,8 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
                         c->constants[5] != 0,
                         c->constants[6] != 0,
                         (uint32_t)c->constants[7],
-                        {0}};
+                        {0},
+                        0};
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0};
     const struct qn_params_matmul *p = m.p;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
@@ -251,7 +263,8 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
                         c->constants[5] != 0,
                         c->constants[6] != 0,
                         (uint32_t)c->constants[7],
-                        {0}};
+                        {0},
+                        (uint32_t)c->constants[12]};
     const struct qn_params_matmul *p = m.p;
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
                                   (uint32_t)c->constants[10], (uint32_t)c->constants[11]};
@@ -274,9 +287,14 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
 }
 
 static enum qn_status tiles(const struct qn_ref_call *c, bool matrix, struct qn_error *err) {
-    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0,
-                        false,   c->constants[5] != 0, (uint32_t)c->constants[6],
-                        {0}};
+    struct product m = {c->p[0],
+                        c->constants[3] != 0,
+                        c->constants[4] != 0,
+                        false,
+                        c->constants[5] != 0,
+                        (uint32_t)c->constants[6],
+                        {0},
+                        0};
     QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
                              (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
@@ -295,9 +313,14 @@ static enum qn_status matmul_matrix(const struct qn_ref_call *c, struct qn_error
 }
 
 static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0], c->constants[3] != 0, c->constants[4] != 0,
-                        false,   c->constants[5] != 0, (uint32_t)c->constants[6],
-                        {0}};
+    struct product m = {c->p[0],
+                        c->constants[3] != 0,
+                        c->constants[4] != 0,
+                        false,
+                        c->constants[5] != 0,
+                        (uint32_t)c->constants[6],
+                        {0},
+                        0};
     uint32_t lanes = (uint32_t)c->constants[7], rows = row_count(c->p[1], m.p->rows_sym);
     if (lanes < 8 || lanes > 64 || lanes & (lanes - 1))
         return qn_fail(err, QN_E_INTERNAL, "matmul_few: LANES %u", lanes);
@@ -465,12 +488,10 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
 /* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum,
  * mass. */
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
-                   const struct qn_ref_call *c, uint32_t t, uint32_t head, uint32_t begin,
-                   uint32_t end) {
+                   const struct qn_ref_call *c, const float *q, uint32_t states, uint32_t head,
+                   uint32_t begin, uint32_t end) {
     bool f16 = c->constants[0] != 0;
     uint32_t dim = (uint32_t)c->constants[1];
-    const float *q =
-        (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)head * dim;
     size_t start = (size_t)(head / (p->n_heads / p->n_kv_heads)) * p->context * dim;
     *top = QN_REF_LOWEST;
     *mass = 0;
@@ -478,7 +499,7 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
     for (size_t j = begin; j < end; j++) { // running maximum, as in attention_prefill
         double s = 0;
         for (uint32_t d = 0; d < dim; d++)
-            s += (double)q[d] * state_get(c->p[3], f16, start + j * dim + d);
+            s += (double)q[d] * state_get(c->p[states], f16, start + j * dim + d);
         s *= p->scale;
         if (p->softcap != 0)
             s = p->softcap * tanh(s / p->softcap);
@@ -486,7 +507,7 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
         *top = s > *top ? s : *top;
         *mass = *mass * shrink + e;
         for (uint32_t d = 0; d < dim; d++)
-            o[d] = o[d] * shrink + e * state_get(c->p[4], f16, start + j * dim + d);
+            o[d] = o[d] * shrink + e * state_get(c->p[states + 1], f16, start + j * dim + d);
     }
 }
 
@@ -497,7 +518,8 @@ static uint32_t first_seen(uint32_t p, uint32_t window) {
 #define MAX_HEAD 256
 #define SPLIT 64u
 
-static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim, bool states,
+/* `states`: binding of k_state, 0 where there are none. */
+static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim, uint32_t states,
                                        struct qn_error *err) {
     const struct qn_params_attention *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
@@ -507,41 +529,118 @@ static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim
     if ((uint64_t)step->pos + step->n_tokens > p->context)
         return qn_fail(err, QN_E_INTERNAL, "attention: positions %u + %u of %u", step->pos,
                        step->n_tokens, p->context);
-    if (!states)
+    if (states == 0)
         return QN_OK;
     uint64_t state = (uint64_t)p->n_kv_heads * dim * p->context,
              size = c->constants[0] != 0 ? 2 : 4;
     QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4,
                         err));
-    QN_TRY(qn_ref_holds(c, 3, state, size, err));
-    return qn_ref_holds(c, 4, state, size, err);
+    QN_TRY(qn_ref_holds(c, states, state, size, err));
+    return qn_ref_holds(c, states + 1, state, size, err);
+}
+
+/* The rotation's parameters of an attention_split that does rope_append's work. */
+static struct qn_params_rope rope_of(const struct qn_params_attention *p, uint32_t dim) {
+    return (struct qn_params_rope){p->n_heads,    p->n_kv_heads, dim,         p->n_rot,
+                                   p->context,    p->q_stride,   p->q_column, p->k_stride,
+                                   p->k_column,   p->v_stride,   p->v_column, p->head_stride,
+                                   p->set_stride, p->magnitude};
+}
+
+/* Appends the new token's key and value. */
+static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_params_rope *p,
+                                 bool f16, bool interleaved, struct qn_error *err) {
+    const struct qn_params_step *step = c->p[1];
+    const float *k = c->p[3], *v = c->p[4], *freq = c->p[5];
+    uint32_t dim = p->head_dim, row = (p->n_kv_heads - 1) * p->head_stride + dim;
+    QN_TRY(qn_ref_holds(c, 3, (uint64_t)p->k_column + row, 4, err));
+    QN_TRY(qn_ref_holds(c, 4, (uint64_t)p->v_column + row, 4, err));
+    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->rope_set * p->set_stride + p->n_rot / 2, 4, err));
+    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || step->n_tokens != 1 || p->head_stride < dim)
+        return qn_fail(err, QN_E_INTERNAL, "attention_split: head %u, rotated %u, %u tokens", dim,
+                       p->n_rot, step->n_tokens);
+    freq += (size_t)step->rope_set * p->set_stride;
+    for (uint32_t h = 0; h < p->n_kv_heads; h++)
+        for (uint32_t d = 0; d < dim; d++) {
+            size_t to = ((size_t)h * p->context + step->pos) * dim + d, from = h * p->head_stride;
+            state_set(c->p[6], f16, to,
+                      rotated(p, k + p->k_column + from, freq, step->pos, d, interleaved));
+            state_set(c->p[7], f16, to, v[p->v_column + from + d]);
+        }
+    return QN_OK;
 }
 
 static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_attention *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
     uint32_t dim = (uint32_t)c->constants[1], end = step->pos + step->n_tokens;
-    float *partial = c->p[5];
-    QN_TRY(attention_checks(c, dim, true, err));
+    bool f16 = c->constants[0] != 0, rope = c->constants[2] != 0, inter = c->constants[3] != 0;
+    float *partial = c->p[8];
+    struct qn_params_rope turn = rope_of(p, dim);
+    QN_TRY(attention_checks(c, dim, 6, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_split(p, dim, step->n_tokens, end), err));
-    QN_TRY(qn_ref_holds(c, 5, qn_attention_partial(p, dim, step->n_tokens), 1, err));
+    QN_TRY(qn_ref_holds(c, 8, qn_attention_partial(p, dim, step->n_tokens), 1, err));
     if (qn_attention_splits(end, p->window) > p->splits)
         return qn_fail(err, QN_E_INTERNAL, "attention_split: room for %u splits", p->splits);
+    if (rope)
+        QN_TRY(append_one(c, &turn, f16, inter, err));
+    const float *freq = (const float *)c->p[5] + (size_t)step->rope_set * p->set_stride;
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             uint32_t position = step->pos + t, first = first_seen(position, p->window);
+            const float *head = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column +
+                                (size_t)h * p->head_stride;
+            float q[MAX_HEAD];
+            for (uint32_t d = 0; d < dim; d++)
+                q[d] = rope ? rotated(&turn, head, freq, position, d, inter) : head[d];
+            float *of_t = partial + (size_t)t * p->n_heads * p->splits * (dim + 2);
             for (uint32_t s = 0; (first / SPLIT + s) * SPLIT <= position; s++) {
                 uint32_t begin = (first / SPLIT + s) * SPLIT;
                 double o[MAX_HEAD], top, mass;
-                attend(o, &top, &mass, p, c, t, h, qn_max_u32(begin, first),
+                attend(o, &top, &mass, p, c, q, 6, h, qn_max_u32(begin, first),
                        qn_min_u32(begin + SPLIT, position + 1));
-                float *to = partial + (((size_t)t * p->n_heads + h) * p->splits + s) * (dim + 2);
+                size_t at = (size_t)h * p->splits + s;
                 for (uint32_t d = 0; d < dim; d++)
-                    to[d] = (float)o[d];
-                to[dim] = (float)top;
-                to[dim + 1] = (float)mass;
+                    of_t[at * dim + d] = (float)o[d];
+                float *pair = of_t + (size_t)p->n_heads * p->splits * dim + at * 2;
+                pair[0] = (float)top;
+                pair[1] = (float)mass;
             }
         }
+    return QN_OK;
+}
+
+/* Joins the n splits of a head: partial of one token → out [dim]. */
+static void join(float *out, const float *partial, uint32_t n_heads, uint32_t splits, uint32_t dim,
+                 uint32_t head, uint32_t n) {
+    const float *o = partial + (size_t)head * splits * dim;
+    const float *pairs = partial + ((size_t)n_heads * dim + head * 2) * splits;
+    double top = QN_REF_LOWEST, mass = 0;
+    for (uint32_t s = 0; s < n; s++)
+        top = fmax(top, pairs[s * 2]);
+    for (uint32_t s = 0; s < n; s++)
+        mass += exp(pairs[s * 2] - top) * pairs[s * 2 + 1];
+    for (uint32_t d = 0; d < dim; d++) {
+        double sum = 0;
+        for (uint32_t s = 0; s < n; s++)
+            sum += exp(pairs[s * 2] - top) * o[s * dim + d];
+        out[d] = (float)(sum / mass);
+    }
+}
+
+static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
+                             const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_matmul *p = m->p;
+    const struct qn_params_step *step = c->p[1];
+    uint32_t dim = m->head_dim, heads = p->cols / dim;
+    uint32_t n = step->pos / SPLIT - first_seen(step->pos, p->window) / SPLIT + 1;
+    if (dim % 8 || p->cols % dim || p->cols > MOST_JOINED || step->n_tokens != 1 || n > p->splits ||
+        p->splits % 2 || p->tail)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns in heads of %u, %u of %u splits",
+                       p->cols, dim, n, p->splits);
+    QN_TRY(qn_ref_holds(c, 2, (uint64_t)heads * p->splits * (dim + 2), 4, err));
+    for (uint32_t h = 0; h < heads; h++)
+        join(out + (size_t)h * dim, c->p[2], heads, p->splits, dim, h, n);
     return QN_OK;
 }
 
@@ -551,7 +650,7 @@ static enum qn_status attention_merge(const struct qn_ref_call *c, struct qn_err
     const float *partial = c->p[2];
     float *out = c->p[3];
     uint32_t dim = (uint32_t)c->constants[0];
-    QN_TRY(attention_checks(c, dim, false, err));
+    QN_TRY(attention_checks(c, dim, 0, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_merge(p, step->n_tokens), err));
     QN_TRY(qn_ref_holds(c, 2, qn_attention_partial(p, dim, step->n_tokens), 1, err));
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
@@ -559,18 +658,9 @@ static enum qn_status attention_merge(const struct qn_ref_call *c, struct qn_err
         for (uint32_t h = 0; h < p->n_heads; h++) {
             uint32_t position = step->pos + t;
             uint32_t n = position / SPLIT - first_seen(position, p->window) / SPLIT + 1;
-            const float *row = partial + ((size_t)t * p->n_heads + h) * p->splits * (dim + 2);
-            double top = QN_REF_LOWEST, mass = 0;
-            for (uint32_t s = 0; s < n; s++)
-                top = fmax(top, row[s * (dim + 2) + dim]);
-            for (uint32_t s = 0; s < n; s++)
-                mass += exp(row[s * (dim + 2) + dim] - top) * row[s * (dim + 2) + dim + 1];
-            for (uint32_t d = 0; d < dim; d++) {
-                double sum = 0;
-                for (uint32_t s = 0; s < n; s++)
-                    sum += exp(row[s * (dim + 2) + dim] - top) * row[s * (dim + 2) + d];
-                out[((size_t)t * p->n_heads + h) * dim + d] = (float)(sum / mass);
-            }
+            join(out + ((size_t)t * p->n_heads + h) * dim,
+                 partial + (size_t)t * p->n_heads * p->splits * (dim + 2), p->n_heads, p->splits,
+                 dim, h, n);
         }
     return QN_OK;
 }
@@ -580,14 +670,16 @@ static enum qn_status attention_prefill(const struct qn_ref_call *c, struct qn_e
     const struct qn_params_step *step = c->p[1];
     uint32_t dim = (uint32_t)c->constants[1];
     float *out = c->p[5];
-    QN_TRY(attention_checks(c, dim, true, err));
+    QN_TRY(attention_checks(c, dim, 3, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_prefill(p, dim, step->n_tokens), err));
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             double o[MAX_HEAD], top, mass;
             uint32_t position = step->pos + t;
-            attend(o, &top, &mass, p, c, t, h, first_seen(position, p->window), position + 1);
+            const float *q =
+                (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)h * dim;
+            attend(o, &top, &mass, p, c, q, 3, h, first_seen(position, p->window), position + 1);
             for (uint32_t d = 0; d < dim; d++)
                 out[((size_t)t * p->n_heads + h) * dim + d] = (float)(o[d] / mass);
         }

@@ -469,7 +469,7 @@ static void test_decode_is_lean(void) {
         CHECK(faults.allocs == allocs);
         qn_gpu_backend_stats(gpu, &stats);
         // embed, [qkv, rope, split, merge, o, gate-up, down], head, arg-max, finish
-        CHECK_MSG(stats.dispatches == 11, "%u dispatches", stats.dispatches);
+        CHECK_MSG(stats.dispatches == 10, "%u dispatches", stats.dispatches);
         gpu->ops->session_destroy(gpu, s);
         CHECK(gpu->ops->memory(gpu) > 0);
         gpu->ops->destroy(gpu);

@@ -196,7 +196,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const w = weights(rng, type, stype, zero, rows * (1 + glu), cols);
   const p = params('matmul', {
     cols, n_rows: rows, row_begin: 0, up_row: glu ? rows : 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0,
-    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, softcap: 0, ...values,
+    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, softcap: 0, splits: 0, window: 0, ...values,
   });
   const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
   const m = values.rows_sym ? r : t;
@@ -387,7 +387,10 @@ function attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t = 1) {
   const n = n_kv_heads * context * dim;
   const state = () => (KV_F16 ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
   const stride = n_heads * dim + 12;
-  const p = params('attention', { n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window), scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0 });
+  const p = params('attention', {
+    n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window) + 1 & ~1, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
+    head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1,
+  });
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
 
@@ -403,19 +406,19 @@ test('attention_split and attention_merge', options, async () => {
         // The split's own numbers may be scaled differently; what counts is the merged result: the device
         // runs both halves, the reference too.
         const expected = [a.p, step(pos, t), partial, output(t * n_heads * dim)].map(bytesOf);
-        const first = [a.p, step(pos, t), a.q, a.k, a.v, partial].map(bytesOf);
+        const first = [a.p, step(pos, t), a.q, none, none, none, a.k, a.v, partial].map(bytesOf);
         const grid = reference.grid(KERNELS.ATTENTION_SPLIT, a.p, t, dim, pos + t);
         reference.run(KERNELS.ATTENTION_SPLIT, first, constants, grid);
-        expected[2].set(first[5]);
+        expected[2].set(first[8]);
         const merge = reference.grid(KERNELS.ATTENTION_MERGE, a.p, t);
         reference.run(KERNELS.ATTENTION_MERGE, expected, { HEAD_DIM: dim }, merge);
         for (const { name, suffix, bench } of devices) {
           const [s1, s2] = ['attention_split', 'attention_merge'].map((k) => (existsSync(`src/webgpu/kernels/${k}${suffix}.wgsl`) ? suffix : ''));
           if (suffix && !s1 && !s2) continue;
-          const actual = [a.p, step(pos, t), a.q, a.k, a.v, partial].map(bytesOf);
+          const actual = [a.p, step(pos, t), a.q, none, none, none, a.k, a.v, partial].map(bytesOf);
           await bench.run(KERNELS.ATTENTION_SPLIT, s1, actual, constants, grid);
-          compare(first[5], actual[5], 1e-5, `split, ${label}, ${name}`);
-          const merged = [a.p, step(pos, t), actual[5], output(t * n_heads * dim)].map(bytesOf);
+          compare(first[8], actual[8], 1e-5, `split, ${label}, ${name}`);
+          const merged = [a.p, step(pos, t), actual[8], output(t * n_heads * dim)].map(bytesOf);
           await bench.run(KERNELS.ATTENTION_MERGE, s2, merged, { HEAD_DIM: dim }, merge);
           compare(expected[3], merged[3], 5e-6, `merge, ${label}, ${name}`);
         }
@@ -424,6 +427,49 @@ test('attention_split and attention_merge', options, async () => {
   }
 });
 
+test('attention_split with the rotation, joined by matvec_dot', options, async () => {
+  for (const [n_heads, n_kv_heads, dim] of HEADS) {
+    for (const [INTERLEAVED, KV_F16, pos, window] of [[0, 0, 0, 0], [0, 0, 130, 0], [1, 0, 63, 0], [0, dim % 8 ? 0 : 1, 150, 0], [1, 0, 128, 40]]) {
+      const context = 200;
+      const rng = random(dim + pos + window);
+      const [apart, n_rot, words] = [dim + 4, dim > 32 ? dim - 16 : dim, n_kv_heads * context * dim];
+      const width = (n_heads + 2 * n_kv_heads) * apart;
+      const splits = reference.x.optest_splits(context, window) + 1 & ~1;
+      const p = params('attention', {
+        n_heads, n_kv_heads, context, window, q_stride: width, q_column: 0, splits, scale: dim ** -0.5, softcap: 0, head_stride: apart, n_rot,
+        k_stride: width, k_column: n_heads * apart, v_stride: width, v_column: (n_heads + n_kv_heads) * apart, set_stride: n_rot / 2, magnitude: 1.1,
+      });
+      const freq = Float32Array.from({ length: n_rot }, (_, i) => 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1));
+      const state = () => (KV_F16 ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
+      const qkv = rng.floats(width);
+      const bindings = [p, step(pos, 1, 1, 0, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
+      const constants = { KV_F16, HEAD_DIM: dim, ROPE: 1, INTERLEAVED };
+      const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
+      const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} f16=${KV_F16} pos ${pos} window ${window}`;
+      const expected = bindings.map(bytesOf);
+      reference.run(KERNELS.ATTENTION_SPLIT, expected, constants, grid);
+      for (const { name, suffix, bench } of devices) {
+        if (suffix) continue;
+        const actual = bindings.map(bytesOf);
+        await bench.run(KERNELS.ATTENTION_SPLIT, '', actual, constants, grid);
+        compare(expected[8], actual[8], KV_F16 ? 1e-3 : 1e-5, `${label}, ${name}`);
+        if (!KV_F16) for (const i of [6, 7]) compare(expected[i], actual[i], 2e-6, `state ${i}, ${label}, ${name}`);
+      }
+      if (dim % 8) continue;
+      const cols = n_heads * dim;
+      const w = weights(rng, 4, 256, 8, 40, cols);
+      const m = params('matmul', {
+        cols, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0,
+        eps: 0, softcap: 0, splits, window,
+      });
+      await check('MATVEC_DOT', {
+        bindings: [m, step(pos, 1), expected[8], w.values, w.scales, none, rng.floats(40), none, output(40)],
+        constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim },
+        grid: reference.grid(KERNELS.MATVEC_DOT, m, 1, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}`,
+      });
+    }
+  }
+});
 test('attention_prefill', options, async () => {
   for (const shape of HEADS) {
     for (const KV_F16 of shape[2] === 64 || shape[2] === 96 ? [0, 1] : [shape[0] % 3 ? 0 : 1]) {

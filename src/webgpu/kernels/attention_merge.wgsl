@@ -1,7 +1,7 @@
 // Decode attention, second half: out[t, h, :] = Σ_s e^(m_s − M) o_s / Σ_s e^(m_s − M) l_s, M = max_s m_s.
 //
 //   params   ATTENTION  step  STEP
-//   partial  f32 [T, n_heads, splits, HEAD_DIM + 2]: o, m, l of each split (attention_split)
+//   partial  f32, per t: o [n_heads, splits, HEAD_DIM], (m, l) [n_heads, splits, 2] (attention_split)
 //   out      f32 [T, n_heads × HEAD_DIM]
 // One workgroup of 256 threads per (head, t): a thread per dim (of a block of 64) and quarter of the splits.
 // Splits are taken 64 at a time with a running maximum. Workgroup memory: 448 floats.
@@ -24,8 +24,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let t = group.y;
     let p = step.pos + t;
     let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
-    let stride = HEAD_DIM + 2u;
-    let start = (t * params.n_heads + group.x) * params.splits * stride;
+    let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
+    let start = t_start + group.x * params.splits * HEAD_DIM;
+    let pairs = t_start + params.n_heads * params.splits * HEAD_DIM + group.x * params.splits * 2u;
     let lane = tid % BLOCK;
     let quarter = tid / BLOCK;
     var top = LOWEST;
@@ -36,7 +37,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (tid < BLOCK) {
             tops[tid] = LOWEST;
             if (tid < count) {
-                tops[tid] = partial[start + (begin + tid) * stride + HEAD_DIM];
+                tops[tid] = partial[pairs + (begin + tid) * 2u];
             }
         }
         workgroupBarrier();
@@ -49,7 +50,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             var l = 0.0;
             if (tid < count) {
                 shrink = exp(tops[tid] - new_top);
-                l = partial[start + (begin + tid) * stride + HEAD_DIM + 1u];
+                l = partial[pairs + (begin + tid) * 2u + 1u];
             }
             shrinks[tid] = shrink;
             masses[tid] = shrink * l;
@@ -66,7 +67,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if (d < HEAD_DIM) {
                 var sum = o[b] * shrink;
                 for (var i = quarter; i < count; i += THREADS / BLOCK) {
-                    sum += shrinks[i] * partial[start + (begin + i) * stride + d];
+                    sum += shrinks[i] * partial[start + (begin + i) * HEAD_DIM + d];
                 }
                 o[b] = sum;
             }

@@ -1,38 +1,84 @@
 // Decode attention, first half. A workgroup takes 64 positions of one KV head and up to eight of the
 // query heads that share it:  s[h, j] = cap(scale × q[h]·k[j]),  m = max_j s,  p = exp(s − m),
-// partial[t, h, split] = (Σ_j p v[j, :], m, Σ_j p).  attention_merge joins the splits.
+// partial: o = Σ_j p v[j, :], m, l = Σ_j p of each split; attention_merge or matvec_dot joins them.
+// ROPE: q, k and v are those of one new token at position pos; q and k are rotated (rope_append.wgsl), and k and v
+// appended, here: by the workgroup of the last split for the first heads, while all others that need
+// them make them for themselves, so that nobody reads what another one writes.
 //
 //   params   ATTENTION  step  STEP
-//   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each
+//   q, k, v  f32 rows of *_stride from *_column on, a head every head_stride columns; k and v only with ROPE
+//   freq     f32 [sets, n_rot / 2], with ROPE
 //   k_state, v_state    [n_kv_heads, context, HEAD_DIM] f32, or f16 with KV_F16
-//   partial  f32 [T, n_heads, splits, HEAD_DIM + 2]
+//   partial  f32, per t: o [n_heads, splits, HEAD_DIM], then (m, l) [n_heads, splits, 2]
 // Splits are the 64-aligned blocks of the cache from the first that the token sees. 256 threads: four share a
 // position and score it for all heads, each every fourth vec4 of the dims (a key is read once, in whole
-// lines); then a thread sums one dim of v over a quarter of the positions. Few steps follow upon another:
-// latency is what a decode step pays for. HEADS is 8, or 4 above head size 128, so that workgroup memory stays
-// below 16 KiB: HEADS × (HEAD_DIM + 5 × 64) floats, at most 14 KiB. Grid (split, KV head × group of query
-// heads, t). 4 storage buffers.
+// lines); then a thread sums one dim of v over a quarter of the positions. HEADS is 8, or 4 above head size 128,
+// so that workgroup memory stays below 16 KiB: HEADS × (HEAD_DIM + 5 × 64 + 5) + 2 × HEAD_DIM floats, at
+// most 15.6 KiB. Grid (split, KV head × group of query heads, t); with ROPE T is 1. 7 storage buffers.
 #include "common_attention.wgsl"
+#include "common_rope.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
 @group(0) @binding(1) var<uniform> step: Step;
 @group(0) @binding(2) var<storage, read> q: array<f32>;
-@group(0) @binding(3) var<storage, read> k_state: array<vec4<u32>>;
-@group(0) @binding(4) var<storage, read> v_state: array<u32>;
-@group(0) @binding(5) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(3) var<storage, read> k: array<f32>;
+@group(0) @binding(4) var<storage, read> v: array<f32>;
+@group(0) @binding(5) var<storage, read> freq: array<f32>;
+@group(0) @binding(6) var<storage, read_write> k_state: array<vec4<u32>>;
+@group(0) @binding(7) var<storage, read_write> v_state: array<u32>;
+@group(0) @binding(8) var<storage, read_write> partial: array<f32>;
+override ROPE: u32 = 0u;
+override INTERLEAVED: u32 = 0u;
 
 const THREADS = 256u;
 const PARTS = THREADS / SPLIT; // threads per position, and shares of the positions later
 const MOST = 8u;
 override HEADS: u32 = select(MOST, 4u, HEAD_DIM > 128u);
 var<workgroup> qs: array<vec4<f32>, HEADS * HEAD_DIM / 4u>; // [head, dim / 4], times scale
-var<workgroup> ps: array<f32, HEADS * SPLIT>;               // [position, head]: scores, then p
-var<workgroup> sums: array<f32, PARTS * HEADS * SPLIT>;     // [part, head, position], then [part, head, dim]
+var<workgroup> ks: array<f32, HEAD_DIM>;              // the new key and value, as the cache will have them
+var<workgroup> vs: array<f32, HEAD_DIM>;
+var<workgroup> ps: array<f32, HEADS * SPLIT>;         // [position, head]: scores, then p
+// q before it is packed; [part, head, position] of scores; [part, head, dim] of o, and masses [part, head] behind.
+var<workgroup> sums: array<f32, PARTS * HEADS * (SPLIT + 1u)>;
 
 fn v_at(index: u32) -> f32 {
     if (KV_F16 != 0u) {
         return unpack2x16float(v_state[index / 2u] >> ((index & 1u) * 16u)).x;
     }
     return bitcast<f32>(v_state[index]);
+}
+
+fn source(is_key: bool, at: u32) -> f32 {
+    if (is_key) {
+        return k[at];
+    }
+    return q[at];
+}
+
+// Dims d and other of pair number `pair` of the head at `start`, rotated for position p. Pairs from n_rot / 2 on are
+// neighbours that stay as they are.
+struct Turned {
+    dims: vec2<u32>,
+    values: vec2<f32>,
+}
+
+fn turned(is_key: bool, start: u32, pair: u32, p: u32) -> Turned {
+    let half = params.n_rot / 2u;
+    if (pair >= half) {
+        let d = pair * 2u;
+        return Turned(vec2<u32>(d, d + 1u), vec2<f32>(source(is_key, start + d), source(is_key, start + d + 1u)));
+    }
+    let dims = select(vec2<u32>(pair, pair + half), vec2<u32>(pair * 2u, pair * 2u + 1u), INTERLEAVED != 0u);
+    let turn = cos_sin(f32(p) * freq[step.rope_set * params.set_stride + pair]) * params.magnitude;
+    let a = source(is_key, start + dims.x);
+    let b = source(is_key, start + dims.y);
+    return Turned(dims, vec2<f32>(a * turn.x - b * turn.y, b * turn.x + a * turn.y));
+}
+
+fn stored(x: f32) -> f32 {
+    if (KV_F16 != 0u) {
+        return unpack2x16float(pack2x16float(vec2<f32>(clamp(x, -65504.0, 65504.0), 0.0))).x;
+    }
+    return x;
 }
 
 @compute @workgroup_size(THREADS)
@@ -46,22 +92,78 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let p = step.pos + t;
     let first = first_seen(p, params.window);
     let begin = (first / SPLIT + group.x) * SPLIT;
-    if (begin > p || t >= step.n_tokens) {
+    if (begin > p || t >= step.n_tokens || p >= params.context) {
         return;
     }
-    let q_start = t * params.q_stride + params.q_column + head * HEAD_DIM;
-    for (var i = tid; i < n_heads * HEAD_DIM / 4u; i += THREADS) {
-        let at = q_start + i * 4u;
-        qs[i] = vec4<f32>(q[at], q[at + 1u], q[at + 2u], q[at + 3u]) * params.scale;
+    let newest = ROPE != 0u && p < begin + SPLIT; // position p is in this split
+    let q_start = t * params.q_stride + params.q_column + head * params.head_stride;
+    if (ROPE == 0u) {
+        for (var i = tid; i < n_heads * HEAD_DIM; i += THREADS) {
+            sums[i] = q[q_start + i / HEAD_DIM * params.head_stride + i % HEAD_DIM] * params.scale;
+        }
+    } else {
+        let k_start = params.k_column + kv_head * params.head_stride;
+        let v_start = params.v_column + kv_head * params.head_stride;
+        let pairs = HEAD_DIM / 2u;
+        // Heads of q, then k.
+        for (var i = tid; i < (n_heads + select(0u, 1u, newest)) * pairs; i += THREADS) {
+            let h = i / pairs;
+            let is_key = h == n_heads;
+            let r = turned(is_key, select(q_start + h * params.head_stride, k_start, is_key), i % pairs, p);
+            if (is_key) {
+                ks[r.dims.x] = stored(r.values.x);
+                ks[r.dims.y] = stored(r.values.y);
+            } else {
+                sums[h * HEAD_DIM + r.dims.x] = r.values.x * params.scale;
+                sums[h * HEAD_DIM + r.dims.y] = r.values.y * params.scale;
+            }
+        }
+        if (newest) {
+            for (var d = tid; d < HEAD_DIM; d += THREADS) {
+                vs[d] = stored(v[v_start + d]);
+            }
+        }
     }
     workgroupBarrier();
+    for (var i = tid; i < n_heads * HEAD_DIM / 4u; i += THREADS) {
+        qs[i] = vec4<f32>(sums[i * 4u], sums[i * 4u + 1u], sums[i * 4u + 2u], sums[i * 4u + 3u]);
+    }
 
     let state_start = kv_head * params.context * HEAD_DIM;
+    if (newest && group.y % blocks == 0u) { // append
+        let to = state_start + p * HEAD_DIM;
+        if (KV_F16 != 0u) {
+            for (var i = tid; i < HEAD_DIM / 8u; i += THREADS) {
+                let d = i * 8u;
+                k_state[to / 8u + i] = vec4<u32>(pack2x16float(vec2<f32>(ks[d], ks[d + 1u])), pack2x16float(vec2<f32>(ks[d + 2u], ks[d + 3u])),
+                    pack2x16float(vec2<f32>(ks[d + 4u], ks[d + 5u])), pack2x16float(vec2<f32>(ks[d + 6u], ks[d + 7u])));
+            }
+            for (var i = tid; i < HEAD_DIM / 2u; i += THREADS) {
+                v_state[to / 2u + i] = pack2x16float(vec2<f32>(vs[i * 2u], vs[i * 2u + 1u]));
+            }
+        } else {
+            for (var i = tid; i < HEAD_DIM / 4u; i += THREADS) {
+                let d = i * 4u;
+                k_state[to / 4u + i] = bitcast<vec4<u32>>(vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]));
+            }
+            for (var i = tid; i < HEAD_DIM; i += THREADS) {
+                v_state[to + i] = bitcast<u32>(vs[i]);
+            }
+        }
+    }
+    workgroupBarrier();
     let part = tid % PARTS;
     let j = tid / PARTS;
     let seen = begin + j <= p && begin + j >= first;
     var s = array<f32, MOST>();
-    if (seen) {
+    if (seen && newest && begin + j == p) {
+        for (var d = part * 4u; d < HEAD_DIM; d += PARTS * 4u) {
+            let a = vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]);
+            for (var h = 0u; h < HEADS; h++) {
+                s[h] += dot(a, qs[(h * HEAD_DIM + d) / 4u]);
+            }
+        }
+    } else if (seen) {
         let row = (state_start + (begin + j) * HEAD_DIM) / select(4u, 8u, KV_F16 != 0u);
         if (KV_F16 != 0u) {
             for (var c = part; c < HEAD_DIM / 8u; c += PARTS) {
@@ -96,12 +198,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    // Maximum and mass: THREADS / HEADS threads per head, each looking at all of its scores.
+    // Maximum: THREADS / HEADS threads per head, each looking at all of its scores.
     let h = tid % HEADS;
-    var top = LOWEST;
-    for (var i = 0u; i < SPLIT; i++) {
-        top = max(top, ps[i * HEADS + h]);
+    var tops = vec4<f32>(LOWEST);
+    for (var i = 0u; i < SPLIT; i += 4u) {
+        let at = i * HEADS + h;
+        tops = max(tops, vec4<f32>(ps[at], ps[at + HEADS], ps[at + 2u * HEADS], ps[at + 3u * HEADS]));
     }
+    let top = max(max(tops.x, tops.y), max(tops.z, tops.w));
     workgroupBarrier();
     for (var i = tid / HEADS; i < SPLIT; i += THREADS / HEADS) {
         let score = ps[i * HEADS + h];
@@ -109,47 +213,53 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    let stride = HEAD_DIM + 2u;
-    let out_start = ((t * params.n_heads + head) * params.splits + group.x) * stride;
-    if (tid < n_heads) {
-        var mass = 0.0;
-        for (var i = 0u; i < SPLIT; i++) {
-            mass += ps[i * HEADS + tid];
-        }
-        let at = out_start + tid * params.splits * stride + HEAD_DIM;
-        partial[at] = top; // of head tid % HEADS = tid
-        partial[at + 1u] = mass;
-    }
+    let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
+    let out_start = t_start + (head * params.splits + group.x) * HEAD_DIM;
     let share = tid / SPLIT;
     let positions = min(SPLIT, p + 1u - begin);
+    let cached = positions - select(0u, 1u, newest); // of them in the cache
     for (var block = 0u; block < HEAD_DIM; block += SPLIT) {
         let d = block + tid % SPLIT;
         var o = array<f32, MOST>();
-        if (d < HEAD_DIM) {
-            // Four positions at a time, so that their loads overlap.
-            for (var i = share * (SPLIT / PARTS); i < min((share + 1u) * (SPLIT / PARTS), positions); i += 4u) {
-                let row = state_start + (begin + i) * HEAD_DIM + d;
-                let most = positions - 1u - i;
-                let v0 = v_at(row);
-                let v1 = v_at(row + min(1u, most) * HEAD_DIM);
-                let v2 = v_at(row + min(2u, most) * HEAD_DIM);
-                let v3 = v_at(row + min(3u, most) * HEAD_DIM);
-                for (var a = 0u; a < HEADS; a++) { // p is 0 past the last position
-                    let at = i * HEADS + a;
-                    o[a] += ps[at] * v0 + ps[at + HEADS] * v1 + ps[at + 2u * HEADS] * v2 + ps[at + 3u * HEADS] * v3;
-                }
+        var masses = array<f32, MOST>();
+        // Four positions at a time, so that their loads overlap.
+        for (var i = share * (SPLIT / PARTS); i < min((share + 1u) * (SPLIT / PARTS), positions); i += 4u) {
+            var v4 = vec4<f32>(0.0);
+            if (d < HEAD_DIM && cached > 0u) {
+                let row = state_start + begin * HEAD_DIM + d;
+                let most = cached - 1u;
+                v4 = vec4<f32>(v_at(row + min(i, most) * HEAD_DIM), v_at(row + min(i + 1u, most) * HEAD_DIM),
+                    v_at(row + min(i + 2u, most) * HEAD_DIM), v_at(row + min(i + 3u, most) * HEAD_DIM));
+            }
+            if (newest && d < HEAD_DIM) {
+                v4 = select(v4, vec4<f32>(vs[d]), vec4<u32>(i, i + 1u, i + 2u, i + 3u) == vec4<u32>(cached));
+            }
+            for (var a = 0u; a < HEADS; a++) { // p is 0 past the last position
+                let at = i * HEADS + a;
+                let p4 = vec4<f32>(ps[at], ps[at + HEADS], ps[at + 2u * HEADS], ps[at + 3u * HEADS]);
+                o[a] += dot(p4, v4);
+                masses[a] += dot(p4, vec4<f32>(1.0));
             }
         }
         for (var a = 0u; a < HEADS; a++) {
             sums[(share * HEADS + a) * SPLIT + tid % SPLIT] = o[a];
+            if (tid % SPLIT == 0u) {
+                sums[PARTS * HEADS * SPLIT + share * HEADS + a] = masses[a];
+            }
         }
         workgroupBarrier();
         for (var i = tid; i < n_heads * SPLIT; i += THREADS) {
             let to = block + i % SPLIT;
             if (to < HEAD_DIM) {
-                partial[out_start + i / SPLIT * params.splits * stride + to] =
+                partial[out_start + i / SPLIT * params.splits * HEAD_DIM + to] =
                     sums[i] + sums[HEADS * SPLIT + i] + sums[2u * HEADS * SPLIT + i] + sums[3u * HEADS * SPLIT + i];
             }
+        }
+        if (block == 0u && tid < n_heads) {
+            let mass_at = PARTS * HEADS * SPLIT + tid;
+            let at = t_start + params.n_heads * params.splits * HEAD_DIM + ((head + tid) * params.splits + group.x) * 2u;
+            partial[at] = top; // of head tid % HEADS = tid
+            partial[at + 1u] = sums[mass_at] + sums[mass_at + HEADS] + sums[mass_at + 2u * HEADS] + sums[mass_at + 3u * HEADS];
         }
         workgroupBarrier();
     }

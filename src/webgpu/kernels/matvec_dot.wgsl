@@ -3,7 +3,8 @@
 // the last place is 2^-16 of the group's largest. With q = 256 hi + lo, bytes both, and a weight (n − ZERO) w,
 //   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24 (5 bits: 2^25).
 //
-//   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves, levels and sixth bits
+//   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves, levels and sixth bits. With HEAD_DIM,
+//           a multiple of 8, x is the `partial` of attention_split for one token, whose splits are joined here
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
 // then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
 // than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
@@ -12,6 +13,9 @@ enable subgroups;
 requires packed_4x8_integer_dot_product;
 diagnostic(off, subgroup_uniformity);
 #include "common_matvec_io.wgsl"
+#include "common_splits.wgsl"
+override HEAD_DIM: u32 = 0u;
+override DIM: u32 = max(HEAD_DIM, 8u);
 override SPAN: u32 = 28u;
 override AHEAD: u32 = 1u; // groups of a row that are loaded before they are needed, per thread: 1, 2, 4
 override SETS: u32 = ROWS * select(1u, 2u, GLU != 0u); // rows and their partners
@@ -32,6 +36,32 @@ fn bytes_of(v: vec4<i32>) -> u32 {
     return u32(b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u));
 }
 
+// Columns 4c .. 4c + 7 out of the splits of their head: Σ_s e^(m_s − M) o_s / Σ_s e^(m_s − M) l_s.
+fn joined(c: u32) -> array<vec4<f32>, 2> {
+    let heads = params.cols / DIM;
+    let head = c * 4u / DIM;
+    let p = step.pos;
+    let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
+    let o = head * params.splits * DIM / 4u + c - head * (DIM / 4u);
+    let pairs = (heads * params.splits * DIM + head * params.splits * 2u) / 4u; // splits is even
+    var top = -3.4e38;
+    var mass = 0.0;
+    var a = vec4<f32>(0.0);
+    var b = vec4<f32>(0.0);
+    for (var s = 0u; s < n; s++) {
+        let two = x[pairs + s / 2u];
+        let pair = select(two.xy, two.zw, (s & 1u) == 1u);
+        let new_top = max(top, pair.x);
+        let old = exp(top - new_top);
+        let now = exp(pair.x - new_top);
+        mass = mass * old + pair.y * now;
+        a = a * old + x[o + s * (DIM / 4u)] * now;
+        b = b * old + x[o + s * (DIM / 4u) + 1u] * now;
+        top = new_top;
+    }
+    return array<vec4<f32>, 2>(a / mass, b / mass);
+}
+
 // Groups [first, first + SPAN) of x as integers; returns this thread's Σ x².
 fn take(start: u32, first: u32, tid: u32) -> f32 {
     let end = params.cols / 4u;
@@ -40,11 +70,19 @@ fn take(start: u32, first: u32, tid: u32) -> f32 {
         let c = (first * 4u + u) * 2u;
         var a = vec4<f32>(0.0);
         var b = vec4<f32>(0.0);
-        if (c < end) {
-            a = x[start + c];
-        }
-        if (c + 1u < end) {
-            b = x[start + c + 1u];
+        if (HEAD_DIM != 0u) {
+            if (c < end) {
+                let ab = joined(c);
+                a = ab[0];
+                b = ab[1];
+            }
+        } else {
+            if (c < end) {
+                a = x[start + c];
+            }
+            if (c + 1u < end) {
+                b = x[start + c + 1u];
+            }
         }
         if (NORM != 0u) {
             sum += dot(a, a) + dot(b, b);
