@@ -119,14 +119,12 @@ static void collect(struct qn_reply *r, struct qn_buf *out, int *last) {
     }
 }
 
-/* `step` bytes at a time. */
-static void run_case(const struct reply_case *c, size_t step, const struct qn_json *tools) {
+/* Reads a text `step` bytes at a time, and tells of it in the notation of `expected`. */
+static bool read_text(struct qn_buf *out, const struct reply_case *c, struct qn_str text,
+                      size_t step, const struct qn_json *tools) {
     struct qn_reply r;
     struct qn_error err = {0};
-    struct qn_buf out;
-    struct qn_str text = qn_str_from(c->text);
     int last = -1;
-    qn_buf_init(&out, qn_allocator_default());
     struct qn_str template = qn_str_from(c->template);
     CHECK(qn_reply_init(&r, qn_allocator_default(), qn_tool_format_of(template),
                         qn_think_format_of(template), qn_json_root(tools), qn_str_from(c->prompt),
@@ -134,18 +132,93 @@ static void run_case(const struct reply_case *c, size_t step, const struct qn_js
     for (size_t at = 0; at < text.n; at += step) {
         CHECK(qn_reply_push(&r, qn_str_slice(text, at, at + step < text.n ? at + step : text.n),
                             false, &err) == QN_OK);
-        collect(&r, &out, &last);
+        collect(&r, out, &last);
     }
     CHECK(qn_reply_push(&r, (struct qn_str){0}, true, &err) == QN_OK);
-    collect(&r, &out, &last);
+    collect(&r, out, &last);
     if (last >= 0)
-        qn_buf_char(&out, ')');
+        qn_buf_char(out, ')');
+    bool done = r.call_done;
+    qn_reply_free(&r);
+    return done;
+}
+
+static void run_case(const struct reply_case *c, size_t step, const struct qn_json *tools) {
+    struct qn_buf out;
+    qn_buf_init(&out, qn_allocator_default());
+    bool done = read_text(&out, c, qn_str_from(c->text), step, tools);
     CHECK_MSG(qn_str_is(qn_buf_view(&out), c->expected), "%s by %zu: %.*s instead of %s", c->text,
               step, (int)out.n, out.p, c->expected);
     if (!c->cut)
-        CHECK(r.call_done == (strstr(c->expected, "N(") != NULL));
-    qn_reply_free(&r);
+        CHECK(done == (strstr(c->expected, "N(") != NULL));
     qn_buf_free(&out);
+}
+
+/* Whatever a model writes: how the text is cut makes no difference. */
+static void test_nonsense(const struct qn_json *tools) {
+    static const char *const bits[] = {
+        "<tool_call>",
+        "</tool_call>",
+        "<think>",
+        "</think>",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"name\"",
+        ":",
+        "\"f\"",
+        ",",
+        "\"arguments\"",
+        "\"parameters\"",
+        " ",
+        "\n",
+        "\\",
+        "\"",
+        "1",
+        "text",
+        "[TOOL_CALLS]",
+        "[ARGS]",
+        "<|python_tag|>",
+        "<function=",
+        ">",
+        "f",
+        "</function>",
+        "<parameter=",
+        "</parameter>",
+        "a",
+        ">>>",
+        "<｜tool▁calls▁begin｜>",
+        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>",
+        "```json\n",
+        "<",
+        "```<｜tool▁call▁end｜>",
+        "{\"name\": \"g\", \"arguments\": {",
+        "<tool_call>\n{\"name\": \"f\", \"arguments\": ",
+    };
+    uint32_t rng = 7;
+    for (int i = 0; i < 4000; i++) {
+        struct qn_buf text, whole;
+        const struct reply_case *c = &cases[(uint32_t)i % (sizeof cases / sizeof *cases)];
+        qn_buf_init(&text, qn_allocator_default());
+        qn_buf_init(&whole, qn_allocator_default());
+        for (int k = 0; k < 12; k++) {
+            rng = rng * 1664525 + 1013904223;
+            qn_buf_cstr(&text, bits[(rng >> 8) % (sizeof bits / sizeof *bits)]);
+        }
+        read_text(&whole, c, qn_buf_view(&text), text.n, tools);
+        for (size_t step = 1; step < 12; step += 5) {
+            struct qn_buf cut;
+            qn_buf_init(&cut, qn_allocator_default());
+            read_text(&cut, c, qn_buf_view(&text), step, tools);
+            CHECK_MSG(qn_str_eq(qn_buf_view(&cut), qn_buf_view(&whole)),
+                      "%s: %.*s by %zu: %.*s, whole: %.*s", c->template, (int)text.n, text.p, step,
+                      (int)cut.n, cut.p, (int)whole.n, whole.p);
+            qn_buf_free(&cut);
+        }
+        qn_buf_free(&whole);
+        qn_buf_free(&text);
+    }
 }
 
 /* Arguments are told of as they come, not at the end. */
@@ -228,6 +301,7 @@ int main(void) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         for (size_t step = 1; step < 40; step += step < 8 ? 1 : 7)
             run_case(&cases[i], step, &tools);
+    test_nonsense(&tools);
     test_streams(&tools);
     test_templates();
     qn_arena_free(&arena);
