@@ -5,7 +5,11 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Core } from '../web/core.js';
+import { ChatCompletions } from '../web/chat.js';
+import { Completions } from '../web/completions.js';
+import { Embeddings } from '../web/embeddings.js';
 import { fail, STATUS } from '../web/errors.js';
+import { Requests } from '../web/requests.js';
 import { ModelFiles } from '../web/files.js';
 import { Runner } from '../web/runner.js';
 import { bestVariant, wasmUrl } from '../web/variants.js';
@@ -76,8 +80,9 @@ export function locate(model) {
  * @param {number} [options.chunk]
  * @param {'f32' | 'f16'} [options.kv]
  * @param {'nothing' | 'text' | 'metadata' | 'weights'} [options.need] how much the command needs
+ * @param {boolean} [options.embeddings] loads the model for embeddings
  */
-export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatures, variant, context, chunk, kv, need = 'weights' }) {
+export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatures, variant, context, chunk, kv, need = 'weights', embeddings = false }) {
   const where = synthetic ? { folder: '', main: '' } : locate(model);
   const backing = synthetic ? noBacking : diskBacking(where.folder);
   const files = new ModelFiles(backing);
@@ -87,7 +92,7 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
   const gpu = backend === 'cpu' || need !== 'weights' ? null : await openGpu(deviceFeatures, (event) => runner?.onGpuEvent(event), backend === 'auto');
   const module = new WebAssembly.Module(readFileSync(fileURLToPath(wasmUrl(gpu ? 'gpu' : variant ?? bestVariant()))));
   const core = new Core(module, { files, player: gpu?.player });
-  core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', textOnly: need === 'text', gpu: gpu?.caps ?? null });
+  core.create({ main: where.main, synthetic: synthetic ?? null, context: context ?? 0, chunk: chunk ?? 0, kv: kv ?? 'f32', textOnly: need === 'text', embeddings, gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
   if (need === 'weights') {
     await runner.load();
@@ -99,12 +104,29 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
     runner,
     gpu,
     loadMs: performance.now() - started,
+    /** What serves requests as web/engine.js does, without a worker. @param {string} name @param {boolean} embeds */
+    engine: (name, embeds) => directEngine(core, /** @type {Runner} */ (runner), name, embeds),
     close() {
       core.destroy();
       gpu?.close();
       if ('close' in backing) /** @type {{ close(): void }} */ (backing).close();
     },
   };
+}
+
+/** @param {Core} core @param {Runner} runner @param {string} model @param {boolean} embeddings @returns {import('../web/engine.js').Engine} */
+export function directEngine(core, runner, model, embeddings) {
+  const requests = new Requests(core, runner);
+  const never = new AbortController().signal;
+  /** @type {import('../web/choices.js').Call} */
+  const call = async (method, [given], { signal = never, onEvent = () => {} } = {}) =>
+    method === 'detokenize' ? core.detokenize(/** @type {number[]} */ (given)) : requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
+  return /** @type {any} */ ({
+    info: { model, embeddings },
+    chat: { completions: new ChatCompletions(call, model) },
+    completions: new Completions(call, model),
+    embeddings: new Embeddings(call, model),
+  });
 }
 
 /**

@@ -2,6 +2,7 @@
 // The `quern` command on Node: the same wasm as the browser, on the CPU or, through Dawn, the GPU.
 
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 
 import { STATUS } from '../web/errors.gen.js';
@@ -18,6 +19,8 @@ const HELP = `usage: quern COMMAND [MODEL] [OPTIONS]
   detokenize MODEL (--ids 1,2,3 | --file F --lines) [--skip-special] --json
   template MODEL --messages F.json [--tools F.json] [--no-generation-prompt]
   dequant --type Q4_0 --hex … --json
+  embed MODEL (--text T | --ids 1,2,3) [--pooling last|mean] [--normalize] --json
+  serve [MODEL] --port P [--embeddings]
   inspect MODEL [--json]
   bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--synthetic NAME:QUANT] --json
 MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default model.
@@ -26,10 +29,10 @@ Common: --backend cpu|webgpu|auto, --context N, --device-features LIST, --varian
 
 /** @typedef {Record<string, string | number | boolean | undefined> & { model?: string }} Options */
 
-const FLAGS = new Set(['--json', '--all', '--raw', '--no-special', '--skip-special', '--lines', '--no-generation-prompt', '--stop-on-eos', '--verbose']);
-const NUMBERS = new Set(['-n', '-d', '-r', '--threads', '--context', '--chunk', '--temp', '--top-k', '--top-p', '--min-p', '--seed']);
-const WHOLE = new Set(['-n', '-d', '-r', '--threads', '--context', '--chunk', '--top-k']); // unsigned 32-bit
-const TEXTS = new Set(['--ids', '--text', '--file', '--messages', '--tools', '--type', '--hex', '--synthetic', '--backend', '--device-features', '--variant', '--kv', '-p']);
+const FLAGS = new Set(['--json', '--all', '--raw', '--no-special', '--skip-special', '--lines', '--no-generation-prompt', '--stop-on-eos', '--verbose', '--normalize', '--embeddings']);
+const NUMBERS = new Set(['-n', '--port', '-d', '-r', '--threads', '--context', '--chunk', '--temp', '--top-k', '--top-p', '--min-p', '--seed']);
+const WHOLE = new Set(['-n', '--port', '-d', '-r', '--threads', '--context', '--chunk', '--top-k']); // unsigned 32-bit
+const TEXTS = new Set(['--ids', '--text', '--file', '--messages', '--tools', '--type', '--hex', '--synthetic', '--backend', '--device-features', '--variant', '--kv', '--pooling', '-p']);
 
 class UsageError extends Error {}
 
@@ -73,8 +76,8 @@ function ids(list) {
   return parts.map(Number);
 }
 
-/** @param {Options} o @param {'nothing' | 'text' | 'metadata' | 'weights'} need */
-function open(o, need) {
+/** @param {Options} o @param {'nothing' | 'text' | 'metadata' | 'weights'} need @param {boolean} [embeddings] */
+function open(o, need, embeddings = false) {
   const features = o['--device-features'] === undefined ? undefined : String(o['--device-features']).split(',').filter((f) => f && f !== 'none');
   return openModel({
     model: o.model,
@@ -86,6 +89,7 @@ function open(o, need) {
     chunk: /** @type {number | undefined} */ (o['--chunk']),
     kv: /** @type {any} */ (o['--kv']),
     need,
+    embeddings,
   });
 }
 
@@ -281,6 +285,48 @@ async function dequant(o) {
 }
 
 /** @param {Options} o */
+async function embed(o) {
+  const pooling = String(o['--pooling'] ?? 'last');
+  if ((o['--text'] === undefined) === (o['--ids'] === undefined)) throw new UsageError('embed needs --text or --ids');
+  if (!['last', 'mean'].includes(pooling)) throw fail(STATUS.E_UNSUPPORTED, '--pooling of a decoder but mean or last');
+  const m = await open(o, 'weights', true);
+  try {
+    const session = m.core.createSession();
+    const list = o['--ids'] === undefined ? m.core.tokenize(String(o['--text'])) : ids(o['--ids']);
+    m.core.start(session, list, { logits: true, logitsAll: pooling === 'mean' });
+    /** @type {Float64Array | undefined} */
+    let sum;
+    for await (const { logits } of m.runner.events(session)) {
+      if (logits && pooling === 'mean' && sum) logits.forEach((v, i) => (/** @type {Float64Array} */ (sum)[i] += v));
+      else if (logits) sum = Float64Array.from(logits);
+    }
+    const states = sum ?? new Float64Array(0);
+    const scale = o['--normalize'] ? Math.hypot(...states) || 1 : pooling === 'mean' ? list.length : 1;
+    print(`{"embedding":${floats(Float32Array.from(states, (v) => v / scale))}}`);
+  } finally {
+    m.close();
+  }
+}
+
+/** @param {Options} o */
+async function serveModel(o) {
+  const port = o['--port'];
+  if (port === undefined) throw new UsageError('serve needs --port P');
+  if (Number(port) > 65535) throw new UsageError('--port is at most 65535');
+  const { serve } = await import('./serve.mjs');
+  const embeddings = o['--embeddings'] === true;
+  const m = await open(o, 'weights', embeddings);
+  const model = basename(String(o.model ?? o['--synthetic'] ?? 'grist'));
+  const server = await serve(m.engine(model, embeddings), Number(port)).catch((error) => {
+    throw fail(STATUS.E_NETWORK, `port ${port}: ${error.message}`);
+  });
+  process.stderr.write(`${model} answers on http://127.0.0.1:${server.port}/v1\n`);
+  await new Promise((end) => process.once('SIGINT', end).once('SIGTERM', end));
+  await server.close();
+  m.close();
+}
+
+/** @param {Options} o */
 async function inspect(o) {
   await withModel(o, 'metadata', ({ core }) => print(o['--json'] ? core.info() : JSON.stringify(core.info(), null, 2)));
 }
@@ -289,7 +335,9 @@ async function inspect(o) {
 const COMMANDS = {
   run, chat, logits, generate, tokenize, detokenize, template, dequant, inspect,
   bench: (o) => bench(o, open, print),
-  embed: null, classify: null, transcribe: null, onnx: null, convert: null, serve: null,
+  embed,
+  serve: serveModel,
+  classify: null, transcribe: null, onnx: null, convert: null,
 };
 
 async function main() {
