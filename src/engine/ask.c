@@ -58,6 +58,12 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                     : 0,
     };
     bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
+    if (tools && style->n_marks > style->n_think && c->form_kind != QN_ANSWER_TEXT &&
+        c->tool_choice == QN_TOOLS_AUTO)
+        return qn_fail(
+            err, QN_E_UNSUPPORTED,
+            "request field response_format beside tools that this model calls by control "
+            "tokens");
     qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
     if (w->form.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the form of an answer");

@@ -372,6 +372,8 @@ static bool named_tool(const struct qn_chat *c) {
 
 static enum qn_status check_together(struct qn_chat_reader *r, struct qn_json_value root) {
     struct qn_chat *c = r->out;
+    if (c->tool_choice == QN_TOOLS_NONE)
+        c->tools = (struct qn_json_value){0}; // what is not to be called is not told of
     if (!r->has_input)
         return r->api == QN_API_CHAT
                    ? qn_chat_expected(r, "messages", "a list with at least one message")
@@ -383,8 +385,10 @@ static enum qn_status check_together(struct qn_chat_reader *r, struct qn_json_va
         return qn_chat_expected(r, "max_tokens", "no max_completion_tokens beside it");
     if (c->tool_choice >= QN_TOOLS_REQUIRED && !qn_json_exists(c->tools))
         return qn_chat_expected(r, "tool_choice", "tools to choose from");
-    if (qn_json_exists(c->tools) && c->form_kind != QN_ANSWER_TEXT)
-        return qn_fail(r->err, QN_E_UNSUPPORTED, "request field response_format beside tools");
+    if (qn_json_exists(c->tools) &&
+        (c->form_kind == QN_ANSWER_REGEX || c->form_kind == QN_ANSWER_GRAMMAR))
+        return qn_fail(r->err, QN_E_UNSUPPORTED,
+                       "request field response_format of this type beside tools");
     if (c->continue_last && !r->answer_last)
         return qn_chat_expected(r, "continue_final_message", "an assistant's message as the last");
     if (c->tool_choice == QN_TOOLS_NAMED && !named_tool(c))
@@ -403,8 +407,6 @@ static enum qn_status read_request(struct qn_chat_reader *r) {
     QN_TRY(read_fields(r, root));
     QN_TRY(check_together(r, root));
     struct qn_chat *c = r->out;
-    if (c->tool_choice == QN_TOOLS_NONE)
-        c->tools = (struct qn_json_value){0}; // what is not to be called is not told of
     if (qn_json_exists(c->tools)) {
         qn_buf_cstr(r->context, ",\"tools\":");
         qn_chat_write_tools(r->context, c->tools);

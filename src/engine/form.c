@@ -134,9 +134,8 @@ static void calls(struct qn_buf *g, const struct qn_chat *c, const struct qn_too
     bool many = c->parallel_calls && c->tool_choice != QN_TOOLS_NAMED;
     bool again =
         !is_list(f) && !(f->style == QN_CALLS_NAMED && f->name[0]); // each has its own marks
-    qn_buf_cstr(g, "root ::= ");
+    qn_buf_cstr(g, "calls ::= ");
     if (!opened) {
-        qn_buf_cstr(g, "[\\n]{0,2} "); // after a thought
         text(g, f->open);
         text(g, on_line(f) ? "\n" : "");
     }
@@ -209,16 +208,27 @@ void qn_ask_open(struct qn_buf *prompt, const struct qn_chat *c,
 
 void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const struct qn_chat *c,
                        const struct qn_tool_format *tools, bool thinks) {
-    *out = (struct qn_constraint){.whitespace = JSON_SPACE};
-    if (forced(c)) {
+    bool json = c->form_kind == QN_ANSWER_JSON || c->form_kind == QN_ANSWER_SCHEMA;
+    bool may_call = json && qn_json_exists(c->tools);
+    *out = (struct qn_constraint){.whitespace = forced(c) ? CALL_SPACE : JSON_SPACE};
+    if (forced(c) || may_call || (json && thinks)) {
         out->kind = QN_CONSTRAINT_GRAMMAR;
-        out->whitespace = CALL_SPACE;
-        calls(buf, c, tools, !thinks);
-    } else if (c->form_kind == QN_ANSWER_JSON || c->form_kind == QN_ANSWER_SCHEMA) {
-        out->kind = thinks ? QN_CONSTRAINT_GRAMMAR : QN_CONSTRAINT_JSON_SCHEMA;
-        qn_buf_cstr(buf, thinks ? "root ::= [\\n]{0,2} %json " : "");
+        qn_buf_cstr(buf, "root ::= ");
+        qn_buf_cstr(buf, thinks ? "[\\n]{0,2} ( " : "( "); // what separates it from a thought
+        qn_buf_cstr(buf, forced(c) || may_call ? "calls " : "");
+        qn_buf_cstr(buf, may_call && !forced(c) ? "| " : "");
+    } else if (json) {
+        out->kind = QN_CONSTRAINT_JSON_SCHEMA;
+    }
+    if (json && !forced(c)) {
+        qn_buf_cstr(buf, out->kind == QN_CONSTRAINT_GRAMMAR ? "%json " : "");
         qn_buf_str(buf, c->form_kind == QN_ANSWER_JSON ? QN_STR("{\"type\":\"object\"}") : c->form);
-    } else if (c->form_kind == QN_ANSWER_REGEX) {
+    }
+    if (out->kind == QN_CONSTRAINT_GRAMMAR)
+        qn_buf_cstr(buf, " )\n");
+    if (forced(c) || may_call)
+        calls(buf, c, tools, forced(c) && !thinks);
+    if (c->form_kind == QN_ANSWER_REGEX) {
         out->kind = QN_CONSTRAINT_REGEX;
         qn_buf_cstr(buf, thinks ? "\\n{0,2}(?:" : "");
         qn_buf_str(buf, c->form);
