@@ -29,6 +29,11 @@ static enum qn_status report(struct qn_tsite *site, enum qn_status status, const
         }
     }
     qn_vformat(put_text, &text, format, args);
+    for (size_t i = 0; i < text.n; i++) { // no terminal takes orders from a template or a message
+        unsigned char c = (unsigned char)text.p[i];
+        if ((c < ' ' && c != '\n') || c == 127)
+            text.p[i] = '?';
+    }
     text.p[qn_utf8_complete((struct qn_str){text.p, text.n})] = '\0';
     return qn_fail_at(site->err, status, site->at, "chat template, line %u, column %u: %s", line,
                       column, text.p);
