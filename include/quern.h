@@ -294,6 +294,9 @@ struct qn_request {
     const uint32_t *shown; // control tokens whose text is wanted; must outlive the generation
     uint32_t n_shown;
     uint32_t want; // enum qn_want
+    /* Guess tokens from what was said before and verify several in one step, where that pays; only
+     * for greedy choice without penalties, bias, constraint or logits. The tokens are the same. */
+    bool speculate;
     struct qn_constraint constraint;
 };
 
@@ -339,6 +342,7 @@ struct qn_event {
     size_t n;
     enum qn_finish finish;
     uint32_t prompt_tokens, reused_tokens, completion_tokens; // DONE; TOKEN: the first
+    uint32_t drafted_tokens, accepted_tokens;                 // DONE: guesses, and those that held
 };
 
 enum qn_status qn_session_create(qn_session **out, qn_engine *engine, struct qn_error *err);

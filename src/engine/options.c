@@ -193,6 +193,7 @@ static const struct member request_members[] = {
     {"presencePenalty", F32, REQUEST(sampling.presence_penalty)},
     {"seed", U64, REQUEST(sampling.seed)},
     {"stopOnEos", BOOL, REQUEST(stop_on_eos)},
+    {"speculate", BOOL, REQUEST(speculate)},
     {"logits", BOOL, offsetof(struct request_options, logits)},
     {"argmaxAll", BOOL, offsetof(struct request_options, argmax_all)},
     {"logitsAll", BOOL, offsetof(struct request_options, logits_all)},

@@ -40,6 +40,7 @@ struct qn_backend {
     uint32_t max_in_flight; // steps of a session whose results may be outstanding
     uint32_t max_batch;     // steps in one enqueue, at least 1
     uint32_t max_exact;     // tokens of an exact step; 0: there are none
+    float exact_cost;       // of each further token in it, in steps of one
 };
 
 struct qn_backend_ops {

@@ -40,12 +40,14 @@ static void enqueue(const struct qn_step *steps, struct qn_run *const *runs, uin
 static void decode(const struct served *s) {
     struct qn_step steps[STEPS];
     struct qn_run *runs[STEPS];
-    uint32_t n = 0;
+    uint32_t n = 0, decoding = 0;
+    for (const struct qn_run *run = s->first; run; run = after(s, run))
+        decoding += qn_run_decodes(run);
     for (struct qn_run *run = s->first; run; run = after(s, run)) {
         if (!qn_run_decodes(run))
             continue;
         struct qn_error failure = {0};
-        enum qn_status status = qn_run_step(run, &steps[n], &failure);
+        enum qn_status status = qn_run_step(run, &steps[n], decoding == 1, &failure);
         if (status != QN_OK) {
             qn_run_stepped(run, status, &failure);
             continue;

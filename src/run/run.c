@@ -196,6 +196,7 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
     run->stop_on_eos = request->stop_on_eos;
     run->cancelled = run->token_due = run->failed = false;
     run->state = QN_RUN_PREFILL;
+    qn_draft_start(run, request);
     return QN_OK;
 }
 
@@ -286,10 +287,11 @@ bool qn_run_decodes(const struct qn_run *run) {
 }
 
 uint32_t qn_run_depth(const struct qn_run *run) {
-    return run->masker.mask ? 1 : run->backend->max_in_flight;
+    return run->masker.mask || run->speculates ? 1 : run->backend->max_in_flight;
 }
 
-enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, struct qn_error *err) {
+enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, bool alone,
+                           struct qn_error *err) {
     *out = (struct qn_step){
         .pos = run->fed,
         .sample = true,
@@ -297,12 +299,14 @@ enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, struct qn_er
         .want = run->want & QN_WANT_LOGITS,
         .session = run->session,
     };
+    qn_draft_step(run, out, alone);
     return fill_mask(run, out, err);
 }
 
 void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_error *failure) {
-    run->fed++;
-    run->sampled++;
+    uint32_t sampled = run->n_draft == 0; // else it is known with the result
+    run->fed += sampled;
+    run->sampled += sampled;
     run->in_flight++;
     if (status != QN_OK) {
         run->failed = true;
@@ -372,6 +376,8 @@ static enum qn_status tell_done(struct qn_run *run, struct qn_event *out, struct
     out->prompt_tokens = run->n_prefix;
     out->reused_tokens = run->n_reused;
     out->completion_tokens = run->n_out;
+    out->drafted_tokens = run->drafted;
+    out->accepted_tokens = run->accepted;
     run->state = QN_RUN_IDLE;
     return QN_OK;
 }
@@ -384,6 +390,14 @@ static enum qn_status take_result(struct qn_run *run, struct qn_event *out, bool
     if (!*ready)
         return QN_OK;
     run->in_flight--;
+    bool guessed = run->n_draft > 0;
+    if (run->speculates)
+        qn_draft_take(run, &result);
+    if (guessed) {
+        run->token_due = true;
+        run->due = run->queue[run->queue_at++];
+        return QN_OK;
+    }
     if (result.argmax) {
         uint32_t n = qn_min_u32(result.n, run->n_prefix - run->n_argmax);
         memcpy(run->argmax + run->n_argmax, result.argmax, n * sizeof *run->argmax);
@@ -423,8 +437,11 @@ enum qn_status qn_run_tell(struct qn_run *run, struct qn_event *out, bool *told,
         if (run->state == QN_RUN_ENDING) {
             status = tell_done(run, out, err);
         } else if (run->token_due) {
-            run->token_due = false;
-            status = accept_token(run, out, run->due, err);
+            uint32_t due = run->due;
+            run->token_due = run->queue_at < run->n_queue;
+            if (run->token_due)
+                run->due = run->queue[run->queue_at++];
+            status = accept_token(run, out, due, err);
         } else if (run->state == QN_RUN_DECODE && run->in_flight == 0 && !qn_run_decodes(run)) {
             if (outgrown(run))
                 recompute(run);

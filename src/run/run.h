@@ -30,6 +30,8 @@ struct qn_masker {
     void (*free)(void *ud); // NULL: nothing to free
 };
 
+#define QN_DRAFT 8 // most tokens guessed at once
+
 struct qn_run {
     struct qn_run *next, *previous; // in a batch
     const struct qn_allocator *allocator;
@@ -72,6 +74,15 @@ struct qn_run {
     struct qn_masker masker; // mask NULL: none
     uint32_t *mask;          // [ceil(vocab / 32)], allocated with the first masker
     struct qn_error failure;
+
+    /* Guesses from what followed the last three tokens before (prompt lookup): verified in one
+     * step, where that pays by the rate at which guesses come true. */
+    bool speculates;
+    uint32_t guess;   // the next token, if the step under way is a plain one; or UINT32_MAX
+    uint32_t n_draft; // tokens guessed in the step under way
+    float rate;       // of guesses that came true, of late
+    uint32_t queue[QN_DRAFT + 1], n_queue, queue_at; // tokens that become due after `due`
+    uint32_t drafted, accepted;                      // in this generation
 };
 
 /* `run` is zeroed memory of the caller. tokenizer may be NULL. */
@@ -105,11 +116,18 @@ enum qn_status qn_run_poll(struct qn_run *run, struct qn_event *out, bool *told,
 /* Whether a prompt step can be enqueued; does it and tells of it. */
 bool qn_run_prompts(const struct qn_run *run);
 enum qn_status qn_run_prompt(struct qn_run *run, struct qn_event *out, struct qn_error *err);
+/* src/run/draft.c: whether a request's greedy choice can be guessed; the guesses of the next step,
+ * as *out if there are any; what became of them, given every row's arg-max. */
+void qn_draft_start(struct qn_run *run, const struct qn_request *request);
+void qn_draft_step(struct qn_run *run, struct qn_step *out, bool alone);
+void qn_draft_take(struct qn_run *run, const struct qn_step_result *result);
 /* Whether the timeline goes on by decode steps; how many results may be outstanding then. */
 bool qn_run_decodes(const struct qn_run *run);
 uint32_t qn_run_depth(const struct qn_run *run);
-/* Its next decode step, and that it was enqueued (or not: `failure` is told next). */
-enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, struct qn_error *err);
+/* Its next decode step, and that it was enqueued (or not: `failure` is told next). `alone`: no
+ * other timeline decodes. */
+enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, bool alone,
+                           struct qn_error *err);
 void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_error *failure);
 
 #endif

@@ -1,0 +1,104 @@
+/* Speculation by n-gram lookup: what followed the last three tokens when they stood together before
+ * is a guess at what follows now (Saxena 2023, "Prompt lookup decoding"). One exact step computes
+ * the arg-max after the last token and after each guess; as many of them as agree are the answer,
+ * and one more token besides.
+ *
+ * Guesses cost time where they fail. The rate at which they come true is learnt from plain steps,
+ * which tell for nothing whether a guess would have been right, so that nothing is spent before it
+ * pays, and nothing after it has ceased to. */
+#include "base/num.h"
+#include "run/run.h"
+
+#define LEARN 0.125f // weight of the latest guess in the rate
+#define WORTH 1.05f  // least gain, in tokens for the time of one
+
+void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
+    const struct qn_sampling *s = &request->sampling;
+    bool plain = s->temperature == 0.0f && s->n_bias == 0 && s->frequency_penalty == 0.0f &&
+                 s->presence_penalty == 0.0f &&
+                 (s->repetition_penalty == 0.0f || s->repetition_penalty == 1.0f);
+    run->speculates = request->speculate && plain && run->masker.mask == NULL &&
+                      request->want == 0 && run->backend->max_exact > 1;
+    run->guess = UINT32_MAX;
+    run->rate = 0.0f;
+    run->n_draft = run->n_queue = run->queue_at = run->drafted = run->accepted = 0;
+}
+
+/* Where the token stands that followed the last three the last time; 0: nowhere. */
+static uint32_t find(const uint32_t *tokens, uint32_t n) {
+    const uint32_t *end = tokens + n - 3;
+    for (uint32_t i = n - 1; n > 3 && i >= 3; i--)
+        if (tokens[i - 1] == end[2] && tokens[i - 2] == end[1] && tokens[i - 3] == end[0])
+            return i;
+    return 0;
+}
+
+/* How many guesses give the most tokens for the time. */
+static uint32_t length(const struct qn_run *run) {
+    const struct qn_program *p = run->backend->program;
+    uint32_t most = qn_min_u32(QN_DRAFT, run->backend->max_exact - 1);
+    most = qn_min_u32(most, qn_min_u32(p->max_rows, run->chunk) - 1);
+    most = qn_min_u32(most, run->limit - run->sampled - 1);
+    most = qn_min_u32(most, run->context - run->fed - 1);
+    if (p->rope_switch > run->fed) // the frequencies change there
+        most = qn_min_u32(most, p->rope_switch - run->fed - 1);
+    float right = 1.0f, tokens = 1.0f, best = WORTH;
+    uint32_t n = 0;
+    for (uint32_t i = 1; i <= most; i++) {
+        right *= run->rate;
+        tokens += right;
+        float gain = tokens / (1.0f + run->backend->exact_cost * (float)i);
+        if (gain > best) {
+            best = gain;
+            n = i;
+        }
+    }
+    return n;
+}
+
+void qn_draft_step(struct qn_run *run, struct qn_step *out, bool alone) {
+    if (!run->speculates)
+        return;
+    uint32_t known = run->fed + 1, at = find(run->tokens, known);
+    out->ids = run->tokens + run->fed; // the backend may have sampled another token last
+    out->n = 1;
+    run->guess = at == 0 ? UINT32_MAX : run->tokens[at];
+    run->n_draft = at != 0 && alone ? length(run) : 0;
+    if (run->n_draft == 0)
+        return;
+    for (uint32_t i = 0; i < run->n_draft; i++) // may go on into what is written here
+        run->tokens[known + i] = run->tokens[at + i];
+    out->n += run->n_draft;
+    out->sample = false;
+    out->want = QN_WANT_ARGMAX_ALL;
+    out->exact = true;
+}
+
+static void learn(struct qn_run *run, bool right) {
+    run->rate += ((right ? 1.0f : 0.0f) - run->rate) * LEARN;
+}
+
+void qn_draft_take(struct qn_run *run, const struct qn_step_result *result) {
+    if (run->n_draft == 0) {
+        if (run->guess != UINT32_MAX && result->sampled)
+            learn(run, result->token == run->guess);
+        run->guess = UINT32_MAX;
+        return;
+    }
+    uint32_t n = 0;
+    while (n < run->n_draft && result->argmax[n] == run->tokens[run->fed + 1 + n]) {
+        learn(run, true);
+        n++;
+    }
+    if (n < run->n_draft)
+        learn(run, false);
+    for (uint32_t i = 0; i <= n; i++)
+        run->queue[i] = result->argmax[i];
+    run->n_queue = n + 1;
+    run->queue_at = 0;
+    run->drafted += run->n_draft;
+    run->accepted += n;
+    run->fed += n + 1;
+    run->sampled += n + 1;
+    run->n_draft = 0;
+}
