@@ -15,6 +15,23 @@ static void decode_replace(struct qn_buf *out, struct qn_str s, struct qn_str pa
     qn_buf_append(out, s.p + at, s.n - at);
 }
 
+/* A pattern that takes too long leaves the rest of the token as it is. */
+static void decode_regex(struct qn_buf *out, struct qn_str s, const struct qn_decoder *d) {
+    struct qn_regex_scratch scratch = {.allocator = out->allocator, .steps = 1000000};
+    struct qn_regex_walk walk = {.last = SIZE_MAX};
+    size_t at = 0, begin, end;
+    enum qn_status status;
+    while ((status = qn_regex_next(d->regex, &scratch, &walk, &begin, &end, s)) == QN_OK &&
+           begin != SIZE_MAX) {
+        qn_buf_append(out, s.p + at, begin - at);
+        qn_buf_str(out, d->content);
+        at = end;
+    }
+    qn_buf_append(out, s.p + at, s.n - at);
+    out->failed |= status == QN_E_NO_MEMORY;
+    qn_regex_scratch_free(&scratch);
+}
+
 /* False when a character is none of GPT-2's: the token then stands for itself. */
 static bool decode_byte_level(struct qn_buf *out, struct qn_str s) {
     size_t before = out->n;
@@ -68,7 +85,7 @@ static bool changes(const struct qn_decoder *d, struct qn_str s) {
     case QN_DECODE_METASPACE:
     case QN_DECODE_REPLACE:
     case QN_DECODE_WORD_END:
-        return qn_str_find(s, d->pattern, 0) != SIZE_MAX;
+        return d->regex || qn_str_find(s, d->pattern, 0) != SIZE_MAX;
     case QN_DECODE_BYTE_FALLBACK:
         return qn_byte_token(s) != UINT32_MAX;
     default:
@@ -91,7 +108,10 @@ static void run_step(const struct qn_decoder *d, struct qn_buf *out, struct qn_s
         place->is_byte = true;
         break;
     case QN_DECODE_REPLACE:
-        decode_replace(out, s, d->pattern, d->content);
+        if (d->regex)
+            decode_regex(out, s, d);
+        else
+            decode_replace(out, s, d->pattern, d->content);
         break;
     case QN_DECODE_METASPACE:
         decode_replace(out, s, d->pattern, place->first && d->drop_first ? none : QN_STR(" "));

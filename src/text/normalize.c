@@ -103,25 +103,18 @@ static bool is_space(uint32_t c) {
                    : c != QN_UTF8_INVALID && (qn_unicode_prop(c) & QN_PROP_SPACE) != 0;
 }
 
-/* A match of nothing counts unless it lies directly behind another match. */
 static enum qn_status replace_regex(struct qn_marked_buf *out, struct qn_normalize_scratch *scratch,
                                     const struct qn_normalizer *step, struct qn_marked in) {
-    size_t copied = 0, last = SIZE_MAX, begin, end;
+    struct qn_regex_walk walk = {.last = SIZE_MAX};
+    size_t copied = 0, begin, end;
     scratch->regex.steps = 1000000 + 500 * (uint64_t)in.text.n;
-    for (size_t from = 0; from <= in.text.n;) {
-        QN_TRY(qn_regex_find(step->regex, &scratch->regex, &begin, &end, in.text, from, false));
+    for (;;) {
+        QN_TRY(qn_regex_next(step->regex, &scratch->regex, &walk, &begin, &end, in.text));
         if (begin == SIZE_MAX)
             break;
-        if (begin != end || begin != last) {
-            qn_marked_slice(out, in, copied, begin);
-            qn_marked_append(out, step->content, qn_mark_of(in, begin, end));
-            copied = last = end;
-        }
-        from = end;
-        if (begin == end && from < in.text.n)
-            qn_unicode_next(in.text, &from);
-        else if (begin == end)
-            break;
+        qn_marked_slice(out, in, copied, begin);
+        qn_marked_append(out, step->content, qn_mark_of(in, begin, end));
+        copied = end;
     }
     qn_marked_slice(out, in, copied, in.text.n);
     return QN_OK;

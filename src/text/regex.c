@@ -271,3 +271,26 @@ enum qn_status qn_regex_find(const struct qn_regex *regex, struct qn_regex_scrat
     *begin = SIZE_MAX;
     return QN_OK;
 }
+
+enum qn_status qn_regex_next(const struct qn_regex *regex, struct qn_regex_scratch *scratch,
+                             struct qn_regex_walk *walk, size_t *begin, size_t *end,
+                             struct qn_str s) {
+    *begin = SIZE_MAX;
+    while (walk->from <= s.n) {
+        QN_TRY(qn_regex_find(regex, scratch, begin, end, s, walk->from, false));
+        if (*begin == SIZE_MAX)
+            break;
+        bool behind = *begin == *end && *begin == walk->last;
+        walk->from = *end;
+        if (*begin == *end && walk->from < s.n)
+            qn_utf8_next(s, &walk->from);
+        else if (*begin == *end)
+            walk->from++;
+        if (!behind) {
+            walk->last = *end;
+            break;
+        }
+        *begin = SIZE_MAX;
+    }
+    return QN_OK;
+}

@@ -21,7 +21,7 @@ enum qn_model_kind { QN_MODEL_BPE, QN_MODEL_UNIGRAM, QN_MODEL_WORDPIECE, QN_MODE
 /* What a decoder does to one token's text, in order. */
 enum qn_decoder_kind {
     QN_DECODE_BYTE_LEVEL,    // GPT-2's characters to bytes, where all are such characters
-    QN_DECODE_REPLACE,       // `pattern` by `content`
+    QN_DECODE_REPLACE,       // `pattern`, or what `regex` matches where there is one, by `content`
     QN_DECODE_BYTE_FALLBACK, // <0xNN> to a byte
     QN_DECODE_METASPACE,     // `pattern` to " ", in the first token to "" if `drop_first`
     QN_DECODE_WORDPIECE,     // `pattern` at the start to "", else " " in front; not in the first
@@ -33,6 +33,7 @@ enum qn_decoder_kind {
 struct qn_decoder {
     enum qn_decoder_kind kind;
     struct qn_str pattern, content;
+    const struct qn_regex *regex;
     bool drop_first;
     uint32_t start, stop;
 };

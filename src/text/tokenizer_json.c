@@ -59,6 +59,18 @@ enum qn_status qn_json_read_literal(struct qn_json_reader *r, struct qn_str *out
     return QN_OK;
 }
 
+enum qn_status qn_json_read_replace(struct qn_json_reader *r, struct qn_str *pattern,
+                                    const struct qn_regex **regex, struct qn_str *content,
+                                    struct qn_json_value step) {
+    struct qn_json_value v = qn_json_get(step, "pattern"), source = qn_json_get(v, "Regex");
+    struct qn_str s;
+    QN_TRY(qn_json_read_string(r, content, qn_json_get(step, "content"), "Replace"));
+    if (!qn_json_exists(source))
+        return qn_json_read_literal(r, pattern, v, "Replace");
+    QN_TRY(qn_json_read_string(r, &s, source, "Replace"));
+    return qn_regex_compile(regex, r->arena, s, r->err);
+}
+
 enum qn_status qn_json_read_prepend(struct qn_json_reader *r, enum qn_prepend *out,
                                     struct qn_json_value step) {
     struct qn_json_value scheme = qn_json_get(step, "prepend_scheme");

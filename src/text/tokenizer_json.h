@@ -40,6 +40,10 @@ bool qn_json_flag(struct qn_json_value object, const char *key, bool otherwise);
 /* Of a Metaspace. */
 enum qn_status qn_json_read_prepend(struct qn_json_reader *r, enum qn_prepend *out,
                                     struct qn_json_value step);
+/* Of a Replace: its content, and its pattern, of which one is set. */
+enum qn_status qn_json_read_replace(struct qn_json_reader *r, struct qn_str *pattern,
+                                    const struct qn_regex **regex, struct qn_str *content,
+                                    struct qn_json_value step);
 /* {"String": "…"}, of 1 to 256 bytes; a Regex is refused. */
 enum qn_status qn_json_read_literal(struct qn_json_reader *r, struct qn_str *out,
                                     struct qn_json_value pattern, const char *what);

@@ -34,17 +34,9 @@ static enum qn_status normalizer_prepend(struct qn_json_reader *r, struct qn_jso
 
 static enum qn_status normalizer_replace(struct qn_json_reader *r, struct qn_json_value step) {
     struct qn_normalizer n = {.kind = QN_NORMALIZE_REPLACE};
-    struct qn_json_value pattern = qn_json_get(step, "pattern");
-    struct qn_json_value regex = qn_json_get(pattern, "Regex");
-    QN_TRY(qn_json_read_string(r, &n.content, qn_json_get(step, "content"), "Replace"));
-    if (qn_json_exists(regex)) {
-        struct qn_str s;
-        QN_TRY(qn_json_read_string(r, &s, regex, "Replace"));
+    QN_TRY(qn_json_read_replace(r, &n.pattern, &n.regex, &n.content, step));
+    if (n.regex)
         n.kind = QN_NORMALIZE_REPLACE_REGEX;
-        QN_TRY(qn_regex_compile(&n.regex, r->arena, s, r->err));
-    } else {
-        QN_TRY(qn_json_read_literal(r, &n.pattern, pattern, "Replace"));
-    }
     return qn_tokenizer_add_normalizer(r->t, n, r->err);
 }
 

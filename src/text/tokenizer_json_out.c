@@ -128,8 +128,7 @@ static enum qn_status decoder_byte_level(struct qn_json_reader *r, struct qn_jso
 
 static enum qn_status decoder_replace(struct qn_json_reader *r, struct qn_json_value step) {
     struct qn_decoder d = {.kind = QN_DECODE_REPLACE};
-    QN_TRY(qn_json_read_literal(r, &d.pattern, qn_json_get(step, "pattern"), "Replace"));
-    QN_TRY(qn_json_read_string(r, &d.content, qn_json_get(step, "content"), "Replace"));
+    QN_TRY(qn_json_read_replace(r, &d.pattern, &d.regex, &d.content, step));
     return qn_tokenizer_add_decoder(r->t, d, r->err);
 }
 

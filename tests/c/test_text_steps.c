@@ -196,6 +196,14 @@ static void check_decoders(void) {
          8,
          "heyhey hey"},
         {"{\"type\":\"Strip\",\"content\":\"_\",\"start\":1,\"stop\":2}", {7, 7}, 2, "_x_x"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"_+$|e\"},\"content\":\"-\"}",
+         {0, 7},
+         2,
+         "h-y__x-"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"(?<=e)|_*\"},\"content\":\"+\"}",
+         {0, 7},
+         2,
+         "+h+e+y++x+"},
         {"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"_\"}"
          ","
          "\"content\":\" \"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":1,"
