@@ -91,13 +91,14 @@ static enum qn_status start_chat(struct work *w, struct qn_str json, struct qn_e
     qn_engine *e = w->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
     bool may_call = qn_str_find(json, QN_STR("tool"), 0) != SIZE_MAX;
-    const struct qn_answer_style *style = qn_engine_style(e, may_call);
+    const struct qn_answer_style *style;
+    QN_TRY(qn_engine_style(&style, e, may_call, err));
     defaults.tools = style->tools != NULL;
     defaults.argument_strings = style->argument_strings;
     defaults.empty_content = style->empty_content;
     QN_TRY(qn_chat_parse(&w->chat, &w->arena, QN_API_CHAT, json, &defaults, err));
     if (!qn_json_exists(w->chat.tools))
-        style = qn_engine_style(e, false);
+        QN_TRY(qn_engine_style(&style, e, false, err));
     struct qn_span *plain = NULL;
     size_t n_plain = 0;
     QN_TRY(qn_engine_render(e, &w->text, &w->arena, &plain, &n_plain, w->chat.context, err));

@@ -98,8 +98,10 @@ static enum qn_status write_arguments(struct qn_chat_reader *r, struct qn_json_v
         struct qn_error ignored;
         if (text.n == 0)
             text = QN_STR("{}");
-        if (qn_json_parse(&json, r->arena, text, &ignored) == QN_OK &&
-            qn_json_type(qn_json_root(&json)) == QN_JSON_OBJECT)
+        enum qn_status status = qn_json_parse(&json, r->arena, text, &ignored);
+        if (status == QN_E_NO_MEMORY)
+            return qn_chat_no_memory(r);
+        if (status == QN_OK && qn_json_type(qn_json_root(&json)) == QN_JSON_OBJECT)
             v = qn_json_root(&json);
     }
     qn_json_write(r->context, v, 0);

@@ -116,7 +116,8 @@ enum qn_status qn_engine_render(qn_engine *engine, struct qn_buf *out, struct qn
 struct qn_str qn_engine_bos_token(const qn_engine *engine);
 struct qn_str qn_engine_eos_token(const qn_engine *engine);
 /* How the template for requests with or without tools has answers written. */
-const struct qn_answer_style *qn_engine_style(qn_engine *engine, bool tools);
+enum qn_status qn_engine_style(const struct qn_answer_style **out, qn_engine *engine, bool tools,
+                               struct qn_error *err);
 
 /* A lost or failed engine answers every call on it and on its sessions with its own error. */
 enum qn_status qn_engine_check(const qn_engine *engine, struct qn_error *err);

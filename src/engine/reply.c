@@ -22,6 +22,12 @@ static void drop(struct qn_reply *r, size_t n) {
     r->pending.n -= n;
 }
 
+/* A buffer that failed is not forgiven: something was lost. */
+static void clear(struct qn_reply *r, struct qn_buf *buf) {
+    r->failed = r->failed || buf->failed;
+    qn_buf_clear(buf);
+}
+
 static size_t spaces(const struct qn_reply *r) {
     size_t n = 0;
     while (n < r->pending.n && is_space(r->pending.p[n]))
@@ -111,7 +117,7 @@ static bool begin_call(struct qn_reply *r, struct qn_str name) {
     r->calls++;
     r->named = true;
     emit(r, QN_CHANNEL_TOOL_NAME, name);
-    qn_buf_clear(&r->raw);
+    clear(r, &r->raw);
     return true;
 }
 
@@ -124,7 +130,7 @@ static void end_call(struct qn_reply *r, enum qn_reply_state next) {
 static void give_up(struct qn_reply *r, const char *mark) {
     emit(r, QN_CHANNEL_CONTENT, qn_str_from(mark));
     emit(r, QN_CHANNEL_CONTENT, qn_buf_view(&r->raw));
-    qn_buf_clear(&r->raw);
+    clear(r, &r->raw);
     r->state = QN_REPLY_TEXT;
 }
 
@@ -172,8 +178,12 @@ static void decode_held(struct qn_reply *r) {
     struct qn_str text;
     struct qn_error ignored;
     qn_arena_init(&arena, r->held.allocator);
-    if (qn_json_parse(&json, &arena, qn_buf_view(&r->held), &ignored) == QN_OK &&
-        qn_json_string(&text, &arena, qn_json_root(&json))) {
+    enum qn_status status = qn_json_parse(&json, &arena, qn_buf_view(&r->held), &ignored);
+    bool string = status == QN_OK && qn_json_type(qn_json_root(&json)) == QN_JSON_STRING;
+    bool decoded = string && qn_json_string(&text, &arena, qn_json_root(&json));
+    if (status == QN_E_NO_MEMORY || string != decoded)
+        r->held.failed = true;
+    if (decoded) {
         memmove(r->held.p, text.p, text.n); // never longer than its source, maybe a slice of it
         r->held.n = text.n;
     }
@@ -192,7 +202,7 @@ static void begin_value(struct qn_reply *r) {
     r->in_value = true;
     r->direct = false;
     r->scan = (struct qn_json_scan){0};
-    qn_buf_clear(&r->held);
+    clear(r, &r->held);
 }
 
 static void end_value(struct qn_reply *r) {
@@ -217,7 +227,7 @@ static void end_value(struct qn_reply *r) {
         emit(r, QN_CHANNEL_TOOL_ARGUMENTS, qn_buf_view(&r->held));
         r->filled = true;
     } else {
-        qn_buf_clear(&r->early);
+        clear(r, &r->early);
         qn_buf_str(&r->early, qn_buf_view(&r->held));
     }
 }
@@ -266,7 +276,7 @@ static bool step_object(struct qn_reply *r) {
     if (c == '"') {
         r->in_key = true;
         r->scan = (struct qn_json_scan){.string = true};
-        qn_buf_clear(&r->key);
+        clear(r, &r->key);
     } else if (c == ':') {
         begin_value(r);
     } else if (c == '}' && !r->named) {
@@ -353,7 +363,7 @@ static bool step_key(struct qn_reply *r) {
     size_t hold, at = find(r, ">", &hold);
     if (at == SIZE_MAX)
         return false;
-    qn_buf_clear(&r->key);
+    clear(r, &r->key);
     qn_buf_append(&r->key, r->pending.p, at);
     drop(r, at + 1);
     r->state = QN_REPLY_VALUE;
@@ -361,7 +371,7 @@ static bool step_key(struct qn_reply *r) {
 }
 
 /* Between tags stands bare text: the schema says whether it is a string. */
-static bool is_json_value(const struct qn_reply *r, struct qn_str key, struct qn_str value) {
+static bool is_json_value(struct qn_reply *r, struct qn_str key, struct qn_str value) {
     struct qn_json_value parameters =
         qn_json_get(find_tool(r, qn_buf_view(&r->early)), "parameters");
     struct qn_json_value schema = qn_json_get_str(qn_json_get(parameters, "properties"), key);
@@ -371,9 +381,11 @@ static bool is_json_value(const struct qn_reply *r, struct qn_str key, struct qn
     struct qn_json json;
     struct qn_error ignored;
     qn_arena_init(&arena, r->text.allocator);
-    bool good = qn_json_parse(&json, &arena, value, &ignored) == QN_OK;
+    enum qn_status status = qn_json_parse(&json, &arena, value, &ignored);
+    if (status == QN_E_NO_MEMORY)
+        r->held.failed = true;
     qn_arena_free(&arena);
-    return good;
+    return status == QN_OK;
 }
 
 static bool step_tag_value(struct qn_reply *r) {
@@ -384,7 +396,7 @@ static bool step_tag_value(struct qn_reply *r) {
     if (to > from && r->pending.p[to - 1] == '\n')
         to--;
     struct qn_str value = qn_str_slice(pending(r), from, to > from ? to : from);
-    qn_buf_clear(&r->held);
+    clear(r, &r->held);
     qn_buf_cstr(&r->held, r->filled ? ", " : "");
     qn_buf_json_str(&r->held, qn_buf_view(&r->key));
     qn_buf_cstr(&r->held, ": ");
@@ -414,7 +426,7 @@ static bool step_end(struct qn_reply *r, bool last) {
 static void open_calls(struct qn_reply *r) {
     r->fresh = true;
     r->state = QN_REPLY_CALLS;
-    qn_buf_clear(&r->raw);
+    clear(r, &r->raw);
 }
 
 static bool step_calls(struct qn_reply *r, bool last) {
@@ -436,8 +448,8 @@ static bool step_calls(struct qn_reply *r, bool last) {
             drop(r, strlen(f->name));
         r->state = json ? QN_REPLY_OBJECT : QN_REPLY_NAME;
         r->fresh = r->named = r->filled = r->in_key = r->in_value = false;
-        qn_buf_clear(&r->raw);
-        qn_buf_clear(&r->early);
+        clear(r, &r->raw);
+        clear(r, &r->early);
         if (json)
             consume(r, 1);
     } else if ((close == MAYBE || name == MAYBE) && !last) {
@@ -566,8 +578,8 @@ static struct qn_buf *const *buffers(struct qn_reply *r, struct qn_buf *list[7])
 enum qn_status qn_reply_push(struct qn_reply *r, struct qn_str text, bool last,
                              struct qn_error *err) {
     if (r->told * sizeof(struct qn_reply_piece) == r->pieces.n) {
-        qn_buf_clear(&r->text);
-        qn_buf_clear(&r->pieces);
+        clear(r, &r->text);
+        clear(r, &r->pieces);
         r->told = 0;
     }
     qn_buf_str(&r->pending, text);
@@ -578,9 +590,8 @@ enum qn_status qn_reply_push(struct qn_reply *r, struct qn_str text, bool last,
     struct qn_buf *list[7];
     buffers(r, list);
     for (size_t i = 0; i < 7; i++)
-        if (list[i]->failed)
-            return qn_fail(err, QN_E_NO_MEMORY, "the text of an answer");
-    return QN_OK;
+        r->failed = r->failed || list[i]->failed;
+    return r->failed ? qn_fail(err, QN_E_NO_MEMORY, "the text of an answer") : QN_OK;
 }
 
 enum qn_status qn_reply_init(struct qn_reply *r, const struct qn_allocator *allocator,

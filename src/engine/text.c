@@ -216,12 +216,12 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
 
 /* Whether the template writes a past call that is given in this form: where it does not expect the
  * form it fails, leaves the call out, or writes Python's notation. */
-static bool writes_call(qn_engine *e, const char *content, const char *arguments) {
+static enum qn_status writes_call(bool *good, qn_engine *e, const char *content,
+                                  const char *arguments, struct qn_error *err) {
     struct qn_arena arena;
     struct qn_buf context, text;
     struct qn_span *plain = NULL;
     size_t n_plain = 0;
-    struct qn_error ignored;
     qn_arena_init(&arena, e->allocator);
     qn_buf_init(&context, e->allocator);
     qn_buf_init(&text, e->allocator);
@@ -235,14 +235,15 @@ static bool writes_call(qn_engine *e, const char *content, const char *arguments
         "\"function\",\"function\":{\"name\":\"f\",\"description\":\"\",\"parameters\":"
         "{\"type\":\"object\",\"properties\":{}}}}],\"bos_token\":\"\",\"eos_token\":\"\"}",
         content, arguments);
-    bool good = qn_engine_render(e, &text, &arena, &plain, &n_plain, qn_buf_view(&context),
-                                 &ignored) == QN_OK;
-    good = good && qn_str_find(qn_buf_view(&text), QN_STR("quern"), 0) != SIZE_MAX &&
-           qn_str_find(qn_buf_view(&text), QN_STR("'quern'"), 0) == SIZE_MAX;
+    enum qn_status status = context.failed ? qn_fail(err, QN_E_NO_MEMORY, "a template's probe")
+                                           : qn_engine_render(e, &text, &arena, &plain, &n_plain,
+                                                              qn_buf_view(&context), err);
+    *good = status == QN_OK && qn_str_find(qn_buf_view(&text), QN_STR("quern"), 0) != SIZE_MAX &&
+            qn_str_find(qn_buf_view(&text), QN_STR("'quern'"), 0) == SIZE_MAX;
     qn_buf_free(&text);
     qn_buf_free(&context);
     qn_arena_free(&arena);
-    return good;
+    return status == QN_E_NO_MEMORY ? status : QN_OK;
 }
 
 static void add_marks(const qn_engine *e, struct qn_answer_style *s, const char *const *literals,
@@ -259,14 +260,17 @@ static void add_marks(const qn_engine *e, struct qn_answer_style *s, const char 
     }
 }
 
-const struct qn_answer_style *qn_engine_style(qn_engine *e, bool tools) {
+enum qn_status qn_engine_style(const struct qn_answer_style **out, qn_engine *e, bool tools,
+                               struct qn_error *err) {
     size_t which = template_for(e, tools);
     struct qn_answer_style *s = &e->style[which];
+    *out = s;
     if (s->known)
-        return s;
-    s->known = true;
-    s->tools = qn_tool_format_of(e->template_source[which]);
-    s->think = qn_think_format_of(e->template_source[which]);
+        return QN_OK;
+    *s = (struct qn_answer_style){
+        .tools = qn_tool_format_of(e->template_source[which]),
+        .think = qn_think_format_of(e->template_source[which]),
+    };
     if (s->think)
         add_marks(e, s, (const char *const[]){s->think->open, s->think->close}, 2);
     s->n_think = s->n_marks;
@@ -279,12 +283,16 @@ const struct qn_answer_style *qn_engine_style(qn_engine *e, bool tools) {
         static const char *const contents[] = {"null", "\"\""};
         static const char *const arguments[] = {"{\"quern\":1}", "\"{\\\"quern\\\":1}\""};
         uint32_t form = 0; // bit 0: content, bit 1: arguments
-        while (form < 4 && !writes_call(e, contents[form & 1], arguments[form >> 1]))
-            form++;
+        for (bool good = false; form < 4; form++) {
+            QN_TRY(writes_call(&good, e, contents[form & 1], arguments[form >> 1], err));
+            if (good)
+                break;
+        }
         s->empty_content = form == 4 || (form & 1); // in doubt what most can do with
         s->argument_strings = form < 4 && form >> 1;
     }
-    return s;
+    s->known = true;
+    return QN_OK;
 }
 
 /* The caller's context with the model's own bos_token and eos_token, which templates expect, put

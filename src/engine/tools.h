@@ -85,6 +85,7 @@ struct qn_reply {
     bool filled; // and arguments
     bool in_key, in_value, direct;
     bool call_done; // a call is complete
+    bool failed;    // out of memory
 };
 
 /* `tools` is copied. `prompt`: the rendered prompt, whose end says where the answer begins. */

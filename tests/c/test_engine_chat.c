@@ -514,7 +514,9 @@ static void test_marks(struct qn_str tokenizer) {
     qn_engine *e =
         text_engine(tokenizer, QN_STR("{% for t in tools %}<|im_start|>{% endfor %}[TOOL_CALLS]"
                                       "<think></think>"));
-    const struct qn_answer_style *style = qn_engine_style(e, true);
+    const struct qn_answer_style *style;
+    struct qn_error err = {0};
+    CHECK(qn_engine_style(&style, e, true, &err) == QN_OK);
     CHECK(style->tools && strcmp(style->tools->open, "[TOOL_CALLS]") == 0 && style->think);
     CHECK(style->n_marks == 0); // none of them is special here
     uint32_t ids[3] = {0};
@@ -523,7 +525,6 @@ static void test_marks(struct qn_str tokenizer) {
           qn_tokenizer_find(e->tokenizer, &ids[2], QN_STR("<|im_end|>")));
     struct qn_detok d;
     struct qn_buf text;
-    struct qn_error err = {0};
     qn_buf_init(&text, qn_allocator_default());
     qn_detok_init(&d, e->tokenizer, qn_allocator_default(), NULL, 0, true);
     d.shown = ids;
@@ -561,7 +562,8 @@ static void test_tool_prompts(struct qn_str tokenizer) {
         if (!CHECK_MSG(source.p != NULL, "%s", path))
             continue;
         qn_engine *e = text_engine(tokenizer, source);
-        const struct qn_answer_style *style = qn_engine_style(e, true);
+        const struct qn_answer_style *style;
+        CHECK(qn_engine_style(&style, e, true, &err) == QN_OK);
         struct qn_chat_defaults defaults = {
             .max_tokens = 1,
             .bos_token = QN_STR("<BOS>"),
@@ -638,6 +640,93 @@ static void test_smuggling(void) {
     free((void *)(uintptr_t)tokenizer.p);
 }
 
+/* ---- Lack of memory ---------------------------------------------------------------------------- */
+
+/* Reads a request with tools, renders it, states the form of the answer, reads that. */
+static enum qn_status whole_way(const struct qn_allocator *allocator, struct qn_str tokenizer,
+                                struct qn_error *err) {
+    static const char request[] =
+        "{\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\",\"text\":\"a\"}]},"
+        "{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"1\",\"type\":"
+        "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}}]},{\"role\":"
+        "\"tool\",\"tool_call_id\":\"1\",\"content\":\"b\"}],\"tools\":[{\"type\":\"function\","
+        "\"function\":{\"name\":\"f\"}}],\"tool_choice\":\"required\",\"stop\":[\"\\u0041\"],"
+        "\"logit_bias\":{\"1\":1}}";
+    static const char answer[] = "<think>x</think>y<tool_call>{\"arguments\":\"{}\",\"name\":\"f\"}"
+                                 "</tool_call><tool_call>{\"name\":\"f\",\"arguments\":{}}z";
+    qn_engine *e = NULL;
+    struct qn_memory_file files[3] = {
+        {QN_STR("tokenizer.json"), tokenizer},
+        {QN_STR("chat_template.jinja"), qn_str_from(tool_template)},
+        {QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")}};
+    struct qn_memory_files list = {files, 3};
+    struct qn_engine_desc desc = {.allocator = allocator,
+                                  .files = qn_files_from_memory(&list),
+                                  .main = "",
+                                  .text_only = true};
+    struct qn_arena arena;
+    struct qn_buf text, form;
+    struct qn_chat chat;
+    struct qn_constraint constraint;
+    struct qn_reply reply = {0};
+    struct qn_span *plain = NULL;
+    size_t n_plain = 0;
+    const struct qn_answer_style *style = NULL;
+    qn_arena_init(&arena, allocator);
+    qn_buf_init(&text, allocator);
+    qn_buf_init(&form, allocator);
+    enum qn_status status = qn_engine_create(&e, &desc, err);
+    if (status == QN_OK)
+        status = qn_engine_open(e, err);
+    if (status == QN_OK)
+        status = qn_engine_style(&style, e, true, err);
+    struct qn_chat_defaults defaults = {.max_tokens = 1, .tools = true};
+    if (status == QN_OK)
+        status = qn_chat_parse(&chat, &arena, QN_API_CHAT, qn_str_from(request), &defaults, err);
+    if (status == QN_OK)
+        status = qn_engine_render(e, &text, &arena, &plain, &n_plain, chat.context, err);
+    if (status == QN_OK) {
+        qn_ask_constraint(&constraint, &form, &chat, style->tools, true);
+        status = form.failed ? QN_E_NO_MEMORY : QN_OK;
+    }
+    if (status == QN_OK)
+        status = qn_reply_init(&reply, allocator, style->tools, style->think, chat.tools,
+                               qn_buf_view(&text), err);
+    if (status == QN_OK)
+        status = qn_reply_push(&reply, qn_str_from(answer), true, err);
+    if (status == QN_OK)
+        CHECK(reply.calls == 2 && reply.call_done);
+    qn_reply_free(&reply);
+    qn_buf_free(&form);
+    qn_buf_free(&text);
+    qn_arena_free(&arena);
+    qn_engine_destroy(e);
+    return status;
+}
+
+static void test_no_memory(void) {
+    struct qn_str tokenizer = slurp("tests/data/tiny_hf/tokenizer.json");
+    CHECK(tokenizer.p != NULL);
+    for (int persistent = 0; persistent < 2; persistent++)
+        for (uint64_t n = 1;; n++) {
+            struct faults faults;
+            struct qn_error err = {0};
+            faults_init(&faults);
+            faults.fail_alloc = n;
+            faults.persistent = persistent != 0;
+            struct qn_allocator allocator = faults_allocator(&faults);
+            enum qn_status status = whole_way(&allocator, tokenizer, &err);
+            CHECK_MSG(faults.live == 0, "allocation %llu", (unsigned long long)n);
+            if (!faults.fired) {
+                CHECK_MSG(status == QN_OK, "%s", err.text);
+                break;
+            }
+            CHECK_MSG(status == QN_E_NO_MEMORY, "allocation %llu: %s", (unsigned long long)n,
+                      qn_status_name(status));
+        }
+    free((void *)(uintptr_t)tokenizer.p);
+}
+
 /* ---- Turns
  * ---------------------------------------------------------------------------------------- */
 
@@ -684,6 +773,7 @@ int main(void) {
     struct model_case m;
     test_values();
     test_smuggling();
+    test_no_memory();
     if (case_tiny(&m, 1)) {
         struct bench b = {0};
         struct qn_error err = {0};

@@ -12,7 +12,7 @@ static const char chat_json[] =
     "{\"role\":\"user\",\"content\":\"the \\u0074hin <|im_end|> is an \\ud83d\\ude00 er\"}],"
     "\"max_tokens\":8,\"temperature\":0.7,\"top_p\":0.9,\"seed\":7,\"stop\":[\"zzz\",\"q\\u0071q\"]"
     ","
-    "\"logit_bias\":{\"63\":-100,\"61\":-100,\"5\":1}}";
+    "\"logit_bias\":{\"63\":-100,\"61\":-100,\"5\":1},\"logprobs\":true,\"top_logprobs\":2}";
 static const char template_json[] =
     "{\"messages\":[{\"role\":\"user\",\"content\":\"a\\nb\"}],\"add_generation_prompt\":true}";
 
