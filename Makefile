@@ -139,7 +139,7 @@ fuzz: $(FUZZERS:%=build/fuzz/%)
 
 dist: deps build
 	@$(NODE) tools/dist.mjs
-size: build
+size: deps build
 	@$(NODE) tools/size.mjs
 
 clean:

@@ -2,7 +2,7 @@
 //
 // In a kernel, a line `#include "name.wgsl"` is replaced by that file of the same folder (files named
 // common_* are only for this), and `#params NAME` by the WGSL struct of that list in params.def. The
-// texts lose comments, indentation and empty lines. Also a module: expandKernel for tests.
+// texts lose comments, empty lines and the space that only people need. Also a module: expandKernel for tests.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,7 +34,7 @@ export function expandKernel(/** @type {string} */ path) {
     }).join('\n');
   };
   return expand(path).replace(/\/\*[^]*?\*\//g, '').split('\n')
-    .map((line) => line.replace(/\/\/.*$/, '').trim()).filter((line) => line).join('\n') + '\n';
+    .map((line) => line.replace(/\/\/.*$/, '').trim().replace(/ ?([{}();,=+*/<>&|!?:]) ?/g, '$1')).filter((line) => line).join('\n') + '\n';
 }
 
 if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {

@@ -1,9 +1,12 @@
 // What a visitor downloads besides weights, gzipped: the page and every module that it reaches by
-// import, the engine's worker, and one wasm module – that of the CPU's backend or that of WebGPU's.
+// import, the engine's worker, and one wasm module – that of the CPU's backend or that of WebGPU's. As it is
+// published, without comments, and as `make demo` serves it.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
+
+import { publish } from './publish.mjs';
 
 const LIMIT = 300 * 1024;
 
@@ -29,9 +32,11 @@ function weigh(files) {
   return sum;
 }
 
+publish('build/site');
 const all = reach(['demo/index.html', 'demo/style.css', 'demo/icon.svg', 'demo/main.js', 'demo/sw.js', 'demo/worker.js', 'web/worker.js', 'web/thread.js']);
-const page = weigh(all.filter((f) => f.startsWith('demo/')));
-const library = weigh(all.filter((f) => f.startsWith('web/')));
+const published = all.map((f) => join('build/site', f));
+const page = weigh(published.filter((f) => f.startsWith('build/site/demo/')));
+const library = weigh(published.filter((f) => f.startsWith('build/site/web/')));
 const cpu = weigh(['web/wasm/quern-relaxed.wasm']);
 const gpu = weigh(['web/wasm/quern-gpu.wasm']);
 const line = (/** @type {string} */ name, /** @type {{ raw: number, gzip: number, brotli: number }} */ { raw, gzip, brotli }) =>
@@ -40,6 +45,7 @@ line('page (demo/)', page);
 line('library (web/)', library);
 line('wasm module, CPU', cpu);
 line('wasm module, WebGPU', gpu);
-const most = page.gzip + library.gzip + Math.max(cpu.gzip, gpu.gzip);
-console.log(`all, with the larger module: gzip ${most} (the limit is ${LIMIT})`);
+const module = Math.max(cpu.gzip, gpu.gzip);
+const most = page.gzip + library.gzip + module;
+console.log(`all, with the larger module: gzip ${most} (the limit is ${LIMIT}); from the tree, with comments: ${weigh(all).gzip + module}`);
 process.exitCode = most > LIMIT ? 1 : 0;
