@@ -21,6 +21,7 @@ static struct qn_chat_defaults defaults_of(const qn_engine *e) {
         .max_tokens = UINT32_MAX,
         .bos_token = qn_engine_bos_token(e),
         .eos_token = qn_engine_eos_token(e),
+        .tokens = qn_engine_token_config(e),
         .template = e->template_source[0],
     };
 }

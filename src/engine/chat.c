@@ -396,14 +396,45 @@ static enum qn_status check_together(struct qn_chat_reader *r, struct qn_json_va
     return QN_OK;
 }
 
+/* "</s>" or {"content": "</s>"}; the second as the first. */
+static bool write_token(struct qn_buf *out, const char *before, struct qn_json_value v) {
+    if (qn_json_type(v) == QN_JSON_OBJECT)
+        v = qn_json_get(v, "content");
+    if (qn_json_type(v) != QN_JSON_STRING)
+        return false;
+    qn_buf_cstr(out, before);
+    qn_json_write(out, v, 0);
+    return true;
+}
+
+void qn_chat_write_tokens(struct qn_buf *out, struct qn_str bos, struct qn_str eos,
+                          struct qn_json_value config) {
+    static const char *const more[] = {",\"unk_token\":", ",\"sep_token\":", ",\"pad_token\":",
+                                       ",\"cls_token\":", ",\"mask_token\":"};
+    qn_buf_cstr(out, "{\"bos_token\":");
+    qn_buf_json_str(out, bos);
+    qn_buf_cstr(out, ",\"eos_token\":");
+    qn_buf_json_str(out, eos);
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct qn_str key = {more[i] + 2, strlen(more[i]) - 4};
+        write_token(out, more[i], qn_json_get_str(config, key));
+    }
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(config, "additional_special_tokens"));
+    const char *before = ",\"additional_special_tokens\":[";
+    while (qn_json_each(&it)) {
+        if (write_token(out, before, it.value))
+            before = ",";
+    }
+    if (before[1] == 0)
+        qn_buf_char(out, ']');
+}
+
 static enum qn_status read_request(struct qn_chat_reader *r) {
     struct qn_json_value root = qn_json_root(&r->out->json);
     if (qn_json_type(root) != QN_JSON_OBJECT)
         return qn_fail(r->err, QN_E_ARGUMENT, "the request is not a JSON object");
-    qn_buf_cstr(r->context, "{\"bos_token\":");
-    qn_buf_json_str(r->context, r->defaults->bos_token);
-    qn_buf_cstr(r->context, ",\"eos_token\":");
-    qn_buf_json_str(r->context, r->defaults->eos_token);
+    qn_chat_write_tokens(r->context, r->defaults->bos_token, r->defaults->eos_token,
+                         r->defaults->tokens);
     QN_TRY(read_fields(r, root));
     QN_TRY(check_together(r, root));
     struct qn_chat *c = r->out;

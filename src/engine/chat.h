@@ -11,6 +11,7 @@ struct qn_chat_defaults {
     struct qn_sampling sampling;
     uint32_t max_tokens;                // 0: as many as the context holds
     struct qn_str bos_token, eos_token; // for the template
+    struct qn_json_value tokens;        // tokenizer_config.json, for its other special tokens
     struct qn_str template;             // its text: which variables it reads
     bool tools;                         // it renders tools, and its calls can be read (tools.h)
     bool argument_strings;              // it wants the arguments of past calls as JSON in a string
@@ -52,6 +53,11 @@ struct qn_chat {
 /* Everything in `out` lives in `arena` or in `request`. Errors name the field: QN_E_JSON,
  * QN_E_ARGUMENT (wrong type or range), QN_E_UNSUPPORTED (a field that this engine or this model
  * does not carry out), QN_E_LIMIT, QN_E_NO_MEMORY. */
+/* The beginning of a template's context: `{` and the special tokens that transformers gives it.
+ * `config`: tokenizer_config.json, or missing. */
+void qn_chat_write_tokens(struct qn_buf *out, struct qn_str bos, struct qn_str eos,
+                          struct qn_json_value config);
+
 enum qn_status qn_chat_parse(struct qn_chat *out, struct qn_arena *arena, enum qn_api api,
                              struct qn_str request, const struct qn_chat_defaults *defaults,
                              struct qn_error *err);

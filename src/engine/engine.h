@@ -115,6 +115,8 @@ enum qn_status qn_engine_render(qn_engine *engine, struct qn_buf *out, struct qn
 /* bos and eos as the template's variables. */
 struct qn_str qn_engine_bos_token(const qn_engine *engine);
 struct qn_str qn_engine_eos_token(const qn_engine *engine);
+/* The root of tokenizer_config.json, which may be missing. */
+struct qn_json_value qn_engine_token_config(const qn_engine *engine);
 /* How the template for requests with or without tools has answers written. */
 enum qn_status qn_engine_style(const struct qn_answer_style **out, qn_engine *engine, bool tools,
                                struct qn_error *err);

@@ -1,6 +1,7 @@
 /* Text through the engine: tokens, chat templates. */
 #include <string.h>
 
+#include "engine/chat.h"
 #include "engine/engine.h"
 
 static enum qn_status need_tokenizer(const qn_engine *e, struct qn_error *err) {
@@ -176,6 +177,11 @@ struct qn_str qn_engine_eos_token(const qn_engine *e) {
     return token_or_empty(e, e->tokenizer ? qn_tokenizer_eos(e->tokenizer) : UINT32_MAX);
 }
 
+struct qn_json_value qn_engine_token_config(const qn_engine *e) {
+    const struct qn_json *config = &e->directory.tokenizer_config;
+    return config->n_nodes > 0 ? qn_json_root(config) : (struct qn_json_value){NULL, 0};
+}
+
 /* Which template serves a request. */
 static size_t template_for(const qn_engine *e, bool tools) {
     return tools && e->template_source[1].n > 0;
@@ -295,8 +301,8 @@ enum qn_status qn_engine_style(const struct qn_answer_style **out, qn_engine *e,
     return QN_OK;
 }
 
-/* The caller's context with the model's own bos_token and eos_token, which templates expect, put
- * before its members: what the caller says wins. */
+/* The caller's context with the model's own special tokens, which templates expect, put before its
+ * members: what the caller says wins. */
 static enum qn_status with_tokens(qn_engine *e, struct qn_buf *out, struct qn_arena *arena,
                                   struct qn_str context, struct qn_error *err) {
     struct qn_json json; // read here first, so that an error's offset is the caller's
@@ -309,10 +315,8 @@ static enum qn_status with_tokens(qn_engine *e, struct qn_buf *out, struct qn_ar
     size_t rest = open + 1;
     while (rest < context.n && strchr(" \t\r\n", context.p[rest]))
         rest++;
-    qn_buf_cstr(out, "{\"bos_token\":");
-    qn_buf_json_str(out, qn_engine_bos_token(e));
-    qn_buf_cstr(out, ",\"eos_token\":");
-    qn_buf_json_str(out, qn_engine_eos_token(e));
+    qn_chat_write_tokens(out, qn_engine_bos_token(e), qn_engine_eos_token(e),
+                         qn_engine_token_config(e));
     if (rest < context.n && context.p[rest] != '}')
         qn_buf_char(out, ',');
     qn_buf_str(out, qn_str_slice(context, rest, context.n));

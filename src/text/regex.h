@@ -28,8 +28,8 @@ enum qn_status qn_regex_compile(const struct qn_regex **out, struct qn_arena *ar
  * used up, QN_E_NO_MEMORY. */
 enum qn_status qn_regex_find(const struct qn_regex *regex, struct qn_regex_scratch *scratch,
                              size_t *begin, size_t *end, struct qn_str s, size_t from, bool bytes);
-/* The matches of a text in turn, from {.from = 0, .last = SIZE_MAX} on: an empty one directly behind
- * another is none. *begin is SIZE_MAX after the last. Errors as above. */
+/* The matches of a text in turn, from {.from = 0, .last = SIZE_MAX} on: an empty one directly
+ * behind another is none. *begin is SIZE_MAX after the last. Errors as above. */
 struct qn_regex_walk {
     size_t from, last;
 };

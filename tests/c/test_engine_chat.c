@@ -264,6 +264,35 @@ static void parse(struct qn_chat *out, struct qn_arena *arena, const char *json)
               "%s", err.text);
 }
 
+/* What templates see of the tokenizer's special tokens. */
+static void test_tokens(void) {
+    static const char *const cases[][2] = {
+        {"{}", ""},
+        {"{\"unk_token\":\"<u>\",\"pad_token\":null,\"mask_token\":{\"content\":\"<m>\"},"
+         "\"additional_special_tokens\":[7,\"<a\\\"\",{\"content\":\"<b>\"}]}",
+         ",\"unk_token\":\"<u>\",\"mask_token\":\"<m>\","
+         "\"additional_special_tokens\":[\"<a\\\"\",\"<b>\"]"},
+        {"{\"additional_special_tokens\":[null],\"sep_token\":3}", ""},
+        {"{\"additional_special_tokens\":\"x\"}", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct qn_arena arena;
+        struct qn_json json;
+        struct qn_error err;
+        struct qn_buf out;
+        qn_arena_init(&arena, qn_allocator_default());
+        qn_buf_init(&out, qn_allocator_default());
+        CHECK(qn_json_parse(&json, &arena, qn_str_from(cases[i][0]), &err) == QN_OK);
+        qn_chat_write_tokens(&out, QN_STR("<s>"), QN_STR("</s>"), qn_json_root(&json));
+        struct qn_str head = QN_STR("{\"bos_token\":\"<s>\",\"eos_token\":\"</s>\"");
+        CHECK_MSG(qn_str_starts(qn_buf_view(&out), head) &&
+                      qn_str_is(qn_str_slice(qn_buf_view(&out), head.n, out.n), cases[i][1]),
+                  "%.*s", (int)out.n, out.p);
+        qn_buf_free(&out);
+        qn_arena_free(&arena);
+    }
+}
+
 static void test_values(void) {
     struct qn_arena arena;
     struct qn_chat c;
@@ -771,6 +800,7 @@ static void test_turns(struct bench *b, qn_session *s) {
 
 int main(void) {
     struct model_case m;
+    test_tokens();
     test_values();
     test_smuggling();
     test_no_memory();
