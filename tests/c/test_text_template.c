@@ -90,7 +90,7 @@ static struct qn_json_value llama_context(struct qn_json_value all, struct qn_js
     bool first = true;
     qn_buf_init(&text, qn_allocator_default());
     qn_buf_cstr(&text, "{\"add_generation_prompt\":true,\"bos_token\":");
-    qn_buf_json_str(&text, json_text(qn_json_get(one, "bos_token")));
+    qn_buf_json_str(&text, tokens ? QN_STR("<s>") : json_text(qn_json_get(one, "bos_token")));
     qn_buf_cstr(&text, ",\"eos_token\":");
     qn_buf_json_str(&text, json_text(qn_json_get(one, "eos_token")));
     if (tokens)
