@@ -152,6 +152,8 @@ struct qn_gpu_event {
     enum qn_status status;
     const void *bytes; // valid during the call
     size_t n;
+    /* READ: how long the device worked on the submit, as far as the host can tell; 0: unknown. */
+    uint32_t micros;
 };
 
 /* ---- Engine --------------------------------------------------------------------------------- */
@@ -166,7 +168,7 @@ struct qn_engine_desc {
     const struct qn_gpu_host *gpu; // NULL: CPU; must outlive the engine
     uint32_t threads;              // CPU backend; 0: one
     uint32_t context;              // tokens of KV cache per session; 0: the model's, at most 4096
-    uint32_t chunk;                // most tokens per prefill step; 0: 256
+    uint32_t chunk;                // most tokens per prefill step; 0: 256, on a GPU 512
     uint32_t sessions;             // most of its own; 0: 4, fewer where memory is short
     enum qn_kv_type kv_type;       // 0: float32
     bool embeddings;               // states instead of logits: no answers, but embeddings

@@ -7,7 +7,7 @@ import { errorFromStatus, STATUS } from './errors.js';
 /** @typedef {{ size(name: string): number, read(name: string, offset: number, target: Uint8Array): number }} SyncFiles
  *  Answers are sizes or negative statuses, and statuses: NEED_DATA when the bytes are not there yet. */
 /** @typedef {{ play(memory: WebAssembly.Memory, pointer: number, words: number): number }} TapePlayer */
-/** @typedef {{ kind: number, tag: number, status: number, bytes?: Uint8Array }} GpuEvent */
+/** @typedef {{ kind: number, tag: number, status: number, bytes?: Uint8Array, micros?: number }} GpuEvent */
 
 /**
  * @typedef {object} CoreEvent what a session tells
@@ -170,9 +170,9 @@ export class Core {
   }
 
   /** @param {GpuEvent} event @returns {number} status */
-  gpuEvent({ kind, tag, status, bytes = new Uint8Array(0) }) {
+  gpuEvent({ kind, tag, status, bytes = new Uint8Array(0), micros = 0 }) {
     if (!this.handle) return STATUS.OK;
-    return this.#within(bytes, (p, n) => this.exports.qn_wasm_event(this.handle, kind, tag, status, p, n));
+    return this.#within(bytes, (p, n) => this.exports.qn_wasm_event(this.handle, kind, tag, status, p, n, micros));
   }
 
   /** @returns {any} */

@@ -10,7 +10,8 @@
 #include "webgpu/gpu.h"
 
 #define DEFAULT_CHUNK 256
-#define HEAD_ROWS 16 // rows through the head in one step: logits are large (152k × 4 bytes a row)
+#define GPU_CHUNK 512 // steps are cut shorter where they take long
+#define HEAD_ROWS 16  // rows through the head in one step: logits are large (152k × 4 bytes a row)
 
 const char *qn_version(void) {
     return "0.1.0";
@@ -146,7 +147,9 @@ static void collect_eos(qn_engine *e) {
 static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
     struct qn_model_options options = {
         .context = e->desc.context,
-        .chunk = e->desc.chunk ? e->desc.chunk : DEFAULT_CHUNK,
+        .chunk = e->desc.chunk ? e->desc.chunk
+                 : e->desc.gpu ? GPU_CHUNK
+                               : DEFAULT_CHUNK,
         .rows = HEAD_ROWS,
         .kv_type = e->desc.kv_type,
         .states = e->desc.embeddings,

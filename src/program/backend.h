@@ -25,6 +25,9 @@ struct qn_step {
     const uint32_t *mask;
 };
 
+/* Beside enum qn_want: a result that says nothing but that the step is over. */
+#define QN_WANT_DONE 0x100u
+
 /* Result of a step that sampled or wanted something, in the order of the steps. */
 struct qn_step_result {
     bool sampled;
@@ -41,6 +44,9 @@ struct qn_backend {
     uint32_t max_batch;     // steps in one enqueue, at least 1
     uint32_t max_exact;     // tokens of an exact step; 0: there are none
     float exact_cost;       // of each further token in it, in steps of one
+    /* Tokens that a prompt's next step should take at most: what the backend learns from the time that
+     * steps took (it changes). 0: no advice, and no use in QN_WANT_DONE. */
+    uint32_t chunk;
 };
 
 struct qn_backend_ops {

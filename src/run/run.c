@@ -255,10 +255,12 @@ static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct
 static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     /* Every position through the head: only so many rows fit in one step. */
     bool all = run->want & QN_WANT_LOGITS_ALL;
+    uint32_t advised = run->backend->chunk;
+    uint32_t chunk = advised ? qn_min_u32(advised, run->chunk) : run->chunk;
     uint32_t most = all ? 1
                     : run->want & QN_WANT_ARGMAX_ALL
-                        ? qn_min_u32(run->chunk, run->backend->program->max_rows)
-                        : run->chunk;
+                        ? qn_min_u32(chunk, run->backend->program->max_rows)
+                        : chunk;
     uint32_t n = qn_min_u32(most, run->n_known - run->fed);
     bool last = run->fed + n == run->n_known;
     struct qn_step step = {
@@ -270,6 +272,8 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
         .want = (run->want & QN_WANT_ARGMAX_ALL) | (last || all ? run->want & QN_WANT_LOGITS : 0),
         .session = run->session,
     };
+    if (!last && advised)
+        step.want |= QN_WANT_DONE; // so that a long prompt is not enqueued before its pace is known
     if (step.sample)
         QN_TRY(fill_mask(run, &step, err));
     QN_TRY(run->backend->ops->enqueue(run->backend, &step, 1, err));

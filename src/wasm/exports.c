@@ -44,7 +44,7 @@ EXPORT uint32_t qn_wasm_piece(struct instance *w, uint32_t index);
 EXPORT uint32_t qn_wasm_load(struct instance *w);
 EXPORT uint32_t qn_wasm_state(struct instance *w);
 EXPORT uint32_t qn_wasm_event(struct instance *w, uint32_t kind, uint32_t tag, uint32_t status,
-                              const void *bytes, uint32_t n);
+                              const void *bytes, uint32_t n, uint32_t micros);
 EXPORT uint32_t qn_wasm_info(struct instance *w);
 EXPORT uint32_t qn_wasm_tokenize(struct instance *w, const char *text, uint32_t n, uint32_t flags);
 EXPORT uint32_t qn_wasm_detokenize(struct instance *w, const uint32_t *ids, uint32_t n,
@@ -202,12 +202,12 @@ uint32_t qn_wasm_state(struct instance *w) {
 }
 
 uint32_t qn_wasm_event(struct instance *w, uint32_t kind, uint32_t tag, uint32_t status,
-                       const void *bytes, uint32_t n) {
+                       const void *bytes, uint32_t n, uint32_t micros) {
     uint32_t gone = missing(w);
     if (gone)
         return gone;
-    struct qn_gpu_event event = {(enum qn_gpu_event_kind)kind, tag, (enum qn_status)status, bytes,
-                                 n};
+    struct qn_gpu_event event = {
+        (enum qn_gpu_event_kind)kind, tag, (enum qn_status)status, bytes, n, micros};
     return qn_engine_gpu_event(w->engine, &event);
 }
 

@@ -5,6 +5,8 @@
 #include "base/num.h"
 #include "webgpu/gpu_internal.h"
 
+#define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
+
 static struct qn_gpu *of(struct qn_backend *backend) {
     return (struct qn_gpu *)(void *)backend;
 }
@@ -332,7 +334,7 @@ static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_even
     struct qn_str message = {event->bytes, event->bytes ? event->n : 0};
     switch (event->kind) {
     case QN_GPU_EVENT_READ:
-        return qn_gpu_session_read(gpu, event->tag, event->bytes, event->n);
+        return qn_gpu_session_read(gpu, event->tag, event->micros, event->bytes, event->n);
     case QN_GPU_EVENT_FENCE:
         if (gpu->state == QN_GPU_PENDING && event->tag == gpu->fence)
             gpu->state = QN_GPU_READY;
@@ -388,6 +390,7 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
     *gpu = (struct qn_gpu){.base = {&ops, program, QN_GPU_IN_FLIGHT, QN_GPU_BATCH},
                            .allocator = allocator,
                            .host = *host};
+    gpu->base.chunk = qn_min_u32(FIRST_CHUNK, program->max_tokens);
     gpu->host.caps = qn_gpu_caps_resolve(&host->caps);
     qn_arena_init(&gpu->arena, allocator);
     qn_tape_init(&gpu->tape, allocator);

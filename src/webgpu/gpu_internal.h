@@ -77,8 +77,10 @@ enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend
                                    const struct qn_backend_session *from, uint32_t n,
                                    struct qn_error *err);
 void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session);
-/* Hands a READ event to the step that waits for its tag; unknown tags belong to dropped steps. */
-enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, const void *bytes, size_t n);
+/* Hands a READ event to the step that waits for its tag; unknown tags belong to dropped steps.
+ * `micros`: of the event. */
+enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t micros,
+                                   const void *bytes, size_t n);
 /* Bytes of the arg-max buffer that hold `rows` ids. */
 uint32_t qn_gpu_argmax_bytes(const struct qn_lower *l, uint32_t rows);
 /* gpu_step.c */

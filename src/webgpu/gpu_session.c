@@ -312,14 +312,35 @@ static enum qn_status take(struct qn_gpu *gpu, struct qn_gpu_pending *p, uint32_
     return QN_OK;
 }
 
-enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, const void *bytes, size_t n) {
+/* Steps of a prompt should keep the device for about a tenth of a second at most, so that a page can
+ * draw between them, and be as long as that allows: long steps use the machine better, so that twice the
+ * tokens take less than twice the time. Much shorter steps than advised tell little of those. */
+#define STEP_MICROS 100000u
+#define STEP_LEAST 64u
+
+static void adapt(struct qn_gpu *gpu, uint32_t tokens, uint32_t micros) {
+    uint32_t chunk = gpu->base.chunk, most = gpu->lower.program->max_tokens;
+    if (tokens < STEP_LEAST || tokens < chunk / 2 || micros == 0)
+        return;
+    uint64_t took = (uint64_t)micros * chunk / tokens;
+    if (took > STEP_MICROS && chunk >= 2 * STEP_LEAST)
+        gpu->base.chunk = chunk / 2;
+    else if (took / 2 * 3 <= STEP_MICROS)
+        gpu->base.chunk = qn_min_u32(2 * chunk, most);
+}
+
+enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t micros,
+                                   const void *bytes, size_t n) {
     if (tag == 0)
         return QN_OK;
     for (struct qn_backend_session *s = gpu->sessions; s; s = s->next)
         for (uint32_t i = 0; i < s->n_pending; i++) {
             struct qn_gpu_pending *p = &s->pending[(s->first + i) % QN_GPU_IN_FLIGHT];
-            if (tag == p->tag_token || tag == p->tag_logits || tag == p->tag_argmax)
+            if (tag == p->tag_token || tag == p->tag_logits || tag == p->tag_argmax) {
+                if (tag == p->tag_token) // it comes first
+                    adapt(gpu, p->n, micros);
                 return take(gpu, p, tag, bytes, n);
+            }
         }
     return QN_OK;
 }

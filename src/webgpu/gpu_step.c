@@ -182,7 +182,7 @@ static void put_step(struct player *p, const struct qn_step *step,
     if (results->sampled)
         put_list(p, l->lists[s->sampler], t, 1);
     qn_tape_word(p->tape, QN_TAPE_END_PASS);
-    if (results->sampled)
+    if (results->tag_token)
         put_read(p->tape, results->tag_token, own(p, l->b_results), result_offset(s), 4);
     if (results->wants_logits)
         put_read(p->tape, results->tag_logits, l->b_logits, 0, l->vocab * 4);
@@ -207,7 +207,7 @@ static enum qn_status results_open(struct qn_gpu *gpu, struct qn_backend_session
         if (p->logits == NULL)
             return qn_fail(err, QN_E_NO_MEMORY, "logits");
     }
-    if (p->sampled)
+    if (p->sampled || (step->want & QN_WANT_DONE)) // any four bytes tell that it is over
         p->tag_token = qn_gpu_tag(gpu);
     if (p->wants_logits)
         p->tag_logits = qn_gpu_tag(gpu);
@@ -237,7 +237,7 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
                        .tape = &gpu->tape,
                        .pipeline = UINT32_MAX,
                        .end = step->pos + t};
-    bool waits = results->sampled || results->wants_logits || results->wants_argmax;
+    bool waits = results->tag_token || results->wants_logits || results->wants_argmax;
     bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
                   memcmp(&session->step, &now, sizeof now) == 0;
     if (decode && (session->decode_sampler != session->sampler ||

@@ -479,6 +479,48 @@ static void test_decode_is_lean(void) {
     qn_arena_free(&m.arena);
 }
 
+/* The advice follows what steps took: all that fits where they are fast, 64 where none is fast enough. */
+static void test_pace(void) {
+    struct model_shape shape = base;
+    shape.max_tokens = 256;
+    shape.context = 300;
+    struct model m;
+    struct pair p;
+    open_model(&m, &p, &shape, NULL);
+    struct qn_backend_session *s = session_open(p.gpu);
+    static const struct {
+        uint32_t tokens, micros, chunk;
+    } steps[] = {
+        {128, 0, 128},      // unknown
+        {63, 9000000, 128}, // too few to tell
+        {128, 10000, 256},  // twice as many are fast enough
+        {128, 50000, 256},  // as many as fit; and 100 ms are allowed
+        {100, 900000, 256}, // too few to tell of 256
+        {128, 60000, 128},  // 120 ms for 256
+        {128, 70000, 128},  // not long, but too long to double
+        {128, 200000, 64},  // not fewer than 64
+        {64, 6400000, 64},  {64, 640, 128},
+    };
+    uint32_t ids[128] = {0};
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct qn_step step = {
+            .ids = ids, .n = steps[i].tokens, .want = QN_WANT_DONE, .session = s};
+        struct qn_step_result result;
+        struct qn_gpu_event event;
+        bool ready = false;
+        CHECK(qn_backend_step(p.gpu, s, &step, NULL) == QN_OK);
+        CHECK(p.gpu->ops->poll(p.gpu, s, &result, &ready, NULL) == QN_OK && !ready);
+        while (qn_ref_host_next_event(p.host, &event)) {
+            event.micros = steps[i].micros;
+            CHECK(p.gpu->ops->event(p.gpu, &event) == QN_OK);
+        }
+        CHECK(p.gpu->ops->poll(p.gpu, s, &result, &ready, NULL) == QN_OK && ready);
+        CHECK(!result.sampled && !result.logits && !result.argmax);
+        CHECK_MSG(p.gpu->chunk == steps[i].chunk, "step %zu: %u", i, p.gpu->chunk);
+    }
+    close_model(&m, &p);
+}
+
 int main(void) {
     for (uint32_t i = 0; i < PROMPT; i++)
         prompt[i] = qn_rng_u32(3, i, 0) % 280;
@@ -493,5 +535,6 @@ int main(void) {
     test_sessions();
     test_refusals();
     test_decode_is_lean();
+    test_pace();
     return test_done("webgpu_backend");
 }

@@ -10,8 +10,9 @@ import { BIND, OP, SHAPE } from './tape.gen.js';
 /** Kinds of events (enum qn_gpu_event_kind). */
 export const EVENT = Object.freeze({ READ: 0, FENCE: 1, ERROR: 2, LOST: 3 });
 
-/** @typedef {{ kind: number, tag: number, status: number, bytes?: Uint8Array }} GpuEvent bytes of a READ are
- *  valid during the call only; of an ERROR or LOST, a message */
+/** @typedef {{ kind: number, tag: number, status: number, bytes?: Uint8Array, micros?: number }} GpuEvent bytes of a
+ *  READ are valid during the call only; of an ERROR or LOST, a message. micros: from the submit of a READ, or the
+ *  answer before it, to its answer */
 
 const BINDING_TYPES = /** @type {const} */ (['uniform', 'read-only-storage', 'storage']);
 const STAGING_LEAST = 256; // bytes; staging buffers are powers of two from here on
@@ -46,6 +47,7 @@ export class TapePlayer {
     this.creating = [];
     this.scoped = false;
     this.closed = false;
+    this.answered = 0; // when the last read-back came, in milliseconds
     device.addEventListener?.('uncapturederror', this.#uncaptured);
     device.lost.then((info) => this.#lost(info.message || info.reason || 'no reason given'));
   }
@@ -273,7 +275,14 @@ export class TapePlayer {
       this.staging.get(size)?.pop() ?? this.device.createBuffer({ size, usage: 0x1 /* MAP_READ */ | 0x8 /* COPY_DST */, label: 'read-back' });
     encoder.copyBufferToBuffer(buffer, offset, target, 0, n);
     return () => {
-      const mapped = target.mapAsync(0x1 /* READ */, 0, n).then(() => '', (error) => String(error.message ?? error));
+      let begin = performance.now();
+      let end = begin;
+      const done = () => {
+        begin = Math.max(begin, this.answered);
+        end = this.answered = performance.now();
+        return '';
+      };
+      const mapped = target.mapAsync(0x1 /* READ */, 0, n).then(done, (error) => String(error.message ?? error));
       this.#inOrder(async () => {
         const message = await mapped;
         if (this.closed) return;
@@ -282,7 +291,7 @@ export class TapePlayer {
           this.#error(STATUS.E_GPU, `read-back ${tag}: ${message}`);
           return;
         }
-        this.#emit({ kind: EVENT.READ, tag, status: STATUS.OK, bytes: new Uint8Array(target.getMappedRange(0, n)) });
+        this.#emit({ kind: EVENT.READ, tag, status: STATUS.OK, bytes: new Uint8Array(target.getMappedRange(0, n)), micros: Math.round(1000 * (end - begin)) });
         if (this.closed) return; // by the event's receiver
         target.unmap();
         const idle = this.staging.get(size) ?? [];
