@@ -295,7 +295,12 @@ struct qn_request {
     size_t n_stops;
     const uint32_t *shown; // control tokens whose text is wanted; must outlive the generation
     uint32_t n_shown;
-    uint32_t want; // enum qn_want
+    /* Where the context is full, go on with the first `sinks` tokens (attention needs them: Xiao et
+     * al. 2024) and the last ones, computed anew as if no others had been; also with a prompt that
+     * is too long. Otherwise such a prompt is refused, and such an answer ends. */
+    bool slide;
+    uint32_t sinks; // 0: 4
+    uint32_t want;  // enum qn_want
     /* Guess tokens from what was said before and verify several in one step, where that pays; only
      * for greedy choice without penalties, bias, constraint or logits. The tokens are the same. */
     bool speculate;
@@ -365,7 +370,7 @@ enum qn_status qn_session_start_chat(qn_session *session, struct qn_str request_
 enum qn_status qn_session_start_completion(qn_session *session, struct qn_str request_json,
                                            struct qn_error *err);
 /* The ids [*n] of the prompt that the session's latest generation began with; they live until the
- * next one is started. */
+ * next one is started. None when the timeline has slid. */
 void qn_session_prompt(const qn_session *session, const uint32_t **ids, size_t *n);
 /* embeddings: one text, or a list of ids, of an engine made for `embeddings`. A LOGITS event brings
  * the vector, of length 1, before DONE. */

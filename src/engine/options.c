@@ -193,6 +193,8 @@ static const struct member request_members[] = {
     {"presencePenalty", F32, REQUEST(sampling.presence_penalty)},
     {"seed", U64, REQUEST(sampling.seed)},
     {"stopOnEos", BOOL, REQUEST(stop_on_eos)},
+    {"slide", BOOL, REQUEST(slide)},
+    {"sinks", U32, REQUEST(sinks)},
     {"speculate", BOOL, REQUEST(speculate)},
     {"logits", BOOL, offsetof(struct request_options, logits)},
     {"argmaxAll", BOOL, offsetof(struct request_options, argmax_all)},

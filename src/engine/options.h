@@ -26,7 +26,8 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
                       const struct qn_options *options);
 
 /* {"maxTokens": n, "temperature": t, "topK": k, "topP": p, "minP": p, "repetitionPenalty": r,
- *  "frequencyPenalty": f, "presencePenalty": p, "seed": s, "stopOnEos": b, "speculate": b,
+ *  "frequencyPenalty": f, "presencePenalty": p, "seed": s, "stopOnEos": b, "slide": b, "sinks": n,
+ *  "speculate": b,
  *  "logits": b,
  *  "argmaxAll": b, "logitsAll": b}: everything of a request but ids, bias and stop strings. */
 enum qn_status qn_options_request(struct qn_request *out, struct qn_str json, struct qn_error *err);

@@ -39,7 +39,7 @@ static bool coming(const qn_engine *e, const uint32_t *ids, size_t n) {
     for (const qn_session *s = e->sessions; s; s = s->next) {
         const struct qn_run *run = &s->run;
         held = qn_max_u32(held, qn_run_shares(run, ids, n));
-        uint32_t i = 0, most = (uint32_t)qn_min_size(run->n_prefix, n);
+        uint32_t i = 0, most = (uint32_t)qn_min_size(run->n_known, n);
         while (s->taken && run->state == QN_RUN_PREFILL && i < most && run->tokens[i] == ids[i])
             i++;
         promised = qn_max_u32(promised, i);

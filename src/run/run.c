@@ -86,7 +86,8 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
         return qn_fail(err, QN_E_STATE, "this session is already generating");
     if (request->n_ids == 0)
         return qn_fail(err, QN_E_ARGUMENT, "the prompt has no tokens");
-    if (request->n_ids > run->context)
+    bool all = request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL);
+    if (request->n_ids > run->context && (!request->slide || all))
         return qn_fail(err, QN_E_CONTEXT, "the prompt has %zu tokens, the context %u",
                        request->n_ids, run->context);
     for (size_t i = 0; i < request->n_ids; i++)
@@ -133,11 +134,15 @@ static uint32_t rope_set(const struct qn_run *run, size_t n) {
     return limit != 0 && n > limit;
 }
 
+/* Tokens of the timeline that are known. */
+static uint32_t known(const struct qn_run *run) {
+    return run->n_prefix + run->n_out - run->dropped;
+}
+
 uint32_t qn_run_held(const struct qn_run *run) {
     if (run->state == QN_RUN_IDLE)
         return run->n_kv;
-    uint32_t known = qn_min_u32(run->fed, run->n_prefix + run->n_out);
-    return run->failed ? 0 : qn_min_u32(known, run->context);
+    return run->failed ? 0 : qn_min_u32(qn_min_u32(run->fed, known(run)), run->context);
 }
 
 uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n) {
@@ -161,6 +166,35 @@ enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_
     return QN_OK;
 }
 
+/* How many tokens stay when the timeline slides: the next slide is a quarter of the context away. */
+static uint32_t kept(const struct qn_run *run) {
+    return run->context - run->context / 4;
+}
+
+static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *request,
+                                  struct qn_error *err) {
+    if (!qn_size_to_u32(&run->n_prefix, request->n_ids))
+        return qn_fail(err, QN_E_LIMIT, "a prompt of %zu tokens", request->n_ids);
+    run->sinks =
+        request->slide ? qn_min_u32(request->sinks ? request->sinks : 4, kept(run) / 2) : 0;
+    run->dropped = run->n_prefix > run->context ? run->n_prefix - kept(run) : 0;
+    run->n_known = run->n_prefix - run->dropped;
+    uint32_t first = run->dropped ? run->sinks : run->n_known;
+    memcpy(run->tokens, request->ids, first * sizeof *run->tokens);
+    memcpy(run->tokens + first, request->ids + first + run->dropped,
+           (run->n_known - first) * sizeof *run->tokens);
+    uint32_t set = rope_set(run, run->n_known);
+    run->n_reused = run->rope_set == set ? qn_min_u32(run->n_reused, first) : 0;
+    run->rope_set = set;
+    run->n_kv = run->fed = run->n_reused;
+    /* The first token needs no room in the cache, each further one the room of the one before it.
+     */
+    uint32_t most = run->sinks ? run->context : run->context - run->n_known + 1;
+    run->limit = qn_min_u32(request->max_tokens, most);
+    run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;
+    return QN_OK;
+}
+
 static enum qn_status start(struct qn_run *run, const struct qn_request *request,
                             struct qn_error *err) {
     QN_TRY(copy_stops(run, request->stops, request->n_stops, err));
@@ -181,16 +215,7 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
     run->n_reused = request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL)
                         ? 0
                         : qn_run_shares(run, request->ids, request->n_ids);
-    run->n_prefix = (uint32_t)request->n_ids; // at most `context`, checked above
-    run->rope_set = rope_set(run, run->n_prefix);
-    run->n_known = run->n_prefix;
-    memcpy(run->tokens, request->ids, request->n_ids * sizeof *run->tokens);
-    run->n_kv = run->n_reused;
-    run->fed = run->n_reused;
-    /* The first token needs no room in the cache, each further one the room of the one before it.
-     */
-    run->limit = qn_min_u32(request->max_tokens, run->context - run->n_prefix + 1);
-    run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;
+    QN_TRY(take_prompt(run, request, err));
     run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
     run->want = request->want;
     run->stop_on_eos = request->stop_on_eos;
@@ -228,8 +253,7 @@ static void end_generation(struct qn_run *run, enum qn_finish finish) {
     run->backend->ops->drop(run->backend, run->session);
     run->in_flight = 0;
     run->finish = finish;
-    uint32_t known = run->n_prefix + run->n_out;
-    run->n_kv = qn_min_u32(qn_min_u32(run->fed, known), run->context);
+    run->n_kv = qn_min_u32(qn_min_u32(run->fed, known(run)), run->context);
     run->state = QN_RUN_ENDING;
 }
 
@@ -287,7 +311,7 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
 
 bool qn_run_decodes(const struct qn_run *run) {
     return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
-           rope_set(run, run->fed + 1) == run->rope_set;
+           run->fed < run->context && rope_set(run, run->fed + 1) == run->rope_set;
 }
 
 uint32_t qn_run_depth(const struct qn_run *run) {
@@ -319,18 +343,23 @@ void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_e
     }
 }
 
-/* Whether the next token makes the sequence too long for the frequencies that the cache was made
- * with. All results are in by then, so that every token is known. */
+/* Whether the timeline must be computed anew before the next token: it is full, or too long for the
+ * frequencies that the cache was made with. All results are in by then, so every token is known. */
 static bool outgrown(const struct qn_run *run) {
-    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
-           rope_set(run, run->fed + 1) != run->rope_set;
+    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit;
 }
 
-/* Feeds all tokens so far again as a prompt, under the other set. */
+/* Feeds the tokens so far again as a prompt: under the other set, or those that stay. */
 static void recompute(struct qn_run *run) {
-    run->rope_set = rope_set(run, run->fed + 1);
-    run->n_known = run->n_prefix + run->n_out;
-    run->n_kv = run->fed = 0;
+    uint32_t n = known(run), keep = n > run->context ? kept(run) : n;
+    uint32_t first = keep < n ? run->sinks : 0; // what comes before it stays as it is
+    memmove(run->tokens + first, run->tokens + n - (keep - first),
+            (keep - first) * sizeof *run->tokens);
+    run->dropped += n - keep;
+    run->n_known = keep;
+    uint32_t set = rope_set(run, keep);
+    run->n_kv = run->fed = run->rope_set == set ? first : 0;
+    run->rope_set = set;
     run->want &= ~(uint32_t)QN_WANT_ARGMAX_ALL; // of the prompt, and told already
     run->state = QN_RUN_PREFILL;
 }
@@ -345,7 +374,7 @@ static bool is_eos(const struct qn_run *run, uint32_t id) {
 /* Takes one sampled token into the timeline and tells of it. */
 static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uint32_t id,
                                    struct qn_error *err) {
-    run->tokens[run->n_prefix + run->n_out] = id; // at most index `context`
+    run->tokens[known(run)] = id; // at most index `context`
     run->n_out++;
     if (run->stop_on_eos && is_eos(run, id)) {
         end_generation(run, QN_FINISH_STOP);

@@ -51,6 +51,8 @@ struct qn_run {
     enum qn_run_state state;
     uint32_t n_prefix; // tokens given
     uint32_t n_reused; // of them found in the cache
+    uint32_t dropped;  // tokens that the timeline lost by sliding, prompt and output
+    uint32_t sinks;    // tokens that stay at its beginning; 0: it does not slide
     uint32_t n_known;  // tokens that prompt steps enqueue: the prefix, or all so far after a switch
     uint32_t fed;      // tokens enqueued so far, prefix and output
     uint32_t rope_set; // that the cache's keys are rotated by (program.rope_switch)

@@ -147,6 +147,46 @@ static void test_limits(struct bench *b, qn_session *s) {
     }
 }
 
+/* The timeline slides: every stretch is what its own prompt of the tokens that stay gives. */
+static void test_slide(struct bench *b, qn_session *s) {
+    struct qn_error err = {0};
+    uint32_t ids[160], want[64], sinks[3] = {0, 1, 9};
+    for (int i = 0; i < 3; i++)
+        for (uint32_t long_prompt = 0; long_prompt < 2; long_prompt++) {
+            uint32_t n = long_prompt ? 100 : PROMPT, keep = sinks[i] ? sinks[i] : 4, got = 0;
+            struct qn_request r = {.ids = prompt, .n_ids = n, .max_tokens = 47, .slide = true};
+            r.sinks = sinks[i];
+            r.sampling = (struct qn_sampling){.temperature = 0.7f, .seed = 4};
+            run_on(&whole, b, s, &r);
+            CHECK(whole.n == 47 && whole.done.finish == QN_FINISH_LENGTH);
+            CHECK(whole.done.prompt_tokens == n && whole.done.completion_tokens == 47);
+            memcpy(ids, prompt, n * sizeof *ids);
+            while (got < 47) {
+                if (n > CONTEXT) {
+                    memmove(ids + keep, ids + n - (36 - keep), (36 - keep) * sizeof *ids);
+                    n = 36;
+                }
+                struct qn_request part = {.ids = ids, .n_ids = n, .sampling = r.sampling};
+                part.max_tokens = CONTEXT - n + 1 < 47 - got ? CONTEXT - n + 1 : 47 - got;
+                run_fresh(&other, b, &part);
+                CHECK(other.n == part.max_tokens);
+                memcpy(want + got, other.ids, other.n * sizeof *want);
+                memcpy(ids + n, other.ids, other.n * sizeof *ids);
+                n += (uint32_t)other.n;
+                got += (uint32_t)other.n;
+            }
+            CHECK_MSG(memcmp(want, whole.ids, sizeof *want * 47) == 0, "%s %s: %u sinks",
+                      model.name, on_gpu ? "gpu" : "cpu", keep);
+            r.max_tokens = 1000;
+            run_on(&other, b, s, &r);
+            CHECK(other.n == CONTEXT && other.done.finish == QN_FINISH_CONTEXT &&
+                  memcmp(other.ids, whole.ids, sizeof *want * 47) == 0);
+            r.want = QN_WANT_ARGMAX_ALL;
+            r.n_ids = CONTEXT + 1;
+            CHECK(qn_session_start(s, &r, &err) == QN_E_CONTEXT);
+        }
+}
+
 static size_t find(const char *text, size_t n, struct qn_str what) {
     return qn_str_find((struct qn_str){text, n}, what, 0);
 }
@@ -364,6 +404,7 @@ int main(void) {
                     CHECK_MSG(told_same(&cpu, &other), "%s: CPU and GPU differ", model.name);
                 cpu = other;
                 test_limits(&b, s);
+                test_slide(&b, s);
                 test_stops(&b, s);
                 test_eos(&b, s);
                 test_refusals(&b, s);
