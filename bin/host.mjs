@@ -120,7 +120,7 @@ export function directEngine(core, runner, model, embeddings) {
   const never = new AbortController().signal;
   /** @type {import('../web/choices.js').Call} */
   const call = async (method, [given], { signal = never, onEvent = () => {} } = {}) =>
-    method === 'detokenize' ? core.detokenize(/** @type {number[]} */ (given)) : requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
+    method === 'detokenize' ? core.detokenize(/** @type {number[]} */ (given)) : method === 'tokenize' ? [...core.tokenize(String(given))] : requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
   return /** @type {any} */ ({
     info: { model, embeddings },
     chat: { completions: new ChatCompletions(call, model) },

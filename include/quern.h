@@ -342,8 +342,9 @@ struct qn_event {
     struct qn_str text;
     enum qn_channel channel; // of the text
     uint32_t call;           // which tool call, from 0
-    struct qn_str logprobs; // TOKEN, where asked for: {"token": …, "logprob": …, "bytes": […],
-                            // "top_logprobs": […]}, for tokens of the content
+    struct qn_str
+        logprobs; // TOKEN, or TEXT for echoed ones: {"token": …, "logprob": …, "bytes": […],
+                  // "top_logprobs": […]}, for tokens of the content
     const float *logits;
     const uint32_t *ids;
     size_t n;

@@ -15,7 +15,7 @@ import { Stream } from './stream.js';
  */
 /** @typedef {Sampling & Own} CompletionRequest */
 
-/** @typedef {{ tokens: string[], token_logprobs: number[], top_logprobs: Record<string, number>[], text_offset: number[] }} CompletionLogprobs */
+/** @typedef {{ tokens: string[], token_logprobs: (number | null)[], top_logprobs: (Record<string, number> | null)[], text_offset: number[] }} CompletionLogprobs */
 /**
  * @typedef {object} Completion also a chunk of a stream
  * @property {string} id
@@ -57,6 +57,11 @@ export class Completions {
     this.#model = model;
   }
 
+  /** @param {number[]} ids @returns {Promise<string>} */
+  async #detokenize(ids) {
+    return /** @type {string} */ (await this.#call('detokenize', [ids]));
+  }
+
   /**
    * @overload @param {CompletionRequest & { stream: true }} request @param {{ signal?: AbortSignal }} [options]
    * @returns {Promise<Stream<Completion>>}
@@ -69,20 +74,26 @@ export class Completions {
   async create(request, { signal } = {}) {
     const { stream, stream_options: streamOptions, prompt, ...rest } = request;
     if (streamOptions && !stream) throw fail(STATUS.E_ARGUMENT, 'stream_options without stream');
-    if (request.echo && typeof request.logprobs === 'number') throw fail(STATUS.E_UNSUPPORTED, 'request field echo beside logprobs');
-    const prompts = promptsOf(prompt, 'prompt', 128);
+    const wanted = typeof request.logprobs === 'number';
+    let prompts = promptsOf(prompt, 'prompt', 128);
+    const texts = request.echo ? await Promise.all(prompts.map(async (one) => (Array.isArray(one) ? this.#detokenize(one) : String(one)))) : null;
+    // The prompt's tokens have log-probabilities too, but for the first, of which only the text is told.
+    if (texts && wanted) prompts = await Promise.all(prompts.map((one) => (typeof one === 'string' ? this.#call('tokenize', [one]) : one)));
+    const firsts = texts && wanted ? await Promise.all(prompts.map((one) => this.#detokenize(/** @type {number[]} */ (one).slice(0, 1)))) : [];
     const requests = prompts.flatMap((one) => choicesOf({ ...rest, prompt: one }));
     const n = requests.length / prompts.length;
-    const texts = request.echo ? await Promise.all(prompts.map(async (one) => (Array.isArray(one) ? /** @type {string} */ (await this.#call('detokenize', [one])) : String(one)))) : null;
     const head = { id: `cmpl-${crypto.randomUUID()}`, object: /** @type {const} */ ('text_completion'), created: Math.floor(Date.now() / 1000), model: request.model ?? this.#model };
-    const wanted = typeof request.logprobs === 'number';
     const offsets = requests.map(() => 0);
 
     /** @param {AbortSignal | undefined} abort @param {(index: number, text: string, logprobs: CompletionLogprobs | null) => void} take @param {(index: number, finish: 'stop' | 'length') => void} end */
     const run = (abort, take, end) => {
       const begun = requests.map(() => false);
       const begin = (/** @type {number} */ index) => {
-        if (texts && !begun[index]) take(index, texts[Math.floor(index / n)], null);
+        if (texts && !begun[index]) {
+          const first = firsts[Math.floor(index / n)];
+          offsets[index] = first?.length ?? 0;
+          take(index, texts[Math.floor(index / n)], first === undefined ? null : { tokens: [first], token_logprobs: [null], top_logprobs: [null], text_offset: [0] });
+        }
         begun[index] = true;
       };
       return runChoices(

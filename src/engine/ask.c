@@ -56,7 +56,7 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                    : tools ? style->n_marks
                            : style->n_think,
         .want = c->logprobs || w->engine->desc.embeddings
-                    ? QN_WANT_LOGITS | (c->mean ? QN_WANT_LOGITS_ALL : 0)
+                    ? QN_WANT_LOGITS | (c->mean || c->echo ? QN_WANT_LOGITS_ALL : 0)
                     : 0,
     };
     bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
@@ -81,6 +81,7 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
         .one_call = !c->parallel_calls,
         .logprobs = c->logprobs,
         .top_logprobs = c->top_logprobs,
+        .prompt_left = c->logprobs && c->echo ? (uint32_t)w->ids.n - 1 : 0,
         .reply = w->reply,
     };
     memset(&w->reply, 0, sizeof w->reply);
@@ -296,9 +297,14 @@ enum qn_status qn_ask_take(qn_session *s, struct qn_event *out, bool *told, stru
         return QN_OK;
     }
     if (out->kind == QN_EVENT_LOGITS) {
+        bool prompt = a->prompt_left > 0; // of the prompt itself: what stands there was not drawn
+        uint32_t id = prompt ? s->run.tokens[s->run.n_prefix - a->prompt_left--] : out->id;
         qn_buf_clear(&a->logprob);
-        qn_logprobs_write(&a->logprob, s->engine->tokenizer, out->logits, (uint32_t)out->n, out->id,
+        qn_logprobs_write(&a->logprob, s->engine->tokenizer, out->logits, (uint32_t)out->n, id,
                           a->top_logprobs);
+        *told = prompt;
+        if (prompt)
+            *out = (struct qn_event){.kind = QN_EVENT_TEXT, .logprobs = qn_buf_view(&a->logprob)};
         return a->logprob.failed ? qn_fail(err, QN_E_NO_MEMORY, "log-probabilities") : QN_OK;
     }
     *told = true;

@@ -51,6 +51,7 @@ struct qn_ask {
     bool one_call; // end after the first
     bool logprobs;
     uint32_t top_logprobs;
+    uint32_t prompt_left; // tokens of the prompt whose log-probabilities are wanted first
     struct qn_reply reply;
     struct qn_buf logprob; // of the token that comes next
     struct qn_embedding embedding;

@@ -669,7 +669,7 @@ static void test_smuggling(void) {
     free((void *)(uintptr_t)tokenizer.p);
 }
 
-/* ---- Lack of memory ---------------------------------------------------------------------------- */
+/* ---- Lack of memory ------------------------------------------------------------------------- */
 
 /* Reads a request with tools, renders it, states the form of the answer, reads that. */
 static enum qn_status whole_way(const struct qn_allocator *allocator, struct qn_str tokenizer,

@@ -124,6 +124,7 @@ const caller = ({ core, runner }) => {
     }
   };
   return (method, args, options) => {
+    if (method === 'tokenize') return Promise.resolve([...core.tokenize(String(args[0]))]);
     if (method === 'detokenize') return Promise.resolve(core.detokenize(/** @type {number[]} */ (args[0])));
     return (line = line.catch(() => {}).then(() => ask(method, args[0], options)));
   };
@@ -197,6 +198,23 @@ test('completions: ids, texts, several prompts, echo, log-probabilities', async 
   assert.ok(echo.choices[0].text.startsWith('the x') && echo.choices[0].text.length > 5);
   const none = await completions.create({ prompt: 'the x', echo: true, max_tokens: 0 });
   assert.deepEqual([none.choices[0].text, none.choices[0].finish_reason], ['the x', 'length']);
+  // Echoed tokens have log-probabilities as drawn ones do.
+  const scored = (await completions.create({ ...base, prompt: ids, echo: true, logprobs: 3 })).choices[0];
+  const list = scored.logprobs;
+  assert.equal(list?.tokens.length, 8);
+  assert.equal(list?.tokens.join(''), scored.text);
+  assert.deepEqual([list?.token_logprobs[0], list?.top_logprobs[0], list?.text_offset[1]], [null, null, list?.tokens[0].length]);
+  for (const i of [1, 2, 3]) {
+    const { logits } = await askFresh(engine, ids.slice(0, i), { logits: true, maxTokens: 0 });
+    const row = Array.from(logits[0]);
+    const total = Math.log(row.reduce((sum, l) => sum + Math.exp(l), 0));
+    assert.ok(Math.abs(Number(list?.token_logprobs[i]) - (row[ids[i]] - total)) < 1e-5, `token ${i} of the prompt`);
+  }
+  const drawn = /** @type {number[]} */ (logprobs?.token_logprobs);
+  drawn.forEach((v, i) => assert.ok(Math.abs(v - Number(list?.token_logprobs[4 + i])) < 1e-5, `token ${i} of the answer`));
+  const only = (await completions.create({ prompt: 'the x', echo: true, logprobs: 0, max_tokens: 0 })).choices[0];
+  assert.equal(only.text, 'the x');
+  assert.equal(only.logprobs?.tokens.join(''), 'the x');
   const chunks = await all(await completions.create({ ...base, prompt: ids, stream: true }));
   assert.equal(chunks.map((c) => c.choices[0].text).join(''), text);
   assert.equal(chunks.at(-1)?.choices[0].finish_reason, 'length');
