@@ -294,7 +294,7 @@ test('matmul_few', options, async () => {
 
 test('matmul_few is chosen where tiles would be few', options, () => {
   const shape = (/** @type {number} */ n, /** @type {number} */ k) => params('matmul', {
-    cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0,
+    cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0, splits: 0, window: 0,
   });
   for (const [n, k, glu, t, few, lanes, matrix] of /** @type {[number, number, boolean, number, boolean, number, boolean?][]} */ ([
     [896, 4864, false, 512, true, 32], [4864, 896, true, 64, true, 16], [4864, 896, true, 128, false, 16],
