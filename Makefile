@@ -11,7 +11,8 @@ export PATH := $(CURDIR)/build/node/bin:$(PATH)
 B := build/$(config)
 SOURCES := $(sort $(wildcard src/*/*.c))
 LIB_SOURCES := $(filter-out src/wasm/%,$(SOURCES)) build/gen/wgsl.c
-WASM_SOURCES := $(SOURCES) build/gen/wgsl.c
+WASM_SOURCES := $(filter-out src/constrain/%,$(SOURCES)) build/gen/wgsl.c
+CONSTRAIN_SOURCES := $(filter src/constrain/%,$(SOURCES))
 TESTS := $(patsubst tests/c/%.c,%,$(sort $(wildcard tests/c/test_*.c)))
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/fuzz_*.c)))
 
@@ -45,6 +46,8 @@ WASM_CFLAGS_relaxed = -DQN_NO_WEBGPU -msimd128 -mrelaxed-simd
 WASM_CFLAGS_threads = -DQN_NO_WEBGPU -msimd128 -matomics
 WASM_CFLAGS_gpu     = -DQN_NO_CPU -msimd128
 WASM_LDFLAGS = --fatal-warnings --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 --allow-undefined-file=src/wasm/imports.txt
+# The engine's modules give these to the module for constrained output, which shares their memory.
+WASM_SHARED = $(addprefix --export=,$(shell cat src/wasm/shared.txt)) --export-table --growable-table
 WASM_LDFLAGS_threads = --shared-memory --import-memory --max-memory=4294967296 --no-check-features --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align
 
 .PHONY: help deps deps-build build native wasm demo test check bench lint format fuzz dist size clean gen gen-check
@@ -66,7 +69,7 @@ deps-build:
 build: deps-build
 	@$(MAKE) --no-print-directory $(JOBS) native wasm
 native: build/quern
-wasm: $(WASM_VARIANTS:%=web/wasm/quern-%.wasm)
+wasm: $(WASM_VARIANTS:%=web/wasm/quern-%.wasm) web/wasm/constrain.wasm web/wasm/constrain-threads.wasm
 
 # ---- generated sources
 build/gen/wgsl.c: tools/embed_wgsl.mjs $(wildcard src/webgpu/kernels/*.wgsl) $(wildcard src/webgpu/params.def)
@@ -101,13 +104,27 @@ $(B)/bench_%: $(B)/bench/%.o $(B)/libquern.a
 define WASM_VARIANT
 build/wasm-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(CC) $(WASM_CFLAGS) $$(call WASM_OPT,$$<) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
-web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt
+	@$(CC) $(WASM_CFLAGS) -DQN_NO_CONSTRAIN $$(call WASM_OPT,$$<) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt src/wasm/shared.txt
 	@mkdir -p web/wasm
-	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) \
+	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) $(WASM_SHARED) \
 	    -o $$@ $$(filter %.o,$$^) $(WASM_LIBS)
 endef
 $(foreach v,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(v))))
+
+# Constrained output, linked to an engine's module at run time (web/constrain.js).
+WASM_CFLAGS_constrain-threads = -matomics
+WASM_LDFLAGS_constrain-threads = --shared-memory --no-check-features
+define CONSTRAIN_VARIANT
+build/wasm-$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@$(CC) $(WASM_CFLAGS) -fPIC $$(if $$(filter src/constrain/mask.c,$$<),-O3,-Oz) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+web/wasm/$(1).wasm: $(CONSTRAIN_SOURCES:%.c=build/wasm-$(1)/%.o)
+	@mkdir -p web/wasm
+	@echo '  LD $$@'; $(WASM_LD) --no-entry --gc-sections --strip-all -shared --experimental-pic --unresolved-symbols=import-dynamic \
+	    $(WASM_LDFLAGS_$(1)) --export=qn_constrain_table -o $$@ $$^
+endef
+$(foreach v,constrain constrain-threads,$(eval $(call CONSTRAIN_VARIANT,$(v))))
 
 # ---- what people run
 demo: deps-build

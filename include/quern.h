@@ -281,8 +281,9 @@ enum qn_constraint_kind {
  * one that max_tokens cuts short says QN_FINISH_LENGTH. */
 struct qn_constraint {
     enum qn_constraint_kind kind;
-    struct qn_str text;  // schema, regular expression or grammar; copied
-    uint32_t whitespace; // JSON: most spaces allowed at each place between two of its tokens
+    struct qn_str text; // schema, regular expression or grammar; copied
+    /* JSON: most bytes between two of its tokens: nothing, a space, or a line end and spaces. */
+    uint32_t whitespace;
 };
 
 struct qn_request {

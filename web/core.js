@@ -254,6 +254,21 @@ export class Core {
   }
 
   /**
+   * Starts a request, and again when it needs the module for constrained output.
+   * @template T @param {() => T | Promise<T>} start @param {(url: URL) => WebAssembly.Module | Promise<WebAssembly.Module>} compile
+   * @returns {Promise<T>}
+   */
+  async starting(start, compile) {
+    try {
+      return await start();
+    } catch (error) {
+      if (/** @type {{ status?: number }} */ (error).status !== STATUS.E_NEED_DATA) throw error;
+      await (await import('./constrain.js')).linkConstraints(this, compile);
+      return start();
+    }
+  }
+
+  /**
    * @param {number} session or 0 @param {unknown} request an OpenAI request @param {import('./choices.js').Api} [api]
    * @returns {number} the session
    */

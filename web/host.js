@@ -27,7 +27,7 @@ export class Host {
   steps() {
     this.core();
     const loaded = /** @type {{ core: Core, runner: Runner }} */ (this.#loaded);
-    return (this.#steps ??= new Steps(loaded.core, loaded.runner));
+    return (this.#steps ??= new Steps(loaded.core, loaded.runner, compile));
   }
 
   /**
@@ -73,7 +73,7 @@ export class Host {
         onOpen: () => memory && startThreads(core, module, threads),
       });
       await source.done();
-      this.#loaded = { core, runner, player, requests: new Requests(core, runner) };
+      this.#loaded = { core, runner, player, requests: new Requests(core, runner, compile) };
     } catch (error) {
       core.destroy();
       gpu?.device.destroy();

@@ -18,8 +18,11 @@ export class Requests {
   /** @type {(() => boolean)[]} what waits, in the order in which it came; true: it has begun, or failed */
   #line = [];
 
-  /** @param {Core} core @param {Runner} runner */
-  constructor(core, runner) {
+  #compile;
+
+  /** @param {Core} core @param {Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile */
+  constructor(core, runner, compile) {
+    this.#compile = compile;
     this.#core = core;
     this.#runner = runner;
   }
@@ -31,7 +34,7 @@ export class Requests {
   async ask(api, request, tell, signal) {
     const begun = performance.now();
     const whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
-    const session = await this.#start(() => this.#core.startChat(0, whole, api), signal);
+    const session = await this.#core.starting(() => this.#start(() => this.#core.startChat(0, whole, api), signal), this.#compile);
     return this.#follow(session, tell, signal, begun);
   }
 

@@ -10,11 +10,13 @@ export class Steps {
   #line = Promise.resolve();
   #core;
   #runner;
+  #compile;
 
-  /** @param {Core} core @param {import('./runner.js').Runner} runner */
-  constructor(core, runner) {
+  /** @param {Core} core @param {import('./runner.js').Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile */
+  constructor(core, runner, compile) {
     this.#core = core;
     this.#runner = runner;
+    this.#compile = compile;
   }
 
   /** @template T @param {(session: number) => Promise<T>} work @returns {Promise<T>} */
@@ -39,7 +41,7 @@ export class Steps {
   /** The ids that a chat's prompt is made of. @param {Record<string, unknown>} request @returns {Promise<number[]>} */
   promptTokens(request) {
     return this.#inTurn(async (session) => {
-      this.#core.startChat(session, request, 'chat');
+      await this.#core.starting(() => this.#core.startChat(session, request, 'chat'), this.#compile);
       const ids = this.#core.prompt(session);
       this.#core.cancel(session);
       for await (const _ of this.#runner.events(session));

@@ -74,7 +74,7 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
     if (!w->session)
         QN_TRY(qn_engine_pick(w->engine, &w->session, request.ids, request.n_ids, err));
     qn_session *s = w->session;
-    QN_TRY(qn_run_start(&s->run, &request, NULL, err));
+    QN_TRY(qn_engine_run(s, &request, err));
     qn_ask_free(&s->ask);
     s->ask = (struct qn_ask){
         .on = true,

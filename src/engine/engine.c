@@ -62,6 +62,9 @@ enum qn_status qn_engine_create(qn_engine **out, const struct qn_engine_desc *de
     e->allocator = &e->allocator_copy;
     qn_arena_init(&e->arena, e->allocator);
     qn_arena_init(&e->stage_arena, e->allocator);
+#ifndef QN_NO_CONSTRAIN
+    e->constrain = &qn_constrain_builtin;
+#endif
     qn_arena_init(&e->template_arena, e->allocator);
     for (size_t i = 0; i < QN_STAGE_DONE; i++)
         qn_arena_init(&e->kept[i], e->allocator);
@@ -84,6 +87,7 @@ void qn_engine_destroy(qn_engine *e) {
     if (e->backend)
         e->backend->ops->destroy(e->backend);
     qn_loader_release(&e->loader);
+    qn_constraints_free(e);
     qn_ids_free(&e->ids);
     qn_buf_free(&e->text);
     qn_arena_free(&e->template_arena);

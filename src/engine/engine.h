@@ -3,6 +3,7 @@
 #define QN_ENGINE_ENGINE_H
 
 #include "engine/chat.h"
+#include "engine/constraint.h"
 #include "engine/loader.h"
 #include "engine/tools.h"
 #include "model/model.h"
@@ -91,6 +92,8 @@ struct qn_engine {
     struct qn_batch batch;  // of their runs
     uint64_t turn;          // requests given to pooled sessions so far
     uint64_t session_bytes; // of one, known with the first
+    struct qn_constraints constraints;
+    const struct qn_constrain_ops *constrain; // NULL: not loaded
 };
 
 struct qn_session {

@@ -103,8 +103,6 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
             return qn_fail(err, QN_E_ARGUMENT,
                            "stop string %zu has %zu bytes, allowed are 1 to 4096", i,
                            request->stops[i].n);
-    if (request->constraint.kind != QN_CONSTRAINT_NONE)
-        return qn_fail(err, QN_E_UNSUPPORTED, "constrained output");
     /* Written so that NaN fails. */
     if (!(s->temperature >= 0 && s->temperature <= 100))
         return qn_fail(err, QN_E_ARGUMENT, "temperature %g, allowed is 0 to 100",

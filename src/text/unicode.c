@@ -8,6 +8,10 @@
 #define HANGUL_N_T 28u
 #define HANGUL_N_S 11172u
 
+uint8_t qn_unicode_category(uint32_t code_point) {
+    return qn_unicode_prop(code_point) & QN_PROP_CATEGORY;
+}
+
 uint8_t qn_unicode_prop_high(uint32_t code_point) {
     if (code_point == 0xe0001 || (code_point >= 0xe0020 && code_point <= 0xe007f))
         return QN_CAT_CF;

@@ -38,6 +38,8 @@ static inline uint8_t qn_unicode_prop(uint32_t code_point) {
     return qn_unicode_prop_high(code_point);
 }
 
+uint8_t qn_unicode_category(uint32_t code_point); // enum qn_category
+
 static inline bool qn_prop_is_letter(uint8_t prop) {
     return (prop & QN_PROP_CATEGORY) <= QN_CAT_LO;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/constraint.h"
 #include "engine/options.h"
 #include "quern.h"
 
@@ -62,6 +63,7 @@ EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json
 EXPORT uint32_t qn_wasm_prompt(struct instance *w, qn_session *s);
 EXPORT uint32_t qn_wasm_next(struct instance *w, qn_session *s);
 EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
+EXPORT uint32_t qn_wasm_constrain(struct instance *w, const struct qn_constrain_ops *ops);
 EXPORT void *qn_wasm_pool(struct instance *w);
 EXPORT void qn_wasm_worker(void *pool, uint32_t index);
 
@@ -383,6 +385,14 @@ void qn_wasm_cancel(struct instance *w, qn_session *s) {
 
 /* ---- threads
  * -------------------------------------------------------------------------------------- */
+
+/* The table that the module for constrained output gives (web/constrain.js). */
+uint32_t qn_wasm_constrain(struct instance *w, const struct qn_constrain_ops *ops) {
+    uint32_t gone = missing(w);
+    if (!gone)
+        qn_engine_constrain(w->engine, ops);
+    return gone;
+}
 
 void *qn_wasm_pool(struct instance *w) {
     return missing(w) ? NULL : qn_engine_workers(w->engine);

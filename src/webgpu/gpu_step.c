@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "program/sample.h"
 #include "webgpu/gpu_internal.h"
 
 static struct qn_gpu *of(struct qn_backend *backend) {
@@ -14,6 +15,7 @@ struct player {
     const struct qn_gpu *gpu;
     struct qn_backend_session *session;
     struct qn_tape *tape;
+    enum qn_list sampler;
     uint32_t pipeline; // set last in this pass
     uint32_t end;      // positions in the cache after the step
     uint32_t dispatches;
@@ -81,12 +83,12 @@ static void prepare_decode(struct player *p) {
             s->decode_patches[s->n_patches++] = s->decode.n - 3;
     }
     put_list(&decode, l->lists[QN_LIST_HEAD], 1, 1);
-    put_list(&decode, l->lists[s->sampler], 1, 1);
+    put_list(&decode, l->lists[p->sampler], 1, 1);
     qn_tape_word(&s->decode, QN_TAPE_END_PASS);
     s->decode_read = s->decode.n;
     put_read(&s->decode, 0, own(p, l->b_results), 0, 4);
     qn_tape_word(&s->decode, QN_TAPE_SUBMIT);
-    s->decode_sampler = s->decode.failed ? QN_LIST_COUNT : s->sampler;
+    s->decode_sampler = s->decode.failed ? QN_LIST_COUNT : p->sampler;
 }
 
 static void patch_decode(struct player *p, uint32_t tag) {
@@ -118,8 +120,8 @@ static enum qn_status check(const struct qn_gpu *gpu, const struct qn_backend_se
         return qn_fail(err, QN_E_STATE, "the backend is not ready");
     if (s->n_pending == QN_GPU_IN_FLIGHT)
         return qn_fail(err, QN_E_STATE, "%u steps are in flight", QN_GPU_IN_FLIGHT);
-    if (step->mask != NULL)
-        return qn_fail(err, QN_E_UNSUPPORTED, "a mask of ids on the GPU");
+    if (step->mask != NULL && !qn_mask_any(step->mask, gpu->lower.sample_vocab))
+        return qn_fail(err, QN_E_ARGUMENT, "a mask that allows no id");
     if (step->n == 0 && !s->has_token)
         return qn_fail(err, QN_E_STATE, "the step before sampled no token");
     if (t > p->max_tokens)
@@ -180,7 +182,7 @@ static void put_step(struct player *p, const struct qn_step *step,
     if (head)
         put_list(p, l->lists[QN_LIST_HEAD], t, 1);
     if (results->sampled)
-        put_list(p, l->lists[s->sampler], t, 1);
+        put_list(p, l->lists[p->sampler], t, 1);
     qn_tape_word(p->tape, QN_TAPE_END_PASS);
     if (results->tag_token)
         put_read(p->tape, results->tag_token, own(p, l->b_results), result_offset(s), 4);
@@ -224,6 +226,25 @@ static void advance(const struct qn_gpu *gpu, struct qn_backend_session *s) {
     s->step.result++;
 }
 
+/* The mask of a step, before its pass. Without penalties the greedy sampler reads logits as they
+ * are, and cannot see it. */
+static void put_mask(struct player *p, const struct qn_step *step) {
+    const struct qn_lower *l = &p->gpu->lower;
+    struct qn_params_sampling *sampling = &p->session->sampling;
+    uint32_t has_mask = step->mask != NULL;
+    if (!step->sample)
+        return;
+    if (has_mask)
+        qn_gpu_put_write(p->tape, own(p, l->b_mask), 0, qn_ceil_div_u32(l->vocab, 32) * 4,
+                         step->mask);
+    if (has_mask && p->sampler == QN_LIST_GREEDY)
+        p->sampler = QN_LIST_PENALTY;
+    if (sampling->has_mask != has_mask) {
+        sampling->has_mask = has_mask;
+        qn_gpu_put_write(p->tape, own(p, l->b_sampling), 0, sizeof *sampling, sampling);
+    }
+}
+
 static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
                               struct qn_error *err) {
     struct qn_backend_session *session = step->session;
@@ -235,25 +256,27 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
     struct player p = {.gpu = gpu,
                        .session = session,
                        .tape = &gpu->tape,
+                       .sampler = session->sampler,
                        .pipeline = UINT32_MAX,
                        .end = step->pos + t};
+    put_mask(&p, step);
     bool waits = results->tag_token || results->wants_logits || results->wants_argmax;
     bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
                   memcmp(&session->step, &now, sizeof now) == 0;
-    if (decode && (session->decode_sampler != session->sampler ||
+    if (decode && (session->decode_sampler != p.sampler ||
                    session->decode_body != body_list(1, p.end)))
         prepare_decode(&p);
     // Pending before it is played: the host may answer within play().
     session->n_pending += waits;
     enum qn_status status;
-    if (decode && session->decode_sampler == session->sampler) {
+    if (decode && session->decode_sampler == p.sampler) {
         patch_decode(&p, results->tag_token);
         qn_tape_append(&gpu->tape, session->decode.words, session->decode.n);
         const struct qn_lower *l = &gpu->lower;
         const struct qn_lower_range *body = &l->lists[session->decode_body];
         p.dispatches = body->end - body->begin + l->lists[QN_LIST_HEAD].end -
-                       l->lists[QN_LIST_HEAD].begin + l->lists[session->sampler].end -
-                       l->lists[session->sampler].begin;
+                       l->lists[QN_LIST_HEAD].begin + l->lists[p.sampler].end -
+                       l->lists[p.sampler].begin;
     } else {
         put_step(&p, step, results, &now);
     }

@@ -115,7 +115,7 @@ struct qn_lower {
     /* Shared buffers. */
     uint32_t b_params, b_dummy, b_vectors, b_logits, b_all_ids, b_block_steps, b_prefix, b_prefix_n;
     /* Session buffers. */
-    uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias;
+    uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias, b_mask;
 };
 
 /* Lowers a planned program. Everything lies in `arena`. QN_E_GPU_MEMORY: an activation, a KV cache

@@ -165,6 +165,9 @@ enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn
                                "results", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_seen, QN_SPACE_SESSION, vocab, STORAGE, "counts", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_bias, QN_SPACE_SESSION, vocab, STORAGE, "a bias", err));
+    QN_TRY(qn_lower_buffer_add(l, &l->b_mask, QN_SPACE_SESSION,
+                               (uint64_t)qn_ceil_div_u32(l->vocab, 32) * 4, STORAGE, "a mask",
+                               err));
     if (p->ids < p->n_tensors)
         l->places[p->ids] = qn_lower_whole(l, QN_SPACE_SESSION, l->b_ids);
     return QN_OK;

@@ -51,7 +51,7 @@ static enum qn_status prepare(struct qn_lower *l, const struct scratch *s, struc
                                                 qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits),
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen),
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_bias),
-                                                {0}, // no mask
+                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_mask),
                                                 s->z}};
     return qn_lower_dispatch_add(l, &draft, err);
 }

@@ -108,10 +108,10 @@ enum qn_status qn_ref_sample_prepare(const struct qn_ref_call *c, struct qn_erro
             l = l - s->frequency * (float)count - s->presence;
         if (s->has_bias)
             l += bias[i];
-        l = clamp(l) / s->temperature;
+        l = fmaxf(clamp(clamp(l) / s->temperature), -3.3e38f);
         if (s->has_mask && !(mask[i / 32] >> i % 32 & 1))
             l = QN_REF_LOWEST;
-        z[i] = clamp(l);
+        z[i] = l;
     }
     return QN_OK;
 }

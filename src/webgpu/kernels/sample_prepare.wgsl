@@ -1,6 +1,6 @@
 // Logits of the last row → z, what softmax is taken of (program/sample.h):
 //   l ← l > 0 ? l / repetition : l × repetition, where the id was seen;  l ← l − frequency × c − presence × [c > 0];
-//   l ← l + bias;  z = l / temperature;  ids that the mask forbids: the lowest float.
+//   l ← l + bias;  z = l / temperature;  ids that the mask forbids come below all others.
 //
 //   params  VOCAB       step  STEP       sampling  SAMPLING
 //   logits  f32 [R, vocab], row R - 1    seen  u32 [vocab]: bit 31 in the prefix, bits 0..30 the count c
@@ -16,6 +16,8 @@
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> mask: array<u32>;
 @group(0) @binding(7) var<storage, read_write> z: array<f32>;
+
+const LOWEST_ALLOWED = -3.3e38;
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
@@ -41,9 +43,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (sampling.has_bias != 0u) {
         l += bias[id];
     }
-    l = clamp(l, LOWEST, -LOWEST) / sampling.temperature;
+    l = clamp(clamp(l, LOWEST, -LOWEST) / sampling.temperature, LOWEST_ALLOWED, -LOWEST);
     if (sampling.has_mask != 0u && ((mask[id / 32u] >> (id % 32u)) & 1u) == 0u) {
         l = LOWEST;
     }
-    z[id] = clamp(l, LOWEST, -LOWEST);
+    z[id] = l;
 }

@@ -1,0 +1,231 @@
+/* A constraint at work, for tests/js/constrain.test.mjs: reads one JSON object per line
+ *
+ *     {"kind": 1, "text": "…", "whitespace": 0, "accept": ["…"], "walks": 3, "seed": 1, "most":
+ * 300}
+ *
+ * and answers one per line: {"status": "QN_OK", "error": "", "accepted": [true], "texts": ["…"],
+ * "ended": [true]}. A walk draws tokens evenly among those that the mask allows, of a real
+ * vocabulary; once a quarter of its tokens is spent it prefers those that close what is open. */
+#ifndef QN_TEST_CONSTRAIN_DRIVE_H
+#define QN_TEST_CONSTRAIN_DRIVE_H
+
+#include <time.h>
+
+#include "base/json.h"
+#include "base/rng.h"
+#include "tests/c/faults.h"
+#include "text/tokenizer.h"
+
+struct drive_vocab {
+    struct qn_arena arena;
+    struct qn_tokenizer *tokenizer;
+    struct qn_vocab_trie trie;
+    uint32_t eos;
+};
+
+static inline bool drive_open(struct drive_vocab *v, const char *tokenizer_json) {
+    struct qn_error err = {0};
+    struct qn_str text = slurp(tokenizer_json);
+    qn_arena_init(&v->arena, qn_allocator_default());
+    if (text.p == NULL)
+        return false;
+    bool ok = qn_tokenizer_from_json(&v->tokenizer, &v->arena, text, &err) == QN_OK &&
+              qn_vocab_trie_build(&v->trie, qn_allocator_default(), v->tokenizer, &err) == QN_OK;
+    if (!ok)
+        fprintf(stderr, "%s\n", err.text);
+    if (!qn_tokenizer_find(v->tokenizer, &v->eos, QN_STR("<|endoftext|>")))
+        v->eos = 0;
+    free((void *)(uintptr_t)text.p);
+    return ok;
+}
+
+static inline void drive_close(struct drive_vocab *v) {
+    qn_vocab_trie_free(&v->trie);
+    qn_arena_free(&v->arena);
+}
+
+struct drive_times {
+    double mask, most; // seconds
+    uint64_t n;
+    float *all; // microseconds of each mask; NULL: not kept
+    size_t capacity;
+};
+
+static inline double drive_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* How much a token helps to come to an end; drawn among the best. */
+static inline uint32_t drive_worth(struct drive_vocab *v, uint32_t id, bool quoted,
+                                   struct qn_buf *bytes) {
+    qn_buf_clear(bytes);
+    qn_tokenizer_bytes(v->tokenizer, bytes, id);
+    if (bytes->n != 1)
+        return 0;
+    char c = bytes->p[0];
+    return c == '"'               ? (quoted ? 5 : 3)
+           : c == '}' || c == ']' ? 4
+           : c == '0'             ? 2
+           : c == 'n' || c == 'f' ? 1
+                                  : 0;
+}
+
+/* One walk; text is appended to `out`. *ended: it came to an end of its own. */
+static inline enum qn_status drive_walk(struct drive_vocab *v, struct qn_grammar *g,
+                                        struct qn_buf *out, bool *ended, uint64_t seed,
+                                        uint32_t most, struct drive_times *times,
+                                        struct qn_error *err) {
+    static uint32_t bits[1 << 14];
+    const uint32_t n_words = v->trie.n_words + 4; // some padding
+    struct qn_matcher m;
+    struct qn_buf bytes;
+    enum qn_status status = QN_OK;
+    qn_buf_init(&bytes, qn_allocator_default());
+    qn_matcher_init(&m, g, &v->trie);
+    *ended = false;
+    for (uint32_t step = 0; step < most && status == QN_OK; step++) {
+        double start = drive_now();
+        status = qn_matcher_mask(&m, bits, n_words, &v->eos, 1, err);
+        double took = drive_now() - start;
+        if (times) {
+            times->mask += took;
+            times->most = took > times->most ? took : times->most;
+            if (times->all && times->n < times->capacity)
+                times->all[times->n] = (float)(took * 1e6);
+            times->n++;
+        }
+        if (status != QN_OK)
+            break;
+        uint32_t count = 0, chosen = UINT32_MAX;
+        for (uint32_t i = 0; i < n_words; i++)
+            count += (uint32_t)__builtin_popcount(bits[i]);
+        for (uint32_t i = v->trie.n_ids; i < n_words * 32; i++)
+            if (bits[i / 32] >> (i & 31) & 1)
+                status = qn_fail(err, QN_E_INTERNAL, "padding id %u is allowed", i);
+        if (count == 0) {
+            status = qn_fail(err, QN_E_INTERNAL, "a dead end after %zu bytes: %.*s", out->n,
+                             QN_STR_ARG(qn_buf_view(out)));
+            break;
+        }
+        bool closing = step > most / 4, eos = bits[v->eos / 32] >> (v->eos & 31) & 1;
+        uint32_t pick = qn_rng_u32(seed, step, 0) % count, best = 0, at = 0;
+        if (eos && closing)
+            chosen = v->eos;
+        for (uint32_t id = 0; id < n_words * 32 && chosen == UINT32_MAX; id++) {
+            if (!(bits[id / 32] >> (id & 31) & 1))
+                continue;
+            if (at++ == pick)
+                chosen = id;
+        }
+        uint32_t letter = 0; // where any letter may come, a text is open
+        qn_tokenizer_find(v->tokenizer, &letter, QN_STR("z"));
+        bool quoted = bits[letter / 32] >> (letter & 31) & 1;
+        for (uint32_t id = 0; closing && !eos && id < 300; id++) {
+            if (!(bits[id / 32] >> (id & 31) & 1))
+                continue;
+            uint32_t worth = drive_worth(v, id, quoted, &bytes);
+            if (worth > best) {
+                best = worth;
+                chosen = id;
+            }
+        }
+        if (chosen == v->eos) {
+            *ended = true;
+            break;
+        }
+        status = qn_matcher_accept(&m, chosen, err);
+        qn_tokenizer_bytes(v->tokenizer, out, chosen);
+    }
+    qn_buf_free(&bytes);
+    qn_matcher_free(&m);
+    return status;
+}
+
+static inline void drive_line(struct drive_vocab *v, struct qn_str line, struct qn_buf *out) {
+    struct qn_arena arena;
+    struct qn_json json;
+    struct qn_error err = {0};
+    struct qn_constraint c = {0};
+    struct qn_grammar *g = NULL;
+    qn_arena_init(&arena, qn_allocator_default());
+    enum qn_status status = qn_json_parse(&json, &arena, line, &err);
+    struct qn_json_value root = qn_json_root(&json);
+    uint32_t kind = 0, walks = 0, seed = 0, most = 200;
+    double begin = drive_now();
+    struct drive_times times = {0};
+    if (status == QN_OK) {
+        qn_json_u32(&kind, qn_json_get(root, "kind"));
+        qn_json_u32(&walks, qn_json_get(root, "walks"));
+        qn_json_u32(&seed, qn_json_get(root, "seed"));
+        qn_json_u32(&most, qn_json_get(root, "most"));
+        qn_json_u32(&c.whitespace, qn_json_get(root, "whitespace"));
+        qn_json_string(&c.text, &arena, qn_json_get(root, "text"));
+        c.kind = (enum qn_constraint_kind)kind;
+        begin = drive_now();
+        status = qn_grammar_compile(&g, qn_allocator_default(), &c, &err);
+    }
+    double compiled = drive_now() - begin;
+    struct qn_buf accepted, texts, ended, text;
+    qn_buf_init(&accepted, qn_allocator_default());
+    qn_buf_init(&texts, qn_allocator_default());
+    qn_buf_init(&ended, qn_allocator_default());
+    qn_buf_init(&text, qn_allocator_default());
+    struct qn_json_iter it = qn_json_iterate(qn_json_get(root, "accept"));
+    while (status == QN_OK && qn_json_each(&it)) {
+        struct qn_matcher m;
+        struct qn_str s = {0};
+        struct qn_error no;
+        qn_matcher_init(&m, g, NULL);
+        qn_json_string(&s, &arena, it.value);
+        bool ok = qn_matcher_accept_bytes(&m, s, &no) == QN_OK && qn_matcher_can_end(&m);
+        qn_buf_format(&accepted, "%s%s", accepted.n ? "," : "", ok ? "true" : "false");
+        qn_matcher_free(&m);
+    }
+    for (uint32_t i = 0; status == QN_OK && i < walks; i++) {
+        bool end;
+        qn_buf_clear(&text);
+        status = drive_walk(v, g, &text, &end, seed + i, most, &times, &err);
+        if (i)
+            qn_buf_char(&texts, ',');
+        qn_buf_json_str(&texts, qn_buf_view(&text));
+        qn_buf_format(&ended, "%s%s", i ? "," : "", end ? "true" : "false");
+    }
+    qn_buf_format(out, "{\"status\":\"%s\",\"error\":", qn_status_name(status));
+    qn_buf_json_str(out, qn_str_from(status == QN_OK ? "" : err.text));
+    qn_buf_format(out, ",\"accepted\":[%.*s],\"texts\":[", (int)accepted.n, accepted.p);
+    qn_buf_str(out, qn_buf_view(&texts));
+    qn_buf_format(out,
+                  "],\"ended\":[%.*s],\"compile_us\":%g,\"mask_us\":%g,\"most_us\":%g,"
+                  "\"masks\":%u,\"terms\":%u}",
+                  (int)ended.n, ended.p, compiled * 1e6,
+                  times.n ? times.mask * 1e6 / (double)times.n : 0.0, times.most * 1e6,
+                  (unsigned)times.n, g ? g->terms.n_terms : 0u);
+    qn_buf_free(&accepted);
+    qn_buf_free(&texts);
+    qn_buf_free(&ended);
+    qn_buf_free(&text);
+    qn_grammar_free(g);
+    qn_arena_free(&arena);
+}
+
+/* argv: the program, "--drive", a tokenizer.json. */
+static inline int drive(int argc, char **argv) {
+    struct drive_vocab v = {0};
+    static char line[1 << 22];
+    if (argc != 3 || !drive_open(&v, argv[2]))
+        return 1;
+    while (fgets(line, sizeof line, stdin)) {
+        struct qn_buf out;
+        qn_buf_init(&out, qn_allocator_default());
+        drive_line(&v, qn_str_from(line), &out);
+        printf("%.*s\n", (int)out.n, out.p);
+        fflush(stdout);
+        qn_buf_free(&out);
+    }
+    drive_close(&v);
+    return 0;
+}
+
+#endif
