@@ -284,6 +284,8 @@ struct qn_constraint {
     struct qn_str text; // schema, regular expression or grammar; copied
     /* JSON: most bytes between two of its tokens: nothing, a space, or a line end and spaces. */
     uint32_t whitespace;
+    struct qn_str
+        after; // it begins once this has been said; empty: at once. Must outlive the answer
 };
 
 struct qn_request {

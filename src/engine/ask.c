@@ -67,6 +67,8 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
             "request field response_format beside tools that this model calls by control "
             "tokens");
     qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
+    if (thinks) // a thought may be anything
+        request.constraint.after = qn_str_from(style->think->close);
     if (w->form.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the form of an answer");
     QN_TRY(qn_reply_init(&w->reply, w->engine->allocator, style ? style->tools : NULL,

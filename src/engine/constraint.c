@@ -101,6 +101,13 @@ enum qn_status qn_engine_run(qn_session *s, const struct qn_request *request,
     }
     e->constrain->matcher_init(&c->matcher, c->grammar, NULL);
     struct qn_masker masker = {c, mask, accept, release};
+    if (request->constraint.after.n > 0) {
+        status = qn_masker_after(&masker, e, request->constraint.after, qn_engine_vocab(e), err);
+        if (status != QN_OK) {
+            release(c);
+            return status;
+        }
+    }
     struct qn_request constrained = *request;
     constrained.stop_on_eos = true; // where the grammar allows it, it is the end
     return qn_run_start(&s->run, &constrained, &masker, err);

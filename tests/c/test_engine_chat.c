@@ -756,6 +756,54 @@ static void test_no_memory(void) {
     free((void *)(uintptr_t)tokenizer.p);
 }
 
+/* ---- Constraints that wait --------------------------------------------------------------------- */
+
+struct inner {
+    uint32_t masks, accepts, frees;
+};
+
+static enum qn_status inner_mask(void *ud, uint32_t *bits, bool *all, struct qn_error *err) {
+    (void)bits, (void)all, (void)err;
+    ((struct inner *)ud)->masks++;
+    return QN_OK;
+}
+
+static enum qn_status inner_accept(void *ud, uint32_t id, bool *done, struct qn_error *err) {
+    (void)id, (void)err;
+    ((struct inner *)ud)->accepts++;
+    *done = true;
+    return QN_OK;
+}
+
+static void inner_free(void *ud) {
+    ((struct inner *)ud)->frees++;
+}
+
+/* Until the mark was said, in however many tokens, all but the end is allowed; then the constraint
+ * is asked. */
+static void test_after(qn_engine *e) {
+    static const char said[] = "the in the<an<th in>x";
+    struct qn_error err = {0};
+    struct inner inner = {0};
+    struct qn_masker m = {&inner, inner_mask, inner_accept, inner_free};
+    const uint32_t *ids = NULL;
+    size_t n = 0;
+    CHECK(qn_masker_after(&m, e, QN_STR("<th in>"), qn_engine_vocab(e), &err) == QN_OK);
+    CHECK(qn_engine_tokenize(e, &ids, &n, qn_str_from(said), QN_TEXT_PLAIN, &err) == QN_OK);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits[8] = {0};
+        bool all = false, done = true, last = i + 1 == n;
+        CHECK(m.mask(m.ud, bits, &all, &err) == QN_OK);
+        CHECK_MSG(inner.masks == last, "token %zu of %zu", i, n);
+        for (uint32_t id = 0; !last && id < qn_engine_vocab(e); id++)
+            CHECK(!all && (bits[id / 32] >> id % 32 & 1) == !qn_engine_is_eos(e, id));
+        CHECK(m.accept(m.ud, ids[i], &done, &err) == QN_OK && done == last);
+    }
+    CHECK(inner.accepts == 1 && n > 8);
+    m.free(m.ud);
+    CHECK(inner.frees == 1);
+}
+
 /* ---- Turns
  * ---------------------------------------------------------------------------------------- */
 
@@ -813,6 +861,7 @@ int main(void) {
         CHECK(bench_open(&b, &desc, &err) == QN_OK &&
               qn_session_create(&s, b.engine, &err) == QN_OK);
         test_requests(&b, s);
+        test_after(b.engine);
         qn_session_destroy(s);
         CHECK(qn_session_create(&s, b.engine, &err) == QN_OK);
         test_turns(&b, s);
