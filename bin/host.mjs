@@ -116,7 +116,7 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
 
 /** @param {Core} core @param {Runner} runner @param {string} model @param {boolean} embeddings @returns {import('../web/engine.js').Engine} */
 export function directEngine(core, runner, model, embeddings) {
-  const requests = new Requests(core, runner);
+  const requests = new Requests(core, runner, async (url) => new WebAssembly.Module(readFileSync(fileURLToPath(url))));
   const never = new AbortController().signal;
   /** @type {import('../web/choices.js').Call} */
   const call = async (method, [given], { signal = never, onEvent = () => {} } = {}) =>

@@ -69,6 +69,12 @@ test('a completion of several prompts', async () => {
   assert.equal(choices[0].text, choices[1].text);
 });
 
+test('an answer of a given form', async () => {
+  const { choices } = await (await post('/v1/chat/completions', { ...CHAT, max_tokens: 20, response_format: { type: 'regex', regex: '(in|the){3}' } })).json();
+  assert.match(choices[0].message.content, /^(in|the){3}$/);
+  assert.equal(choices[0].finish_reason, 'stop');
+});
+
 test('refusals name the field, as OpenAI does', async () => {
   for (const [path, body, status, param] of /** @type {[string, unknown, number, string | null][]} */ ([
     ['/v1/chat/completions', { ...CHAT, temperature: 3 }, 400, 'temperature'],
