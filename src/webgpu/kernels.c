@@ -28,9 +28,9 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE",    "STYPE", "ZERO",   "BIAS", "RESIDUAL", "NORM",   "GLU",
-    "ACT",      "LANES", "ROWS",   "SPAN", "AHEAD",    "KV_F16", "INTERLEAVED",
-    "HEAD_DIM", "ROPE",  "GUMBEL", "GATE", "ALIGNED",
+    "WTYPE",    "STYPE", "ZERO",  "BIAS",   "RESIDUAL", "NORM",    "GLU",
+    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_F16",  "INTERLEAVED",
+    "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -211,9 +211,16 @@ uint32_t qn_attention_splits(uint32_t context, uint32_t window) {
     return seen < all ? seen : all;
 }
 
+uint32_t qn_attention_heads(const struct qn_params_attention *p, uint32_t head_dim) {
+    uint32_t shared = p->n_heads / p->n_kv_heads, most = head_dim > 128 ? 4 : 8, heads = 1;
+    while (heads < shared && heads < most)
+        heads *= 2;
+    return heads;
+}
+
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
                                        uint32_t t, uint32_t end) {
-    uint32_t shared = p->n_heads / p->n_kv_heads, heads = head_dim > 128 ? 4 : 8;
+    uint32_t shared = p->n_heads / p->n_kv_heads, heads = qn_attention_heads(p, head_dim);
     return (struct qn_grid){qn_attention_splits(end, p->window),
                             p->n_kv_heads * parts(shared, heads), t};
 }

@@ -88,6 +88,7 @@ enum qn_scale_type {
  *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
  *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
  *                    one token; without it k, v and freq are not used. For small T.
+ *                    HEADS: qn_attention_heads.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
  *  LAST_ROWS         params, step, x, out
@@ -128,7 +129,7 @@ enum qn_scale_type {
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_F16 INTERLEAVED") \
-    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_F16 HEAD_DIM ROPE INTERLEAVED") \
+    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_F16 HEAD_DIM ROPE INTERLEAVED HEADS") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
     X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_F16 HEAD_DIM") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \
@@ -217,6 +218,8 @@ struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint
 struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint32_t t);
 struct qn_grid qn_grid_attention_prefill(const struct qn_params_attention *p, uint32_t head_dim,
                                          uint32_t t);
+/* Constant HEADS of attention_split: query heads that a workgroup has room for. */
+uint32_t qn_attention_heads(const struct qn_params_attention *p, uint32_t head_dim);
 /* params.splits for a context, and bytes of `partial` for steps of at most t tokens. */
 uint32_t qn_attention_splits(uint32_t context, uint32_t window);
 uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head_dim, uint32_t t);

@@ -529,7 +529,8 @@ static enum qn_status lower_split(struct qn_lower *l, const struct mode *mode,
                                                 mode->partial},
                                    .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16,
                                                  (float)head_dim, rope != NULL,
-                                                 rope != NULL && rope->u.rope.interleaved},
+                                                 rope != NULL && rope->u.rope.interleaved,
+                                                 (float)qn_attention_heads(&params, head_dim)},
                                    .rest = {.head_dim = head_dim}};
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     if (mode->merged && mode->merged[op - p->ops])

@@ -394,6 +394,9 @@ function attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t = 1) {
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
 
+/** As qn_attention_heads. @param {number} shared @param {number} dim */
+const headsOf = (shared, dim) => Math.min(2 ** Math.ceil(Math.log2(shared)), dim > 128 ? 4 : 8);
+
 test('attention_split and attention_merge', options, async () => {
   for (const [n_heads, n_kv_heads, dim] of HEADS) {
     for (const KV_F16 of dim === 64 || dim === 96 ? [0, 1] : [n_heads % 3 ? 0 : 1]) {
@@ -402,7 +405,7 @@ test('attention_split and attention_merge', options, async () => {
         const size = t * n_heads * a.splits * (dim + 2);
         const partial = new Float32Array(size + 5);
         const label = `${n_heads}/${n_kv_heads}×${dim} f16=${KV_F16} pos ${pos} t ${t} window ${window}`;
-        const constants = { KV_F16, HEAD_DIM: dim };
+        const constants = { KV_F16, HEAD_DIM: dim, HEADS: headsOf(n_heads / n_kv_heads, dim) };
         // The split's own numbers may be scaled differently; what counts is the merged result: the device
         // runs both halves, the reference too.
         const expected = [a.p, step(pos, t), partial, output(t * n_heads * dim)].map(bytesOf);
@@ -443,7 +446,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const state = () => (KV_F16 ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
       const qkv = rng.floats(width);
       const bindings = [p, step(pos, 1, 1, 0, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
-      const constants = { KV_F16, HEAD_DIM: dim, ROPE: 1, INTERLEAVED };
+      const constants = { KV_F16, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, HEADS: headsOf(n_heads / n_kv_heads, dim) };
       const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
       const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} f16=${KV_F16} pos ${pos} window ${window}`;
       const expected = bindings.map(bytesOf);

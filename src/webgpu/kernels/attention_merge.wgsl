@@ -3,8 +3,8 @@
 //   params   ATTENTION  step  STEP
 //   partial  f32, per t: o [n_heads, splits, HEAD_DIM], (m, l) [n_heads, splits, 2] (attention_split)
 //   out      f32 [T, n_heads × HEAD_DIM]
-// One workgroup of 256 threads per (head, t): a thread per dim (of a block of 64) and quarter of the splits.
-// Splits are taken 64 at a time with a running maximum. Workgroup memory: 448 floats.
+// One workgroup of 256 threads per (head, t): first a thread per split, 1024 splits at a time with a running
+// maximum; then a thread per dim (of a block of 64) and quarter of the splits. 5 KiB of workgroup memory.
 #include "common_attention.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -14,10 +14,24 @@
 const THREADS = 256u;
 const BLOCK = 64u;
 const MOST = 4u; // blocks of dims
-var<workgroup> tops: array<f32, BLOCK>;
-var<workgroup> masses: array<f32, BLOCK>; // e^(m_s − M) l_s
-var<workgroup> shrinks: array<f32, BLOCK>; // e^(m_s − M)
+const ROUND = 4u * THREADS;
+var<workgroup> shrinks: array<f32, ROUND>; // e^(m_s − M)
 var<workgroup> sums: array<f32, THREADS>;
+
+// Maximum or sum of all threads' values.
+fn meet(value: f32, tid: u32, largest: bool) -> f32 {
+    sums[tid] = value;
+    workgroupBarrier();
+    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
+        if (tid < half) {
+            sums[tid] = select(sums[tid] + sums[tid + half], max(sums[tid], sums[tid + half]), largest);
+        }
+        workgroupBarrier();
+    }
+    let all = sums[0];
+    workgroupBarrier();
+    return all;
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
@@ -32,44 +46,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var top = LOWEST;
     var mass = 0.0;
     var o = array<f32, MOST>();
-    for (var begin = 0u; begin < n; begin += BLOCK) {
-        let count = min(BLOCK, n - begin);
-        if (tid < BLOCK) {
-            tops[tid] = LOWEST;
-            if (tid < count) {
-                tops[tid] = partial[pairs + (begin + tid) * 2u];
+    for (var begin = 0u; begin < n; begin += ROUND) {
+        let count = min(ROUND, n - begin);
+        var tops = vec4<f32>(LOWEST);
+        var masses = vec4<f32>(0.0);
+        for (var i = 0u; i < 4u; i++) {
+            let s = tid + i * THREADS;
+            if (s < count) {
+                tops[i] = partial[pairs + (begin + s) * 2u];
+                masses[i] = partial[pairs + (begin + s) * 2u + 1u];
             }
         }
-        workgroupBarrier();
-        var new_top = top;
-        for (var i = 0u; i < count; i++) {
-            new_top = max(new_top, tops[i]);
+        let new_top = max(top, meet(max(max(tops.x, tops.y), max(tops.z, tops.w)), tid, true));
+        let e = select(vec4<f32>(0.0), exp(tops - new_top), tops > vec4<f32>(LOWEST));
+        for (var i = 0u; i < 4u; i++) {
+            shrinks[tid + i * THREADS] = e[i];
         }
-        if (tid < BLOCK) {
-            var shrink = 0.0;
-            var l = 0.0;
-            if (tid < count) {
-                shrink = exp(tops[tid] - new_top);
-                l = partial[pairs + (begin + tid) * 2u + 1u];
-            }
-            shrinks[tid] = shrink;
-            masses[tid] = shrink * l;
-        }
-        workgroupBarrier();
         let shrink = select(exp(top - new_top), 1.0, top == new_top);
         top = new_top;
-        mass *= shrink;
-        for (var i = 0u; i < count; i++) {
-            mass += masses[i];
-        }
+        mass = mass * shrink + meet(dot(e, masses), tid, false);
         for (var b = 0u; b < MOST; b++) {
             let d = b * BLOCK + lane;
             if (d < HEAD_DIM) {
-                var sum = o[b] * shrink;
-                for (var i = quarter; i < count; i += THREADS / BLOCK) {
-                    sum += shrinks[i] * partial[start + (begin + i) * HEAD_DIM + d];
+                var four = vec4<f32>(o[b] * shrink, 0.0, 0.0, 0.0);
+                for (var i = quarter; i < count; i += 4u * THREADS / BLOCK) { // four loads overlap
+                    let s = vec4<u32>(i, i + 4u, i + 8u, i + 12u);
+                    let at = start + (begin + min(s, vec4<u32>(count - 1u))) * HEAD_DIM + d;
+                    let w = vec4<f32>(shrinks[s.x], shrinks[s.y], shrinks[s.z], shrinks[s.w]);
+                    four += select(vec4<f32>(0.0), w, s < vec4<u32>(count)) * vec4<f32>(partial[at.x], partial[at.y], partial[at.z], partial[at.w]);
                 }
-                o[b] = sum;
+                o[b] = four.x + four.y + four.z + four.w;
             }
         }
         workgroupBarrier();

@@ -12,9 +12,9 @@
 //   partial  f32, per t: o [n_heads, splits, HEAD_DIM], then (m, l) [n_heads, splits, 2]
 // Splits are the 64-aligned blocks of the cache from the first that the token sees. 256 threads: four share a
 // position and score it for all heads, each every fourth vec4 of the dims (a key is read once, in whole
-// lines); then a thread sums one dim of v over a quarter of the positions. HEADS is 8, or 4 above head size 128,
-// so that workgroup memory stays below 16 KiB: HEADS × (HEAD_DIM + 5 × 64 + 5) + 2 × HEAD_DIM floats, at
-// most 15.6 KiB. Grid (split, KV head × group of query heads, t); with ROPE T is 1. 7 storage buffers.
+// lines); then a thread sums two dims of v over every SHARES-th position, and the shares meet for four heads at a
+// time. HEADS is a power of two that holds the heads, at most 8, or 4 above head size 128. At most 15.5 KiB of
+// workgroup memory. Grid (split, KV head × group of query heads, t); with ROPE T is 1. 7 storage buffers.
 #include "common_attention.wgsl"
 #include "common_rope.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
@@ -33,18 +33,22 @@ const THREADS = 256u;
 const PARTS = THREADS / SPLIT; // threads per position, and shares of the positions later
 const MOST = 8u;
 override HEADS: u32 = select(MOST, 4u, HEAD_DIM > 128u);
+override PAIRS: u32 = HEAD_DIM / 2u;                   // of dims
+override SHARES: u32 = min(16u, THREADS / PAIRS);      // of the positions, when v is summed
+override TOGETHER: u32 = min(HEADS, 4u);               // heads whose shares meet at once
+override MEET: u32 = max(PARTS * HEADS * SPLIT, TOGETHER * SHARES * HEAD_DIM);
 var<workgroup> qs: array<vec4<f32>, HEADS * HEAD_DIM / 4u>; // [head, dim / 4], times scale
 var<workgroup> ks: array<f32, HEAD_DIM>;              // the new key and value, as the cache will have them
 var<workgroup> vs: array<f32, HEAD_DIM>;
 var<workgroup> ps: array<f32, HEADS * SPLIT>;         // [position, head]: scores, then p
-// q before it is packed; [part, head, position] of scores; [part, head, dim] of o, and masses [part, head] behind.
-var<workgroup> sums: array<f32, PARTS * HEADS * (SPLIT + 1u)>;
+// q before it is packed; [part, head, position] of scores; [share, head, dim] of o, and behind it masses [share, head].
+var<workgroup> sums: array<f32, MEET + SHARES * HEADS>;
 
-fn v_at(index: u32) -> f32 {
+fn v_pair(index: u32) -> vec2<f32> {
     if (KV_F16 != 0u) {
-        return unpack2x16float(v_state[index / 2u] >> ((index & 1u) * 16u)).x;
+        return unpack2x16float(v_state[index / 2u]);
     }
-    return bitcast<f32>(v_state[index]);
+    return bitcast<vec2<f32>>(vec2<u32>(v_state[index], v_state[index + 1u]));
 }
 
 fn source(is_key: bool, at: u32) -> f32 {
@@ -215,52 +219,66 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
     let out_start = t_start + (head * params.splits + group.x) * HEAD_DIM;
-    let share = tid / SPLIT;
     let positions = min(SPLIT, p + 1u - begin);
     let cached = positions - select(0u, 1u, newest); // of them in the cache
-    for (var block = 0u; block < HEAD_DIM; block += SPLIT) {
-        let d = block + tid % SPLIT;
-        var o = array<f32, MOST>();
-        var masses = array<f32, MOST>();
+    let share = tid / PAIRS;
+    let d = tid % PAIRS * 2u;
+    var o = array<vec2<f32>, MOST>();
+    var masses = array<f32, MOST>();
+    if (share < SHARES) {
+        let start = state_start + begin * HEAD_DIM + d;
         // Four positions at a time, so that their loads overlap.
-        for (var i = share * (SPLIT / PARTS); i < min((share + 1u) * (SPLIT / PARTS), positions); i += 4u) {
-            var v4 = vec4<f32>(0.0);
-            if (d < HEAD_DIM && cached > 0u) {
-                let row = state_start + begin * HEAD_DIM + d;
-                let most = cached - 1u;
-                v4 = vec4<f32>(v_at(row + min(i, most) * HEAD_DIM), v_at(row + min(i + 1u, most) * HEAD_DIM),
-                    v_at(row + min(i + 2u, most) * HEAD_DIM), v_at(row + min(i + 3u, most) * HEAD_DIM));
+        for (var i = share; i < positions; i += 4u * SHARES) {
+            let at = vec4<u32>(i, i + SHARES, i + 2u * SHARES, i + 3u * SHARES);
+            var v4 = array<vec2<f32>, 4>();
+            if (cached > 0u) {
+                let rows = start + min(at, vec4<u32>(cached - 1u)) * HEAD_DIM;
+                v4 = array<vec2<f32>, 4>(v_pair(rows.x), v_pair(rows.y), v_pair(rows.z), v_pair(rows.w));
             }
-            if (newest && d < HEAD_DIM) {
-                v4 = select(v4, vec4<f32>(vs[d]), vec4<u32>(i, i + 1u, i + 2u, i + 3u) == vec4<u32>(cached));
-            }
-            for (var a = 0u; a < HEADS; a++) { // p is 0 past the last position
-                let at = i * HEADS + a;
-                let p4 = vec4<f32>(ps[at], ps[at + HEADS], ps[at + 2u * HEADS], ps[at + 3u * HEADS]);
-                o[a] += dot(p4, v4);
-                masses[a] += dot(p4, vec4<f32>(1.0));
+            for (var n = 0u; n < 4u; n++) {
+                if (newest && at[n] == cached) {
+                    v4[n] = vec2<f32>(vs[d], vs[d + 1u]);
+                }
+                if (at[n] < positions) {
+                    for (var a = 0u; a < HEADS; a++) {
+                        let w = ps[at[n] * HEADS + a];
+                        o[a] += w * v4[n];
+                        masses[a] += w;
+                    }
+                }
             }
         }
-        for (var a = 0u; a < HEADS; a++) {
-            sums[(share * HEADS + a) * SPLIT + tid % SPLIT] = o[a];
-            if (tid % SPLIT == 0u) {
-                sums[PARTS * HEADS * SPLIT + share * HEADS + a] = masses[a];
+    }
+    for (var h0 = 0u; h0 < HEADS; h0 += TOGETHER) {
+        if (share < SHARES) {
+            for (var a = 0u; a < TOGETHER; a++) {
+                let to = (share * TOGETHER + a) * HEAD_DIM + d;
+                sums[to] = o[h0 + a].x;
+                sums[to + 1u] = o[h0 + a].y;
+                if (d == 0u) {
+                    sums[MEET + share * HEADS + h0 + a] = masses[h0 + a];
+                }
+            }
+        }
+        workgroupBarrier();
+        for (var i = tid; i < TOGETHER * HEAD_DIM; i += THREADS) {
+            if (h0 + i / HEAD_DIM < n_heads) {
+                var sum = 0.0;
+                for (var other = 0u; other < SHARES; other++) {
+                    sum += sums[other * TOGETHER * HEAD_DIM + i];
+                }
+                partial[out_start + (h0 + i / HEAD_DIM) * params.splits * HEAD_DIM + i % HEAD_DIM] = sum;
             }
         }
         workgroupBarrier();
-        for (var i = tid; i < n_heads * SPLIT; i += THREADS) {
-            let to = block + i % SPLIT;
-            if (to < HEAD_DIM) {
-                partial[out_start + i / SPLIT * params.splits * HEAD_DIM + to] =
-                    sums[i] + sums[HEADS * SPLIT + i] + sums[2u * HEADS * SPLIT + i] + sums[3u * HEADS * SPLIT + i];
-            }
+    }
+    if (tid < n_heads) {
+        var mass = 0.0;
+        for (var other = 0u; other < SHARES; other++) {
+            mass += sums[MEET + other * HEADS + tid];
         }
-        if (block == 0u && tid < n_heads) {
-            let mass_at = PARTS * HEADS * SPLIT + tid;
-            let at = t_start + params.n_heads * params.splits * HEAD_DIM + ((head + tid) * params.splits + group.x) * 2u;
-            partial[at] = top; // of head tid % HEADS = tid
-            partial[at + 1u] = sums[mass_at] + sums[mass_at + HEADS] + sums[mass_at + 2u * HEADS] + sums[mass_at + 3u * HEADS];
-        }
-        workgroupBarrier();
+        let at = t_start + params.n_heads * params.splits * HEAD_DIM + ((head + tid) * params.splits + group.x) * 2u;
+        partial[at] = top; // of head tid % HEADS = tid
+        partial[at + 1u] = mass;
     }
 }

@@ -17,6 +17,7 @@
 override RESIDUAL: u32 = 0u;
 
 const THREADS = 256u;
+const KEPT = 9u;
 var<workgroup> sums: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
@@ -27,21 +28,50 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let part = row % params.groups;
     let start = row_source(step, params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
+    // All that is read of the first KEPT × 256 columns is on its way before anything waits.
+    var kept: array<f32, KEPT>;
+    var weights: array<f32, KEPT>;
+    var before: array<f32, KEPT>;
+    for (var i = 0u; i < KEPT; i++) {
+        let c = tid + i * THREADS;
+        if (c < params.cols) {
+            kept[i] = x[start + c];
+            weights[i] = w[part * params.w_advance + c];
+            if (RESIDUAL != 0u) {
+                before[i] = residual[row * params.cols + c];
+            }
+        }
+    }
     var sum = 0.0;
-    for (var c = tid; c < params.cols; c += THREADS) {
+    for (var i = 0u; i < KEPT; i++) {
+        sum += kept[i] * kept[i];
+    }
+    for (var c = tid + KEPT * THREADS; c < params.cols; c += THREADS) {
         let v = x[start + c];
         sum += v * v;
     }
     sums[tid] = sum;
     workgroupBarrier();
-    for (var half = THREADS / 2u; half > 0u; half /= 2u) {
-        if (tid < half) {
-            sums[tid] += sums[tid + half];
+    if (tid < 16u) { // two levels: a barrier costs more than a dozen sums
+        sum = 0.0;
+        for (var i = 0u; i < 16u; i++) {
+            sum += sums[i * 16u + tid];
         }
-        workgroupBarrier();
+        sums[tid] = sum;
     }
-    let scale = inverseSqrt(sums[0] / f32(params.cols) + params.eps);
-    for (var c = tid; c < params.cols; c += THREADS) {
+    workgroupBarrier();
+    sum = 0.0;
+    for (var i = 0u; i < 16u; i++) {
+        sum += sums[i];
+    }
+    let scale = inverseSqrt(sum / f32(params.cols) + params.eps);
+    for (var i = 0u; i < KEPT; i++) {
+        let c = tid + i * THREADS;
+        if (c < params.cols) {
+            out[row * params.cols + c] = kept[i] * scale * weights[i] + before[i];
+        }
+    }
+    for (var c = tid + KEPT * THREADS; c < params.cols; c += THREADS) {
         var v = x[start + c] * scale * w[part * params.w_advance + c];
         if (RESIDUAL != 0u) {
             v += residual[row * params.cols + c];
