@@ -351,10 +351,10 @@ static bool read_bounds(struct parser *p, uint32_t *min, uint32_t *max) {
 static enum qn_status repeat(struct parser *p, uint32_t start, uint32_t min, uint32_t max,
                              uint8_t mode) {
     uint32_t n = p->n - start, copies = max == QN_RMANY ? qn_max_u32(min, 1) : max, skips = NONE;
-    struct qn_rinst *body = p->code + start;
     bool lazy = mode == QN_RMODE_LAZY;
     if (n == 0)
         return QN_OK;
+    struct qn_rinst *body = p->code + start;
     if (n == 1 && body->op == QN_ROP_SPAN && body->min == 1 && body->max == 1) {
         body->min = min;
         body->max = max;
