@@ -391,6 +391,18 @@ enum qn_api { QN_API_CHAT = 1, QN_API_COMPLETION = 2, QN_API_EMBEDDING = 4 };
 /* An OpenAI request on *session; where that is NULL, on one that the engine picks. */
 enum qn_status qn_engine_ask(qn_engine *engine, qn_session **session, enum qn_api api,
                              struct qn_str request_json, struct qn_error *err);
+/* One of those without a request, to restore it: a new one, or the one not used for longest. */
+enum qn_status qn_engine_take(qn_engine *engine, qn_session **out, struct qn_error *err);
+/* What an idle session holds as bytes, in pieces of at most 16 MiB and a little, numbered from 0
+ * and saved in order (src/run/snapshot.h). *out lives until the next call on the session.
+ * QN_E_NEED_DATA: the GPU answers later; call again. */
+uint32_t qn_session_pieces(const qn_session *session);
+enum qn_status qn_session_save(qn_session *session, const void **out, size_t *n, uint32_t piece,
+                               struct qn_error *err);
+/* The way back, in the same order, into an idle session of an engine with the same weights and type
+ * of cache; its context may be another. Whatever the bytes are, they are taken or refused. */
+enum qn_status qn_session_restore(qn_session *session, const void *bytes, size_t n, uint32_t piece,
+                                  struct qn_error *err);
 /* A new session that holds what `from` holds now. */
 enum qn_status qn_session_fork(qn_session **out, qn_session *from, struct qn_error *err);
 /* The next thing that happened, of this session only. Call until DONE; after WAIT, again once the

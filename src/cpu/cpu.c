@@ -571,6 +571,43 @@ static enum qn_status session_copy(struct qn_backend *backend, struct qn_backend
     return QN_OK;
 }
 
+/* Positions of a state between its place and packed bytes. */
+static void transfer(const struct qn_program *p, struct qn_backend_session *s, char *out,
+                     const char *in, uint32_t tensor, uint32_t pos, uint32_t n) {
+    const struct qn_program_tensor *t = &p->tensors[tensor]; // [n_kv_heads, context, head_dim]
+    size_t head = (size_t)t->nbytes / t->dims[0].n, one = head / p->context;
+    for (uint32_t i = 0; i < t->dims[0].n; i++) {
+        char *place = (char *)s->states[tensor] + i * head + pos * one;
+        size_t at = i * (n * one);
+        if (out != NULL)
+            memcpy(out + at, place, n * one);
+        else
+            memcpy(place, in + at, n * one);
+    }
+}
+
+static enum qn_status session_save(struct qn_backend *backend, struct qn_backend_session *s,
+                                   void *out, uint32_t tensor, uint32_t pos, uint32_t n,
+                                   bool *is_ready, struct qn_error *err) {
+    if (pos > s->end || n > s->end - pos)
+        return qn_fail(err, QN_E_ARGUMENT, "positions %u + %u of %u", pos, n, s->end);
+    transfer(backend->program, s, out, NULL, tensor, pos, n);
+    *is_ready = true;
+    return QN_OK;
+}
+
+static enum qn_status session_restore(struct qn_backend *backend, struct qn_backend_session *s,
+                                      const void *bytes, uint32_t tensor, uint32_t pos, uint32_t n,
+                                      struct qn_error *err) {
+    const struct qn_program *p = backend->program;
+    if (pos > p->context || n > p->context - pos || s->pending)
+        return qn_fail(err, QN_E_ARGUMENT, "positions %u + %u of %u", pos, n, p->context);
+    transfer(p, s, NULL, bytes, tensor, pos, n);
+    s->end = pos + n;
+    s->has_token = false;
+    return QN_OK;
+}
+
 static enum qn_status session_poll(struct qn_backend *backend, struct qn_backend_session *s,
                                    struct qn_step_result *out, bool *is_ready,
                                    struct qn_error *err) {
@@ -601,6 +638,8 @@ static const struct qn_backend_ops backend_ops = {
     .begin = session_begin,
     .enqueue = session_enqueue,
     .copy = session_copy,
+    .save = session_save,
+    .restore = session_restore,
     .poll = session_poll,
     .drop = session_drop,
 };

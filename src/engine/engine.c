@@ -278,7 +278,21 @@ enum qn_status qn_engine_piece(const qn_engine *e, struct qn_piece *out, uint32_
     return QN_OK;
 }
 
+/* What a snapshot must agree with: the weights, by samples of the file, and the states' shapes. */
+static void identify(qn_engine *e) {
+    const struct qn_program *p = &e->model.program;
+    struct qn_sha256 *sha = &e->loader.sample;
+    for (uint32_t i = 0; i < p->n_tensors; i++) {
+        const struct qn_program_tensor *t = &p->tensors[i];
+        uint32_t shape[4] = {i, (uint32_t)t->dtype, t->dims[0].n, t->dims[2].n};
+        if (t->kind == QN_TENSOR_STATE)
+            qn_sha256_update(sha, shape, sizeof shape);
+    }
+    qn_sha256_final(sha, e->identity);
+}
+
 static enum qn_status finish_loading(qn_engine *e, struct qn_error *err) {
+    identify(e);
     qn_loader_release(&e->loader);
     enum qn_status status = e->backend->ops->finish(e->backend, err);
     if (status != QN_OK)

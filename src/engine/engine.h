@@ -89,9 +89,10 @@ struct qn_engine {
     struct qn_ids ids;  // of the last tokenize
     struct qn_buf text; // of the last call that answered text
     qn_session *sessions;
-    struct qn_batch batch;  // of their runs
-    uint64_t turn;          // requests given to pooled sessions so far
-    uint64_t session_bytes; // of one, known with the first
+    struct qn_batch batch;      // of their runs
+    unsigned char identity[32]; // of the model and its cache, for snapshots; of a loaded engine
+    uint64_t turn;              // requests given to pooled sessions so far
+    uint64_t session_bytes;     // of one, known with the first
     struct qn_constraints constraints;
     const struct qn_constrain_ops *constrain; // NULL: not loaded
 };

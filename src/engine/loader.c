@@ -82,6 +82,7 @@ enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
                               const struct qn_directory *directory,
                               const struct qn_program *program, struct qn_error *err) {
     memset(l, 0, sizeof *l);
+    qn_sha256_init(&l->sample);
     l->allocator = arena->allocator;
     l->directory = directory;
     l->program = program;
@@ -323,6 +324,7 @@ enum qn_status qn_loader_next(struct qn_loader *l, struct qn_backend *backend,
     QN_TRY(read_range(l, &l->stored, &l->stored_n, files, piece->file, piece->offset, piece->n,
                       w->name, err));
     QN_TRY(repack(l, backend, piece, err));
+    qn_sha256_update(&l->sample, l->stored, qn_min_size((size_t)piece->n, 256));
     l->done++;
     return QN_OK;
 }

@@ -4,6 +4,7 @@
 #ifndef QN_ENGINE_LOADER_H
 #define QN_ENGINE_LOADER_H
 
+#include "base/sha256.h"
 #include "format/directory.h"
 #include "program/backend.h"
 
@@ -21,6 +22,7 @@ struct qn_loader {
     struct qn_loader_piece *pieces; // in the arena given to init
     uint32_t n_pieces;
     uint32_t done;
+    struct qn_sha256 sample; // of every piece's beginning: tells models of one shape apart
     /* Staging, from the first load to qn_loader_release. */
     void *stored, *values, *scales, *wide; // wide: packed scales as float32
     size_t stored_n, values_n, scales_n, wide_n;

@@ -99,6 +99,12 @@ enum qn_status qn_engine_start(qn_engine *e, qn_session **out, const struct qn_r
     return status;
 }
 
+enum qn_status qn_engine_take(qn_engine *e, qn_session **out, struct qn_error *err) {
+    *out = NULL;
+    QN_TRY(qn_engine_check(e, err));
+    return qn_engine_pick(e, out, NULL, 0, err);
+}
+
 enum qn_status qn_session_fork(qn_session **out, qn_session *from, struct qn_error *err) {
     const struct qn_run *run = &from->run;
     QN_TRY(qn_session_create(out, from->engine, err));

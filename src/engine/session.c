@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "run/snapshot.h"
 
 enum qn_status qn_session_create(qn_session **out, qn_engine *e, struct qn_error *err) {
     *out = NULL;
@@ -131,4 +132,20 @@ void qn_session_prompt(const qn_session *s, const uint32_t **ids, size_t *n) {
 
 void qn_session_cancel(qn_session *s) {
     qn_run_cancel(&s->run);
+}
+
+uint32_t qn_session_pieces(const qn_session *s) {
+    return qn_snapshot_pieces(&s->run);
+}
+
+enum qn_status qn_session_save(qn_session *s, const void **out, size_t *n, uint32_t piece,
+                               struct qn_error *err) {
+    QN_TRY(qn_engine_check(s->engine, err));
+    return qn_snapshot_save(&s->run, out, n, piece, s->engine->identity, err);
+}
+
+enum qn_status qn_session_restore(qn_session *s, const void *bytes, size_t n, uint32_t piece,
+                                  struct qn_error *err) {
+    QN_TRY(qn_engine_check(s->engine, err));
+    return qn_snapshot_restore(&s->run, bytes, n, piece, s->engine->identity, err);
 }

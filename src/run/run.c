@@ -1,4 +1,5 @@
 #include "run/batch.h"
+#include "run/snapshot.h"
 
 #include <string.h>
 
@@ -51,8 +52,10 @@ static void release_generation(struct qn_run *run) {
 
 void qn_run_free(struct qn_run *run) {
     release_generation(run);
-    if (run->session)
+    if (run->session) {
+        qn_snapshot_free(run);
         run->backend->ops->session_destroy(run->backend, run->session);
+    }
     qn_mem_free(run->allocator, run->tokens, timeline_bytes(run));
     qn_mem_free(run->allocator, run->argmax, timeline_bytes(run));
     qn_mem_free(run->allocator, run->mask, mask_bytes(run));
@@ -164,7 +167,7 @@ enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_
     return QN_OK;
 }
 
-/* How many tokens stay when the timeline slides: the next slide is a quarter of the context away. */
+/* Tokens that stay when the timeline slides: the next slide is a quarter of the context away. */
 static uint32_t kept(const struct qn_run *run) {
     return run->context - run->context / 4;
 }
@@ -173,8 +176,8 @@ static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *r
                                   struct qn_error *err) {
     if (!qn_size_to_u32(&run->n_prefix, request->n_ids))
         return qn_fail(err, QN_E_LIMIT, "a prompt of %zu tokens", request->n_ids);
-    run->sinks =
-        request->slide ? qn_min_u32(request->sinks ? request->sinks : 4, kept(run) / 2) : 0;
+    run->sinks = qn_min_u32(request->sinks ? request->sinks : 4, kept(run) / 2);
+    run->sinks = request->slide ? run->sinks : 0;
     run->dropped = run->n_prefix > run->context ? run->n_prefix - kept(run) : 0;
     run->n_known = run->n_prefix - run->dropped;
     uint32_t first = run->dropped ? run->sinks : run->n_known;
@@ -232,6 +235,7 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
         return status;
     }
     release_generation(run);
+    qn_snapshot_free(run);
     if (masker)
         run->masker = *masker;
     status = start(run, request, err);

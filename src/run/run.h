@@ -30,6 +30,16 @@ struct qn_masker {
     void (*free)(void *ud); // NULL: nothing to free
 };
 
+/* A timeline on its way to bytes or back (run/snapshot.h). */
+struct qn_snapshot {
+    bool saving, restoring;
+    uint32_t n, rope_set; // tokens
+    uint32_t next;        // piece
+    unsigned char *bytes; // [size]: a piece that is saved
+    size_t size;
+    unsigned char digest[32]; // of the pieces so far
+};
+
 #define QN_DRAFT 8 // most tokens guessed at once
 
 struct qn_run {
@@ -76,6 +86,7 @@ struct qn_run {
     struct qn_masker masker; // mask NULL: none
     uint32_t *mask;          // [ceil(vocab / 32)], allocated with the first masker
     struct qn_error failure;
+    struct qn_snapshot snapshot;
 
     /* Guesses from what followed the last three tokens before (prompt lookup): verified in one
      * step, where that pays by the rate at which guesses come true. */

@@ -376,6 +376,8 @@ static const struct qn_backend_ops ops = {
     .begin = qn_gpu_session_begin,
     .enqueue = qn_gpu_session_enqueue,
     .copy = qn_gpu_session_copy,
+    .save = qn_gpu_session_save,
+    .restore = qn_gpu_session_restore,
     .poll = qn_gpu_session_poll,
     .drop = qn_gpu_session_drop,
 };

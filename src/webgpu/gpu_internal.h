@@ -76,6 +76,13 @@ enum qn_status qn_gpu_session_poll(struct qn_backend *backend, struct qn_backend
 enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend_session *to,
                                    const struct qn_backend_session *from, uint32_t n,
                                    struct qn_error *err);
+enum qn_status qn_gpu_session_save(struct qn_backend *backend, struct qn_backend_session *session,
+                                   void *out, uint32_t tensor, uint32_t pos, uint32_t n,
+                                   bool *ready, struct qn_error *err);
+enum qn_status qn_gpu_session_restore(struct qn_backend *backend,
+                                      struct qn_backend_session *session, const void *bytes,
+                                      uint32_t tensor, uint32_t pos, uint32_t n,
+                                      struct qn_error *err);
 void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session);
 /* Hands a READ event to the step that waits for its tag; unknown tags belong to dropped steps.
  * `micros`: of the event. */
@@ -97,7 +104,16 @@ struct qn_gpu_pending {
     uint32_t *argmax; // [max_rows]
 };
 
+/* Heads of a state on their way to bytes. */
+struct qn_gpu_transfer {
+    unsigned char *out; // NULL: none
+    size_t part;        // bytes of a head
+    uint32_t tag, n;    // of the first head; heads
+    uint32_t left;      // that have not arrived
+};
+
 struct qn_backend_session {
+    struct qn_gpu_transfer transfer;
     struct qn_backend_session *next;
     uint32_t number;              // buffers and groups are numbered from number × their count
     uint32_t n_created, n_groups; // exist on the host

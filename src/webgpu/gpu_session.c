@@ -162,6 +162,76 @@ enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend
     return QN_OK;
 }
 
+/* Where positions of a state's heads lie: buffer, bytes from head to head, of a head's positions,
+ * and before the first. */
+struct region {
+    uint32_t buffer, heads, stride, part, begin;
+};
+
+static enum qn_status find_region(struct region *out, const struct qn_gpu *gpu,
+                                  const struct qn_backend_session *s, uint32_t tensor, uint32_t pos,
+                                  uint32_t n, struct qn_error *err) {
+    const struct qn_program *p = gpu->lower.program;
+    const struct qn_program_tensor *t = &p->tensors[tensor];
+    QN_TRY(qn_gpu_check(gpu, err));
+    if (pos > p->context || n > p->context - pos || s->n_pending != 0)
+        return qn_fail(err, QN_E_ARGUMENT, "positions %u + %u of %u", pos, n, p->context);
+    uint32_t buffer = gpu->lower.places[tensor].buffer;
+    uint32_t stride = (uint32_t)t->nbytes / t->dims[0].n; // ≤ the buffer's 32-bit size
+    uint32_t one = stride / p->context;
+    *out = (struct region){qn_gpu_buffer_id(gpu, s, QN_SPACE_SESSION, buffer), t->dims[0].n, stride,
+                           one * n, one * pos};
+    if (stride % 4 != 0 || out->part % 4 != 0 || out->begin % 4 != 0)
+        return qn_fail(err, QN_E_UNSUPPORTED, "a snapshot of %u bytes on the GPU", out->part);
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_save(struct qn_backend *backend, struct qn_backend_session *session,
+                                   void *out, uint32_t tensor, uint32_t pos, uint32_t n,
+                                   bool *ready, struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    struct qn_gpu_transfer *x = &session->transfer;
+    struct region r;
+    QN_TRY(find_region(&r, gpu, session, tensor, pos, n, err));
+    if (x->out == NULL) {
+        if (gpu->next_tag > UINT32_MAX - r.heads)
+            gpu->next_tag = 0; // tags in a row
+        *x = (struct qn_gpu_transfer){out, r.part, gpu->next_tag + 1, r.heads, r.heads};
+        gpu->next_tag += r.heads;
+        for (uint32_t i = 0; i < r.heads; i++)
+            qn_tape_append(
+                &gpu->tape,
+                (uint32_t[]){QN_TAPE_READ, x->tag + i, r.buffer, r.begin + i * r.stride, r.part},
+                5);
+        qn_tape_word(&gpu->tape, QN_TAPE_SUBMIT);
+        enum qn_status status = qn_gpu_play(gpu, err); // may answer at once
+        if (status != QN_OK) {
+            x->out = NULL;
+            return status;
+        }
+    }
+    *ready = x->left == 0;
+    if (*ready)
+        x->out = NULL;
+    return QN_OK;
+}
+
+enum qn_status qn_gpu_session_restore(struct qn_backend *backend,
+                                      struct qn_backend_session *session, const void *bytes,
+                                      uint32_t tensor, uint32_t pos, uint32_t n,
+                                      struct qn_error *err) {
+    struct qn_gpu *gpu = of(backend);
+    struct region r;
+    QN_TRY(find_region(&r, gpu, session, tensor, pos, n, err));
+    for (uint32_t i = 0; i < r.heads; i++)
+        qn_gpu_put_write(&gpu->tape, r.buffer, r.begin + i * r.stride, r.part,
+                         (const char *)bytes + (size_t)i * r.part);
+    QN_TRY(qn_gpu_play(gpu, err));
+    session->end = pos + n;
+    session->has_token = false;
+    return QN_OK;
+}
+
 /* ---- Sampling ------------------------------------------------------------------------------ */
 
 static bool penalties(const struct qn_sampling *s) {
@@ -333,7 +403,15 @@ enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t mi
                                    const void *bytes, size_t n) {
     if (tag == 0)
         return QN_OK;
-    for (struct qn_backend_session *s = gpu->sessions; s; s = s->next)
+    for (struct qn_backend_session *s = gpu->sessions; s; s = s->next) {
+        struct qn_gpu_transfer *x = &s->transfer;
+        if (x->out != NULL && tag - x->tag < x->n && x->left > 0) {
+            if (n != x->part || bytes == NULL)
+                return QN_E_INTERNAL;
+            memcpy(x->out + (tag - x->tag) * x->part, bytes, n);
+            x->left--;
+            return QN_OK;
+        }
         for (uint32_t i = 0; i < s->n_pending; i++) {
             struct qn_gpu_pending *p = &s->pending[(s->first + i) % QN_GPU_IN_FLIGHT];
             if (tag == p->tag_token || tag == p->tag_logits || tag == p->tag_argmax) {
@@ -342,6 +420,7 @@ enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t mi
                 return take(gpu, p, tag, bytes, n);
             }
         }
+    }
     return QN_OK;
 }
 
@@ -370,4 +449,5 @@ enum qn_status qn_gpu_session_poll(struct qn_backend *backend, struct qn_backend
 void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session) {
     (void)backend;
     session->n_pending = 0; // their tags are known to nobody now
+    session->transfer.out = NULL;
 }

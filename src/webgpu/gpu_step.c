@@ -263,8 +263,8 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
     bool waits = results->tag_token || results->wants_logits || results->wants_argmax;
     bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
                   memcmp(&session->step, &now, sizeof now) == 0;
-    if (decode && (session->decode_sampler != p.sampler ||
-                   session->decode_body != body_list(1, p.end)))
+    if (decode &&
+        (session->decode_sampler != p.sampler || session->decode_body != body_list(1, p.end)))
         prepare_decode(&p);
     // Pending before it is played: the host may answer within play().
     session->n_pending += waits;

@@ -215,6 +215,106 @@ static void test_pool(void) {
     stop_bench(&b);
 }
 
+/* ---- snapshots ------------------------------------------------------------------------------- */
+
+struct piece {
+    unsigned char *bytes;
+    size_t n;
+};
+
+static uint32_t save(struct piece pieces[64], struct bench *b, qn_session *s) {
+    uint32_t n = qn_session_pieces(s);
+    struct qn_error err = {0};
+    for (uint32_t i = 0; i < n && CHECK(n <= 64); i++) {
+        const void *p = NULL;
+        enum qn_status status;
+        for (int calls = 0; calls < 9; calls++) {
+            status = qn_session_save(s, &p, &pieces[i].n, i, &err);
+            if (status != QN_E_NEED_DATA)
+                break;
+            bench_pump(b);
+        }
+        if (!CHECK_MSG(status == QN_OK, "piece %u of %u: %s", i, n, err.text))
+            return 0;
+        pieces[i].bytes = malloc(pieces[i].n);
+        memcpy(pieces[i].bytes, p, pieces[i].n);
+    }
+    return n;
+}
+
+static enum qn_status restore(qn_session *s, const struct piece *pieces, uint32_t n) {
+    enum qn_status status = QN_OK;
+    for (uint32_t i = 0; i < n && status == QN_OK; i++) {
+        char *copy = malloc(pieces[i].n ? pieces[i].n : 1); // so that reading too far is seen
+        memcpy(copy, pieces[i].bytes, pieces[i].n);
+        status = qn_session_restore(s, copy, pieces[i].n, i, NULL);
+        free(copy);
+    }
+    return status;
+}
+
+static void test_snapshots(void) {
+    struct bench b, other;
+    qn_session *s;
+    struct qn_error err = {0};
+    static struct told want, t;
+    struct piece pieces[64];
+    memset(&want, 0, sizeof want);
+    if (!start_bench(&b, 8))
+        return;
+    struct qn_request ask = {.ids = requests[6].ids, .n_ids = 37, .max_tokens = 9};
+    CHECK(qn_session_create(&s, b.engine, &err) == QN_OK);
+    const void *p;
+    size_t size;
+    CHECK(qn_session_save(s, &p, &size, 0, &err) == QN_E_STATE); // it holds nothing
+    CHECK(qn_session_start(s, &ask, &err) == QN_OK);
+    CHECK(qn_session_save(s, &p, &size, 0, &err) == QN_E_STATE);
+    CHECK(tell(&want, &b, s, &err) == QN_OK);
+    uint32_t n = save(pieces, &b, s);
+    CHECK(n > 2 && qn_session_save(s, &p, &size, 2, &err) == QN_E_STATE);
+    stop_bench(&b);
+    // In another engine, of another context.
+    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
+                                  .main = model.main,
+                                  .context = CONTEXT + 32,
+                                  .chunk = 8};
+    memset(&other, 0, sizeof other);
+    if (on_gpu)
+        CHECK(qn_ref_host_create(&other.host, qn_allocator_default(), NULL) == QN_OK);
+    CHECK(bench_open(&other, &desc, &err) == QN_OK);
+    CHECK(qn_engine_take(other.engine, &s, &err) == QN_OK);
+    CHECK(restore(s, pieces, n) == QN_OK);
+    CHECK(qn_session_start(s, &ask, &err) == QN_OK);
+    finish(&t, &other, s, 36, &want, "restored");
+    // Every piece flipped, cut, left out or given twice is refused; then the session holds nothing.
+    for (uint32_t i = 0; i < n; i++)
+        for (int harm = 0; harm < 5; harm++) {
+            struct piece bad[64];
+            memcpy(bad, pieces, sizeof bad);
+            unsigned char *bytes = malloc(pieces[i].n);
+            memcpy(bytes, pieces[i].bytes, pieces[i].n);
+            bad[i].bytes = bytes;
+            bytes[(i * 131 + 7) % pieces[i].n] ^= harm == 0 ? 4 : 0;
+            bad[i].n -= harm == 1 ? 1 : harm == 2 ? bad[i].n : 0;
+            if (harm == 3)
+                bad[i] = pieces[(i + 1) % n];
+            enum qn_status status = restore(s, bad, harm == 4 ? i : n);
+            CHECK(harm == 4 ? status == QN_OK : status != QN_OK);
+            if (harm == 4 && i > 0)
+                CHECK(qn_session_restore(s, pieces[0].bytes, pieces[0].n, i == 1 ? 2 : i - 1,
+                                         &err) == QN_E_STATE);
+            free(bytes);
+            if (i % 3 || (harm == 4 && i == 0))
+                continue;
+            CHECK(qn_session_start(s, &ask, &err) == QN_OK);
+            finish(&t, &other, s, 0, &want, "after a refusal");
+        }
+    CHECK(restore(s, pieces, n) == QN_OK);
+    for (uint32_t i = 0; i < n; i++)
+        free(pieces[i].bytes);
+    stop_bench(&other);
+}
+
 /* ---- masks ----------------------------------------------------------------------------------- */
 
 struct mask_state {
@@ -340,6 +440,7 @@ int main(void) {
             test_together();
             test_fair();
             test_pool();
+            test_snapshots();
             if (!on_gpu)
                 test_masks();
         }
