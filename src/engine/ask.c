@@ -94,7 +94,7 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
 static enum qn_status start_chat(struct work *w, struct qn_str json, struct qn_error *err) {
     qn_engine *e = w->engine;
     struct qn_chat_defaults defaults = defaults_of(e);
-    bool may_call = qn_str_find(json, QN_STR("tool"), 0) != SIZE_MAX;
+    bool may_call = qn_str_find(json, QN_STR("\"tools\""), 0) != SIZE_MAX;
     const struct qn_answer_style *style;
     QN_TRY(qn_engine_style(&style, e, may_call, err));
     defaults.tools = style->tools != NULL;

@@ -222,7 +222,7 @@ enum qn_status qn_engine_render(qn_engine *e, struct qn_buf *out, struct qn_aren
 
 /* Whether the template writes a past call that is given in this form: where it does not expect the
  * form it fails, leaves the call out, or writes Python's notation. */
-static enum qn_status writes_call(bool *good, qn_engine *e, const char *content,
+static enum qn_status writes_call(bool *good, qn_engine *e, size_t which, const char *content,
                                   const char *arguments, struct qn_error *err) {
     struct qn_arena arena;
     struct qn_buf context, text;
@@ -237,10 +237,12 @@ static enum qn_status writes_call(bool *good, qn_engine *e, const char *content,
         "\"content\":%s,\"tool_calls\":[{\"id\":\"abcdefghi\",\"type\":\"function\","
         "\"function\":{\"name\":\"f\",\"arguments\":%s}}]},{\"role\":\"tool\",\"content\":\"b\","
         "\"tool_call_id\":\"abcdefghi\"},{\"role\":\"assistant\",\"content\":\"c\"},{\"role\":"
-        "\"user\",\"content\":\"d\"}],\"tools\":[{\"type\":"
-        "\"function\",\"function\":{\"name\":\"f\",\"description\":\"\",\"parameters\":"
-        "{\"type\":\"object\",\"properties\":{}}}}],\"bos_token\":\"\",\"eos_token\":\"\"}",
-        content, arguments);
+        "\"user\",\"content\":\"d\"}],\"tools\":[%s],\"bos_token\":\"\",\"eos_token\":\"\"}",
+        content, arguments,
+        which != template_for(e, true) // tools would choose the other template
+            ? ""
+            : "{\"type\":\"function\",\"function\":{\"name\":\"f\",\"description\":\"\","
+              "\"parameters\":{\"type\":\"object\",\"properties\":{}}}}");
     enum qn_status status = context.failed ? qn_fail(err, QN_E_NO_MEMORY, "a template's probe")
                                            : qn_engine_render(e, &text, &arena, &plain, &n_plain,
                                                               qn_buf_view(&context), err);
@@ -290,7 +292,7 @@ enum qn_status qn_engine_style(const struct qn_answer_style **out, qn_engine *e,
         static const char *const arguments[] = {"{\"quern\":1}", "\"{\\\"quern\\\":1}\""};
         uint32_t form = 0; // bit 0: content, bit 1: arguments
         for (bool good = false; form < 4; form++) {
-            QN_TRY(writes_call(&good, e, contents[form & 1], arguments[form >> 1], err));
+            QN_TRY(writes_call(&good, e, which, contents[form & 1], arguments[form >> 1], err));
             if (good)
                 break;
         }

@@ -630,6 +630,44 @@ static void test_tool_prompts(struct qn_str tokenizer) {
     free((void *)(uintptr_t)data.p);
 }
 
+/* A repository with a template of its own for tools: each is asked what it expects. */
+static void test_two_templates(void) {
+    static const char config[] =
+        "{\"chat_template\":[{\"name\":\"default\",\"template\":\"{% for m in messages %}"
+        "{{ m.content }}{% for c in m.tool_calls or [] %}{{ c.function.name + c.function.arguments "
+        "}}"
+        "{% endfor %}{% endfor %}plain\"},{\"name\":\"tool_use\",\"template\":\"{{ tools|length }}"
+        "<tool_call>{% for m in messages %}{{ m.content or '' }}{% for c in m.tool_calls or [] %}"
+        "{{ c.function.arguments|tojson }}{% endfor %}{% endfor %}\"}]}";
+    struct qn_str tokenizer = slurp("tests/data/tiny_hf/tokenizer.json");
+    struct qn_memory_file files[3] = {
+        {QN_STR("tokenizer.json"), tokenizer},
+        {QN_STR("tokenizer_config.json"), qn_str_from(config)},
+        {QN_STR("config.json"), QN_STR("{\"model_type\":\"qwen2\"}")}};
+    struct qn_memory_files list = {files, 3};
+    struct qn_engine_desc desc = {
+        .files = qn_files_from_memory(&list), .main = "", .text_only = true};
+    qn_engine *e = NULL;
+    struct qn_error err = {0};
+    const struct qn_answer_style *plain = NULL, *tools = NULL;
+    CHECK_MSG(qn_engine_create(&e, &desc, &err) == QN_OK && qn_engine_open(e, &err) == QN_OK &&
+                  qn_engine_style(&plain, e, false, &err) == QN_OK &&
+                  qn_engine_style(&tools, e, true, &err) == QN_OK,
+              "%s", err.text);
+    CHECK(plain && tools && plain != tools && !plain->tools && tools->tools &&
+          !tools->argument_strings);
+    struct qn_str text;
+    CHECK(qn_engine_template(e, &text, QN_STR("{\"messages\":[{\"content\":\"a\"}]}"), &err) ==
+              QN_OK &&
+          qn_str_is(text, "aplain"));
+    CHECK(qn_engine_template(e, &text,
+                             QN_STR("{\"messages\":[{\"content\":\"a\"}],\"tools\":[1,2]}"),
+                             &err) == QN_OK &&
+          qn_str_is(text, "2<tool_call>a"));
+    qn_engine_destroy(e);
+    free((void *)(uintptr_t)tokenizer.p);
+}
+
 static void test_smuggling(void) {
     char path[1024];
     snprintf(path, sizeof path, "%s/fixtures/tokenizers/qwen2/tokenizer.json", test_shared());
@@ -852,6 +890,7 @@ int main(void) {
     test_values();
     test_smuggling();
     test_no_memory();
+    test_two_templates();
     if (case_tiny(&m, 1)) {
         struct bench b = {0};
         struct qn_error err = {0};
