@@ -189,6 +189,47 @@ test('two models, system messages and templates of the application', { skip, tim
   assert.deepEqual([r.unmatched, r.twice], ['ReloadArgumentSizeUnmatchedError', 'ReloadModelIdNotUniqueError']);
 });
 
+test('answers in a form', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    const engine = await webllm.CreateMLCEngine(id);
+    const ask = async (/** @type {any} */ response_format, more = {}) => {
+      const answer = await engine.chat.completions.create({ messages: [{ role: 'user', content: 'x' }], max_tokens: 150, seed: 3, response_format, ...more });
+      return [answer.choices[0].message.content, answer.choices[0].finish_reason];
+    };
+    const schema = JSON.stringify({ type: 'object', properties: { ok: { type: 'boolean' }, kind: { enum: ['a', 'b'] } }, required: ['ok', 'kind'], additionalProperties: false });
+    const flag = { type: 'json_schema', json_schema: { type: 'boolean' } };
+    const tag = { begin: '<f>', content: flag, end: '</f>' };
+    const structural = (/** @type {any} */ format) => ask({ type: 'structural_tag', structural_tag: { type: 'structural_tag', format } });
+    const out = {
+      schema: await ask({ type: 'json_object', schema }),
+      object: await ask({ type: 'json_object' }),
+      grammar: await ask({ type: 'grammar', grammar: 'root ::= "yes" | "no"' }),
+      sequence: await structural({ type: 'sequence', elements: [{ type: 'const_string', value: 'Is it?\n' }, { type: 'tag', ...tag }] }),
+      list: await structural({ type: 'tags_with_separator', tags: [tag], separator: ', ', at_least_one: true, stop_after_first: false }),
+      triggered: await structural({ type: 'triggered_tags', triggers: ['e'], tags: [{ begin: 'e:', content: flag, end: ';' }], at_least_one: true, stop_after_first: true }),
+      many: await structural({ type: 'triggered_tags', triggers: ['th'], tags: [{ begin: 'the', content: flag, end: '.' }], stop_after_first: false }),
+      older: await ask({ type: 'structural_tag', structural_tag: { structures: [{ begin: 'a=', schema: '{"type":"boolean"}', end: ';' }], triggers: ['a'] } }),
+      refused: await ask({ type: 'json_object', schema: '{"type":"object","minProperties":"many"}' }).catch((e) => e.name),
+      strange: await structural({ type: 'picture' }).catch((/** @type {any} */ e) => e.name),
+    };
+    await engine.unload();
+    return out;
+  });
+  const value = JSON.parse(r.schema[0]);
+  assert.ok(typeof value.ok === 'boolean' && ['a', 'b'].includes(value.kind) && Object.keys(value).length === 2);
+  assert.equal(r.schema[1], 'stop');
+  if (r.object[1] === 'stop') assert.equal(typeof JSON.parse(r.object[0]), 'object');
+  else assert.ok(r.object[0].startsWith('{'));
+  assert.ok(['yes', 'no'].includes(r.grammar[0]));
+  assert.match(r.sequence[0], /^Is it\?\n<f>(true|false)<\/f>$/);
+  assert.match(r.list[0], /^<f>(true|false)<\/f>(, <f>(true|false)<\/f>)*(, (<.*)?|,)?$/);
+  assert.match(r.triggered[0], r.triggered[1] === 'stop' ? /^[^e]*e:(true|false);$/ : /^[^e]*(e:?\w*)?$/);
+  assert.equal(r.many[0].replaceAll(/the(true|false)\./g, '').replace(/the?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('th'), false, r.many[0]);
+  assert.equal(r.older[0].replaceAll(/a=(true|false);/g, '').replace(/a=?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('a'), false, r.older[0]);
+  assert.equal(r.refused, 'ArgumentError');
+  assert.equal(r.strange, 'InvalidResponseFormatStructuralTagError');
+});
+
 test('in a worker, with a logit processor there', { skip, timeout }, async () => {
   const r = await inPage(async (webllm, id) => {
     const engine = await webllm.CreateWebWorkerMLCEngine(new Worker('/app/worker.js', { type: 'module' }), id, { initProgressCallback: () => {} });
