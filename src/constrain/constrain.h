@@ -44,6 +44,7 @@ struct qn_grammar {
     unsigned char key[32]; // hash of kind, text and options: the same for equal constraints
     struct qn_terms terms;
     uint32_t start;
+    uint32_t any_char;    // the same, in one spelling, or NONE
     uint32_t string_char; // a character within the quotes of an unconstrained JSON string, or NONE
     struct qn_matcher *matchers; // whose states must survive
     struct qn_mask_cache *cache; // NULL until the first mask

@@ -50,7 +50,7 @@ enum qn_status qn_grammar_compile(struct qn_grammar **out, const struct qn_alloc
         return qn_fail(err, QN_E_NO_MEMORY, "a grammar");
     memset(g, 0, sizeof *g);
     g->allocator = allocator;
-    g->string_char = QN_TERM_NONE;
+    g->string_char = g->any_char = QN_TERM_NONE;
     qn_terms_init(&g->terms, allocator);
     qn_constraint_key(g->key, constraint);
     struct qn_arena scratch;

@@ -9,7 +9,7 @@
 #include "constrain/constrain.h"
 #include "text/vocab.h"
 
-#define SLOTS 48              // masks kept
+#define SLOTS 128             // masks kept
 #define WORTH 1024u           // nodes visited that make a mask worth keeping
 #define TERMS_SOFT (1u << 16) // beyond these, what was found out is forgotten between two tokens
 #define ROWS_SOFT (1u << 19)
@@ -76,12 +76,34 @@ static struct slot *slot_for(struct qn_mask_cache *c, uint32_t term, bool *hit) 
 }
 
 struct walk {
+    const struct qn_grammar *g;
     struct qn_terms *terms;
     const struct qn_vocab_trie *trie;
     uint32_t *bits;
     struct qn_vec *exits; // NULL: not wanted
     uint32_t visited;
 };
+
+/* How many more characters of any kind a JSON string may have; 0: the term is no such string. */
+static uint32_t string_room(const struct qn_grammar *g, uint32_t term) {
+    const struct qn_term *terms = g->terms.terms, *m = &terms[term];
+    if (m->kind == QN_T_CAT)
+        m = &terms[m->a];
+    const struct qn_term *body = &terms[m->a];
+    if (m->kind != QN_T_LEX || body->kind != QN_T_CAT || terms[body->b].kind != QN_T_SET)
+        return 0;
+    const struct qn_term *rep = &terms[body->a];
+    bool any = rep->a == g->string_char || rep->a == g->any_char;
+    return rep->kind == QN_T_REP && any ? rep->c : 0;
+}
+
+static void set_all(struct walk *w, uint32_t begin, uint32_t end) {
+    for (uint32_t i = begin; i < end; i++) {
+        uint32_t id = w->trie->tokens[i];
+        if (id != QN_ID_NONE)
+            w->bits[id >> 5] |= 1u << (id & 31);
+    }
+}
 
 /* Sets the bits of the tokens in nodes [begin, end), which are the children of one node, or all,
  * that `state` allows. */
@@ -92,6 +114,7 @@ static void walk(struct walk *w, uint32_t state, uint32_t begin, uint32_t end) {
     const uint8_t *depths = w->trie->depths;
     if (begin >= end || state == QN_TERM_EMPTY)
         return;
+    uint32_t plain = w->trie->n_careful, known = QN_TERM_EMPTY; // a string without limits
     states[depths[begin]] = state;
     for (uint32_t i = begin; i < end;) {
         uint32_t link = links[i], depth = depths[i], behind = link >> 8;
@@ -106,6 +129,12 @@ static void walk(struct walk *w, uint32_t state, uint32_t begin, uint32_t end) {
             w->bits[id >> 5] |= 1u << (id & 31);
         if (i == behind)
             continue;
+        if (i > plain && (next == known || string_room(w->g, next) == UINT32_MAX)) {
+            known = next; // all plain tokens go on from here
+            set_all(w, i, behind);
+            i = behind;
+            continue;
+        }
         if (w->exits != NULL && qn_term_nullable(t, next))
             qn_vec_push(t, w->exits, i - 1);
         if (next == QN_TERM_EPS)
@@ -125,15 +154,6 @@ static void add_plain(const struct qn_vocab_trie *trie, uint32_t *bits, uint32_t
         uint32_t id = trie->longer[i * 2 + 1];
         bits[id >> 5] |= 1u << (id & 31);
     }
-}
-
-/* How many more characters an unconstrained JSON string may have; 0: the head is none. */
-static uint32_t string_room(const struct qn_grammar *g, uint32_t head) {
-    const struct qn_term *terms = g->terms.terms, *body = &terms[terms[head].a];
-    if (body->kind != QN_T_CAT || terms[body->b].kind != QN_T_SET)
-        return 0;
-    const struct qn_term *rep = &terms[body->a];
-    return rep->kind == QN_T_REP && rep->a == g->string_char ? rep->c : 0;
 }
 
 static bool slot_ready(struct qn_grammar *g, struct slot *s, uint32_t n_words) {
@@ -158,7 +178,8 @@ static enum qn_status mask_of(struct qn_matcher *m, const struct slot **out, uin
         return QN_OK;
     if (!slot_ready(g, &c->scratch, m->trie->n_words))
         return qn_fail(err, QN_E_NO_MEMORY, "a mask of tokens");
-    struct walk w = {.terms = &g->terms,
+    struct walk w = {.g = g,
+                     .terms = &g->terms,
                      .trie = m->trie,
                      .bits = c->scratch.bits,
                      .exits = head ? &c->scratch.exits : NULL};
@@ -192,7 +213,7 @@ static enum qn_status add_state(struct qn_matcher *m, uint32_t *bits, uint32_t n
         QN_TRY(mask_of(m, &s, lexical ? head : state, err));
         for (uint32_t i = 0; i < qn_min_u32(n_words, trie->n_words); i++)
             bits[i] |= s->bits[i];
-        struct walk w = {.terms = t, .trie = trie, .bits = bits};
+        struct walk w = {.g = m->grammar, .terms = t, .trie = trie, .bits = bits};
         more = lexical && tail != QN_TERM_EPS;
         for (uint32_t i = 0; more && i < s->exits.n; i++) {
             uint32_t node = s->exits.p[i];

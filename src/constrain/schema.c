@@ -646,7 +646,7 @@ enum qn_status qn_schema_term(struct qn_grammar *g, uint32_t *out, struct qn_are
     c.comma = qn_term_text(t, QN_STR(","), c.ws);
     c.colon = qn_term_text(t, QN_STR(":"), c.ws);
     qn_chars_negate(&all); // of nothing
-    c.any_char = qn_chars_term(t, &all, true);
+    g->any_char = c.any_char = qn_chars_term(t, &all, true);
     if (all.failed)
         return qn_schema_no_memory(&c);
     if (g->string_char == QN_TERM_NONE)

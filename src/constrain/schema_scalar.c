@@ -212,6 +212,7 @@ enum qn_status qn_schema_listed(struct qn_schema *c, uint32_t *out, bool *listed
     "(?:[01]\\d|2[0-3]):[0-5]\\d:[0-5]\\d(?:\\.\\d{1,9})?(?:[zZ]|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)"
 /* Without two hyphens in a row: a name that begins with xn-- would have to decode. */
 #define LABEL "[a-zA-Z0-9](?:-?[a-zA-Z0-9]){0,31}"
+#define PART "[a-zA-Z0-9]+(?:-[a-zA-Z0-9]+)*"
 #define ATOM "[\\w!#$%&'*+/=?^`{|}~-]+"
 #define OCTET "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)"
 #define URI_HOST "(?:[\\w.~!$&()*+,;=-]|%" HEX "{2})"
@@ -239,7 +240,7 @@ static const char *const FORMATS[][2] = {
     {"date-time", DATE "[Tt]" TIME},
     {"duration", "P(?:" UNITS("Y", "M", "D") "(?:T" UNITS("H", "M", "S") ")?|T" UNITS(
                      "H", "M", "S") "|\\d{1,9}W)"},
-    {"email", "(?=.{1,64}@)" ATOM "(?:\\." ATOM ")*@(?:" LABEL "\\.)+" LABEL},
+    {"email", ATOM "(?:\\." ATOM ")*@(?:" PART "\\.)+" PART},
     {"hostname", "(?=.{1,253}$)" LABEL "(?:\\." LABEL ")*"},
     {"ipv4", "(?:" OCTET "\\.){3}" OCTET},
     {"ipv6", IPV6},

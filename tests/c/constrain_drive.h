@@ -210,13 +210,69 @@ static inline void drive_line(struct drive_vocab *v, struct qn_str line, struct 
     qn_arena_free(&arena);
 }
 
-/* argv: the program, "--drive", a tokenizer.json. */
+static inline int drive_slower(const void *a, const void *b) {
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* How long masks take, in the first walks through a grammar and once these have been seen. */
+static inline void drive_bench(struct drive_vocab *v, double trie) {
+    static const char *const schemas[] = {
+        "{\"type\":\"object\"}",
+        "{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"age\":{\"type\":"
+        "\"integer\",\"minimum\":0,\"maximum\":130},\"mail\":{\"type\":\"string\",\"format\":"
+        "\"email\"},\"tags\":{\"type\":\"array\",\"items\":{\"type\":\"string\",\"maxLength\":20}}}"
+        ","
+        "\"required\":[\"name\",\"age\",\"mail\",\"tags\"],\"additionalProperties\":false}",
+        "{\"$ref\":\"#/$defs/"
+        "n\",\"$defs\":{\"n\":{\"type\":\"object\",\"properties\":{\"v\":{\"enum\":["
+        "\"red\",\"green\",\"blue\"]},\"kids\":{\"type\":\"array\",\"items\":{\"$ref\":\"#/$defs/"
+        "n\"}"
+        "}},\"required\":[\"v\",\"kids\"],\"additionalProperties\":false}}}",
+    };
+    static float cold[1 << 16], warm[1 << 16];
+    printf("%u tokens, %u nodes (%u of plain tokens), trie built in %.0f ms\n", v->trie.n_ids,
+           v->trie.n_nodes, v->trie.n_nodes - v->trie.n_careful, trie * 1e3);
+    for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++) {
+        struct qn_constraint c = {QN_CONSTRAINT_JSON_SCHEMA, qn_str_from(schemas[i]), 1};
+        struct qn_grammar *g;
+        struct qn_error err = {0};
+        struct drive_times times[2] = {{.all = cold, .capacity = 1 << 16},
+                                       {.all = warm, .capacity = 1 << 16}};
+        double begin = drive_now();
+        if (qn_grammar_compile(&g, qn_allocator_default(), &c, &err) != QN_OK)
+            continue;
+        double compiled = drive_now() - begin;
+        for (uint32_t round = 0; round < 2; round++)
+            for (uint32_t seed = 0; seed < 20; seed++) {
+                struct qn_buf out;
+                bool ended;
+                qn_buf_init(&out, qn_allocator_default());
+                (void)drive_walk(v, g, &out, &ended, seed, 200, &times[round], &err);
+                qn_buf_free(&out);
+            }
+        printf("compiled in %.0f us, %u terms\n", compiled * 1e6, g->terms.n_terms);
+        for (uint32_t round = 0; round < 2; round++) {
+            size_t n = times[round].n;
+            qsort(times[round].all, n, sizeof(float), drive_slower);
+            printf("  %s: %zu masks, median %.1f us, p99 %.1f us, most %.1f us\n",
+                   round ? "again" : "first", n, (double)times[round].all[n / 2],
+                   (double)times[round].all[n * 99 / 100], (double)times[round].all[n - 1]);
+        }
+        qn_grammar_free(g);
+    }
+}
+
+/* argv: the program, "--drive" or "--bench", a tokenizer.json. */
 static inline int drive(int argc, char **argv) {
     struct drive_vocab v = {0};
     static char line[1 << 22];
+    double begin = drive_now();
     if (argc != 3 || !drive_open(&v, argv[2]))
         return 1;
-    while (fgets(line, sizeof line, stdin)) {
+    if (strcmp(argv[1], "--bench") == 0)
+        drive_bench(&v, drive_now() - begin);
+    while (strcmp(argv[1], "--bench") != 0 && fgets(line, sizeof line, stdin)) {
         struct qn_buf out;
         qn_buf_init(&out, qn_allocator_default());
         drive_line(&v, qn_str_from(line), &out);
