@@ -341,6 +341,26 @@ export class Core {
     };
   }
 
+  /**
+   * Pieces of what an idle session holds, in order. @param {number} session @param {number} piece
+   * @returns {{ bytes: Uint8Array, pieces: number } | undefined} undefined: the GPU answers later, call again
+   */
+  save(session, piece) {
+    const status = this.exports.qn_wasm_save(this.handle, session, piece);
+    if (status === STATUS.E_NEED_DATA) return undefined;
+    this.check(status);
+    const [pointer, n, pieces] = this.#words();
+    return { bytes: this.bytes(pointer, n).slice(), pieces };
+  }
+
+  /**
+   * The way back, in order. @param {number} session of the first piece 0: one of the engine's own
+   * @param {number} piece @param {Uint8Array} bytes @returns {number} the session
+   */
+  restore(session, piece, bytes) {
+    return this.#started(this.#within(bytes, (p, n) => this.exports.qn_wasm_restore(this.handle, session, piece, p, n)));
+  }
+
   /** @param {number} session */
   cancel(session) {
     this.exports.qn_wasm_cancel(this.handle, session);

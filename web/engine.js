@@ -128,6 +128,19 @@ export class Engine {
     return /** @type {Float32Array} */ (await this.#call('logits', [ids], options));
   }
 
+  /**
+   * Sessions kept in this browser's storage, by name. save: the prompt of a chat is computed, and what came of it written.
+   * restore: later chats that begin with that prompt, in this tab or another, need not compute it; only by the same model.
+   */
+  sessions = {
+    /** @param {string} name @param {import('./chat.js').ChatRequest} request @param {{ signal?: AbortSignal }} [options] */
+    save: async (name, request, { signal } = {}) => /** @type {{ tokens: number, bytes: number }} */ (await this.#call('saveSession', [name, request], { signal })),
+    /** @param {string} name @param {{ signal?: AbortSignal }} [options] */
+    restore: async (name, { signal } = {}) => void (await this.#call('restoreSession', [name], { signal })),
+    /** @param {string} name */
+    remove: async (name) => void (await this.#call('removeSession', [name])),
+  };
+
   /** Memory in bytes now: of the wasm heap, and of GPU buffers. @returns {Promise<{ wasm: number, device: number }>} */
   async memory() {
     return /** @type {{ wasm: number, device: number }} */ (await this.#call('memory', []));

@@ -9,6 +9,7 @@ import { Requests } from './requests.js';
 import { Runner } from './runner.js';
 import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
+import { Snapshots } from './snapshots.js';
 import { Steps } from './steps.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
@@ -18,10 +19,17 @@ export class Host {
   #loaded = null;
   /** @type {Steps | null} */
   #steps = null;
+  /** @type {Snapshots | null} */
+  #snapshots = null;
 
   core() {
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
     return this.#loaded.core;
+  }
+
+  snapshots() {
+    this.core();
+    return (this.#snapshots ??= new Snapshots(/** @type {{ requests: Requests }} */ (this.#loaded).requests));
   }
 
   steps() {

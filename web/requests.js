@@ -39,6 +39,52 @@ export class Requests {
   }
 
   /**
+   * Computes a request's prompt, where it is not there yet, and tells what the session then holds, in pieces.
+   * @param {Record<string, unknown>} request of a chat @param {(piece: Uint8Array) => Promise<void>} tell @param {AbortSignal} signal
+   * @returns {Promise<number>} tokens
+   */
+  async save(request, tell, signal) {
+    const session = await this.#start(() => this.#core.startChat(0, { ...request, max_tokens: 1 }, 'chat'), signal);
+    try {
+      let tokens = 0;
+      for await (const event of this.#runner.events(session, signal)) tokens = event.promptTokens || tokens;
+      for await (const piece of this.#runner.save(session)) {
+        if (signal.aborted) throw aborted();
+        await tell(piece);
+      }
+      return tokens;
+    } finally {
+      this.#release(session);
+    }
+  }
+
+  /**
+   * A session of the engine holds what was saved; requests that begin with it find it there.
+   * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array>} pieces @param {AbortSignal} signal
+   */
+  async restore(pieces, signal) {
+    let session = 0;
+    let index = 0;
+    try {
+      for await (const piece of pieces) {
+        if (signal.aborted) throw aborted();
+        if (index > 0) this.#core.restore(session, index, piece);
+        else session = await this.#start(() => this.#core.restore(0, 0, piece), signal);
+        index++;
+      }
+    } finally {
+      if (session) this.#release(session);
+    }
+  }
+
+  /** Gives a session back to the engine, and lets others in. @param {number} session */
+  #release(session) {
+    this.#core.destroySession(session);
+    this.#running--;
+    this.#next();
+  }
+
+  /**
    * Begins a generation, in order, as soon as a session is free. @param {() => number} begin @param {AbortSignal} signal
    * @returns {Promise<number>} the session
    */
@@ -109,9 +155,7 @@ export class Requests {
       }
       throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
     } finally {
-      this.#core.destroySession(session); // back to the engine
-      this.#running--;
-      this.#next();
+      this.#release(session);
     }
   }
 }

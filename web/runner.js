@@ -169,6 +169,21 @@ export class Runner {
     }
   }
 
+  /** What an idle session holds, in pieces. @param {number} session @returns {AsyncGenerator<Uint8Array, void>} */
+  async *save(session) {
+    for (let piece = 0, pieces = 1; piece < pieces; ) {
+      const saved = this.core.save(session, piece);
+      if (!saved) {
+        await this.#gpuActivity();
+        continue;
+      }
+      pieces = saved.pieces;
+      piece++;
+      yield saved.bytes;
+      await this.#breatheSometimes();
+    }
+  }
+
   /** Ends a generation that nobody listens to any more. @param {number} session */
   #abandon(session) {
     this.core.cancel(session);

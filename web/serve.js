@@ -28,6 +28,9 @@ export function serve(post) {
     isEnd: (_, id) => host.core().token(id).eos,
     logits: ({ signal }, ids) => host.steps().logits(ids, signal),
     promptTokens: (_, request) => host.steps().promptTokens(request),
+    saveSession: ({ signal }, name, request) => host.snapshots().save(name, request, signal),
+    restoreSession: ({ signal }, name) => host.snapshots().restore(name, signal),
+    removeSession: (_, name) => host.snapshots().remove(name),
     memory: () => host.memory(),
     // Entries are delivered in tasks of their own: let those that wait come first.
     requests: () => new Promise((resolve) => setTimeout(() => resolve(requests), 20)),

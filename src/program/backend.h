@@ -80,8 +80,8 @@ struct qn_backend_ops {
     enum qn_status (*copy)(struct qn_backend *backend, struct qn_backend_session *to,
                            const struct qn_backend_session *from, uint32_t n, struct qn_error *err);
     /* Positions pos .. pos+n-1 of a state, [n_kv_heads, n, head_dim] in its type, to bytes and
-     * back. save: *ready false: call again, with the same arguments, once the host has reported; drop
-     * ends it. restore: those of all states must follow before a step. */
+     * back. save: *ready false: call again, with the same arguments, once the host has reported;
+     * drop ends it. restore: those of all states must follow before a step. */
     enum qn_status (*save)(struct qn_backend *backend, struct qn_backend_session *session,
                            void *out, uint32_t tensor, uint32_t pos, uint32_t n, bool *ready,
                            struct qn_error *err);

@@ -62,6 +62,9 @@ EXPORT uint32_t qn_wasm_chat(struct instance *w, qn_session *s, const char *json
                              uint32_t api);
 EXPORT uint32_t qn_wasm_prompt(struct instance *w, qn_session *s);
 EXPORT uint32_t qn_wasm_next(struct instance *w, qn_session *s);
+EXPORT uint32_t qn_wasm_save(struct instance *w, qn_session *s, uint32_t piece);
+EXPORT uint32_t qn_wasm_restore(struct instance *w, qn_session *s, uint32_t piece,
+                                const void *bytes, uint32_t n);
 EXPORT void qn_wasm_cancel(struct instance *w, qn_session *s);
 EXPORT uint32_t qn_wasm_constrain(struct instance *w, const struct qn_constrain_ops *ops);
 EXPORT void *qn_wasm_pool(struct instance *w);
@@ -376,6 +379,33 @@ uint32_t qn_wasm_next(struct instance *w, qn_session *s) {
     words[14] = (uint32_t)e.logprobs.n;
     words[15] = (uint32_t)(uintptr_t)s;
     return status;
+}
+
+/* words: 0 the piece, 1 its bytes, 2 how many pieces there are. */
+uint32_t qn_wasm_save(struct instance *w, qn_session *s, uint32_t piece) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
+    const void *p = NULL;
+    size_t n = 0;
+    enum qn_status status = qn_session_save(s, &p, &n, piece, &w->error);
+    w->result.words[2] = qn_session_pieces(s);
+    return answer(w, status, p, n);
+}
+
+/* With `s` 0 into one of the engine's own. words: 0 the session. */
+uint32_t qn_wasm_restore(struct instance *w, qn_session *s, uint32_t piece, const void *bytes,
+                         uint32_t n) {
+    uint32_t gone = missing(w);
+    if (gone)
+        return gone;
+    enum qn_status status = s ? QN_OK : qn_engine_take(w->engine, &s, &w->error);
+    bool taken = status == QN_OK && piece == 0;
+    if (status == QN_OK)
+        status = qn_session_restore(s, bytes, n, piece, &w->error);
+    if (status != QN_OK && taken)
+        qn_session_destroy(s); // back to the engine, or freed
+    return started(w, s, status);
 }
 
 void qn_wasm_cancel(struct instance *w, qn_session *s) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
+import { Snapshots } from '../../web/snapshots.js';
 import { choicesOf, runChoices, sumUsage } from '../../web/choices.js';
 import { Requests } from '../../web/requests.js';
 import { finish, openEngine } from './lib/models.mjs';
@@ -128,4 +129,81 @@ test('conversations that take turns find what they said before', async () => {
     }
   }
   engine.close();
+});
+
+/** Files as OPFS has them in workers. */
+function memoryFolder() {
+  /** @type {Map<string, Uint8Array>} */
+  const files = new Map();
+  const handle = (/** @type {string} */ name) => ({
+    createSyncAccessHandle: async () => ({
+      getSize: () => files.get(name)?.length ?? 0,
+      truncate: (/** @type {number} */ n) => files.set(name, /** @type {Uint8Array} */ (files.get(name)).slice(0, n)),
+      write(/** @type {Uint8Array} */ data, /** @type {{ at: number }} */ { at }) {
+        const old = /** @type {Uint8Array} */ (files.get(name));
+        const all = new Uint8Array(Math.max(old.length, at + data.length));
+        all.set(old);
+        all.set(data, at);
+        files.set(name, all);
+        return data.length;
+      },
+      read(/** @type {Uint8Array} */ data, /** @type {{ at: number }} */ { at }) {
+        const part = /** @type {Uint8Array} */ (files.get(name)).subarray(at, at + data.length);
+        data.set(part);
+        return part.length;
+      },
+      flush() {},
+      close() {},
+    }),
+  });
+  return {
+    files,
+    async getFileHandle(/** @type {string} */ name, { create = false } = {}) {
+      if (!files.has(name) && !create) throw new DOMException('no such file', 'NotFoundError');
+      if (!files.has(name)) files.set(name, new Uint8Array());
+      return handle(name);
+    },
+    async removeEntry(/** @type {string} */ name) {
+      files.delete(name);
+    },
+  };
+}
+
+test('a saved session is found by another engine; harmed bytes are refused', async () => {
+  const folder = memoryFolder();
+  const request = { messages: [{ role: 'user', content: 'the cat sat on the mat and the mat sat on the cat' }], temperature: 0, max_tokens: 8 };
+  const first = await openEngine(MODEL);
+  const requests = new Requests(first.core, first.runner);
+  let text = '';
+  const { usage } = await requests.ask('chat', request, (d) => (text += textOf(d)), never());
+  const saved = await new Snapshots(requests, async () => folder).save('a/b', request, never());
+  assert.equal(saved.tokens, usage.prompt_tokens);
+  assert.equal(folder.files.get('a%2Fb')?.length, saved.bytes);
+  first.close();
+
+  const second = await openEngine(MODEL);
+  const others = new Requests(second.core, second.runner);
+  const snapshots = new Snapshots(others, async () => folder);
+  await snapshots.restore('a/b', never());
+  let again = '';
+  const outcome = await others.ask('chat', request, (d) => (again += textOf(d)), never());
+  assert.equal(again, text);
+  assert.equal(outcome.usage.prompt_tokens_details.cached_tokens, usage.prompt_tokens - 1);
+  const whole = /** @type {Uint8Array} */ (folder.files.get('a%2Fb'));
+  for (let i = 0; i < 40; i++) {
+    const harmed = i % 2 ? whole.slice(0, (whole.length * i) / 40) : whole.slice();
+    if (i % 2 === 0) harmed[Math.floor((whole.length * i) / 40)] ^= 1;
+    folder.files.set('harmed', harmed);
+    await assert.rejects(snapshots.restore('harmed', never()), (/** @type {any} */ e) => /^QN_E_(INTEGRITY|FORMAT|TRUNCATED)$/.test(e.code));
+  }
+  const head = 4 + new Uint32Array(whole.slice(0, 4).buffer)[0];
+  folder.files.set('harmed', whole.slice(0, head)); // one whole piece of several
+  await assert.rejects(snapshots.restore('harmed', never()), { code: 'QN_E_TRUNCATED' });
+  await assert.rejects(snapshots.restore('none', never()), { code: 'QN_E_NOT_FOUND' });
+  await assert.rejects(snapshots.save('x', request, AbortSignal.abort()), { name: 'AbortError' });
+  await snapshots.remove('a/b');
+  await assert.rejects(snapshots.restore('a/b', never()), { code: 'QN_E_NOT_FOUND' });
+  // All sessions were given back.
+  await Promise.all(Array.from({ length: 6 }, (_, i) => others.ask('chat', { ...request, seed: i }, () => {}, never())));
+  second.close();
 });
