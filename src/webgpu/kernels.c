@@ -139,8 +139,10 @@ struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool 
     if (rows / 32 < 112)
         tune.lanes = rows / 16 < 64 ? 32 : 16;
     tune.lanes = qn_min_u32(tune.lanes, most);
-    if (!glu && rows >= 28672)
-        tune.rows = 4;
+    if (!glu && rows >= 28672) {
+        tune.rows = groups > 32 ? 4 : 2; // few groups leave some of many lanes idle
+        tune.lanes = groups > 32 ? tune.lanes : 4;
+    }
     while (tune.ahead * tune.rows * (glu ? 2 : 1) < 4 && tune.ahead * tune.lanes < groups)
         tune.ahead *= 2;
     uint32_t room = (caps->max_workgroup_memory - DOT_FIXED_BYTES) / DOT_GROUP_BYTES;
