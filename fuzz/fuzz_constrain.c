@@ -1,6 +1,6 @@
 /* A constraint and a text from one input: a byte for the kind, the constraint up to a zero byte,
- * the text. Whatever is accepted byte by byte is accepted at once, too; a state is never a dead end,
- * so that forced bytes can always be taken. */
+ * the text. Whatever is accepted byte by byte is accepted at once, too; a state is never a dead
+ * end, so that forced bytes can always be taken. */
 #include <stdlib.h>
 #include <string.h>
 
