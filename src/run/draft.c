@@ -6,6 +6,8 @@
  * Guesses cost time where they fail. The rate at which they come true is learnt from plain steps,
  * which tell for nothing whether a guess would have been right, so that nothing is spent before it
  * pays, and nothing after it has ceased to. */
+#include <string.h>
+
 #include "base/num.h"
 #include "run/run.h"
 
@@ -26,9 +28,8 @@ void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
 
 /* Where the token stands that followed the last three the last time; 0: nowhere. */
 static uint32_t find(const uint32_t *tokens, uint32_t n) {
-    const uint32_t *end = tokens + n - 3;
     for (uint32_t i = n - 1; n > 3 && i >= 3; i--)
-        if (tokens[i - 1] == end[2] && tokens[i - 2] == end[1] && tokens[i - 3] == end[0])
+        if (memcmp(tokens + i - 3, tokens + n - 3, 3 * sizeof *tokens) == 0)
             return i;
     return 0;
 }

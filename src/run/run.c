@@ -362,7 +362,7 @@ static void recompute(struct qn_run *run) {
     uint32_t set = rope_set(run, keep);
     run->n_kv = run->fed = run->rope_set == set ? first : 0;
     run->rope_set = set;
-    run->want &= ~(uint32_t)QN_WANT_ARGMAX_ALL; // of the prompt, and told already
+    run->want &= QN_WANT_LOGITS; // what was wanted of the prompt has been told
     run->state = QN_RUN_PREFILL;
 }
 

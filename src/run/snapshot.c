@@ -155,7 +155,7 @@ static enum qn_status restore_head(struct qn_run *run, const unsigned char *byte
         return qn_fail(err, QN_E_FORMAT, "a snapshot's head of %zu bytes", n);
     for (uint32_t i = 0; i < s->n; i++) {
         run->tokens[i] = qn_load_u32(bytes + HEAD + 4 * (size_t)i);
-        if (run->tokens[i] >= run->vocab)
+        if (run->tokens[i] >= run->n_ids)
             return qn_fail(err, QN_E_FORMAT, "token id %u in a snapshot", run->tokens[i]);
     }
     return QN_OK;

@@ -177,6 +177,12 @@ static void test_slide(struct bench *b, qn_session *s) {
             }
             CHECK_MSG(memcmp(want, whole.ids, sizeof *want * 47) == 0, "%s %s: %u sinks",
                       model.name, on_gpu ? "gpu" : "cpu", keep);
+            r.want = QN_WANT_LOGITS | QN_WANT_LOGITS_ALL;
+            if (!long_prompt) { // each position of the prompt once, though some are computed again
+                run_on(&other, b, s, &r);
+                CHECK(other.n == 47 && other.logits == PROMPT - 1 + 47);
+            }
+            r.want = 0;
             r.max_tokens = 1000;
             run_on(&other, b, s, &r);
             CHECK(other.n == CONTEXT && other.done.finish == QN_FINISH_CONTEXT &&
