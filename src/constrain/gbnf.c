@@ -168,7 +168,7 @@ static enum qn_status symbol(struct parser *p, uint32_t *out) {
         struct qn_chars set = {.arena = p->arena};
         p->at++;
         if (c == '[')
-            QN_TRY(qn_regex_class(&set, p->s, &p->at, p->err));
+            QN_TRY(qn_regex_class(p->t, &set, p->s, &p->at, p->err));
         else
             qn_chars_negate(&set); // of nothing
         *out = qn_chars_term(p->t, &set, false);

@@ -8,6 +8,7 @@
 
 #define DEPTH_MAX 40
 #define NODES_MAX 65536
+#define CATEGORY_STEPS 1000000u // a look at every code point
 
 enum kind { SEQUENCES, SEQUENCE, TERM, GROUP, REPEAT, BEGIN, END, LOOK };
 
@@ -104,6 +105,8 @@ static enum qn_status category(struct parser *p, struct qn_chars *out, bool nega
     if (i == n)
         return unsupported(p, "a Unicode property other than a general category");
     p->at = end + 1;
+    qn_terms_spend(p->t, CATEGORY_STEPS);
+    QN_TRY(qn_terms_report(p->t, p->err));
     uint32_t from = UINT32_MAX;
     for (uint32_t c = 0; c <= 0x110000; c++) {
         uint32_t now = c < 0x110000 ? qn_unicode_category(c) : 0;
@@ -264,9 +267,9 @@ static enum qn_status class_body(struct parser *p, struct qn_chars *out) {
     return out->failed ? qn_fail(p->err, QN_E_LIMIT, "a class of too many characters") : QN_OK;
 }
 
-enum qn_status qn_regex_class(struct qn_chars *out, struct qn_str pattern, size_t *at,
-                              struct qn_error *err) {
-    struct parser p = {.s = pattern, .at = *at, .err = err};
+enum qn_status qn_regex_class(struct qn_terms *t, struct qn_chars *out, struct qn_str pattern,
+                              size_t *at, struct qn_error *err) {
+    struct parser p = {.t = t, .s = pattern, .at = *at, .err = err};
     QN_TRY(class_body(&p, out));
     *at = p.at;
     return QN_OK;

@@ -18,7 +18,7 @@ enum qn_status qn_regex_term(struct qn_terms *t, uint32_t *out, struct qn_arena 
 
 /* One character class of the same syntax, pattern.p[*at] being behind its '['; *at moves behind its
  * ']'. For grammars. */
-enum qn_status qn_regex_class(struct qn_chars *out, struct qn_str pattern, size_t *at,
-                              struct qn_error *err);
+enum qn_status qn_regex_class(struct qn_terms *t, struct qn_chars *out, struct qn_str pattern,
+                              size_t *at, struct qn_error *err);
 
 #endif

@@ -6,7 +6,8 @@
 #include "constrain/regex.h"
 
 #define DEPTH_MAX 90
-#define LEAVES_MAX 20000u
+#define LEAF_STEPS 25000u // steps of work that values of one kind take at least
+#define PLACE_STEPS 1000u // and any list of demands
 #define CHOICES_MAX 64
 
 static const char NAMES[] =
@@ -193,6 +194,8 @@ static enum qn_status resolve(struct qn_schema *c, uint32_t *out, struct qn_json
     if (!qn_json_string(&text, c->arena, ref))
         return qn_json_type(ref) == QN_JSON_STRING ? qn_schema_no_memory(c)
                                                    : qn_schema_bad(c, "$ref", "a string");
+    qn_terms_spend(c->t, c->json.n_nodes / 2);
+    QN_TRY(qn_terms_report(c->t, c->err));
     size_t hash = qn_min_size(qn_str_find(text, QN_STR("#"), 0), text.n);
     struct qn_str id = qn_str_slice(text, 0, hash), fragment = qn_str_slice(text, hash, text.n);
     struct qn_json_value base = qn_json_root(&c->json), found = {0};
@@ -510,8 +513,8 @@ static enum qn_status leaf(struct qn_schema *c, uint32_t *out, const struct qn_d
     uint32_t base = c->t->work.n, types = qn_schema_leaf_types(c, list), term;
     bool listed;
     *out = QN_TERM_EMPTY;
-    if (++c->leaves > LEAVES_MAX)
-        return qn_fail(c->err, QN_E_LIMIT, "a JSON schema with too many combinations of choices");
+    qn_terms_spend(c->t, LEAF_STEPS);
+    QN_TRY(qn_terms_report(c->t, c->err));
     if (types == 0)
         return QN_OK;
     QN_TRY(qn_schema_listed(c, &term, &listed, list, types));
@@ -554,6 +557,8 @@ static enum qn_status expand(struct qn_schema *c, uint32_t *out, struct expansio
         bool is;
         if (one == NULL)
             return qn_schema_no_memory(c);
+        qn_terms_spend(c->t, PLACE_STEPS + i);
+        QN_TRY(qn_terms_report(c->t, c->err));
         *one = *e;
         QN_TRY(copy_list(c, &one->list, &e->list));
         QN_TRY(option(c, &one->list, &is, &choice, i));
@@ -595,6 +600,8 @@ enum qn_status qn_schema_compile(struct qn_schema *c, uint32_t *out, const struc
         list.p[j] = d;
     }
     uint32_t hash = hash_demands(list.p, list.n);
+    qn_terms_spend(c->t, PLACE_STEPS + c->n_memos);
+    QN_TRY(qn_terms_report(c->t, c->err));
     for (uint32_t i = 0; i < c->n_memos; i++) {
         struct qn_schema_memo *m = &c->memos[i];
         if (m->hash != hash || m->n != list.n ||

@@ -73,7 +73,7 @@ struct qn_schema {
     uint32_t comma, colon; // with the white space behind them
     struct qn_schema_memo *memos;
     uint32_t n_memos, cap_memos;
-    uint32_t depth, leaves;
+    uint32_t depth;
     const char *negated; // keyword that made a demand of the kind NOT, for messages
 };
 

@@ -301,6 +301,7 @@ static enum qn_status add_name(struct object *o, struct name **out, struct qn_js
         return qn_schema_bad(c, "required", "a list of strings");
     if (!qn_json_string(&text, c->arena, key))
         return qn_schema_no_memory(c);
+    qn_terms_spend(c->t, 4 * o->n); // of this search and of the one for its schema
     for (uint32_t i = 0; i < o->n; i++) {
         *out = &o->names[i];
         if (qn_str_eq(o->names[i].text, text))

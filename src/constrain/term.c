@@ -21,6 +21,8 @@ enum {
 #define DEPTH_MAX 220     // calls of derive within each other; a frame is some 100 bytes
 #define LEFT_MAX 180      // of rules and alternatives before the first byte, found when sealing
 #define SEARCH_MAX 60000u // states that one search may see
+#define SPEND_MAX 250000000u
+#define DERIVE_STEPS 50u
 
 static uint32_t fail(struct qn_terms *t, enum qn_status status, const char *what) {
     if (t->status == QN_OK) {
@@ -28,6 +30,15 @@ static uint32_t fail(struct qn_terms *t, enum qn_status status, const char *what
         t->what = what;
     }
     return QN_TERM_EMPTY;
+}
+
+void qn_terms_spend(struct qn_terms *t, uint32_t n) {
+    if (t->sealed)
+        return;
+    if (n > SPEND_MAX - t->spent)
+        fail(t, QN_E_LIMIT, "of too many combinations");
+    else
+        t->spent += n;
 }
 
 enum qn_status qn_terms_report(const struct qn_terms *t, struct qn_error *err) {
@@ -243,7 +254,10 @@ uint32_t qn_term_set(struct qn_terms *t, const uint32_t set[8]) {
         return QN_TERM_EMPTY;
     for (i = 0; i < t->n_sets; i++)
         if (memcmp(t->sets[i], set, sizeof *t->sets) == 0)
-            return intern(t, QN_T_SET, i, 0, 0);
+            break;
+    qn_terms_spend(t, i);
+    if (i < t->n_sets)
+        return intern(t, QN_T_SET, i, 0, 0);
     void *p = t->sets;
     bool ok = grow(t, &p, &t->cap_sets, i + 1, sizeof *t->sets, SETS_MAX);
     t->sets = p;
@@ -516,6 +530,7 @@ static void find_classes(struct qn_terms *t) {
     if (t->n_classes != 0 && t->classed == t->n_sets + t->n_multiples)
         return;
     t->classed = t->n_sets + t->n_multiples;
+    qn_terms_spend(t, t->n_sets * 256);
     memset(t->classes, 0, sizeof t->classes);
     t->n_classes = 1;
     for (uint32_t i = 0; i < t->n_sets + (numbers ? sizeof number - 1 : 0); i++) {
@@ -557,6 +572,7 @@ static bool search(struct qn_terms *t, uint32_t root) {
             t->work.n -= 2;
             continue;
         }
+        qn_terms_spend(t, DERIVE_STEPS);
         uint32_t next = t->sealed ? qn_term_step(t, id, t->examples[class_])
                                   : qn_term_derive(t, id, t->examples[class_]);
         if (next == QN_TERM_EMPTY || t->status != QN_OK || t->terms[next].mark == stamp ||

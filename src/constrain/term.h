@@ -63,6 +63,7 @@ struct qn_terms {
     struct qn_vec work; // lists being made
     struct qn_vec seen; // by a search
     uint32_t stamp, depth;
+    uint32_t spent;        // steps of work, see qn_terms_spend
     uint8_t classes[256];  // byte → class; bytes of a class are in the same sets
     uint8_t examples[256]; // class → a byte of it
     uint32_t n_classes;
@@ -76,6 +77,8 @@ struct qn_terms {
 void qn_terms_init(struct qn_terms *t, const struct qn_allocator *allocator);
 void qn_terms_free(struct qn_terms *t);
 bool qn_vec_push(struct qn_terms *t, struct qn_vec *v, uint32_t value);
+/* Counts n steps of work, each a few nanoseconds, before sealing: QN_E_LIMIT beyond some seconds. */
+void qn_terms_spend(struct qn_terms *t, uint32_t n);
 
 /* ---- Making -------------------------------------------------------------------------------- */
 

@@ -281,6 +281,28 @@ static void test_hostile(void) {
     struct qn_allocator allocator = faults_allocator(&f);
     CHECK(compile(&g, S, qn_buf_view(&b), &allocator, &err) == QN_E_LIMIT && !f.over_limit);
     CHECK(f.live == 0);
+    /* Each of these would take minutes. */
+    static const struct {
+        const char *head, *part, *tail;
+        int n;
+    } slow[] = {
+        {"{\"oneOf\":[false", ",{\"allOf\":[false],\"a\":%d}", "]}", 4000}, // pairs
+        {"{\"anyOf\":[{}", ",{\"a\":%d}", "],\"properties\":{", 4000},      // times properties
+        {"{\"anyOf\":[{}", ",{\"$ref\":\"#/$defs/d\",\"a\":%d}", "],\"$defs\":{\"d\":{}}}", 30000},
+        {"[a", "\\p{Lu}", "]", 4000},
+    };
+    for (size_t i = 0; i < sizeof slow / sizeof *slow; i++) {
+        qn_buf_clear(&b);
+        qn_buf_cstr(&b, slow[i].head);
+        for (int k = 0; k < slow[i].n; k++)
+            qn_buf_format(&b, slow[i].part, k);
+        qn_buf_cstr(&b, slow[i].tail);
+        for (int k = 0; i == 1 && k < 2000; k++)
+            qn_buf_format(&b, "%s\"p%d\":{}", k ? "," : "", k);
+        qn_buf_cstr(&b, i == 1 ? "}}" : "");
+        CHECK(compile(&g, i == 3 ? R : S, qn_buf_view(&b), qn_allocator_default(), &err) ==
+              QN_E_LIMIT);
+    }
     qn_buf_free(&b);
 }
 
