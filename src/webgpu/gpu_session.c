@@ -382,9 +382,10 @@ static enum qn_status take(struct qn_gpu *gpu, struct qn_gpu_pending *p, uint32_
     return QN_OK;
 }
 
-/* Steps of a prompt should keep the device for about a tenth of a second at most, so that a page can
- * draw between them, and be as long as that allows: long steps use the machine better, so that twice the
- * tokens take less than twice the time. Much shorter steps than advised tell little of those. */
+/* Steps of a prompt should keep the device for about a tenth of a second at most, so that a page
+ * can draw between them, and be as long as that allows: long steps use the machine better, so that
+ * twice the tokens take less than twice the time. Much shorter steps than advised tell little of
+ * those. */
 #define STEP_MICROS 100000u
 #define STEP_LEAST 64u
 

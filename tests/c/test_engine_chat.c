@@ -794,7 +794,7 @@ static void test_no_memory(void) {
     free((void *)(uintptr_t)tokenizer.p);
 }
 
-/* ---- Constraints that wait --------------------------------------------------------------------- */
+/* ---- Constraints that wait ------------------------------------------------------------------- */
 
 struct inner {
     uint32_t masks, accepts, frees;

@@ -479,7 +479,7 @@ static void test_decode_is_lean(void) {
     qn_arena_free(&m.arena);
 }
 
-/* The advice follows what steps took: all that fits where they are fast, 64 where none is fast enough. */
+/* The advice follows what steps took: all that fits where they are fast, 64 where none is. */
 static void test_pace(void) {
     struct model_shape shape = base;
     shape.max_tokens = 256;

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 
 import { QuernError } from '../../web/errors.js';
+import { FEATURES } from '../../web/gpu/device.js';
 import { bestVariant } from '../../web/variants.js';
 import { ask, askFresh, closeDevices, finish, fixture, gpuDevice, openEngine, skipFixtures } from './lib/models.mjs';
 
@@ -20,6 +21,7 @@ const F32_TOLERANCE = 1e-4; // of max |logit|: fixtures/README.md
 const F16_KV_TOLERANCE = 2e-3;
 // matvec_dot rounds what a 4-bit weight multiplies to 16 bits: 2^-17 of the largest of 32, in every product.
 const DOT_TOLERANCE = 3e-4;
+const EVERY = [...FEATURES, 'packed-dot']; // software adapters are not given packed-dot unless it is asked for
 
 const CPU_MODELS = [
   ...['qwen2', 'qwen2_untied', 'llama3', 'smollm'].map((n) => `lm/${n}`),
@@ -289,14 +291,14 @@ test('WebGPU, a device of the smallest limits', { skip: skipFixtures }, async (t
 });
 
 test('WebGPU, every feature', { skip: skipFixtures }, async (t) => {
-  const gpu = await gpuDevice();
+  const gpu = await gpuDevice(EVERY);
   await checkModelsOnGpu(t, gpu.info.fallback ? GPU_MODELS : REAL_GPU_MODELS, gpu);
   await checkRestOnGpu(t, gpu);
 });
 
 test('WebGPU, the smallest capabilities on a device that has more', { skip: skipFixtures }, async (t) => {
   // The same tapes as on the smallest device; here most pipelines are compiled already.
-  const gpu = await gpuDevice();
+  const gpu = await gpuDevice(EVERY);
   if (!gpu.info.fallback) return t.skip('done on the smallest device');
   await checkModelsOnGpu(t, GPU_MODELS.filter((name) => name !== MAIN), { ...gpu, caps: (await gpuDevice([])).caps });
 });

@@ -47,6 +47,9 @@ const LIMITS = /** @type {const} */ ({
  * @property {{ vendor: string, architecture: string, device: string, description: string, fallback: boolean }} info
  */
 
+/** Whether an adapter computes on the processor. @param {GPUAdapterInfo} info */
+const isSoftware = (info) => /swiftshader|llvmpipe|basic render/i.test(`${info?.architecture} ${info?.description}`);
+
 /**
  * @param {GPU | undefined} gpu navigator.gpu, or Dawn's
  * @param {object} [options]
@@ -73,9 +76,10 @@ export async function openDevice(gpu, { features } = {}) {
     throw fail(STATUS.E_NO_WEBGPU, `the adapter gives no device: ${error instanceof Error ? error.message : error}`, error);
   }
   const { info } = adapter;
-  // Apple's GPUs have no such instruction; emulated it would be slower than floats.
+  // Apple's GPUs and software adapters have no such instruction; emulated it would be slower than floats.
+  const software = isSoftware(info);
   const dot = gpu.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') && wanted.includes('subgroups') && info?.vendor !== 'apple';
-  if (dot && (features === undefined || features.includes(PACKED_DOT))) wanted.push(PACKED_DOT);
+  if (dot && (features === undefined ? !software : features.includes(PACKED_DOT))) wanted.push(PACKED_DOT);
   return {
     device,
     caps: {
@@ -94,7 +98,7 @@ export async function openDevice(gpu, { features } = {}) {
       architecture: info?.architecture ?? '',
       device: info?.device ?? '',
       description: info?.description ?? '',
-      fallback: /swiftshader|llvmpipe|basic render/i.test(`${info?.architecture} ${info?.description}`),
+      fallback: software,
     },
   };
 }

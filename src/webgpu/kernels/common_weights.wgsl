@@ -38,8 +38,21 @@ const MAGIC = 0x4b000000u;
 const MAGIC_F = 8388608.0;
 
 // Q4: values 0..3 of nibbles in word and bits above them in high: (value - ZERO) × (1, 16, 256, 4096). With
-// LEVELS the level itself: qn_wformat_levels is a polynomial rounded (residual 0.433).
+// LEVELS the level itself, of qn_wformat_levels, whose bytes stand in four words.
+const LEVEL_WORDS = vec4<u32>(0xbfad9881u, 0xf6eaddcfu, 0x26190d01u, 0x71594535u);
+fn q4_levels(word: u32) -> vec4<f32> {
+    let n = (vec4<u32>(word) >> vec4<u32>(0u, 4u, 8u, 12u)) & vec4<u32>(15u);
+    let odd = (n & vec4<u32>(4u)) != vec4<u32>();
+    let below = select(LEVEL_WORDS.xxxx, LEVEL_WORDS.yyyy, odd);
+    let above = select(LEVEL_WORDS.zzzz, LEVEL_WORDS.wwww, odd);
+    let four = select(below, above, n >= vec4<u32>(8u));
+    return vec4<f32>(bitcast<vec4<i32>>(four << (vec4<u32>(24u) - ((n & vec4<u32>(3u)) << vec4<u32>(3u)))) >> vec4<u32>(24u));
+}
+
 fn q4_raw(word: u32, high: u32) -> vec4<f32> {
+    if (LEVELS) {
+        return q4_levels(word);
+    }
     var bits = vec4<u32>(word) & vec4<u32>(0xfu, 0xf0u, 0xf00u, 0xf000u);
     if (HIGH != 0u) {
         let mask = vec4<u32>((1u << HIGH) - 1u) << vec4<u32>(4u, 8u, 12u, 16u);
@@ -48,10 +61,6 @@ fn q4_raw(word: u32, high: u32) -> vec4<f32> {
     let zero = f32(ZERO);
     let bias = vec4<f32>(MAGIC_F + zero, MAGIC_F + 16.0 * zero, MAGIC_F + 256.0 * zero, MAGIC_F + 4096.0 * zero);
     let raw = bitcast<vec4<f32>>(bits | vec4<u32>(MAGIC)) - bias;
-    if (LEVELS) {
-        let v = raw * vec4<f32>(1.0, 1.0 / 16.0, 1.0 / 256.0, 1.0 / 4096.0) - 7.5;
-        return round((((0.001586042823 * v + 0.07866772403) * v - 0.1371927042) * v + 11.51720856) * v - 4.301249009);
-    }
     return raw;
 }
 
