@@ -77,7 +77,8 @@ struct qn_terms {
 void qn_terms_init(struct qn_terms *t, const struct qn_allocator *allocator);
 void qn_terms_free(struct qn_terms *t);
 bool qn_vec_push(struct qn_terms *t, struct qn_vec *v, uint32_t value);
-/* Counts n steps of work, each a few nanoseconds, before sealing: QN_E_LIMIT beyond some seconds. */
+/* Counts n steps of work, some nanoseconds each, before sealing: QN_E_LIMIT after a second or two.
+ */
 void qn_terms_spend(struct qn_terms *t, uint32_t n);
 
 /* ---- Making -------------------------------------------------------------------------------- */

@@ -399,12 +399,13 @@ uint32_t qn_wasm_restore(struct instance *w, qn_session *s, uint32_t piece, cons
     uint32_t gone = missing(w);
     if (gone)
         return gone;
-    enum qn_status status = s ? QN_OK : qn_engine_take(w->engine, &s, &w->error);
-    bool taken = status == QN_OK && piece == 0;
+    bool take = s == NULL;
+    enum qn_status status = take ? qn_engine_take(w->engine, &s, &w->error) : QN_OK;
+    bool taken = take && status == QN_OK;
     if (status == QN_OK)
         status = qn_session_restore(s, bytes, n, piece, &w->error);
     if (status != QN_OK && taken)
-        qn_session_destroy(s); // back to the engine, or freed
+        qn_session_destroy(s); // back to the engine
     return started(w, s, status);
 }
 
