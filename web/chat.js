@@ -1,6 +1,6 @@
 // OpenAI's chat.completions objects around the engine's events.
 
-import { choicesOf, runChoices, sumUsage } from './choices.js';
+import { choicesOf, runChoices, runningUsage, sumUsage } from './choices.js';
 import { fail, STATUS } from './errors.js';
 import { Stream } from './stream.js';
 
@@ -181,20 +181,20 @@ export class ChatCompletions {
    * @param {ChatStream} stream @param {{ id: string, created: number, model: string }} head @param {Record<string, unknown>[]} requests
    * @param {NonNullable<ChatRequest['stream_options']>} options @param {boolean} withLogprobs
    */
-  async #stream(stream, head, requests, { include_usage: withUsage = false, continuous_usage_stats: running = false }, withLogprobs) {
+  async #stream(stream, head, requests, options, withLogprobs) {
+    const withUsage = options.include_usage ?? false;
     const begun = requests.map(() => false);
     /** @param {number} index @param {ChatDelta} delta @param {FinishReason | null} finish @param {TokenLogprob[]} [logprobs] @param {Delta} [at] */
     const push = (index, delta, finish, logprobs, at) => {
-      const usage = withUsage && running && at ? { prompt_tokens: at.prompt, completion_tokens: at.tokens, total_tokens: at.prompt + at.tokens } : null;
       stream.push({
         ...head,
         object: 'chat.completion.chunk',
         choices: [{ index, delta, logprobs: logprobs && withLogprobs ? { content: logprobs, refusal: null } : null, finish_reason: finish }],
-        ...(withUsage ? { usage } : {}),
+        ...(withUsage ? { usage: runningUsage(options, at) } : {}),
       });
     };
-    const begin = (/** @type {number} */ index) => {
-      if (!begun[index]) push(index, { role: 'assistant', content: '' }, null);
+    const begin = (/** @type {number} */ index, /** @type {Delta | undefined} */ at = undefined) => {
+      if (!begun[index]) push(index, { role: 'assistant', content: '' }, null, undefined, at);
       begun[index] = true;
     };
     const outcomes = await runChoices(
@@ -203,7 +203,7 @@ export class ChatCompletions {
       requests,
       stream.controller.signal,
       (delta, index) => {
-        begin(index);
+        begin(index, delta);
         // The log-probabilities of a chunk are those of its tokens: they go with its content.
         const parts = delta.parts.length || !delta.logprobs.length ? delta.parts : [{ kind: /** @type {const} */ ('content'), call: 0, text: '' }];
         const at = Math.max(0, parts.findIndex((p) => p.kind === 'content'));

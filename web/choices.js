@@ -61,6 +61,11 @@ export async function runChoices(call, method, requests, signal, onDelta, onEnd 
   }
 }
 
+/** What a chunk of a stream tells of the tokens so far. @param {{ include_usage?: boolean, continuous_usage_stats?: boolean } | null | undefined} options @param {Delta} [at] @returns {RunningUsage | null} */
+export function runningUsage(options, at) {
+  return at && options?.include_usage && options.continuous_usage_stats ? { prompt_tokens: at.prompt, completion_tokens: at.tokens, total_tokens: at.prompt + at.tokens } : null;
+}
+
 /** Of all answers; `per` of them share a prompt, which counts once. @param {Usage[]} list @param {number} per @returns {Usage} */
 export function sumUsage(list, per) {
   const sum = (/** @type {(u: Usage, i: number) => number} */ of) => list.reduce((total, u, i) => total + of(u, i), 0);

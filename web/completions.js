@@ -1,6 +1,6 @@
 // OpenAI's completions: a text goes on, without a chat template.
 
-import { choicesOf, runChoices, sumUsage } from './choices.js';
+import { choicesOf, runChoices, runningUsage, sumUsage } from './choices.js';
 import { fail, STATUS } from './errors.js';
 import { Stream } from './stream.js';
 
@@ -23,7 +23,7 @@ import { Stream } from './stream.js';
  * @property {number} created
  * @property {string} model
  * @property {{ index: number, text: string, logprobs: CompletionLogprobs | null, finish_reason: 'stop' | 'length' | null }[]} choices
- * @property {import('./choices.js').Usage | null} [usage]
+ * @property {import('./choices.js').Usage | import('./choices.js').RunningUsage | null} [usage]
  */
 
 /** One text, or list of ids, each. @param {unknown} prompt @param {string} field @param {number} most @returns {unknown[]} */
@@ -85,7 +85,7 @@ export class Completions {
     const head = { id: `cmpl-${crypto.randomUUID()}`, object: /** @type {const} */ ('text_completion'), created: Math.floor(Date.now() / 1000), model: request.model ?? this.#model };
     const offsets = requests.map(() => 0);
 
-    /** @param {AbortSignal | undefined} abort @param {(index: number, text: string, logprobs: CompletionLogprobs | null) => void} take @param {(index: number, finish: 'stop' | 'length') => void} end */
+    /** @param {AbortSignal | undefined} abort @param {(index: number, text: string, logprobs: CompletionLogprobs | null, at?: import('./choices.js').Delta) => void} take @param {(index: number, finish: 'stop' | 'length') => void} end */
     const run = (abort, take, end) => {
       const begun = requests.map(() => false);
       const begin = (/** @type {number} */ index) => {
@@ -105,7 +105,7 @@ export class Completions {
           begin(index);
           const logprobs = oldLogprobs(delta.logprobs, offsets[index]);
           offsets[index] = logprobs.offset;
-          take(index, delta.parts.map((p) => p.text).join(''), wanted ? logprobs.out : null);
+          take(index, delta.parts.map((p) => p.text).join(''), wanted ? logprobs.out : null, delta);
         },
         (outcome, index) => {
           begin(index);
@@ -116,11 +116,11 @@ export class Completions {
 
     if (stream) {
       const chunks = new Stream(async (/** @type {Stream<Completion>} */ s) => {
-        /** @param {Completion['choices']} choices @param {import('./choices.js').Usage | null} [usage] */
+        /** @param {Completion['choices']} choices @param {Completion['usage']} [usage] */
         const push = (choices, usage = null) => s.push({ ...head, choices, ...(streamOptions?.include_usage ? { usage } : {}) });
         const usage = await run(
           s.controller.signal,
-          (index, text, logprobs) => push([{ index, text, logprobs, finish_reason: null }]),
+          (index, text, logprobs, at) => push([{ index, text, logprobs, finish_reason: null }], runningUsage(streamOptions, at)),
           (index, finish) => push([{ index, text: '', logprobs: null, finish_reason: finish }]),
         );
         if (streamOptions?.include_usage) push([], usage);

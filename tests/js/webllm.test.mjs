@@ -1,80 +1,12 @@
 // Applications of web-llm over quern/webllm in Chromium: engine on the page, in a worker, in a service worker;
-// several models, choices, logit processors, interruption, what the browser keeps. The hub is a fixture
-// behind its address. And the checks of the page's own requests: tests/js/webllm_requests.test.mjs.
+// several models, choices, logit processors, interruption, what the browser keeps. How requests end: tests/js/webllm_ends.test.mjs;
+// the checks of requests: tests/js/webllm_requests.test.mjs.
 
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { after, before, test } from 'node:test';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
-import { createStaticServer, listen } from '../../tools/serve.mjs';
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-const fixtures = join(resolve(process.env.QN_SHARED ?? '../shared'), 'fixtures');
-const skip = !existsSync(executablePath) ? 'skipped: no Chromium' : !existsSync(fixtures) ? 'skipped: no ../shared' : false;
-const timeout = 120_000;
-
-const ID = 'Llama-3.2-1B-Instruct-q4f16_1-MLC';
-const OTHER = 'Qwen2.5-0.5B-Instruct-q4f16_1-MLC';
-/** Which fixture stands for a repository. */
-const HUB = /** @type {Record<string, string>} */ ({ [ID]: 'llama_q4f16_1', [OTHER]: 'qwen2_q4f16_1' });
-
-/** @type {import('node:http').Server} */ let server;
-/** @type {import('playwright-core').Browser} */ let browser;
-/** @type {import('playwright-core').Page} */ let page;
-let folder = '';
-let base = '';
-/** @type {string[]} */ let asked = [];
-/** @type {string[]} */ const errors = [];
-
-const FILES = {
-  'index.html': '<!doctype html><title>test</title><script type="module" src="app.js"></script>',
-  'app.js': "import * as webllm from '/web/webllm/index.js'; window.webllm = webllm;",
-  'worker.js': `import { WebWorkerMLCEngineHandler } from '/web/webllm/index.js';
-    const handler = new WebWorkerMLCEngineHandler();
-    handler.setLogitProcessorRegistry(new Map([['${ID}', { processLogits: (l) => ((l[7] = 1000), l), processSampledToken() {}, resetState() {} }]]));
-    onmessage = (message) => handler.onmessage(message);`,
-  'sw.js': "import { ServiceWorkerMLCEngineHandler } from '/web/webllm/index.js'; new ServiceWorkerMLCEngineHandler(); addEventListener('activate', (e) => e.waitUntil(clients.claim()));",
-};
-
-before(async () => {
-  if (skip) return;
-  folder = mkdtempSync(join(tmpdir(), 'quern-webllm-'));
-  for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
-  server = createStaticServer({ isolation: false, csp: '', extra: { app: folder, fixtures } });
-  base = `http://localhost:${await listen(server, 0)}`;
-  browser = await chromium.launch({ executablePath, args: ['--headless=new', '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
-  const context = await browser.newContext();
-  await context.route('https://huggingface.co/**', (route) => {
-    const [, id, name] = /mlc-ai\/([^/]+)\/resolve\/main\/(.+)$/.exec(route.request().url()) ?? [];
-    asked.push(name);
-    const path = join(fixtures, 'mlc', HUB[id] ?? 'none', name ?? '');
-    const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': '*', 'accept-ranges': 'bytes' };
-    if (!existsSync(path)) return route.fulfill({ status: 404, headers });
-    const body = readFileSync(path);
-    const range = /bytes=(\d+)-(\d*)/.exec(route.request().headers().range ?? '');
-    if (!range) return route.fulfill({ status: 200, headers, body });
-    const [start, end] = [Number(range[1]), Math.min(range[2] ? Number(range[2]) : Infinity, body.length - 1)];
-    return route.fulfill({ status: 206, headers: { ...headers, 'content-range': `bytes ${start}-${end}/${body.length}` }, body: body.subarray(start, end + 1) });
-  });
-  page = await context.newPage();
-  page.on('pageerror', (error) => errors.push(String(error)));
-  await page.goto(`${base}/app/index.html`);
-  await page.waitForFunction(() => 'webllm' in window);
-});
-
-after(async () => {
-  await browser?.close();
-  server?.closeAllConnections();
-  server?.close();
-  if (folder) rmSync(folder, { recursive: true });
-});
-
-/** Runs in the page. @template T @param {(webllm: any, id: string, other: string) => Promise<T>} work @returns {Promise<T>} */
-const inPage = (work) => page.evaluate(`(${work})(window.webllm, '${ID}', '${OTHER}')`);
+import { errors, ID, inPage, OTHER, skip, timeout } from './lib/webllm_page.mjs';
 
 test('load, chat, stream, choices, usage', { skip, timeout }, async () => {
   const r = await inPage(async (webllm, id) => {
@@ -256,7 +188,9 @@ test('in a worker, with a logit processor there', { skip, timeout }, async () =>
 test('in a service worker', { skip, timeout }, async () => {
   const r = await inPage(async (webllm, id) => {
     await navigator.serviceWorker.register('/app/sw.js', { type: 'module' });
-    const engine = await webllm.CreateServiceWorkerMLCEngine(id);
+    /** @type {string[]} */
+    const reports = [];
+    const engine = await webllm.CreateServiceWorkerMLCEngine(id, { initProgressCallback: (/** @type {any} */ report) => reports.push(report.text) });
     let text = '';
     let usage;
     for await (const chunk of await engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], max_tokens: 6, stream: true, stream_options: { include_usage: true } })) {
@@ -264,10 +198,14 @@ test('in a service worker', { skip, timeout }, async () => {
       usage = chunk.usage ?? usage;
     }
     const message = await engine.getMessage();
+    reports.length = 0;
+    await engine.reload(id);
+    const finished = reports.filter((line) => line.startsWith('Finish')).length;
     await engine.unload();
     for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();
-    return { text, message, usage };
+    return { text, message, usage, finished };
   });
+  assert.equal(r.finished, 1); // each report once, whatever was asked before
   assert.equal(r.text, r.message);
   assert.equal(r.usage.completion_tokens, 6);
 });

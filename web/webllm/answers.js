@@ -30,6 +30,46 @@ export function usageOf(usage, { latency = false, grammar = false } = {}) {
   };
 }
 
+/** What a request has cost so far: the usage of answers that are interrupted. */
+export class Meter {
+  #begun = performance.now();
+  #first = 0;
+  #prompt = 0;
+  /** @type {Map<number, number>} tokens by choice */
+  #tokens = new Map();
+
+  /** @param {Chunk[]} choices of a chunk @param {any} usage of the chunk @returns {boolean} it is the usage of the whole request */
+  take(choices, usage) {
+    if (usage?.timings) return true;
+    if (usage) {
+      this.#first ||= performance.now();
+      this.#prompt = usage.prompt_tokens;
+      for (const { index } of choices) this.#tokens.set(index, usage.completion_tokens);
+    }
+    return false;
+  }
+
+  /** @returns {import('../chat.js').Usage} */
+  usage() {
+    const now = performance.now();
+    const first = (this.#first || now) - this.#begun;
+    const total = now - this.#begun;
+    const tokens = [...this.#tokens.values()].reduce((sum, n) => sum + n, 0);
+    return {
+      prompt_tokens: this.#prompt,
+      completion_tokens: tokens,
+      total_tokens: this.#prompt + tokens,
+      prompt_tokens_details: { cached_tokens: 0 },
+      timings: {
+        time_to_first_token_ms: first,
+        prefill_tokens_per_s: first > 0 ? (1000 * this.#prompt) / first : 0,
+        decode_tokens_per_s: tokens > 1 && total > first ? (1000 * (tokens - 1)) / (total - first) : 0,
+        total_ms: total,
+      },
+    };
+  }
+}
+
 /** What may be told of a running answer. */
 export class Answer {
   /** @type {Map<number, { text: string, reasoning: string, calls: Chunk[], logprobs: Chunk[], finish: string | null }>} by index */
@@ -56,6 +96,11 @@ export class Answer {
       }
       choice.finish = finish ?? choice.finish;
     }
+  }
+
+  /** Indices of the choices that have no end yet. */
+  unfinished() {
+    return this.head ? [...this.choices].filter(([, c]) => !c.finish).map(([index]) => index) : [0];
   }
 
   /** The text of the last choice. */
@@ -89,7 +134,7 @@ export class Answer {
 }
 
 /** Log-probabilities of a text completion as chat has them. @param {any} logprobs */
-export function chatLogprobs(logprobs) {
+function chatLogprobs(logprobs) {
   if (!logprobs?.tokens) return logprobs ?? null;
   const utf8 = new TextEncoder();
   const one = (/** @type {string} */ token, /** @type {number} */ logprob) => ({ token, logprob, bytes: [...utf8.encode(token)] });
@@ -99,4 +144,14 @@ export function chatLogprobs(logprobs) {
       top_logprobs: Object.entries(logprobs.top_logprobs?.[i] ?? {}).map(([t, p]) => one(t, /** @type {number} */ (p))),
     })),
   };
+}
+
+/** A text completion's chunks: each choice begins with `before`. @param {AsyncIterable<any>} stream @param {string} before */
+export async function* completionChunks(stream, before) {
+  const begun = new Set();
+  for await (const chunk of stream) {
+    const choices = chunk.choices.map((/** @type {any} */ c) => ({ ...c, text: (begun.has(c.index) ? '' : before) + c.text, logprobs: chatLogprobs(c.logprobs) }));
+    for (const { index } of choices) begun.add(index);
+    yield { ...chunk, choices };
+  }
 }

@@ -28,9 +28,11 @@ export const ModelType = /** @type {const} */ ({ LLM: 0, embedding: 1, VLM: 2, 0
  * @property {ModelIntegrity} [integrity]
  */
 
-/** @typedef {{ model_list: ModelRecord[], cacheBackend?: 'cache' | 'indexeddb' | 'cross-origin' | 'opfs', opfsAccessMode?: 'async' | 'sync' | 'auto' }} AppConfig */
+/** @typedef {'cache' | 'indexeddb' | 'cross-origin' | 'opfs'} CacheBackend */
+/** @typedef {'async' | 'sync' | 'auto'} OPFSAccessMode */
+/** @typedef {{ model_list: ModelRecord[], cacheBackend?: CacheBackend, opfsAccessMode?: OPFSAccessMode }} AppConfig */
 
-export const modelVersion = 'v0_2_86';
+export const modelVersion = 'v0_2_86/base';
 /** Compiled libraries of web-llm; Quern needs none. */
 export const modelLibURLPrefix = 'https://raw.githubusercontent.com/mlc-ai/binary-mlc-llm-libs/main/web-llm-models/';
 /** Models that web-llm itself can call functions with; Quern can with every model whose template knows tools. */
@@ -110,7 +112,7 @@ const BITS = /** @type {Record<string, number>} */ ({ q4f16_1: 4.5, q4f32_1: 4.5
 function record(id, model, bytes, kib, context) {
   const mb = Math.ceil(bytes / 1e6 + (kib * context) / 1024 + ARENA_MB);
   // Applications take this apart as a URL; nothing is fetched from it.
-  const lib = `${modelLibURLPrefix}${modelVersion}/base/${id}-webgpu.wasm`;
+  const lib = `${modelLibURLPrefix}${modelVersion}/${id}-webgpu.wasm`;
   return { model, model_id: id, model_lib: lib, vram_required_MB: mb, low_resource_required: mb < LOW_RESOURCE_MB, overrides: { context_window_size: context } };
 }
 

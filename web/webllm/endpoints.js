@@ -12,6 +12,9 @@ export class Completions {
     this.#engine = engine;
   }
 
+  /** @overload @param {import('./types.js').CompletionCreateParamsNonStreaming} request @param {RequestOptions} [options] @returns {Promise<import('./types.js').Completion>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsStreaming} request @param {RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').Completion>>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsBase} request @param {RequestOptions} [options] @returns {Promise<import('./types.js').Completion | AsyncIterable<import('./types.js').Completion>>} */
   /** Text completion: no template. @param {Request} request @param {RequestOptions} [options] @returns {Promise<any>} */
   create(request, options) {
     return this.#engine.completion(request, options);
@@ -25,6 +28,9 @@ export class ChatCompletions {
     this.#engine = engine;
   }
 
+  /** @overload @param {import('./types.js').ChatCompletionRequestNonStreaming} request @param {RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestStreaming} request @param {RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestBase} request @param {RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion | AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
   /** @param {Request} request @param {RequestOptions} [options] @returns {Promise<any>} */
   create(request, options) {
     return this.#engine.chatCompletion(request, options);
@@ -45,7 +51,7 @@ export class Embeddings {
     this.#engine = engine;
   }
 
-  /** @param {Request} request @param {RequestOptions} [options] @returns {Promise<any>} */
+  /** @param {import('./types.js').EmbeddingCreateParams} request @param {RequestOptions} [options] @returns {Promise<import('./types.js').CreateEmbeddingResponse>} */
   create(request, options) {
     return this.#engine.embedding(request, options);
   }

@@ -3,12 +3,12 @@
 import { createEngine } from '../engine.js';
 import { deviceReport } from '../manage.js';
 import { localWorker } from '../serve.js';
-import { Answer, chatLogprobs, usageOf } from './answers.js';
+import { Answer, completionChunks, Meter, usageOf } from './answers.js';
 import { configFields, ModelType, modelSource, prebuiltAppConfig } from './config.js';
 import { Chat, Completions, Embeddings } from './endpoints.js';
 import * as errors from './errors.js';
-import { postInitAndCheckFieldsChatCompletion, postInitAndCheckFieldsCompletion, postInitAndCheckFieldsEmbedding, postInitAndCheckGenerationConfigValues, rejectCompletionResumable, toQuern } from './requests.js';
-import { progressText, windowOf } from './loading.js';
+import { postInitAndCheckFieldsChatCompletion, postInitAndCheckFieldsCompletion, postInitAndCheckFieldsEmbedding, postInitAndCheckGenerationConfigValues, refuseBesideProcessor, rejectCompletionResumable, toQuern } from './requests.js';
+import { ownThread, progressText, windowOf } from './loading.js';
 import { deleteSession, Journal, listSessions, openSession } from './resumable.js';
 import { Stepper } from './stepper.js';
 
@@ -24,8 +24,8 @@ import { Stepper } from './stepper.js';
 
 /** @typedef {{ engine: import('../engine.js').Engine, record: ModelRecord, options: ChatOptions, message: string, usage: any, stepper: Stepper }} Loaded */
 
-/** No worker can be started where there is none; and one that serves a worker is that worker. */
-const ownThread = () => typeof Worker === 'undefined' || 'WorkerGlobalScope' in globalThis;
+/** How Quern is asked: every chunk says how many tokens there are, so that an interrupted answer has a usage too. */
+const STREAM = { stream: true, stream_options: { include_usage: true, continuous_usage_stats: true } };
 
 const list = (/** @type {any} */ one) => (Array.isArray(one) ? one : one === undefined ? [] : [one]);
 
@@ -144,6 +144,8 @@ export class MLCEngine {
     }).catch((error) => {
       throw errors.translate(error, record.model);
     });
+    if (signal.aborted) engine.dispose(); // it was ready just before
+    signal.throwIfAborted();
     const { backend, device } = engine.info;
     this.#loaded.set(id, { engine, record, options, message: '', usage: null, stepper: new Stepper(engine, options, this.#processors?.get(id)) });
     report(1, `Finish loading on ${backend === 'webgpu' ? `WebGPU - ${device.vendor ?? 'gpu'}` : 'CPU'}`);
@@ -156,7 +158,7 @@ export class MLCEngine {
   }
 
   #free() {
-    this.interruptGenerate();
+    void this.interruptGenerate();
     for (const { engine } of this.#loaded.values()) engine.dispose();
     this.#loaded.clear();
   }
@@ -174,6 +176,9 @@ export class MLCEngine {
 
   // ---- requests
 
+  /** @overload @param {import('./types.js').ChatCompletionRequestNonStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion | AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   async chatCompletion(request, options) {
     const loaded = this.#model(request.model, 'ChatCompletionRequest');
@@ -185,16 +190,17 @@ export class MLCEngine {
     const system = loaded.options.conv_config?.system_message ?? loaded.options.conv_template?.system_message;
     const asked = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab, system: /** @type {string | undefined} */ (system) });
     const processor = this.#processors?.get(id);
+    if (processor) refuseBesideProcessor(copy);
     const config = copy.extra_body?.resumable;
     if (config?.enabled) {
-      if (processor || (copy.n ?? 1) > 1) throw new errors.UnsupportedFieldsError([processor ? 'extra_body.resumable with a LogitProcessor' : 'extra_body.resumable with n > 1'], 'ChatCompletionRequest');
+      if ((copy.n ?? 1) > 1) throw new errors.UnsupportedFieldsError(['extra_body.resumable with n > 1'], 'ChatCompletionRequest');
       asked.seed ??= Math.floor(Math.random() * 2 ** 31); // what is taken up later draws on
       const journal = new Journal(config);
       await journal.begin(id, asked);
       return this.#journaled(copy, loaded, asked, journal, { prompt: 0, tokens: 0 }, options);
     }
     const open = (/** @type {AbortSignal} */ signal) =>
-      processor ? loaded.stepper.chat(asked, signal) : loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true } }, { signal });
+      processor ? loaded.stepper.chat(asked, signal) : loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), ...STREAM }, { signal });
     return this.#answer(copy, loaded, open, options, (answer) => answer.chatCompletion(Boolean(copy.logprobs)));
   }
 
@@ -205,7 +211,7 @@ export class MLCEngine {
    */
   #journaled(request, loaded, asked, journal, before, options) {
     const open = async (/** @type {AbortSignal} */ signal) => {
-      const stream = await loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true, continuous_usage_stats: true } }, { signal });
+      const stream = await loaded.engine.chat.completions.create({ .../** @type {any} */ (asked), ...STREAM }, { signal });
       return (async function* () {
         for await (const { usage, ...chunk } of stream) {
           const [choice] = chunk.choices;
@@ -215,7 +221,7 @@ export class MLCEngine {
             if (content || calls) await journal.tell({ text: content ?? '', tokens: before.tokens + usage.completion_tokens, prompt, calls: Boolean(calls) });
           }
           if (choice?.finish_reason) await journal.end(choice.finish_reason);
-          yield usage && 'timings' in usage ? { ...chunk, usage } : chunk;
+          yield { ...chunk, usage };
         }
       })();
     };
@@ -250,6 +256,9 @@ export class MLCEngine {
     return (await openSession(sessionId)).result;
   }
 
+  /** @overload @param {import('./types.js').CompletionCreateParamsNonStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').Completion>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').Completion>>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').Completion | AsyncIterable<import('./types.js').Completion>>} */
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   async completion(request, options) {
     const loaded = this.#model(request.model, 'CompletionCreateParams');
@@ -263,27 +272,20 @@ export class MLCEngine {
     if (asked.logprobs) asked.logprobs = top ?? 0;
     else delete asked.logprobs;
     const open = async (/** @type {AbortSignal} */ signal) => {
-      const stream = await loaded.engine.completions.create({ .../** @type {any} */ (asked), stream: true, stream_options: { include_usage: true } }, { signal });
-      return (async function* () {
-        const begun = new Set();
-        for await (const chunk of stream) {
-          const choices = chunk.choices.map((/** @type {any} */ c) => ({ ...c, text: (begun.has(c.index) ? '' : before) + c.text, logprobs: chatLogprobs(c.logprobs) }));
-          for (const { index } of choices) begun.add(index);
-          yield { ...chunk, choices };
-        }
-      })();
+      const stream = await loaded.engine.completions.create({ .../** @type {any} */ (asked), ...STREAM }, { signal });
+      return completionChunks(stream, before);
     };
     return this.#answer(copy, loaded, open, options, (answer) => answer.completion(Boolean(copy.logprobs)));
   }
 
-  /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
+  /** @param {import('./types.js').EmbeddingCreateParams} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').CreateEmbeddingResponse>} */
   async embedding(request, options) {
     const loaded = this.#model(request.model, 'EmbeddingCreateParams');
     if (!loaded.engine.info.embeddings) throw new errors.EmbeddingUnsupportedModelError(loaded.record.model_id);
     postInitAndCheckFieldsEmbedding(request, loaded.record.model_id);
     try {
-      const response = await loaded.engine.embeddings.create(/** @type {any} */ (request), options);
-      return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: /** @type {any} */ (response.usage).timings?.prefill_tokens_per_s ?? 0 } } };
+      const response = /** @type {any} */ (await loaded.engine.embeddings.create(/** @type {any} */ (request), options));
+      return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: response.usage.timings?.prefill_tokens_per_s ?? 0 } } };
     } catch (error) {
       throw errors.translate(error);
     }
@@ -324,24 +326,29 @@ export class MLCEngine {
     signal?.addEventListener('abort', stop, { once: true });
     if (signal?.aborted) stop();
     const usage = (/** @type {any} */ u) => usageOf(u, { latency: Boolean(request.extra_body?.enable_latency_breakdown), grammar: Boolean(request.response_format) });
+    const meter = new Meter();
+    const withUsage = request.stream_options?.include_usage;
     try {
-      for await (const chunk of await open(controller.signal)) {
+      for await (const { usage: counted, ...rest } of await open(controller.signal)) {
         // Chunks that had come already are not told either.
         if (controller.signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
-        if (chunk.usage) loaded.usage = usage(chunk.usage);
-        const { usage: _, ...rest } = chunk;
-        const told = { ...rest, model: loaded.record.model_id, ...(chunk.usage ? { usage: loaded.usage } : {}) };
+        const whole = meter.take(rest.choices, counted);
+        if (whole) loaded.usage = usage(counted);
+        const told = { ...rest, model: loaded.record.model_id, ...(whole ? { usage: loaded.usage } : {}) };
         answer.add(told);
         loaded.message = answer.message();
-        if (!chunk.usage || request.stream_options?.include_usage) yield told;
+        if (!whole || withUsage) yield told;
       }
     } catch (error) {
-      // Interrupted by interruptGenerate(): the answer ends here, and says so.
-      if (/** @type {Error} */ (error)?.name !== 'AbortError' || signal?.aborted) throw errors.translate(error);
+      // Interrupted by interruptGenerate() or unload(): the answer ends here, and says so.
+      if (!controller.signal.aborted || signal?.aborted) throw errors.translate(error);
       const head = answer.head ?? { id: crypto.randomUUID(), object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: loaded.record.model_id };
-      const last = { ...head, choices: [{ index: 0, delta: {}, ...(head.object === 'text_completion' ? { text: '' } : {}), logprobs: null, finish_reason: 'abort' }] };
+      const last = { ...head, choices: answer.unfinished().map((index) => ({ index, delta: {}, ...(head.object === 'text_completion' ? { text: '' } : {}), logprobs: null, finish_reason: 'abort' })) };
       answer.add(last);
-      yield last;
+      if (last.choices.length > 0) yield last;
+      const end = { ...head, choices: [], usage: (loaded.usage = usage(meter.usage())) };
+      answer.add(end);
+      if (withUsage) yield end;
     } finally {
       signal?.removeEventListener('abort', stop);
       this.#running.delete(controller);
@@ -349,7 +356,7 @@ export class MLCEngine {
   }
 
   /** Ends what is being generated; the answers so far end with finish_reason "abort". */
-  interruptGenerate() {
+  async interruptGenerate() {
     for (const controller of this.#running) controller.abort();
   }
 

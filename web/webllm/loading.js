@@ -2,6 +2,9 @@
 
 import * as errors from './errors.js';
 
+/** No worker can be started where there is none; and one that serves a worker is that worker. */
+export const ownThread = () => typeof Worker === 'undefined' || 'WorkerGlobalScope' in globalThis;
+
 /** @param {import('./config.js').ChatOptions} options @returns {number | undefined} tokens of context; undefined: the model's own */
 export function windowOf({ context_window_size: context, sliding_window_size: sliding, attention_sink_size: sink }) {
   if (context !== undefined && sliding !== undefined && context > 0 && sliding > 0) throw new errors.WindowSizeConfigurationError(context, sliding);

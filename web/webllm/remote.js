@@ -2,6 +2,7 @@
 // Messages are numbered calls with events; streams are pushed, so that decoding never waits for a
 // message, and errors keep their class.
 
+import { STATUS } from '../errors.js';
 import { Chat, Completions, Embeddings } from './endpoints.js';
 import { MLCEngine } from './engine.js';
 import * as errors from './errors.js';
@@ -11,6 +12,8 @@ import * as errors from './errors.js';
 /** @typedef {import('./config.js').ChatOptions} ChatOptions */
 /** @typedef {{ onmessage: any, postMessage: (message: any) => void }} ChatWorker */
 /** @typedef {{ uuid: string, kind: string, content: any, expected?: Expected }} WorkerRequest */
+/** @typedef {{ uuid: string, kind: 'return' | 'throw' | 'chunk' | 'initProgressCallback' | 'heartbeat', content?: any }} WorkerResponse */
+/** @typedef {{ requestName: string, requestMessage: string }} CustomRequestParams */
 /** What the page believes to be loaded; a service worker that was restarted loads it again.
  *  @typedef {{ modelId: string[], chatOpts?: ChatOptions[] }} Expected */
 
@@ -83,7 +86,7 @@ export class WebWorkerMLCEngineHandler {
     if (kind === 'getGPUVendor') return engine.getGPUVendor();
     if (expected) await this.reloadIfUnmatched(expected.modelId, expected.chatOpts);
     if (kind === 'chatCompletion' || kind === 'completion') {
-      const answer = await engine[kind](content, { signal });
+      const answer = await /** @type {any} */ (engine)[kind](content, { signal });
       if (!content.stream) return answer;
       for await (const chunk of answer) tell(chunk);
       return undefined;
@@ -104,11 +107,19 @@ export class WebWorkerMLCEngineHandler {
     throw new errors.UnknownMessageKindError(kind, content);
   }
 
-  /** @param {string[]} modelId @param {ChatOptions[]} [chatOpts] */
+  /** @param {string[]} modelId @param {ChatOptions[]} [chatOpts] @returns {Promise<boolean>} false: unload() ended it */
   async #reload(modelId, chatOpts) {
     this.#reloading = this.engine.reload(modelId, chatOpts);
     await this.#reloading;
-    [this.modelId, this.chatOpts] = [modelId, chatOpts];
+    const there = this.engine.loadedModelIds();
+    const whole = modelId.every((id) => there.includes(id)); // unload() may have come between
+    if (whole) [this.modelId, this.chatOpts] = [modelId, chatOpts];
+    return whole;
+  }
+
+  /** Ends what runs for a caller who is gone. */
+  abandon() {
+    for (const controller of this.#running.values()) controller.abort();
   }
 
   /** Loads what the page expects unless it is loaded: same models, same options. @param {string[]} modelId @param {ChatOptions[]} [chatOpts] */
@@ -124,8 +135,13 @@ export class WebWorkerMLCEngineHandler {
  * @returns {Promise<WebWorkerMLCEngine>}
  */
 export async function CreateWebWorkerMLCEngine(worker, modelId, engineConfig, chatOpts) {
-  const engine = new WebWorkerMLCEngine(worker, engineConfig);
+  return withModel(new WebWorkerMLCEngine(worker, engineConfig), modelId, chatOpts);
+}
+
+/** @template {WebWorkerMLCEngine} E @param {E} engine @param {string | string[]} modelId @param {ChatOptions | ChatOptions[]} [chatOpts] @returns {Promise<E>} */
+export async function withModel(engine, modelId, chatOpts) {
   await engine.reload(modelId, chatOpts);
+  if (!engine.modelId) throw new DOMException('loading was aborted', 'AbortError');
   return engine;
 }
 
@@ -187,6 +203,12 @@ export class WebWorkerMLCEngine {
     }).finally(() => signal?.removeEventListener('abort', abort));
   }
 
+  /** The other side is gone: nothing will come of what was asked. @param {string} message */
+  disconnected(message) {
+    for (const { reject } of this.#pending.values()) reject(new errors.WebLLMError('DisconnectedError', message, STATUS.E_STATE));
+    this.#pending.clear();
+  }
+
   /** @param {import('./engine.js').InitProgressCallback} [callback] */
   setInitProgressCallback(callback) {
     this.#progress = callback;
@@ -210,8 +232,8 @@ export class WebWorkerMLCEngine {
   async reload(modelId, chatOpts) {
     const ids = Array.isArray(modelId) ? modelId : [modelId];
     const options = chatOpts === undefined || Array.isArray(chatOpts) ? chatOpts : [chatOpts];
-    await this.call('reload', { modelId: ids, chatOpts: options && copyable(options) });
-    [this.modelId, this.chatOpts] = [ids, options && copyable(options)];
+    const whole = await this.call('reload', { modelId: ids, chatOpts: options && copyable(options) });
+    [this.modelId, this.chatOpts] = whole ? [ids, options && copyable(options)] : [];
   }
 
   async unload() {
@@ -226,23 +248,29 @@ export class WebWorkerMLCEngine {
     return stream((chunk, signalOfStream) => this.call(kind, copyable(request), { signal: signalOfStream, chunk }), signal);
   }
 
+  /** @overload @param {import('./types.js').ChatCompletionRequestNonStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
+  /** @overload @param {import('./types.js').ChatCompletionRequestBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion | AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
   /** @param {any} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   chatCompletion(request, options) {
     return this.#request('chatCompletion', request, options);
   }
 
+  /** @overload @param {import('./types.js').CompletionCreateParamsNonStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').Completion>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsStreaming} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<AsyncIterable<import('./types.js').Completion>>} */
+  /** @overload @param {import('./types.js').CompletionCreateParamsBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').Completion | AsyncIterable<import('./types.js').Completion>>} */
   /** @param {any} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   completion(request, options) {
     return this.#request('completion', request, options);
   }
 
-  /** @param {any} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
+  /** @param {import('./types.js').EmbeddingCreateParams} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').CreateEmbeddingResponse>} */
   embedding(request, options) {
     return this.#request('embedding', request, options);
   }
 
-  interruptGenerate() {
-    void this.call('interruptGenerate').catch(() => {});
+  async interruptGenerate() {
+    await this.call('interruptGenerate').catch(() => {});
   }
 
   /** @param {boolean} [keepStats] @param {string} [modelId] */

@@ -95,6 +95,15 @@ export function rejectCompletionResumable(request) {
   if (given(request.extra_body?.resumable)) throw new errors.UnsupportedFieldsError(['extra_body.resumable'], 'CompletionCreateParams');
 }
 
+/** With a LogitProcessor tokens are chosen in JavaScript, where these are not. @param {Request} request */
+export function refuseBesideProcessor(request) {
+  const found = ['tools', 'logprobs'].filter((field) => request[field]);
+  if (request.n > 1) found.push('n');
+  if (given(request.response_format) && request.response_format.type !== 'text') found.push('response_format');
+  if (request.extra_body?.resumable?.enabled) found.push('extra_body.resumable');
+  if (found.length > 0) throw new errors.UnsupportedFieldsError(found, 'ChatCompletionRequest beside a LogitProcessor');
+}
+
 /**
  * Ranges of web-llm's fields of generation; fills in what follows from others.
  * @param {Request} config
@@ -139,7 +148,10 @@ function responseFormat({ type, schema, grammar, structural_tag: tag, ...rest })
  * @returns {Request}
  */
 export function toQuern(request, defaults, { vocab = Infinity, system } = {}) {
-  const { extra_body: extra, response_format: format, model, stream, stream_options: streamOptions, ...rest } = request;
+  const { extra_body: extra, response_format: format, model, stream, stream_options: streamOptions, ...own } = request;
+  const { enable_thinking: thinking, enable_latency_breakdown: _latency, resumable: _resumable, ...more } = extra ?? {};
+  /** @type {Request} */
+  const rest = { ...more, ...own }; // what else there is in extra_body counts as the request's own
   for (const field of ['temperature', 'top_p', 'frequency_penalty', 'presence_penalty', 'repetition_penalty']) {
     if (!given(rest[field]) && given(defaults[field])) rest[field] = defaults[field];
   }
@@ -147,6 +159,6 @@ export function toQuern(request, defaults, { vocab = Infinity, system } = {}) {
   // Applications name tokens of one model to all.
   if (given(rest.logit_bias)) rest.logit_bias = Object.fromEntries(Object.entries(rest.logit_bias).filter(([id]) => Number(id) < vocab));
   if (given(format)) rest.response_format = responseFormat(format);
-  if (given(extra?.enable_thinking)) rest.chat_template_kwargs = { ...rest.chat_template_kwargs, enable_thinking: extra.enable_thinking };
+  if (given(thinking)) rest.chat_template_kwargs = { ...rest.chat_template_kwargs, enable_thinking: thinking };
   return rest;
 }

@@ -1,7 +1,7 @@
 // The engine in a service worker, or behind the port of an extension's.
 
 import { NonWorkerEnvironmentError, NoServiceWorkerAPIError, ServiceWorkerInitializationError } from './errors.js';
-import { WebWorkerMLCEngine, WebWorkerMLCEngineHandler } from './remote.js';
+import { WebWorkerMLCEngine, WebWorkerMLCEngineHandler, withModel } from './remote.js';
 
 /** @typedef {import('./engine.js').MLCEngineConfig} MLCEngineConfig */
 /** @typedef {import('./config.js').ChatOptions} ChatOptions */
@@ -18,8 +18,8 @@ function keepAlive(engine, ms) {
 export class ServiceWorkerMLCEngineHandler extends WebWorkerMLCEngineHandler {
   /** @type {Map<string, Client>} who asked, by call */
   #askers = new Map();
-  /** @type {Set<Client>} who wants to know how loading goes */
-  #loaders = new Set();
+  /** @type {Map<string, Client>} who wants to know how loading goes, by the client's id: each message brings an object of its own */
+  #loaders = new Map();
 
   constructor() {
     if (!('ServiceWorkerGlobalScope' in globalThis)) throw new NonWorkerEnvironmentError('ServiceWorkerMLCEngineHandler');
@@ -29,7 +29,7 @@ export class ServiceWorkerMLCEngineHandler extends WebWorkerMLCEngineHandler {
       if (typeof data?.uuid !== 'string' || !source) return;
       const client = /** @type {Client} */ (source);
       if (data.kind !== 'abort') this.#askers.set(data.uuid, client);
-      if (data.kind === 'reload' || data.expected) this.#loaders.add(client);
+      if (data.kind === 'reload' || data.expected) this.#loaders.set(client.id, client);
       const done = () => this.#askers.delete(data.uuid);
       /** @type {ExtendableMessageEvent} */ (/** @type {unknown} */ (event)).waitUntil(
         new Promise((resolve) => (data.kind === 'abort' ? (this.onmessage(data), resolve(undefined)) : this.onmessage(data, () => (done(), resolve(undefined)), () => (done(), resolve(undefined))))),
@@ -41,8 +41,8 @@ export class ServiceWorkerMLCEngineHandler extends WebWorkerMLCEngineHandler {
   postMessage(message) {
     const asker = this.#askers.get(message.uuid);
     if (asker) asker.postMessage(message);
-    else if (message.kind === 'initProgressCallback') for (const client of this.#loaders) client.postMessage(message);
-    else if (message.kind === 'heartbeat') for (const client of new Set(this.#askers.values())) client.postMessage(message);
+    else if (message.kind === 'initProgressCallback') for (const client of this.#loaders.values()) client.postMessage(message);
+    else if (message.kind === 'heartbeat') for (const client of new Map([...this.#askers.values()].map((c) => [c.id, c])).values()) client.postMessage(message);
   }
 }
 
@@ -99,9 +99,7 @@ export async function CreateServiceWorkerMLCEngine(modelId, engineConfig, chatOp
   if (!('serviceWorker' in navigator)) throw new NoServiceWorkerAPIError();
   const registration = await navigator.serviceWorker.ready;
   if (!(registration.active ?? navigator.serviceWorker.controller)) throw new ServiceWorkerInitializationError();
-  const engine = new ServiceWorkerMLCEngine(engineConfig, keepAliveMs);
-  await engine.reload(modelId, chatOpts);
-  return engine;
+  return withModel(new ServiceWorkerMLCEngine(engineConfig, keepAliveMs), modelId, chatOpts);
 }
 
 // ---- Chrome extensions: the same over a port of chrome.runtime.
@@ -132,7 +130,9 @@ export class ExtensionServiceWorkerMLCEngineHandler extends WebWorkerMLCEngineHa
 
   /** @param {Port} port */
   onPortDisconnect(port) {
-    if (port === this.port) this.port = null;
+    if (port !== this.port) return;
+    this.port = null;
+    this.abandon();
   }
 }
 
@@ -152,6 +152,7 @@ export class ExtensionServiceWorkerMLCEngine extends WebWorkerMLCEngine {
     const timer = keepAlive(this, keepAliveMs);
     port.onDisconnect.addListener(() => {
       clearInterval(timer);
+      this.disconnected('the port to the extension was closed: create the engine again');
       config.onDisconnect?.();
     });
   }
@@ -168,7 +169,5 @@ export class ExtensionServiceWorkerMLCEngine extends WebWorkerMLCEngine {
  * @returns {Promise<ExtensionServiceWorkerMLCEngine>}
  */
 export async function CreateExtensionServiceWorkerMLCEngine(modelId, engineConfig, chatOpts, keepAliveMs = 10000) {
-  const engine = new ExtensionServiceWorkerMLCEngine(engineConfig, keepAliveMs);
-  await engine.reload(modelId, chatOpts);
-  return engine;
+  return withModel(new ExtensionServiceWorkerMLCEngine(engineConfig, keepAliveMs), modelId, chatOpts);
 }

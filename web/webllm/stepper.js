@@ -50,6 +50,8 @@ export class Stepper {
   #ids = [];
   #prompt = 0;
   #random = noise(Math.random() * 2 ** 32);
+  /** @type {Promise<unknown>} a processor follows one sequence: requests wait for each other */
+  #line = Promise.resolve();
   #rates = { prefill_tokens_per_s: 0, decode_tokens_per_s: 0 };
   #engine;
   #defaults;
@@ -60,6 +62,15 @@ export class Stepper {
     this.#engine = engine;
     this.#defaults = defaults;
     this.#processor = processor;
+  }
+
+  /** @returns {Promise<() => void>} to be called when the turn is over */
+  async #turn() {
+    const before = this.#line;
+    let over = () => {};
+    this.#line = new Promise((resolve) => (over = () => resolve(undefined)));
+    await before;
+    return over;
   }
 
   rates() {
@@ -83,12 +94,17 @@ export class Stepper {
 
   /** @param {number[]} inputIds @param {boolean} isPrefill @returns {Promise<number>} */
   async forward(inputIds, isPrefill) {
-    const begun = performance.now();
-    this.#ids.push(...inputIds);
-    if (isPrefill) this.#prompt = this.#ids.length;
-    const id = await this.#next(this.#ids, this.#prompt, this.#defaults, this.#random);
-    this.#rates[isPrefill ? 'prefill_tokens_per_s' : 'decode_tokens_per_s'] = (1000 * inputIds.length) / (performance.now() - begun);
-    return id;
+    const over = await this.#turn();
+    try {
+      const begun = performance.now();
+      this.#ids.push(...inputIds);
+      if (isPrefill) this.#prompt = this.#ids.length;
+      const id = await this.#next(this.#ids, this.#prompt, this.#defaults, this.#random);
+      this.#rates[isPrefill ? 'prefill_tokens_per_s' : 'decode_tokens_per_s'] = (1000 * inputIds.length) / (performance.now() - begun);
+      return id;
+    } finally {
+      over();
+    }
   }
 
   /**
@@ -97,7 +113,17 @@ export class Stepper {
    */
   async chat(request, signal) {
     const prompt = await this.#engine.promptTokens(/** @type {any} */ (request));
-    return this.#chunks(request, prompt, signal);
+    return this.#inTurn(request, prompt, signal);
+  }
+
+  /** @param {Record<string, any>} request @param {number[]} prompt @param {AbortSignal} signal */
+  async *#inTurn(request, prompt, signal) {
+    const over = await this.#turn();
+    try {
+      yield* this.#chunks(request, prompt, signal);
+    } finally {
+      over();
+    }
   }
 
   /** @param {Record<string, any>} request @param {number[]} prompt @param {AbortSignal} signal */
@@ -105,10 +131,11 @@ export class Stepper {
     const begun = performance.now();
     const random = request.seed === undefined || request.seed === null ? this.#random : noise(request.seed);
     const head = { id: `chatcmpl-${crypto.randomUUID()}`, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: this.#engine.info.model };
-    const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }] });
-    const limit = Math.min(request.max_tokens ?? Infinity, this.#engine.info.context - prompt.length);
-    const stops = [request.stop ?? []].flat();
     const ids = [...prompt];
+    const counts = () => ({ prompt_tokens: prompt.length, completion_tokens: ids.length - prompt.length });
+    const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], usage: counts() });
+    const limit = Math.min(request.max_tokens ?? request.max_completion_tokens ?? Infinity, this.#engine.info.context - prompt.length);
+    const stops = [request.stop ?? []].flat();
     let [text, told, first, finish] = ['', 0, 0, 'length'];
     yield choice({ role: 'assistant', content: '' });
     while (ids.length - prompt.length < limit) {
