@@ -42,22 +42,22 @@ export function choicesOf(request) {
  * @returns {Promise<Outcome[]>} of all; rejects with the first failure, which ends the others
  */
 export async function runChoices(call, method, requests, signal, onDelta, onEnd = () => {}) {
-  const controller = new AbortController();
-  const stop = () => controller.abort(signal?.reason);
+  const controllers = requests.map(() => new AbortController());
+  const stop = () => controllers.forEach((controller) => controller.abort(signal?.reason));
   if (signal?.aborted) stop();
   signal?.addEventListener('abort', stop, { once: true });
   try {
     return await Promise.all(
       requests.map(async (request, index) => {
         const onEvent = (/** @type {Delta} */ delta) => onDelta(delta, index);
-        const outcome = /** @type {Outcome} */ (await call(method, [request], { signal: controller.signal, onEvent }));
+        const outcome = /** @type {Outcome} */ (await call(method, [request], { signal: controllers[index].signal, onEvent }));
         onEnd(outcome, index);
         return outcome;
       }),
     );
   } finally {
     signal?.removeEventListener('abort', stop);
-    controller.abort();
+    stop();
   }
 }
 

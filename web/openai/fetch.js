@@ -27,9 +27,20 @@ const HTTP = /** @type {Record<number, [number, string, string | null]>} */ ({
   [STATUS.E_GPU_LOST]: [503, 'server_error', null],
 });
 
+/** Part of a path; what is no UTF-8 names nothing. @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 /** @param {unknown} error */
 function errorBody(error) {
-  const [http, type, code] = (error instanceof QuernError && HTTP[error.status]) || [500, 'server_error', null];
+  // Values nested too deep to be copied or written are the only reason for a RangeError.
+  const status = error instanceof QuernError ? error.status : error instanceof RangeError ? STATUS.E_LIMIT : STATUS.E_INTERNAL;
+  const [http, type, code] = HTTP[status] ?? [500, 'server_error', null];
   const message = error instanceof Error ? error.message : String(error);
   const param = /field "?([\w.[\]]+)/.exec(message)?.[1] ?? null;
   return { http, body: { error: { message, type, param, code: code ?? (error instanceof QuernError ? error.code : null) } } };
@@ -106,7 +117,10 @@ export function createFetch(engines) {
     'POST /v1/completions': create(({ served }) => served.engine.completions),
     'POST /v1/embeddings': create(({ served }) => served.engine.embeddings),
     'POST /v1/responses': create(({ served }) => served.responses, { named: true }),
-    'GET /v1/responses/*': ({ id }) => json(find(id).retrieve(id)),
+    'GET /v1/responses/*': ({ id, query }) => {
+      if (query.get('stream') === 'true') throw fail(STATUS.E_UNSUPPORTED, 'stream: the events of a response are told once');
+      return json(find(id).retrieve(id));
+    },
     'DELETE /v1/responses/*': ({ id }) => json(find(id).delete(id)),
     'GET /v1/models': () => json({ object: 'list', data: [...models.keys()].map(describe) }),
     'GET /v1/models/*': ({ id }) => {
@@ -130,7 +144,8 @@ export function createFetch(engines) {
 
   return async (input, init) => {
     const request = new Request(input instanceof Request ? input : new URL(String(input), globalThis.location?.href ?? 'http://localhost/'), init);
-    const path = new URL(request.url).pathname.replace(/\/+$/, '');
+    const { pathname, searchParams: query } = new URL(request.url);
+    const path = pathname.replace(/(?<!\/)\/+$/, '');
     const last = path.slice(path.lastIndexOf('/') + 1);
     const route = routes[`${request.method} ${path}`] ?? routes[`${request.method} ${path.slice(0, -last.length)}*`];
     const controller = new AbortController();
@@ -151,7 +166,7 @@ export function createFetch(engines) {
         if (typeof body !== 'object' || body === null || Array.isArray(body)) throw fail(STATUS.E_ARGUMENT, "the request's body is no object");
       }
       const served = request.method === 'POST' ? pick(body.model, path.endsWith('/embeddings')) : undefined;
-      return await route({ served, body, id: decodeURIComponent(last), controller, signal: controller.signal });
+      return await route({ served, body, id: decoded(last), query, controller, signal: controller.signal });
     } catch (error) {
       if (/** @type {Error} */ (error)?.name === 'AbortError') throw error;
       const { http, body } = errorBody(error);

@@ -44,7 +44,8 @@ function messagesOf(input, known) {
   for (const [i, given] of input.entries()) {
     const where = `input[${i}]`;
     const item = given?.type === 'item_reference' ? known.get(given.id) : given;
-    if (!item) throw fail(STATUS.E_NOT_FOUND, `${where}: no item ${given?.id}`);
+    if (!item && given) throw fail(STATUS.E_NOT_FOUND, `${where}: no item ${given.id}`);
+    if (typeof item !== 'object' || !item) throw fail(STATUS.E_ARGUMENT, `${where} is no item`);
     const type = item.type ?? 'message';
     if (type === 'message') {
       messages.push({ role: item.role, content: textOf(item.content, where) });
@@ -123,8 +124,9 @@ export class Responses {
   /** @param {Json} request @returns {{ messages: Json[], chat: Json }} */
   #read(request) {
     for (const field of Object.keys(request)) {
-      if (!(field in CHAT) && !ECHOED.includes(field) && !OWN.includes(field)) throw refuse(`the field "${field}" of a response request`);
+      if (!Object.hasOwn(CHAT, field) && !ECHOED.includes(field) && !OWN.includes(field)) throw refuse(`the field "${field}" of a response request`);
     }
+    for (const field of ['tools', 'include']) if (request[field] && !Array.isArray(request[field])) throw fail(STATUS.E_ARGUMENT, `request field ${field}: expected a list`);
     if (request.background) throw refuse('background');
     if (request.include?.length > 0) throw refuse(`include: ${request.include.join(', ')}`);
     if (request.reasoning?.effort || request.reasoning?.summary) throw refuse('reasoning');
