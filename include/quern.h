@@ -300,7 +300,8 @@ struct qn_request {
     uint32_t n_shown;
     /* Where the context is full, go on with the first `sinks` tokens (attention needs them: Xiao et
      * al. 2024) and the last ones, computed anew as if no others had been; also with a prompt that
-     * is too long. Otherwise such a prompt is refused, and such an answer ends. */
+     * is too long. Otherwise such a prompt is refused, and such an answer ends. An answer that
+     * slides has max_tokens, or as many as the context if that is UINT32_MAX. */
     bool slide;
     uint32_t sinks; // 0: 4
     uint32_t want;  // enum qn_want

@@ -52,6 +52,9 @@ import { Stream } from './stream.js';
  * @property {number | null} [seed] the same seed gives the same text; default: a random one. Answer i of n draws with seed + i
  * @property {string | string[] | null} [stop]
  * @property {boolean | null} [ignore_eos]
+ * @property {'refuse' | 'slide' | 'drop_oldest_turns' | null} [overflow] when the context is full: an error, or the end of the answer;
+ *   go on with the first tokens and the latest; leave out the oldest turns of the messages
+ * @property {number | null} [attention_sinks] first tokens that stay when the context slides; default 4 (Xiao et al. 2024)
  * @property {Tool[] | null} [tools] for models whose template knows tools
  * @property {'auto' | 'none' | 'required' | { type: 'function', function: { name: string } } | null} [tool_choice]
  * @property {boolean | null} [parallel_tool_calls]

@@ -33,9 +33,46 @@ export class Requests {
    */
   async ask(api, request, tell, signal) {
     const begun = performance.now();
-    const whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
+    let whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
+    if (api === 'chat' && whole.overflow === 'drop_oldest_turns') whole = await this.#fitting(whole, signal);
     const session = await this.#core.starting(() => this.#start(() => this.#core.startChat(0, whole, api), signal), this.#compile);
     return this.#follow(session, tell, signal, begun);
+  }
+
+  /**
+   * A chat without as many of its oldest turns as do not fit in the context with the answer. System messages and the
+   * last turn stay; a turn is a user's message and all up to the next.
+   * @param {Record<string, any>} request @param {AbortSignal} signal @returns {Promise<Record<string, any>>}
+   */
+  async #fitting({ overflow: _, ...request }, signal) {
+    const { context } = this.#core.sizes();
+    const room = Math.min(request.max_completion_tokens ?? request.max_tokens ?? context / 4, context / 2);
+    for (let messages = request.messages; ; ) {
+      const prompt = await this.#promptLength({ ...request, messages, max_tokens: 1, max_completion_tokens: null, response_format: null }, signal);
+      const first = messages.findIndex((/** @type {any} */ m) => !['system', 'developer'].includes(m.role));
+      const next = messages.findIndex((/** @type {any} */ m, /** @type {number} */ i) => i > first && m.role === 'user');
+      if (prompt + room <= context || first < 0 || next < 0) return { ...request, messages };
+      messages = [...messages.slice(0, first), ...messages.slice(next)];
+    }
+  }
+
+  /** @param {Record<string, unknown>} request of a chat @param {AbortSignal} signal @returns {Promise<number>} tokens; Infinity: more than the context */
+  async #promptLength(request, signal) {
+    let session;
+    try {
+      session = await this.#start(() => this.#core.startChat(0, request, 'chat'), signal);
+    } catch (error) {
+      if (/** @type {any} */ (error).code === 'QN_E_CONTEXT') return Infinity;
+      throw error;
+    }
+    try {
+      const { length } = this.#core.prompt(session);
+      this.#core.cancel(session);
+      for await (const _ of this.#runner.events(session));
+      return length;
+    } finally {
+      this.#release(session);
+    }
   }
 
   /**

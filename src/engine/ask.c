@@ -55,6 +55,8 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
         .n_shown = !style  ? 0
                    : tools ? style->n_marks
                            : style->n_think,
+        .slide = c->slide,
+        .sinks = c->sinks,
         .want = c->logprobs || w->engine->desc.embeddings
                     ? QN_WANT_LOGITS | (c->mean || c->echo ? QN_WANT_LOGITS_ALL : 0)
                     : 0,

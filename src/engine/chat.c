@@ -67,6 +67,16 @@ static enum qn_status read_top_p(struct qn_chat_reader *r, struct qn_json_value 
     return QN_OK;
 }
 
+/* What happens when the context is full. Dropping turns is the caller's: who wrote the messages
+ * knows which may go. */
+static enum qn_status read_overflow(struct qn_chat_reader *r, struct qn_json_value v,
+                                    const char *name) {
+    r->out->slide = qn_json_string_is(v, "slide");
+    return r->out->slide || qn_json_string_is(v, "refuse")
+               ? QN_OK
+               : qn_chat_expected(r, name, "\"refuse\" or \"slide\"");
+}
+
 /* Hugging Face writes -1 where top-k is off. */
 static enum qn_status read_top_k(struct qn_chat_reader *r, struct qn_json_value v,
                                  const char *name) {
@@ -270,6 +280,8 @@ static const struct field fields[] = {
     {"stop", C | T, READ, .read = read_stop},
     {"logit_bias", C | T, READ, .read = read_logit_bias},
     {"ignore_eos", C | T, FLAG, AT(ignore_eos)},
+    {"overflow", C | T, READ, .read = read_overflow},
+    {"attention_sinks", C | T, WHOLE, AT(sinks), 0, 1024},
     {"n", C | T, WHOLE, AT(choices), 1, 128},
     {"stream", C | T, FLAG, AT(stream)},
     {"echo", T, FLAG, AT(echo)},

@@ -190,7 +190,9 @@ static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *r
     run->n_kv = run->fed = run->n_reused;
     /* The first token needs no room in the cache, each further one the room of the one before it.
      */
-    uint32_t most = run->sinks ? run->context : run->context - run->n_known + 1;
+    uint32_t most = run->context - run->n_known + 1;
+    if (run->sinks) // an answer without a limit ends all the same
+        most = request->max_tokens < UINT32_MAX ? INT32_MAX : run->context;
     run->limit = qn_min_u32(request->max_tokens, most);
     run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;
     return QN_OK;

@@ -183,7 +183,10 @@ static void test_slide(struct bench *b, qn_session *s) {
                 CHECK(other.n == 47 && other.logits == PROMPT - 1 + 47);
             }
             r.want = 0;
-            r.max_tokens = 1000;
+            r.max_tokens = 60; // more than the context
+            run_on(&other, b, s, &r);
+            CHECK(other.n == 60 && other.done.finish == QN_FINISH_LENGTH);
+            r.max_tokens = UINT32_MAX; // no limit given
             run_on(&other, b, s, &r);
             CHECK(other.n == CONTEXT && other.done.finish == QN_FINISH_CONTEXT &&
                   memcmp(other.ids, whole.ids, sizeof *want * 47) == 0);

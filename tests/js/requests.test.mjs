@@ -207,3 +207,33 @@ test('a saved session is found by another engine; harmed bytes are refused', asy
   await Promise.all(Array.from({ length: 6 }, (_, i) => others.ask('chat', { ...request, seed: i }, () => {}, never())));
   second.close();
 });
+
+test('what happens when the context is full: refuse, slide, drop the oldest turns', async () => {
+  const engine = await openEngine(MODEL, { context: 96 });
+  const requests = new Requests(engine.core, engine.runner);
+  const turns = Array.from({ length: 12 }, (_, i) => ({ role: i % 2 ? 'assistant' : 'user', content: `${i} the cat sat on a mat` }));
+  const messages = [{ role: 'system', content: 'a mat' }, ...turns, { role: 'user', content: 'and now the last one' }];
+  const ask = async (/** @type {Record<string, unknown>} */ more) => requests.ask('chat', { messages, temperature: 0, max_tokens: 8, ...more }, () => {}, never());
+  const code = (/** @type {Record<string, unknown>} */ more) => ask(more).then(() => 'fine', (error) => error.code);
+  assert.equal(await code({}), 'QN_E_CONTEXT');
+  assert.equal(await code({ overflow: 'refuse' }), 'QN_E_CONTEXT');
+  assert.equal(await code({ overflow: 'nothing' }), 'QN_E_ARGUMENT');
+  const dropped = await ask({ overflow: 'drop_oldest_turns' });
+  assert.ok(dropped.usage.prompt_tokens + 8 <= 96, String(dropped.usage.prompt_tokens));
+  // As many turns as fit stay: the request that begins one turn earlier has no room.
+  const fits = async (/** @type {number} */ from) => {
+    const kept = [messages[0], ...messages.slice(1 + from)];
+    return ask({ messages: kept }).then((o) => o.usage.prompt_tokens, () => Infinity);
+  };
+  const lengths = [];
+  for (let from = 0; from <= 12; from += 2) lengths.push(await fits(from));
+  assert.equal(dropped.usage.prompt_tokens, lengths.find((n) => n + 8 <= 96));
+  // An answer that is longer than the context, with the same first tokens kept.
+  const slid = await ask({ messages: messages.slice(-1), overflow: 'slide', attention_sinks: 4, max_tokens: 200, ignore_eos: true });
+  assert.equal(slid.usage.completion_tokens, 200);
+  const ended = await ask({ messages: messages.slice(-1), max_tokens: 200, ignore_eos: true });
+  assert.ok(ended.usage.completion_tokens < 96 && ended.finish === 'length');
+  assert.equal(await code({ messages: messages.slice(-1), overflow: 'drop_oldest_turns' }), 'fine');
+  assert.equal(await code({ messages: [{ role: 'user', content: 'mat '.repeat(400) }], overflow: 'drop_oldest_turns' }), 'QN_E_CONTEXT');
+  engine.close();
+});

@@ -85,9 +85,13 @@ test('interrupting, aborting, and loading that is given up', { skip, timeout }, 
     const empty = engine.loadedModelIds().length;
     const lost = await webllm.CreateMLCEngine('no-such-model').catch((/** @type {any} */ e) => [e.name, e.message]);
     const context = await webllm.CreateMLCEngine(id, {}, { context_window_size: 64 });
+    await context.reload(id, { context_window_size: -1, sliding_window_size: 64, attention_sink_size: 4 });
+    const slid = (await context.chatCompletion({ messages, max_tokens: 150, ignore_eos: true })).usage.completion_tokens;
+    const both = await context.reload(id, { context_window_size: 64, sliding_window_size: 64 }).catch((/** @type {any} */ e) => e.name);
+    await context.reload(id, { context_window_size: 64 });
     const long = await context.chatCompletion({ messages: [{ role: 'user', content: 'word '.repeat(200) }] }).catch((/** @type {any} */ e) => e.name);
     await context.unload();
-    return { finish, aborted, whole, resolved, empty, lost, long };
+    return { finish, aborted, whole, resolved, empty, lost, slid, both, long };
   });
   assert.equal(r.finish, 'abort');
   assert.equal(r.aborted, 'AbortError');
@@ -97,6 +101,8 @@ test('interrupting, aborting, and loading that is given up', { skip, timeout }, 
   assert.equal(r.lost[0], 'ModelNotFoundError');
   assert.match(r.lost[1], /no-such-model/);
   assert.equal(r.long, 'ContextWindowSizeExceededError');
+  assert.equal(r.slid, 150);
+  assert.equal(r.both, 'WindowSizeConfigurationError');
 });
 
 test('two models, system messages and templates of the application', { skip, timeout }, async () => {

@@ -146,7 +146,7 @@ export function modelSource(model) {
  * What of `overrides` and `chatOpts` goes over the model's configuration.
  * @param {ChatOptions} options
  */
-export function configFields({ conv_config: convConfig, conv_template: convTemplate, ...fields }) {
+export function configFields({ conv_config: convConfig, conv_template: convTemplate, sliding_window_size: _sliding, attention_sink_size: _sink, ...fields }) {
   // The model's own template stays where only the words of its system message are replaced.
   const { system_message: _, ...template } = { ...convTemplate, ...convConfig };
   return Object.keys(template).length > 0 ? { ...fields, conv_template: { ...convTemplate, ...convConfig } } : fields;

@@ -5,11 +5,16 @@ import * as errors from './errors.js';
 /** No worker can be started where there is none; and one that serves a worker is that worker. */
 export const ownThread = () => typeof Worker === 'undefined' || 'WorkerGlobalScope' in globalThis;
 
-/** @param {import('./config.js').ChatOptions} options @returns {number | undefined} tokens of context; undefined: the model's own */
+/**
+ * web-llm's sliding window is a cache of so many tokens that slides, its first ones staying.
+ * @param {import('./config.js').ChatOptions} options
+ * @returns {{ context?: number, overflow?: Record<string, unknown> }} tokens of context, if not the model's own; fields of every request
+ */
 export function windowOf({ context_window_size: context, sliding_window_size: sliding, attention_sink_size: sink }) {
   if (context !== undefined && sliding !== undefined && context > 0 && sliding > 0) throw new errors.WindowSizeConfigurationError(context, sliding);
   if (sliding !== undefined && sliding > 0 && (sink ?? 0) < 0) throw new errors.AttentionSinkSizeError();
-  return context !== undefined && context > 0 ? context : undefined;
+  if (sliding !== undefined && sliding > 0) return { context: sliding, overflow: { overflow: 'slide', attention_sinks: sink ?? 0 } };
+  return { context: context !== undefined && context > 0 ? context : undefined };
 }
 
 /** @param {import('../engine.js').LoadProgress} p */
