@@ -146,7 +146,7 @@ export class Engine {
     return /** @type {{ wasm: number, device: number }} */ (await this.#call('memory', []));
   }
 
-  /** How many requests the engine's worker has made since it began; the same before and after a chat. @returns {Promise<number>} */
+  /** How many requests the engine's worker has made since it began; the same before and after a chat, but for the module that the first constrained answer loads. @returns {Promise<number>} */
   async requests() {
     return /** @type {number} */ (await this.#call('requests', []));
   }

@@ -12,14 +12,17 @@ export class Stream {
   /** @type {(() => void) | null} */
   #wake = null;
   #accept = () => {};
+  #forget = () => {};
 
   /**
    * @param {(stream: Stream<T>) => Promise<void>} work pushes chunks until it ends; begins at once
    * @param {AbortSignal} [signal]
    */
   constructor(work, signal) {
-    if (signal?.aborted) this.controller.abort(signal.reason);
-    signal?.addEventListener('abort', () => this.controller.abort(signal.reason), { once: true });
+    const abort = () => this.controller.abort(signal?.reason);
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#forget = () => signal?.removeEventListener('abort', abort); // a signal may outlive many streams
     /** Settles with the first chunk, or the refusal. @type {Promise<void>} */
     this.started = new Promise((resolve, reject) => {
       this.#accept = resolve;
@@ -43,6 +46,7 @@ export class Stream {
 
   #end() {
     this.#ended = true;
+    this.#forget();
     this.#accept();
     this.#notify();
   }

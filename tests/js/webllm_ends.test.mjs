@@ -60,12 +60,22 @@ test('beside a logit processor: one request at a time, nothing ignored', { skip,
     for (const more of [{ n: 2 }, { logprobs: true }, { response_format: { type: 'json_object' } }, { tools: [{ type: 'function', function: { name: 'f' } }] }, { extra_body: { resumable: { enabled: true } } }]) refused.push(await ask(more));
     const first = ask({ max_tokens: 3 }).then((/** @type {any} */ n) => [n, told]);
     const both = await Promise.all([first, ask({ max_completion_tokens: 4 })]);
-    return { refused, both, extra: await ask({ extra_body: { nonsense: 1 } }), format: await ask({ max_tokens: 1, response_format: { type: 'text' } }) };
+    lengths.length = 0; // resets so far
+    const turn = { messages: [{ role: 'user', content: 'Hello' }], max_tokens: 50, seed: 1, stop: ['e', 'a', 'o', 'i', ' '] };
+    const reply = await engine.chat.completions.create(turn);
+    const reset = [lengths.length];
+    const stopped = reply.choices[0].finish_reason === 'stop';
+    await engine.chat.completions.create({ ...turn, messages: [...turn.messages, { role: 'assistant', content: await engine.getMessage() }, { role: 'user', content: 'More' }] });
+    reset.push(lengths.length);
+    await engine.chat.completions.create(turn);
+    reset.push(lengths.length);
+    return { reset: stopped ? reset : null, refused, both, extra: await ask({ extra_body: { nonsense: 1 } }), format: await ask({ max_tokens: 1, response_format: { type: 'text' } }) };
   });
   assert.deepEqual([...new Set(r.refused)], ['UnsupportedFieldsError']);
   assert.deepEqual(r.both[1], 4);
   assert.equal(r.both[0][0], 3);
   assert.ok(r.both[0][1] <= 4, 'the second began when the first had ended');
+  assert.deepEqual(r.reset, [1, 1, 2]); // another conversation, the same, another
   assert.deepEqual([r.extra, r.format], ['UnsupportedError', 1]);
 });
 

@@ -45,6 +45,10 @@ export function sample(logits, sampling, prefix, prompt, random) {
   return ids.find((id) => (left -= weight(id)) < 0) ?? ids[ids.length - 1];
 }
 
+/** A conversation, to be compared. @param {any[]} messages */
+const conversation = (messages) => JSON.stringify(messages.map(({ role, content }) => [role, content]));
+const NOTHING = conversation([]);
+
 export class Stepper {
   /** @type {number[]} the timeline of forwardTokensAndSample */
   #ids = [];
@@ -52,6 +56,7 @@ export class Stepper {
   #random = noise(Math.random() * 2 ** 32);
   /** @type {Promise<unknown>} a processor follows one sequence: requests wait for each other */
   #line = Promise.resolve();
+  #said = NOTHING; // the conversation that the processor has seen
   #rates = { prefill_tokens_per_s: 0, decode_tokens_per_s: 0 };
   #engine;
   #defaults;
@@ -80,6 +85,7 @@ export class Stepper {
   reset() {
     this.#ids = [];
     this.#prompt = 0;
+    this.#said = NOTHING;
     this.#processor?.resetState();
   }
 
@@ -137,6 +143,9 @@ export class Stepper {
     const limit = Math.min(request.max_tokens ?? request.max_completion_tokens ?? Infinity, this.#engine.info.context - prompt.length);
     const stops = [request.stop ?? []].flat();
     let [text, told, first, finish] = ['', 0, 0, 'length'];
+    // As web-llm does: a processor goes on where a conversation does, and begins again with another.
+    if (conversation(request.messages.slice(0, -1)) !== this.#said) this.#processor?.resetState();
+    this.#said = ''; // broken off: nothing goes on from here
     yield choice({ role: 'assistant', content: '' });
     while (ids.length - prompt.length < limit) {
       if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
@@ -159,6 +168,7 @@ export class Stepper {
       if (finish === 'stop') break;
     }
     if (text.length > told) yield choice({ content: text.slice(told) });
+    if (finish === 'stop') this.#said = conversation([...request.messages, { role: 'assistant', content: text }]);
     yield choice({}, finish);
     const ended = performance.now();
     const completion = ids.length - prompt.length;
