@@ -118,7 +118,7 @@ test('the list of models', () => {
   const { model_list: list } = webllm.prebuiltAppConfig;
   assert.equal(list[0].model_id, 'grist');
   assert.equal(new Set(list.map((m) => m.model_id)).size, list.length);
-  for (const id of ['Llama-3.2-1B-Instruct-q4f16_1-MLC', 'Qwen2.5-0.5B-Instruct-q0f32-MLC', 'gemma-2-2b-it-q4f16_1-MLC-1k', 'Phi-3.5-mini-instruct-q4f16_1-MLC', ...webllm.functionCallingModelIds]) {
+  for (const id of ['Llama-3.2-1B-Instruct-q4f16_1-MLC', 'Qwen2.5-0.5B-Instruct-q0f32-MLC', 'gemma-2-2b-it-q4f16_1-MLC-1k', 'Phi-3.5-mini-instruct-q4f16_1-MLC', 'Llama-3.1-70B-Instruct-q3f16_1-MLC', ...webllm.functionCallingModelIds]) {
     const found = list.find((m) => m.model_id === id);
     assert.ok(found, id);
     assert.ok(URL.canParse(String(found.model_lib)) && /** @type {number} */ (found.vram_required_MB) > 100, id);

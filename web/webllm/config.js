@@ -53,6 +53,7 @@ const FAMILIES = /** @type {const} */ ([
   ['Llama-3.2-1B-Instruct', 1236, 32, 'q4f32_1 q4f16_1 q0f32 q0f16'],
   ['Llama-3.2-3B-Instruct', 3213, 112, 'q4f32_1 q4f16_1'],
   ['Llama-3.1-8B-Instruct', 8030, 128, 'q4f32_1+ q4f16_1+'],
+  ['Llama-3.1-70B-Instruct', 70554, 320, 'q3f16_1'],
   ['DeepSeek-R1-Distill-Qwen-1.5B', 1777, 28, 'q4f16_1 q4f32_1'],
   ['DeepSeek-R1-Distill-Qwen-7B', 7616, 56, 'q4f16_1 q4f32_1'],
   ['DeepSeek-R1-Distill-Llama-8B', 8030, 128, 'q4f32_1 q4f16_1'],
@@ -99,6 +100,7 @@ const FAMILIES = /** @type {const} */ ([
   ['Qwen2-Math-1.5B-Instruct', 1544, 28, 'q4f16_1 q4f32_1'],
   ['Qwen2-Math-7B-Instruct', 7616, 56, 'q4f16_1 q4f32_1'],
   ['Llama-3-8B-Instruct', 8030, 128, 'q4f32_1+ q4f16_1+'],
+  ['Llama-3-70B-Instruct', 70554, 320, 'q3f16_1'],
   ['Phi-3-mini-4k-instruct', 3821, 384, 'q4f16_1+ q4f32_1+'],
   ['Llama-2-7b-chat-hf', 6738, 512, 'q4f32_1+ q4f16_1+'],
   ['Llama-2-13b-chat-hf', 13016, 800, 'q4f16_1'],
@@ -106,7 +108,7 @@ const FAMILIES = /** @type {const} */ ([
   ['TinyLlama-1.1B-Chat-v0.4', 1100, 22, 'q4f16_1+ q4f32_1+'],
 ]);
 
-const BITS = /** @type {Record<string, number>} */ ({ q4f16_1: 4.5, q4f32_1: 4.5, q0f16: 16, q0f32: 32 });
+const BITS = /** @type {Record<string, number>} */ ({ q3f16_1: 3.6, q4f16_1: 4.5, q4f32_1: 4.5, q0f16: 16, q0f32: 32 });
 
 /** @param {string} id @param {string} model @param {number} bytes @param {number} kib cache per token @param {number} context @returns {ModelRecord} */
 function record(id, model, bytes, kib, context) {

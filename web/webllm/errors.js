@@ -1,4 +1,4 @@
-// Errors that web-llm's callers tell apart by name or by words of the message. All are exported;
+// Errors that web-llm's callers tell apart by name or by words of the message: those that can occur here. All are exported;
 // web-llm itself exports only IntegrityError. Each also carries Quern's stable `code`.
 
 import { QuernError, STATUS } from '../errors.js';
