@@ -496,12 +496,19 @@ static uint32_t derive(struct qn_terms *t, uint32_t id, uint8_t byte) {
 uint32_t qn_term_derive(struct qn_terms *t, uint32_t id, uint8_t byte) {
     if (t->status != QN_OK)
         return QN_TERM_EMPTY;
+    uint32_t key = id << 8 | byte, at = mix(id, byte) % QN_TERM_LATE;
+    if (id != QN_TERM_EMPTY && t->late[at].key == key)
+        return t->late[at].next;
     if (t->depth >= DEPTH_MAX)
         return fail(t, QN_E_LIMIT, "that is nested too deeply");
     t->depth++;
     uint32_t next = derive(t, id, byte);
     t->depth--;
-    return t->status == QN_OK ? next : QN_TERM_EMPTY;
+    if (t->status != QN_OK)
+        return QN_TERM_EMPTY;
+    t->late[at].key = key;
+    t->late[at].next = next;
+    return next;
 }
 
 uint32_t qn_term_fill(struct qn_terms *t, uint32_t id, uint32_t class_) {
@@ -659,6 +666,7 @@ enum qn_status qn_terms_seal(struct qn_terms *t, uint32_t start, struct qn_error
     QN_TRY(check_left(t, start, 0, err));
     t->stamp++;
     find_classes(t);
+    memset(t->late, 0, sizeof t->late); // of calls that had no rule yet
     t->n_fixed = t->n_terms;
     t->n_fixed_args = t->args.n;
     t->sealed = true;
@@ -713,6 +721,7 @@ void qn_terms_flush(struct qn_terms *t, uint32_t **keep, uint32_t n_keep) {
     t->n_terms = at;
     t->args.n = args;
     t->rows.n = 0;
+    memset(t->late, 0, sizeof t->late);
     memset(t->slots, 0, t->n_slots * sizeof *t->slots);
     for (uint32_t i = 0; i < at; i++)
         place(t, i);

@@ -33,6 +33,7 @@ enum qn_term_kind {
 #define QN_TERM_ALL 2u
 #define QN_TERM_NONE UINT32_MAX
 #define QN_REP_MAX 1000000u // largest finite bound of a repetition
+#define QN_TERM_LATE 4096u
 
 struct qn_term {
     uint8_t kind, flags;
@@ -62,6 +63,11 @@ struct qn_terms {
     struct qn_vec args, rules, rows;
     struct qn_vec work; // lists being made
     struct qn_vec seen; // by a search
+    /* Derivatives of late: key is term << 8 | byte. Ambiguous grammars come upon a part again and
+     * again, which would take exponential time. */
+    struct {
+        uint32_t key, next;
+    } late[QN_TERM_LATE];
     uint32_t stamp, depth;
     uint32_t spent;        // steps of work, see qn_terms_spend
     uint8_t classes[256];  // byte → class; bytes of a class are in the same sets

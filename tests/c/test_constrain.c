@@ -303,6 +303,18 @@ static void test_hostile(void) {
         CHECK(compile(&g, i == 3 ? R : S, qn_buf_view(&b), qn_allocator_default(), &err) ==
               QN_E_LIMIT);
     }
+    /* Ways to read n letters: more than 2^n. */
+    struct qn_matcher m;
+    struct qn_str many = QN_STR("root ::= s\ns ::= \"a\" s s | \"a\" s | \"a\"");
+    if (CHECK(compile(&g, G, many, qn_allocator_default(), &err) == QN_OK)) {
+        qn_matcher_init(&m, g, NULL);
+        for (int i = 0; i < 150; i++)
+            CHECK(qn_matcher_accept_bytes(&m, QN_STR("a"), &err) == QN_OK &&
+                  qn_matcher_can_end(&m));
+        CHECK(qn_matcher_accept_bytes(&m, QN_STR("b"), &err) == QN_E_ARGUMENT);
+        qn_matcher_free(&m);
+        qn_grammar_free(g);
+    }
     qn_buf_free(&b);
 }
 
