@@ -130,6 +130,7 @@ export class Requests {
       const abort = () => {
         this.#line.splice(this.#line.indexOf(enter), 1);
         reject(aborted());
+        this.#next(); // what waited behind it may have what it lacked
       };
       const enter = () => {
         try {
