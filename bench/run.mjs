@@ -112,7 +112,7 @@ const measure = {
     const results = [];
     try {
       /** @type {{ threads: number, gpu: boolean }[]} */
-      const modes = [...new Set([1, Math.min(Math.floor(cpus().length / 2), 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
+      const modes = [...new Set([1, Math.min(cpus().length, 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
       if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
       for (const [type, mode] of /** @type {const} */ (['Q4_0', 'Q8_0']).flatMap((t) => modes.map((m) => /** @type {const} */ ([t, m])))) {
         const name = `smollm-135m-${type.toLowerCase()}.gguf`;
