@@ -161,7 +161,7 @@ test('answers in a form', { skip, timeout }, async () => {
   assert.ok(['yes', 'no'].includes(r.grammar[0]));
   assert.match(r.sequence[0], /^Is it\?\n<f>(true|false)<\/f>$/);
   assert.match(r.list[0], /^<f>(true|false)<\/f>(, <f>(true|false)<\/f>)*(, (<.*)?|,)?$/);
-  assert.match(r.triggered[0], r.triggered[1] === 'stop' ? /^[^e]*e:(true|false);$/ : /^[^e]*(e:?\w*)?$/);
+  assert.match(r.triggered[0], /^e:(true|false);$/);
   assert.equal(r.many[0].replaceAll(/the(true|false)\./g, '').replace(/the?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('th'), false, r.many[0]);
   assert.equal(r.older[0].replaceAll(/a=(true|false);/g, '').replace(/a=?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('a'), false, r.older[0]);
   assert.equal(r.refused, 'ArgumentError');

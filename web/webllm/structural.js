@@ -72,13 +72,13 @@ class Grammar {
       for (let i = 0; i <= text.length; i++) if (states.has(text.slice(i))) return { state: text.slice(i) };
       return { state: '' };
     };
-    /** @param {boolean} mayEnd @param {string} after what follows a tag; '' for this automaton itself @returns {string} the name of its first state */
-    const automaton = (mayEnd, after) => {
+    /** @returns {string} the name of its first state */
+    const automaton = () => {
       const prefix = `t${this.rules.length}x`;
       const index = [...states];
       const name = (/** @type {string} */ state) => `${prefix}${index.indexOf(state)}`;
       for (const state of index) {
-        const ways = mayEnd ? ['""'] : [];
+        const ways = ['""'];
         const special = [];
         for (const letter of letters) {
           const next = step(state + letter);
@@ -90,15 +90,17 @@ class Grammar {
           }
           const trigger = next.trigger;
           const rests = tags.filter((/** @type {Format} */ t) => t.begin.startsWith(trigger)).map((/** @type {Format} */ t) => this.tag(t, trigger));
-          if (rests.length > 0) ways.push(`${literal(letter)} (${rests.join(' | ')})${once ? '' : ` ${after || name('')}`}`);
+          if (rests.length > 0) ways.push(`${literal(letter)} (${rests.join(' | ')})${once ? '' : ` ${name('')}`}`);
         }
         ways.push(special.length > 0 ? `[^${special.map(escape).join('')}] ${name('')}` : `. ${name('')}`);
         this.rules.push(`${name(state)} ::= ${ways.join(' | ')}`);
       }
       return name('');
     };
-    if (!needed) return automaton(true, '');
-    return automaton(false, once ? '' : automaton(true, ''));
+    if (!needed) return automaton();
+    // Where one tag is asked for, the text begins with it.
+    const first = `(${tags.map((/** @type {Format} */ t) => this.tag(t, '')).join(' | ')})`;
+    return once ? first : `(${first} ${automaton()})`;
   }
 }
 
