@@ -232,15 +232,29 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     return QN_OK;
 }
 
+/* Constants of all kernels of this kind, from the third on: BIAS, RESIDUAL, NORM where it has one,
+ * GLU, ACT. */
+static void product_begin(struct product *m, const struct qn_ref_call *c, bool normed) {
+    const uint32_t glu = normed ? 6 : 5;
+    *m = (struct product){
+        .p = c->p[0],
+        .bias = c->constants[3] != 0,
+        .residual = c->constants[4] != 0,
+        .norm = normed && c->constants[5] != 0,
+        .glu = c->constants[glu] != 0,
+        .act = (uint32_t)c->constants[glu + 1],
+    };
+}
+
+static enum qn_status product_weights(struct product *m, const struct qn_ref_call *c,
+                                      struct qn_error *err) {
+    uint64_t rows = (uint64_t)m->p->n_rows + (m->glu ? m->p->up_row : 0);
+    return qn_ref_weights_of(&m->w, c, 3, m->p->cols, rows, err);
+}
+
 static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0],
-                        c->constants[3] != 0,
-                        c->constants[4] != 0,
-                        c->constants[5] != 0,
-                        c->constants[6] != 0,
-                        (uint32_t)c->constants[7],
-                        {0},
-                        0};
+    struct product m;
+    product_begin(&m, c, true);
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0};
     const struct qn_params_matmul *p = m.p;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
@@ -249,22 +263,16 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);
-    QN_TRY(
-        qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    QN_TRY(product_weights(&m, c, err));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec(p, tune, rows), err));
     return product(&m, c, rows, err);
 }
 
 static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0],
-                        c->constants[3] != 0,
-                        c->constants[4] != 0,
-                        c->constants[5] != 0,
-                        c->constants[6] != 0,
-                        (uint32_t)c->constants[7],
-                        {0},
-                        (uint32_t)c->constants[12]};
+    struct product m;
+    product_begin(&m, c, true);
+    m.head_dim = (uint32_t)c->constants[12];
     const struct qn_params_matmul *p = m.p;
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
                                   (uint32_t)c->constants[10], (uint32_t)c->constants[11]};
@@ -277,8 +285,7 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);
-    QN_TRY(
-        qn_ref_weights_of(&m.w, c, 3, p->cols, (uint64_t)p->n_rows + (m.glu ? p->up_row : 0), err));
+    QN_TRY(product_weights(&m, c, err));
     if (!qn_matvec_dot_takes(&m.w.format))
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %s", qn_wformat_name(&m.w.format));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
@@ -287,16 +294,9 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
 }
 
 static enum qn_status tiles(const struct qn_ref_call *c, bool matrix, struct qn_error *err) {
-    struct product m = {c->p[0],
-                        c->constants[3] != 0,
-                        c->constants[4] != 0,
-                        false,
-                        c->constants[5] != 0,
-                        (uint32_t)c->constants[6],
-                        {0},
-                        0};
-    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
-                             (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    struct product m;
+    product_begin(&m, c, false);
+    QN_TRY(product_weights(&m, c, err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, matrix, rows), err));
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
@@ -313,21 +313,14 @@ static enum qn_status matmul_matrix(const struct qn_ref_call *c, struct qn_error
 }
 
 static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
-    struct product m = {c->p[0],
-                        c->constants[3] != 0,
-                        c->constants[4] != 0,
-                        false,
-                        c->constants[5] != 0,
-                        (uint32_t)c->constants[6],
-                        {0},
-                        0};
+    struct product m;
+    product_begin(&m, c, false);
     uint32_t lanes = (uint32_t)c->constants[7], rows = row_count(c->p[1], m.p->rows_sym);
     if (lanes < 8 || lanes > 64 || lanes & (lanes - 1))
         return qn_fail(err, QN_E_INTERNAL, "matmul_few: LANES %u", lanes);
     if ((m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul_few: not aligned");
-    QN_TRY(qn_ref_weights_of(&m.w, c, 3, m.p->cols,
-                             (uint64_t)m.p->n_rows + (m.glu ? m.p->up_row : 0), err));
+    QN_TRY(product_weights(&m, c, err));
     QN_TRY(qn_ref_covers(c, qn_grid_matmul_few(m.p, m.glu, lanes, rows), err));
     return product(&m, c, rows, err);
 }
