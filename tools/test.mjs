@@ -9,6 +9,21 @@ const chosen = (/** @type {string} */ name) => wanted.length === 0 || wanted.som
 let passed = 0;
 let failed = 0;
 
+/** What failed, with what is said about it, then the end of everything. @param {string} output */
+function told(output) {
+  const lines = output.split('\n');
+  /** @type {string[]} */
+  const failures = [];
+  for (let i = 0; i < lines.length && failures.length < 200; i++) {
+    const indent = /^( *)not ok /.exec(lines[i])?.[1];
+    if (indent === undefined) continue;
+    do failures.push(lines[i++]);
+    while (i < lines.length && lines[i].startsWith(`${indent}  `));
+    i--;
+  }
+  return [...failures, ...lines.slice(-60)].join('\n');
+}
+
 /**
  * @param {string} name
  * @param {string} command
@@ -31,7 +46,7 @@ function suite(name, command, args, count) {
   failed += broken ? Math.max(bad, 1) : bad;
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
   console.log(`${broken || bad ? 'FAIL' : 'ok  '} ${name}: ${ok} passed, ${bad} failed (${seconds} s)`);
-  if (broken || bad) console.log(output.split('\n').slice(-60).join('\n'));
+  if (broken || bad) console.log(told(output));
 }
 
 const cTotals = (/** @type {string} */ output) => {

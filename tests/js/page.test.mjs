@@ -181,7 +181,8 @@ test('load, ask, stream, stop, answer again, edit, new chat, reload, offline', w
     assert.match(await page.innerText('[data-stat=first]'), /\d+ ?m?s/);
     assert.match(await page.innerText('[data-stat=context]'), /^\d+ \/ 2,048$/);
     assert.match(await page.innerText('[data-stat=memory]'), /MB/);
-    assert.deepEqual(asked, []);
+    // A while after a visit the browser itself looks whether the service worker has changed.
+    assert.deepEqual(asked.filter((path) => path !== '/demo/sw.js'), []);
     assert.equal(requests, 0);
     await page.click('#offline');
     assert.match(await page.innerText('#offline-report'), /\b0 requests since the model was loaded/);
