@@ -1,4 +1,4 @@
-#include "webgpu/lower.h"
+#include "webgpu/lower_parts.h"
 
 #include <string.h>
 
@@ -66,9 +66,9 @@ static enum qn_status params_add(struct qn_lower *l, uint32_t *out, const void *
     return QN_OK;
 }
 
-static enum qn_status pipeline_add(struct qn_lower *l, uint32_t *out,
-                                   const struct qn_kernel *kernel, enum qn_kernel_id id,
-                                   const float *constants, struct qn_error *err) {
+enum qn_status qn_lower_pipeline_add(struct qn_lower *l, uint32_t *out,
+                                     const struct qn_kernel *kernel, enum qn_kernel_id id,
+                                     const float *constants, struct qn_error *err) {
     for (uint32_t i = 0; i < l->n_pipelines; i++)
         if (l->pipelines[i].kernel == id && memcmp(l->pipelines[i].values, constants,
                                                    kernel->n_constants * sizeof *constants) == 0) {
@@ -101,7 +101,7 @@ enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_d
     l->dispatches = dispatches;
     struct qn_lower_dispatch d = draft->rest;
     d.kernel = draft->kernel;
-    QN_TRY(pipeline_add(l, &d.pipeline, &kernel, draft->kernel, draft->constants, err));
+    QN_TRY(qn_lower_pipeline_add(l, &d.pipeline, &kernel, draft->kernel, draft->constants, err));
     memcpy(d.bindings, draft->bindings, sizeof d.bindings);
     if (draft->params) {
         QN_TRY(params_add(l, &d.params, draft->params, kernel.params_bytes, err));
@@ -117,38 +117,11 @@ enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_d
 
 /* ---- Operations ---------------------------------------------------------------------------- */
 
-/* How a list is lowered. `small`: few rows, so that every row of x takes its own pass over the
- * weights and norms are fused. */
-struct mode {
-    bool small, all_rows;
-    struct qn_lower_ref step;
-    const bool *fused;
-    const uint32_t *producer;    // op of each tensor, or QN_NONE
-    struct qn_lower_ref partial; // of attention_split
-    const bool *merged; // ATTENTION that the MATMUL behind it joins, and that MATMUL; or NULL
-};
-
-struct source {
-    uint32_t tensor, stride, column;
-    bool tail;                        // rows of x are the last R of T
-    const struct qn_program_op *norm; // fused norm, or NULL
-};
-
-static uint32_t columns(const struct qn_program *p, uint32_t tensor) {
-    const struct qn_program_tensor *t = &p->tensors[tensor];
-    return t->n_dims == 0 ? 0 : t->dims[t->n_dims - 1].n;
-}
-
-static bool by_rows(const struct qn_program *p, uint32_t tensor) {
-    return p->tensors[tensor].n_dims > 0 && p->tensors[tensor].dims[0].sym == QN_SYM_R;
-}
-
-/* The tensor that an operand's bytes come from: through a LAST_ROWS that was left out, and, for a
- * matvec, through the norm in front of it. */
-static struct source source_of(const struct qn_lower *l, const struct mode *mode,
-                               struct qn_operand in, bool norms) {
+struct qn_lower_source qn_lower_source_of(const struct qn_lower *l,
+                                          const struct qn_lower_mode *mode, struct qn_operand in,
+                                          bool norms) {
     const struct qn_program *p = l->program;
-    struct source s = {.tensor = in.tensor, .column = in.column};
+    struct qn_lower_source s = {.tensor = in.tensor, .column = in.column};
     uint32_t op = mode->producer[s.tensor];
     if (norms && op != QN_NONE && mode->fused[op] && p->ops[op].kind == QN_OP_RMSNORM) {
         s.norm = &p->ops[op];
@@ -161,11 +134,11 @@ static struct source source_of(const struct qn_lower *l, const struct mode *mode
         s.tensor = p->ops[op].in[0].tensor;
         s.column = p->ops[op].in[0].column;
     }
-    s.stride = columns(p, s.tensor);
+    s.stride = qn_lower_columns(p, s.tensor);
     return s;
 }
 
-static struct qn_lower_ref vector_of(const struct qn_lower *l, struct qn_operand in) {
+struct qn_lower_ref qn_lower_vector_of(const struct qn_lower *l, struct qn_operand in) {
     if (in.tensor == QN_NONE)
         return (struct qn_lower_ref){0};
     const struct qn_lower_weight *w = &l->weights[l->program->tensors[in.tensor].weight];
@@ -191,7 +164,7 @@ float qn_lower_scale_type(const struct qn_wformat *f) {
     return (float)type;
 }
 
-static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_embed(struct qn_lower *l, const struct qn_lower_mode *mode,
                                   const struct qn_program_op *op, struct qn_error *err) {
     uint32_t index = l->program->tensors[op->in[1].tensor].weight;
     const struct qn_weight *weight = &l->program->weights[index];
@@ -216,12 +189,12 @@ static enum qn_status lower_embed(struct qn_lower *l, const struct mode *mode,
     return QN_OK;
 }
 
-static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_norm(struct qn_lower *l, const struct qn_lower_mode *mode,
                                  const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    struct source x = source_of(l, mode, op->in[0], false);
-    bool rows = by_rows(p, op->out), centred = op->kind == QN_OP_LAYERNORM;
-    uint32_t mul = p->tensors[op->out].dims[0].n, cols = columns(p, op->out);
+    struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], false);
+    bool rows = qn_lower_by_rows(p, op->out), centred = op->kind == QN_OP_LAYERNORM;
+    uint32_t mul = p->tensors[op->out].dims[0].n, cols = qn_lower_columns(p, op->out);
     uint32_t group = op->u.norm.group ? op->u.norm.group : cols;
     struct qn_operand bias = centred ? op->in[2] : (struct qn_operand){QN_NONE, 0};
     struct qn_params_rmsnorm params = {.cols = group,
@@ -232,9 +205,9 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
                                        .x_column = x.column,
                                        .eps = op->u.norm.eps,
                                        .groups = cols / group};
-    if (columns(p, op->in[1].tensor) != group)
+    if (qn_lower_columns(p, op->in[1].tensor) != group)
         params.w_advance = group;
-    if (bias.tensor != QN_NONE && columns(p, bias.tensor) != group)
+    if (bias.tensor != QN_NONE && qn_lower_columns(p, bias.tensor) != group)
         params.b_advance = group;
     struct qn_lower_ref out = l->places[op->out], residual = {0}, none = {0};
     bool adds = op->in[3].tensor != QN_NONE;
@@ -246,8 +219,8 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
         .bindings = {{0},
                      mode->step,
                      l->places[x.tensor],
-                     vector_of(l, op->in[1]),
-                     centred ? vector_of(l, bias) : residual,
+                     qn_lower_vector_of(l, op->in[1]),
+                     centred ? qn_lower_vector_of(l, bias) : residual,
                      centred ? residual : out,
                      centred ? out : none},
         .constants = {centred ? bias.tensor != QN_NONE : adds, centred && adds},
@@ -255,147 +228,13 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct mode *mode,
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static bool matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
-    return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
-}
-
-static struct qn_params_attention attention_params(const struct qn_program *p,
-                                                   const struct qn_program_op *op) {
-    uint32_t splits = qn_attention_splits(p->context, op->u.attention.window);
-    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
-                                        .n_kv_heads = op->u.attention.n_kv_heads,
-                                        .context = p->context,
-                                        .window = op->u.attention.window,
-                                        .q_stride = columns(p, op->in[0].tensor),
-                                        .q_column = op->in[0].column,
-                                        .splits = (splits + 1) & ~1u, // pairs lie in vec4s
-                                        .scale = op->u.attention.scale,
-                                        .softcap = op->u.attention.softcap,
-                                        .head_stride = op->u.attention.head_dim};
-}
-
-/* The matmul that was added last may run as matmul_few too: over the same group, and the same but
- * for the last constant. */
-static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,
-                              struct qn_error *err) {
-    struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
-    struct qn_kernel kernel;
-    qn_kernel_get(&kernel, QN_KERNEL_MATMUL_FEW);
-    float constants[QN_KERNEL_CONSTANTS];
-    memcpy(constants, matmul->constants, sizeof constants);
-    constants[kernel.n_constants - 1] = (float)d->few_lanes;
-    return pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
-}
-
-static enum qn_status lower_matmul(struct qn_lower *l, const struct mode *mode,
-                                   const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    bool glu = op->kind == QN_OP_MATMUL_GLU, rows = by_rows(p, op->out);
-    uint32_t index = p->tensors[op->in[1].tensor].weight;
-    const struct qn_weight *weight = &p->weights[index];
-    const struct qn_lower_weight *w = &l->weights[index];
-    struct qn_operand bias = op->in[2];
-    struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
-    struct source x = source_of(l, mode, op->in[0], mode->small);
-    bool aligned = matvec_takes(weight->cols, x.stride, x.column), matvec = mode->small && aligned;
-    bool logits = op->out == p->logits;
-    const struct qn_program_op *attention = NULL; // whose splits are joined here
-    if (mode->merged && mode->merged[op - p->ops])
-        attention = &p->ops[mode->producer[op->in[0].tensor]];
-    if (glu && w->n_slabs > 1 && bias.tensor != QN_NONE)
-        return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
-                       QN_STR_ARG(weight->name));
-    // The arg-max of all rows leaves out what no token can be, so that its rows are dense.
-    uint32_t limit = logits && mode->all_rows ? l->sample_vocab : w->half ? w->half : weight->rows;
-    for (uint32_t i = 0; i < w->n_slabs; i++) {
-        const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
-        if (slab->row_begin >= limit)
-            break;
-        struct qn_params_matmul params = {
-            .cols = weight->cols,
-            .n_rows = qn_min_u32(slab->n_rows, limit - slab->row_begin),
-            .row_begin = slab->row_begin,
-            .up_row = glu ? slab->n_rows : 0,
-            .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
-            .tail = x.tail,
-            .x_stride = x.stride,
-            .x_column = x.column,
-            .out_stride = logits && mode->all_rows ? limit : columns(p, op->out),
-            .eps = x.norm ? x.norm->u.norm.eps : 0,
-            .softcap = glu ? 0 : op->u.matmul.softcap};
-        if (attention) {
-            params.window = attention->u.attention.window;
-            params.splits = attention_params(p, attention).splits;
-        }
-        if (residual.tensor != QN_NONE) {
-            params.residual_stride = columns(p, residual.tensor);
-            params.residual_column = residual.column;
-        }
-        struct qn_matvec_tune dot = {0};
-        if (matvec && qn_matvec_dot_takes(&weight->format))
-            dot = qn_matvec_dot_tune(&params, glu, &l->caps);
-        bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
-             only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
-        struct qn_lower_draft draft = {
-            .kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
-                      : matvec   ? QN_KERNEL_MATVEC
-                      : only_few ? QN_KERNEL_MATMUL_FEW
-                      : matrix   ? QN_KERNEL_MATMUL_MATRIX
-                                 : QN_KERNEL_MATMUL,
-            .params = &params,
-            .bindings = {{0},
-                         mode->step,
-                         attention ? mode->partial : l->places[x.tensor],
-                         qn_lower_plane(l, slab, QN_PLANE_VALUES),
-                         qn_lower_plane(l, slab, QN_PLANE_SCALES),
-                         vector_of(l, bias),
-                         residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
-                                                    : l->places[residual.tensor],
-                         x.norm ? vector_of(l, x.norm->in[1]) : (struct qn_lower_ref){0},
-                         l->places[op->out]},
-            .rest = {.by_rows = rows, .glu = glu}};
-        float format[3] = {(float)weight->format.type, qn_lower_scale_type(&weight->format),
-                           (float)weight->format.zero};
-        float act = glu ? (float)op->u.glu.act : 0.0f;
-        float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
-        if (matvec) {
-            draft.rest.tune = dot.span ? dot : qn_matvec_tune(&params, weight->format.type, glu);
-            float constants[] = {format[0],
-                                 format[1],
-                                 format[2],
-                                 has_bias,
-                                 has_residual,
-                                 x.norm != NULL,
-                                 glu,
-                                 act,
-                                 (float)draft.rest.tune.lanes,
-                                 (float)draft.rest.tune.rows,
-                                 (float)draft.rest.tune.span,
-                                 (float)draft.rest.tune.ahead,
-                                 attention ? (float)attention->u.attention.head_dim : 0.0f};
-            memcpy(draft.constants, constants, sizeof constants);
-        } else {
-            draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
-            float last = only_few ? (float)draft.rest.few_lanes : aligned;
-            float constants[] = {format[0],    format[1], format[2], has_bias,
-                                 has_residual, glu,       act,       last};
-            memcpy(draft.constants, constants, sizeof constants);
-            draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
-        }
-        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
-        if (few && !only_few)
-            QN_TRY(few_add(l, &draft, err));
-    }
-    return QN_OK;
-}
-
 /* GLU and ACT: the same parameters. GLU has a second input, or twice the columns in the first. */
-static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_activation(struct qn_lower *l, const struct qn_lower_mode *mode,
                                        const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    bool rows = by_rows(p, op->out);
-    struct qn_params_glu params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
-                                   columns(p, op->in[0].tensor), op->in[0].column};
+    bool rows = qn_lower_by_rows(p, op->out);
+    struct qn_params_glu params = {qn_lower_columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
+                                   qn_lower_columns(p, op->in[0].tensor), op->in[0].column};
     struct qn_lower_draft draft = {
         .kernel = op->kind == QN_OP_GLU ? QN_KERNEL_GLU : QN_KERNEL_ACT,
         .params = &params,
@@ -405,7 +244,7 @@ static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mo
     if (op->kind == QN_OP_GLU) {
         bool apart = op->in[1].tensor != QN_NONE;
         struct qn_operand up = op->in[apart];
-        params.up_stride = columns(p, up.tensor);
+        params.up_stride = qn_lower_columns(p, up.tensor);
         params.up_column = up.column + (apart ? 0 : params.cols);
         draft.bindings[3] = l->places[up.tensor];
         draft.bindings[4] = l->places[op->out];
@@ -413,15 +252,15 @@ static enum qn_status lower_activation(struct qn_lower *l, const struct mode *mo
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_add(struct qn_lower *l, const struct qn_lower_mode *mode,
                                 const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    bool rows = by_rows(p, op->out);
-    struct qn_params_add params = {columns(p, op->out),
+    bool rows = qn_lower_by_rows(p, op->out);
+    struct qn_params_add params = {qn_lower_columns(p, op->out),
                                    rows ? QN_ROWS_R : QN_ROWS_T,
-                                   columns(p, op->in[0].tensor),
+                                   qn_lower_columns(p, op->in[0].tensor),
                                    op->in[0].column,
-                                   columns(p, op->in[1].tensor),
+                                   qn_lower_columns(p, op->in[1].tensor),
                                    op->in[1].column,
                                    op->u.add.scale != 0 ? op->u.add.scale : 1};
     bool gated = op->in[2].tensor != QN_NONE;
@@ -439,137 +278,11 @@ static enum qn_status lower_add(struct qn_lower *l, const struct mode *mode,
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint32_t head_dim,
-                                  struct qn_error *err) {
-    bool f16 = l->program->tensors[state].dtype == QN_DTYPE_F16;
-    if (head_dim == 0 || head_dim > 256 || head_dim % (f16 ? 8 : 4) != 0)
-        return qn_fail(err, QN_E_UNSUPPORTED, "a head dimension of %u", head_dim);
-    return QN_OK;
-}
-
-static struct qn_params_rope rope_params(const struct qn_program *p,
-                                         const struct qn_program_op *op) {
-    struct qn_params_rope params = {.n_heads = op->u.rope.n_heads,
-                                    .n_kv_heads = op->u.rope.n_kv_heads,
-                                    .head_dim = op->u.rope.head_dim,
-                                    .n_rot = op->u.rope.n_rot,
-                                    .context = p->context,
-                                    .q_stride = columns(p, op->in[0].tensor),
-                                    .q_column = op->in[0].column,
-                                    .k_stride = columns(p, op->in[1].tensor),
-                                    .k_column = op->in[1].column,
-                                    .v_stride = columns(p, op->in[2].tensor),
-                                    .v_column = op->in[2].column,
-                                    .head_stride = op->u.rope.head_dim,
-                                    .magnitude = 1};
-    if (op->u.rope.head_stride)
-        params.head_stride = op->u.rope.head_stride;
-    if (op->u.rope.n_sets == 2)
-        params.set_stride = op->u.rope.n_rot / 2;
-    if (op->u.rope.magnitude != 0)
-        params.magnitude = op->u.rope.magnitude;
-    return params;
-}
-
-static enum qn_status lower_rope(struct qn_lower *l, const struct mode *mode,
-                                 const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
-    struct qn_params_rope params = rope_params(p, op);
-    struct qn_lower_draft draft = {
-        .kernel = QN_KERNEL_ROPE_APPEND,
-        .params = &params,
-        .bindings = {{0},
-                     mode->step,
-                     l->places[op->in[0].tensor],
-                     l->places[op->in[1].tensor],
-                     l->places[op->in[2].tensor],
-                     vector_of(l, op->in[5]),
-                     l->places[op->in[3].tensor],
-                     l->places[op->in[4].tensor],
-                     l->places[op->out]},
-        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16, op->u.rope.interleaved}};
-    return qn_lower_dispatch_add(l, &draft, err);
-}
-
-/* Attention of one token; with the ROPE_APPEND in front of it, where that is fused. */
-static enum qn_status lower_split(struct qn_lower *l, const struct mode *mode,
-                                  const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    uint32_t head_dim = op->u.attention.head_dim;
-    struct qn_params_attention params = attention_params(p, op);
-    uint32_t q = op->in[0].tensor, made = mode->producer[q];
-    const struct qn_program_op *rope = NULL;
-    if (made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND) {
-        rope = &p->ops[made];
-        struct qn_params_rope turn = rope_params(p, rope);
-        q = rope->in[0].tensor;
-        params.q_stride = turn.q_stride;
-        params.q_column = turn.q_column;
-        params.head_stride = turn.head_stride;
-        params.n_rot = turn.n_rot;
-        params.k_stride = turn.k_stride;
-        params.k_column = turn.k_column;
-        params.v_stride = turn.v_stride;
-        params.v_column = turn.v_column;
-        params.set_stride = turn.set_stride;
-        params.magnitude = turn.magnitude;
-    }
-    struct qn_lower_ref none = {0};
-    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ATTENTION_SPLIT,
-                                   .params = &params,
-                                   .bindings = {{0},
-                                                mode->step,
-                                                l->places[q],
-                                                rope ? l->places[rope->in[1].tensor] : none,
-                                                rope ? l->places[rope->in[2].tensor] : none,
-                                                rope ? vector_of(l, rope->in[5]) : none,
-                                                l->places[op->in[1].tensor],
-                                                l->places[op->in[2].tensor],
-                                                mode->partial},
-                                   .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16,
-                                                 (float)head_dim, rope != NULL,
-                                                 rope != NULL && rope->u.rope.interleaved,
-                                                 (float)qn_attention_heads(&params, head_dim)},
-                                   .rest = {.head_dim = head_dim}};
-    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
-    if (mode->merged && mode->merged[op - p->ops])
-        return QN_OK;
-    struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
-                                   .params = &params,
-                                   .bindings = {{0}, mode->step, mode->partial, l->places[op->out]},
-                                   .constants = {(float)head_dim},
-                                   .rest = {.head_dim = head_dim}};
-    return qn_lower_dispatch_add(l, &merge, err);
-}
-
-static enum qn_status lower_attention(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_last_rows(struct qn_lower *l, const struct qn_lower_mode *mode,
                                       const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    uint32_t head_dim = op->u.attention.head_dim;
-    QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
-    if (mode->small)
-        return lower_split(l, mode, op, err);
-    struct qn_params_attention params = attention_params(p, op);
-    struct qn_lower_draft draft = {
-        .kernel = QN_KERNEL_ATTENTION_PREFILL,
-        .params = &params,
-        .bindings = {{0},
-                     mode->step,
-                     l->places[op->in[0].tensor],
-                     l->places[op->in[1].tensor],
-                     l->places[op->in[2].tensor],
-                     l->places[op->out]},
-        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
-        .rest = {.head_dim = head_dim}};
-    return qn_lower_dispatch_add(l, &draft, err);
-}
-
-static enum qn_status lower_last_rows(struct qn_lower *l, const struct mode *mode,
-                                      const struct qn_program_op *op, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    struct qn_params_last_rows params = {columns(p, op->out), columns(p, op->in[0].tensor),
-                                         op->in[0].column};
+    struct qn_params_last_rows params = {qn_lower_columns(p, op->out),
+                                         qn_lower_columns(p, op->in[0].tensor), op->in[0].column};
     struct qn_lower_draft draft = {
         .kernel = QN_KERNEL_LAST_ROWS,
         .params = &params,
@@ -578,19 +291,19 @@ static enum qn_status lower_last_rows(struct qn_lower *l, const struct mode *mod
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static enum qn_status lower_gather(struct qn_lower *l, const struct mode *mode,
+static enum qn_status lower_gather(struct qn_lower *l, const struct qn_lower_mode *mode,
                                    const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    bool rows = by_rows(p, op->out);
-    uint32_t stride = columns(p, op->in[0].tensor), column = op->in[0].column;
-    struct qn_params_gather params = {columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T, stride,
-                                      column, stride - column};
+    bool rows = qn_lower_by_rows(p, op->out);
+    uint32_t stride = qn_lower_columns(p, op->in[0].tensor), column = op->in[0].column;
+    struct qn_params_gather params = {qn_lower_columns(p, op->out), rows ? QN_ROWS_R : QN_ROWS_T,
+                                      stride, column, stride - column};
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_GATHER,
                                    .params = &params,
                                    .bindings = {{0},
                                                 mode->step,
                                                 l->places[op->in[0].tensor],
-                                                vector_of(l, op->in[1]),
+                                                qn_lower_vector_of(l, op->in[1]),
                                                 l->places[op->out]},
                                    .rest = {.by_rows = rows}};
     return qn_lower_dispatch_add(l, &draft, err);
@@ -600,12 +313,12 @@ static enum qn_status lower_gather(struct qn_lower *l, const struct mode *mode,
 
 /* What `fused` means depends on the list: a norm is left out only where matvecs follow it. */
 static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out, bool head,
-                                 const struct mode *mode, struct qn_error *err) {
+                                 const struct qn_lower_mode *mode, struct qn_error *err) {
     const struct qn_program *p = l->program;
     out->begin = l->n_dispatches;
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
-        if (by_rows(p, op->out) != head)
+        if (qn_lower_by_rows(p, op->out) != head)
             continue;
         if (mode->fused[i] && (op->kind == QN_OP_LAST_ROWS || mode->small))
             continue;
@@ -623,7 +336,7 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             break;
         case QN_OP_MATMUL:
         case QN_OP_MATMUL_GLU:
-            QN_TRY(lower_matmul(l, mode, op, err));
+            QN_TRY(qn_lower_matmul(l, mode, op, err));
             break;
         case QN_OP_GLU:
         case QN_OP_ACT:
@@ -633,10 +346,10 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
             QN_TRY(lower_add(l, mode, op, err));
             break;
         case QN_OP_ROPE_APPEND:
-            QN_TRY(lower_rope(l, mode, op, err));
+            QN_TRY(qn_lower_rope(l, mode, op, err));
             break;
         case QN_OP_ATTENTION:
-            QN_TRY(lower_attention(l, mode, op, err));
+            QN_TRY(qn_lower_attention(l, mode, op, err));
             break;
         case QN_OP_LAST_ROWS:
             QN_TRY(lower_last_rows(l, mode, op, err));
@@ -659,116 +372,16 @@ static enum qn_status lower_list(struct qn_lower *l, struct qn_lower_range *out,
     return QN_OK;
 }
 
-/* Ops whose work their consumers do: norms before matvecs, LAST_ROWS before anything that can begin
- * at a later row. */
-static void find_fused(const struct qn_lower *l, bool *fused, uint32_t *producer) {
-    const struct qn_program *p = l->program;
-    for (uint32_t i = 0; i < p->n_tensors; i++)
-        producer[i] = QN_NONE;
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        producer[p->ops[i].out] = i;
-        fused[i] = p->ops[i].out != p->logits &&
-                   (p->ops[i].kind == QN_OP_LAST_ROWS ||
-                    (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1 &&
-                     !p->ops[i].u.norm.cols && !p->ops[i].u.norm.group &&
-                     p->ops[i].in[3].tensor == QN_NONE));
-    }
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        const struct qn_program_op *op = &p->ops[i];
-        bool matmul = op->kind == QN_OP_MATMUL || op->kind == QN_OP_MATMUL_GLU;
-        for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
-            uint32_t made = op->in[j].tensor == QN_NONE ? QN_NONE : producer[op->in[j].tensor];
-            if (made == QN_NONE || !fused[made])
-                continue;
-            const struct qn_program_op *by = &p->ops[made];
-            bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
-            bool x = j == 0 && (matmul || norm);
-            if (by->kind == QN_OP_LAST_ROWS)
-                fused[made] = x;
-            else // a norm: its operand must suit the matvec that takes its place
-                fused[made] = x && matmul && op->in[j].column == 0 &&
-                              matvec_takes(columns(p, by->out), columns(p, by->in[0].tensor),
-                                           by->in[0].column);
-        }
-    }
-}
-
-/* How many operands of ops a tensor is. */
-static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < p->n_ops; i++)
-        for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
-            n += p->ops[i].in[j].tensor == tensor;
-    return n;
-}
-
-/* Rotations that the attention behind them does for a single token. */
-static void find_fused_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer) {
-    const struct qn_program *p = l->program;
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        const struct qn_program_op *op = &p->ops[i];
-        uint32_t made = op->kind == QN_OP_ATTENTION ? producer[op->in[0].tensor] : QN_NONE;
-        if (made == QN_NONE || p->ops[made].kind != QN_OP_ROPE_APPEND)
-            continue;
-        const struct qn_program_op *rope = &p->ops[made];
-        fused[made] = op->in[0].column == 0 && op->in[1].tensor == rope->in[3].tensor &&
-                      op->in[2].tensor == rope->in[4].tensor &&
-                      op->u.attention.head_dim == rope->u.rope.head_dim &&
-                      op->u.attention.n_heads == rope->u.rope.n_heads &&
-                      op->u.attention.n_kv_heads == rope->u.rope.n_kv_heads &&
-                      uses_of(p, rope->out) == 1;
-    }
-}
-
-/* Attentions whose splits the only MATMUL behind them joins, where matvec_dot is there for it. */
-static bool find_merged(const struct qn_lower *l, bool *merged, const struct mode *mode) {
-    const struct qn_program *p = l->program;
-    bool any = false;
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        const struct qn_program_op *op = &p->ops[i];
-        uint32_t made = op->kind == QN_OP_MATMUL ? mode->producer[op->in[0].tensor] : QN_NONE;
-        if (made == QN_NONE || p->ops[made].kind != QN_OP_ATTENTION || by_rows(p, op->out))
-            continue;
-        const struct qn_program_op *attention = &p->ops[made];
-        const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
-        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
-        if (op->in[0].column != 0 || uses_of(p, attention->out) != 1 ||
-            !qn_matvec_dot_takes(&weight->format) || attention->u.attention.head_dim % 8 != 0 ||
-            weight->cols != attention->u.attention.n_heads * attention->u.attention.head_dim ||
-            qn_matvec_dot_tune(&shape, false, &l->caps).span == 0)
-            continue;
-        merged[i] = merged[made] = any = true;
-    }
-    return any;
-}
-
 /* The head's ops make R rows and the body's T; a body op may not need what the head makes. */
 static enum qn_status check_order(const struct qn_program *p, struct qn_error *err) {
     for (uint32_t i = 0; i < p->n_ops; i++)
         for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
             uint32_t in = p->ops[i].in[j].tensor;
-            if (in != QN_NONE && p->tensors[in].kind == QN_TENSOR_ACTIVATION && by_rows(p, in) &&
-                !by_rows(p, p->ops[i].out))
+            if (in != QN_NONE && p->tensors[in].kind == QN_TENSOR_ACTIVATION &&
+                qn_lower_by_rows(p, in) && !qn_lower_by_rows(p, p->ops[i].out))
                 return qn_fail(err, QN_E_UNSUPPORTED, "op %u %s needs rows of the head", i,
                                qn_op_name(p->ops[i].kind));
         }
-    return QN_OK;
-}
-
-static enum qn_status scratch(struct qn_lower *l, struct qn_lower_ref *out, struct qn_error *err) {
-    const struct qn_program *p = l->program;
-    uint64_t most = 16;
-    for (uint32_t i = 0; i < p->n_ops; i++) {
-        if (p->ops[i].kind != QN_OP_ATTENTION)
-            continue;
-        struct qn_params_attention params = attention_params(p, &p->ops[i]);
-        uint64_t bytes = qn_attention_partial(&params, p->ops[i].u.attention.head_dim, 1);
-        most = bytes > most ? bytes : most;
-    }
-    uint32_t id;
-    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, most, QN_USE_STORAGE | QN_USE_COPY_SRC,
-                               "the scratch of attention", err));
-    *out = qn_lower_whole(l, QN_SPACE_SHARED, id);
     return QN_OK;
 }
 
@@ -783,11 +396,11 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
     QN_TRY(check_order(program, err));
     QN_TRY(qn_lower_weights(l, err));
-    find_fused(l, fused, producer);
-    find_fused_ropes(l, fused, producer);
+    qn_lower_fuse(l, fused, producer);
+    qn_lower_fuse_ropes(l, fused, producer);
     QN_TRY(qn_lower_buffers(l, fused, err));
     struct qn_lower_ref partial;
-    QN_TRY(scratch(l, &partial, err));
+    QN_TRY(qn_lower_scratch(l, &partial, err));
     l->b_params = l->n_buffers[QN_SPACE_SHARED]; // its size is known at the end
 
     // Its place is taken now, so that bindings can name it.
@@ -796,21 +409,21 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                "parameters", err));
     struct qn_lower_ref step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
     step.bytes = sizeof(struct qn_params_step);
-    struct mode small = {true, false, step, fused, producer, partial, NULL};
-    struct mode large = {false, false, step, fused, producer, partial, NULL};
+    struct qn_lower_mode small = {true, false, step, fused, producer, partial, NULL};
+    struct qn_lower_mode large = {false, false, step, fused, producer, partial, NULL};
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_ONE], false, &small, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, err));
     small.merged = merged;
     l->lists[QN_LIST_BODY_SHORT] = l->lists[QN_LIST_BODY_ONE];
-    if (find_merged(l, merged, &small))
+    if (qn_lower_merge(l, merged, &small))
         QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_SHORT], false, &small, err));
 
     l->blocks = QN_ARENA_NEW(arena, struct qn_lower_range, l->n_blocks);
     if (l->blocks == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u blocks of rows", l->n_blocks);
     for (uint32_t i = 0; i < l->n_blocks; i++) {
-        struct mode block = {
+        struct qn_lower_mode block = {
             l->block_rows <= QN_SMALL_ROWS, true, step, fused, producer, partial, NULL};
         block.step.space = QN_SPACE_SHARED;
         block.step.buffer = l->b_block_steps;

@@ -125,44 +125,6 @@ enum qn_status qn_lower_program(struct qn_lower *out, struct qn_arena *arena,
                                 const struct qn_program *program, const struct qn_gpu_caps *caps,
                                 struct qn_error *err);
 
-/* ---- Inside the room: the parts of lowering ---- */
-
-enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_space space,
-                                   uint64_t bytes, uint32_t usage, const char *what,
-                                   struct qn_error *err);
-/* Appends to an array in the arena that grows by doubling. */
-void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capacity, size_t size);
-/* lower_weights.c: a place for every weight. */
-enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err);
-/* lower_buffers.c: places of activations, states, ids, and the fixed buffers. `fused` [n_ops]: ops
- * whose work others do, so that their operand must live as long as their result. */
-enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn_error *err);
-/* lower_sample.c: the sampler lists. */
-enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err);
-
-/* What a dispatch is made of, before it has a pipeline and a slot for its parameters. Bindings from
- * 1 on; a ref of 0 bytes becomes the dummy. Constants in the order of the kernel's list. */
-struct qn_lower_draft {
-    enum qn_kernel_id kernel;
-    const void *params;
-    struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
-    float constants[QN_KERNEL_CONSTANTS];
-    struct qn_lower_dispatch rest; // rows_mul, by_rows, glu, head_dim, tune
-};
-enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_draft *draft,
-                                     struct qn_error *err);
-struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer);
-
-/* One plane of a slab, or nothing where the format lacks it; constant STYPE of a format. */
-struct qn_lower_ref qn_lower_plane(const struct qn_lower *l, const struct qn_lower_slab *slab,
-                                   enum qn_plane plane);
-float qn_lower_scale_type(const struct qn_wformat *format);
-/* lower_experts.c */
-enum qn_status qn_lower_route(struct qn_lower *l, struct qn_lower_ref step,
-                              const struct qn_program_op *op, struct qn_error *err);
-enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
-                                const struct qn_program_op *op, struct qn_error *err);
-
 /* ---- Playing ---- */
 
 /* Pipeline of a dispatch for T tokens and R rows. */

@@ -3,7 +3,7 @@
  * arena; they take turns in a few buffers, and an op's result never takes the buffer of a live
  * operand. */
 #include "base/num.h"
-#include "webgpu/lower.h"
+#include "webgpu/lower_parts.h"
 
 #define STORAGE (QN_USE_STORAGE | QN_USE_COPY_SRC | QN_USE_COPY_DST)
 

@@ -1,9 +1,5 @@
 /* Mixture of experts as dispatches: one per slab of stacked weights. */
-#include "webgpu/lower.h"
-
-static uint32_t columns(const struct qn_program *p, uint32_t tensor) {
-    return p->tensors[tensor].dims[p->tensors[tensor].n_dims - 1].n;
-}
+#include "webgpu/lower_parts.h"
 
 /* The head's rows have no experts: kernels count tokens. */
 static enum qn_status check_rows(const struct qn_program *p, const struct qn_program_op *op,
@@ -46,7 +42,7 @@ enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
                                            .row_begin = slab->row_begin,
                                            .n_rows = slab->n_rows,
                                            .first = i == 0,
-                                           .x_stride = columns(p, op->in[0].tensor)};
+                                           .x_stride = qn_lower_columns(p, op->in[0].tensor)};
         struct qn_lower_draft draft = {
             .kernel = glu ? QN_KERNEL_EXPERT_GLU : QN_KERNEL_EXPERT_DOWN,
             .params = &params,

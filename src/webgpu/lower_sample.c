@@ -1,6 +1,6 @@
 /* The lists after the logits: four samplers, the arg-max of a block of rows, and the marks of a
  * prefix for the penalties. */
-#include "webgpu/lower.h"
+#include "webgpu/lower_parts.h"
 
 struct scratch {
     struct qn_lower_ref partial, z, state; // shared

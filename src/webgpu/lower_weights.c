@@ -1,7 +1,7 @@
 /* Where weights lie: vectors pooled in one buffer, matrices in buffers of their own, cut by rows
  * where a plane exceeds a binding. */
 #include "base/num.h"
-#include "webgpu/lower.h"
+#include "webgpu/lower_parts.h"
 
 #define SLAB_ROWS 64u // a slab's rows are a multiple of this, so that its planes end on whole words
 

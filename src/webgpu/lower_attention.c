@@ -1,0 +1,161 @@
+/* Rotation and attention as dispatches. */
+#include "webgpu/lower_parts.h"
+
+struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
+                                                     const struct qn_program_op *op) {
+    uint32_t splits = qn_attention_splits(p->context, op->u.attention.window);
+    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
+                                        .n_kv_heads = op->u.attention.n_kv_heads,
+                                        .context = p->context,
+                                        .window = op->u.attention.window,
+                                        .q_stride = qn_lower_columns(p, op->in[0].tensor),
+                                        .q_column = op->in[0].column,
+                                        .splits = (splits + 1) & ~1u, // pairs lie in vec4s
+                                        .scale = op->u.attention.scale,
+                                        .softcap = op->u.attention.softcap,
+                                        .head_stride = op->u.attention.head_dim};
+}
+
+static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint32_t head_dim,
+                                  struct qn_error *err) {
+    bool f16 = l->program->tensors[state].dtype == QN_DTYPE_F16;
+    if (head_dim == 0 || head_dim > 256 || head_dim % (f16 ? 8 : 4) != 0)
+        return qn_fail(err, QN_E_UNSUPPORTED, "a head dimension of %u", head_dim);
+    return QN_OK;
+}
+
+static struct qn_params_rope rope_params(const struct qn_program *p,
+                                         const struct qn_program_op *op) {
+    struct qn_params_rope params = {.n_heads = op->u.rope.n_heads,
+                                    .n_kv_heads = op->u.rope.n_kv_heads,
+                                    .head_dim = op->u.rope.head_dim,
+                                    .n_rot = op->u.rope.n_rot,
+                                    .context = p->context,
+                                    .q_stride = qn_lower_columns(p, op->in[0].tensor),
+                                    .q_column = op->in[0].column,
+                                    .k_stride = qn_lower_columns(p, op->in[1].tensor),
+                                    .k_column = op->in[1].column,
+                                    .v_stride = qn_lower_columns(p, op->in[2].tensor),
+                                    .v_column = op->in[2].column,
+                                    .head_stride = op->u.rope.head_dim,
+                                    .magnitude = 1};
+    if (op->u.rope.head_stride)
+        params.head_stride = op->u.rope.head_stride;
+    if (op->u.rope.n_sets == 2)
+        params.set_stride = op->u.rope.n_rot / 2;
+    if (op->u.rope.magnitude != 0)
+        params.magnitude = op->u.rope.magnitude;
+    return params;
+}
+
+enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mode,
+                             const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
+    struct qn_params_rope params = rope_params(p, op);
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ROPE_APPEND,
+        .params = &params,
+        .bindings = {{0},
+                     mode->step,
+                     l->places[op->in[0].tensor],
+                     l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor],
+                     qn_lower_vector_of(l, op->in[5]),
+                     l->places[op->in[3].tensor],
+                     l->places[op->in[4].tensor],
+                     l->places[op->out]},
+        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16, op->u.rope.interleaved}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+/* Attention of one token; with the ROPE_APPEND in front of it, where that is fused. */
+static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                  const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t head_dim = op->u.attention.head_dim;
+    struct qn_params_attention params = qn_lower_attention_params(p, op);
+    uint32_t q = op->in[0].tensor, made = mode->producer[q];
+    const struct qn_program_op *rope = NULL;
+    if (made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND) {
+        rope = &p->ops[made];
+        struct qn_params_rope turn = rope_params(p, rope);
+        q = rope->in[0].tensor;
+        params.q_stride = turn.q_stride;
+        params.q_column = turn.q_column;
+        params.head_stride = turn.head_stride;
+        params.n_rot = turn.n_rot;
+        params.k_stride = turn.k_stride;
+        params.k_column = turn.k_column;
+        params.v_stride = turn.v_stride;
+        params.v_column = turn.v_column;
+        params.set_stride = turn.set_stride;
+        params.magnitude = turn.magnitude;
+    }
+    struct qn_lower_ref none = {0};
+    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ATTENTION_SPLIT,
+                                   .params = &params,
+                                   .bindings = {{0},
+                                                mode->step,
+                                                l->places[q],
+                                                rope ? l->places[rope->in[1].tensor] : none,
+                                                rope ? l->places[rope->in[2].tensor] : none,
+                                                rope ? qn_lower_vector_of(l, rope->in[5]) : none,
+                                                l->places[op->in[1].tensor],
+                                                l->places[op->in[2].tensor],
+                                                mode->partial},
+                                   .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16,
+                                                 (float)head_dim, rope != NULL,
+                                                 rope != NULL && rope->u.rope.interleaved,
+                                                 (float)qn_attention_heads(&params, head_dim)},
+                                   .rest = {.head_dim = head_dim}};
+    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    if (mode->merged && mode->merged[op - p->ops])
+        return QN_OK;
+    struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
+                                   .params = &params,
+                                   .bindings = {{0}, mode->step, mode->partial, l->places[op->out]},
+                                   .constants = {(float)head_dim},
+                                   .rest = {.head_dim = head_dim}};
+    return qn_lower_dispatch_add(l, &merge, err);
+}
+
+enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                  const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t head_dim = op->u.attention.head_dim;
+    QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
+    if (mode->small)
+        return lower_split(l, mode, op, err);
+    struct qn_params_attention params = qn_lower_attention_params(p, op);
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ATTENTION_PREFILL,
+        .params = &params,
+        .bindings = {{0},
+                     mode->step,
+                     l->places[op->in[0].tensor],
+                     l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor],
+                     l->places[op->out]},
+        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
+        .rest = {.head_dim = head_dim}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+enum qn_status qn_lower_scratch(struct qn_lower *l, struct qn_lower_ref *out,
+                                struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint64_t most = 16;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        if (p->ops[i].kind != QN_OP_ATTENTION)
+            continue;
+        struct qn_params_attention params = qn_lower_attention_params(p, &p->ops[i]);
+        uint64_t bytes = qn_attention_partial(&params, p->ops[i].u.attention.head_dim, 1);
+        most = bytes > most ? bytes : most;
+    }
+    uint32_t id;
+    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, most, QN_USE_STORAGE | QN_USE_COPY_SRC,
+                               "the scratch of attention", err));
+    *out = qn_lower_whole(l, QN_SPACE_SHARED, id);
+    return QN_OK;
+}

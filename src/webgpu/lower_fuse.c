@@ -1,0 +1,82 @@
+/* Which ops have no dispatch of their own in lists of few rows. */
+#include "webgpu/lower_parts.h"
+
+void qn_lower_fuse(const struct qn_lower *l, bool *fused, uint32_t *producer) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_tensors; i++)
+        producer[i] = QN_NONE;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        producer[p->ops[i].out] = i;
+        fused[i] = p->ops[i].out != p->logits &&
+                   (p->ops[i].kind == QN_OP_LAST_ROWS ||
+                    (p->ops[i].kind == QN_OP_RMSNORM && p->tensors[p->ops[i].out].dims[0].n == 1 &&
+                     !p->ops[i].u.norm.cols && !p->ops[i].u.norm.group &&
+                     p->ops[i].in[3].tensor == QN_NONE));
+    }
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        bool matmul = op->kind == QN_OP_MATMUL || op->kind == QN_OP_MATMUL_GLU;
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++) {
+            uint32_t made = op->in[j].tensor == QN_NONE ? QN_NONE : producer[op->in[j].tensor];
+            if (made == QN_NONE || !fused[made])
+                continue;
+            const struct qn_program_op *by = &p->ops[made];
+            bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
+            bool x = j == 0 && (matmul || norm);
+            if (by->kind == QN_OP_LAST_ROWS)
+                fused[made] = x;
+            else // a norm: its operand must suit the matvec that takes its place
+                fused[made] =
+                    x && matmul && op->in[j].column == 0 &&
+                    qn_lower_matvec_takes(qn_lower_columns(p, by->out),
+                                          qn_lower_columns(p, by->in[0].tensor), by->in[0].column);
+        }
+    }
+}
+
+/* How many operands of ops a tensor is. */
+static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->n_ops; i++)
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
+            n += p->ops[i].in[j].tensor == tensor;
+    return n;
+}
+
+void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        uint32_t made = op->kind == QN_OP_ATTENTION ? producer[op->in[0].tensor] : QN_NONE;
+        if (made == QN_NONE || p->ops[made].kind != QN_OP_ROPE_APPEND)
+            continue;
+        const struct qn_program_op *rope = &p->ops[made];
+        fused[made] = op->in[0].column == 0 && op->in[1].tensor == rope->in[3].tensor &&
+                      op->in[2].tensor == rope->in[4].tensor &&
+                      op->u.attention.head_dim == rope->u.rope.head_dim &&
+                      op->u.attention.n_heads == rope->u.rope.n_heads &&
+                      op->u.attention.n_kv_heads == rope->u.rope.n_kv_heads &&
+                      uses_of(p, rope->out) == 1;
+    }
+}
+
+bool qn_lower_merge(const struct qn_lower *l, bool *merged, const struct qn_lower_mode *mode) {
+    const struct qn_program *p = l->program;
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        uint32_t made = op->kind == QN_OP_MATMUL ? mode->producer[op->in[0].tensor] : QN_NONE;
+        if (made == QN_NONE || p->ops[made].kind != QN_OP_ATTENTION || qn_lower_by_rows(p, op->out))
+            continue;
+        const struct qn_program_op *attention = &p->ops[made];
+        const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
+        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
+        if (op->in[0].column != 0 || uses_of(p, attention->out) != 1 ||
+            !qn_matvec_dot_takes(&weight->format) || attention->u.attention.head_dim % 8 != 0 ||
+            weight->cols != attention->u.attention.n_heads * attention->u.attention.head_dim ||
+            qn_matvec_dot_tune(&shape, false, &l->caps).span == 0)
+            continue;
+        merged[i] = merged[made] = any = true;
+    }
+    return any;
+}

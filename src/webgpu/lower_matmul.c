@@ -1,0 +1,125 @@
+/* Matrix products as dispatches. */
+#include <string.h>
+
+#include "base/num.h"
+#include "webgpu/lower_parts.h"
+
+bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
+    return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
+}
+
+/* The matmul that was added last may run as matmul_few too: over the same group, and the same but
+ * for the last constant. */
+static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,
+                              struct qn_error *err) {
+    struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
+    struct qn_kernel kernel;
+    qn_kernel_get(&kernel, QN_KERNEL_MATMUL_FEW);
+    float constants[QN_KERNEL_CONSTANTS];
+    memcpy(constants, matmul->constants, sizeof constants);
+    constants[kernel.n_constants - 1] = (float)d->few_lanes;
+    return qn_lower_pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
+}
+
+enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *mode,
+                               const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    bool glu = op->kind == QN_OP_MATMUL_GLU, rows = qn_lower_by_rows(p, op->out);
+    uint32_t index = p->tensors[op->in[1].tensor].weight;
+    const struct qn_weight *weight = &p->weights[index];
+    const struct qn_lower_weight *w = &l->weights[index];
+    struct qn_operand bias = op->in[2];
+    struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
+    struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], mode->small);
+    bool aligned = qn_lower_matvec_takes(weight->cols, x.stride, x.column),
+         matvec = mode->small && aligned;
+    bool logits = op->out == p->logits;
+    const struct qn_program_op *attention = NULL; // whose splits are joined here
+    if (mode->merged && mode->merged[op - p->ops])
+        attention = &p->ops[mode->producer[op->in[0].tensor]];
+    if (glu && w->n_slabs > 1 && bias.tensor != QN_NONE)
+        return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
+                       QN_STR_ARG(weight->name));
+    // The arg-max of all rows leaves out what no token can be, so that its rows are dense.
+    uint32_t limit = logits && mode->all_rows ? l->sample_vocab : w->half ? w->half : weight->rows;
+    for (uint32_t i = 0; i < w->n_slabs; i++) {
+        const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
+        if (slab->row_begin >= limit)
+            break;
+        struct qn_params_matmul params = {
+            .cols = weight->cols,
+            .n_rows = qn_min_u32(slab->n_rows, limit - slab->row_begin),
+            .row_begin = slab->row_begin,
+            .up_row = glu ? slab->n_rows : 0,
+            .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
+            .tail = x.tail,
+            .x_stride = x.stride,
+            .x_column = x.column,
+            .out_stride = logits && mode->all_rows ? limit : qn_lower_columns(p, op->out),
+            .eps = x.norm ? x.norm->u.norm.eps : 0,
+            .softcap = glu ? 0 : op->u.matmul.softcap};
+        if (attention) {
+            params.window = attention->u.attention.window;
+            params.splits = qn_lower_attention_params(p, attention).splits;
+        }
+        if (residual.tensor != QN_NONE) {
+            params.residual_stride = qn_lower_columns(p, residual.tensor);
+            params.residual_column = residual.column;
+        }
+        struct qn_matvec_tune dot = {0};
+        if (matvec && qn_matvec_dot_takes(&weight->format))
+            dot = qn_matvec_dot_tune(&params, glu, &l->caps);
+        bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
+             only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
+        struct qn_lower_draft draft = {
+            .kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
+                      : matvec   ? QN_KERNEL_MATVEC
+                      : only_few ? QN_KERNEL_MATMUL_FEW
+                      : matrix   ? QN_KERNEL_MATMUL_MATRIX
+                                 : QN_KERNEL_MATMUL,
+            .params = &params,
+            .bindings = {{0},
+                         mode->step,
+                         attention ? mode->partial : l->places[x.tensor],
+                         qn_lower_plane(l, slab, QN_PLANE_VALUES),
+                         qn_lower_plane(l, slab, QN_PLANE_SCALES),
+                         qn_lower_vector_of(l, bias),
+                         residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
+                                                    : l->places[residual.tensor],
+                         x.norm ? qn_lower_vector_of(l, x.norm->in[1]) : (struct qn_lower_ref){0},
+                         l->places[op->out]},
+            .rest = {.by_rows = rows, .glu = glu}};
+        float format[3] = {(float)weight->format.type, qn_lower_scale_type(&weight->format),
+                           (float)weight->format.zero};
+        float act = glu ? (float)op->u.glu.act : 0.0f;
+        float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
+        if (matvec) {
+            draft.rest.tune = dot.span ? dot : qn_matvec_tune(&params, weight->format.type, glu);
+            float constants[] = {format[0],
+                                 format[1],
+                                 format[2],
+                                 has_bias,
+                                 has_residual,
+                                 x.norm != NULL,
+                                 glu,
+                                 act,
+                                 (float)draft.rest.tune.lanes,
+                                 (float)draft.rest.tune.rows,
+                                 (float)draft.rest.tune.span,
+                                 (float)draft.rest.tune.ahead,
+                                 attention ? (float)attention->u.attention.head_dim : 0.0f};
+            memcpy(draft.constants, constants, sizeof constants);
+        } else {
+            draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
+            float last = only_few ? (float)draft.rest.few_lanes : aligned;
+            float constants[] = {format[0],    format[1], format[2], has_bias,
+                                 has_residual, glu,       act,       last};
+            memcpy(draft.constants, constants, sizeof constants);
+            draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
+        }
+        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+        if (few && !only_few)
+            QN_TRY(few_add(l, &draft, err));
+    }
+    return QN_OK;
+}
