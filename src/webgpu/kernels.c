@@ -29,7 +29,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE",    "STYPE", "ZERO",  "BIAS",   "RESIDUAL", "NORM",    "GLU",
-    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_F16",  "INTERLEAVED",
+    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_TYPE",  "INTERLEAVED",
     "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED",
 };
 

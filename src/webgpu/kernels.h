@@ -83,8 +83,8 @@ enum qn_scale_type {
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
  *  ROPE_APPEND       params, step, q, k, v, freq f32[sets, n_rot/2], k_state, v_state, out f32[T,
- *                    n_heads × head_dim]. State: [n_kv_heads, context, head_dim] f32, or f16 with
- *                    KV_F16.
+ *                    n_heads × head_dim]. States: common_kv.wgsl;
+ *                    KV_TYPE: enum qn_kv_type.
  *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
  *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
  *                    one token; without it k, v and freq are not used. For small T.
@@ -128,10 +128,10 @@ enum qn_scale_type {
     X(GLU,               glu,               glu,       "UURRW",     "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
-    X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_F16 INTERLEAVED") \
-    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_F16 HEAD_DIM ROPE INTERLEAVED HEADS") \
+    X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_TYPE INTERLEAVED") \
+    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_TYPE HEAD_DIM ROPE INTERLEAVED HEADS") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
-    X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_F16 HEAD_DIM") \
+    X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_TYPE HEAD_DIM") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \
     X(GATHER,            gather,            gather,    "UURRW",     "") \
     X(ROUTE,             route,             experts,   "UURW",      "") \

@@ -327,7 +327,7 @@ test('glu, act, add, last_rows, gather', options, async () => {
 });
 
 test('rope_append', options, async () => {
-  for (const KV_F16 of [0, 1]) {
+  for (const KV_TYPE of [0, 1]) {
     for (const INTERLEAVED of [0, 1]) {
       for (const [heads, kv, dim, n_rot, context, pos, t] of [[4, 2, 64, 64, 40, 0, 7], [3, 1, 16, 8, 50, 33, 5], [14, 2, 64, 64, 33000, 32760, 3], [2, 2, 96, 96, 9, 8, 1]]) {
         const rng = random(dim + pos);
@@ -339,9 +339,9 @@ test('rope_append', options, async () => {
         });
         const qkv = rng.floats(t * width);
         const freq = Float32Array.from({ length: n_rot / 2 }, (_, i) => 10000 ** (-2 * i / n_rot));
-        const words = kv * context * dim / (KV_F16 ? 2 : 1);
+        const words = kv * context * dim / (KV_TYPE ? 2 : 1);
         // Half-precision words are compared through their own tolerance below.
-        await checkStates({ bindings: [p, step(pos, t), qkv, qkv, qkv, freq, output(words), output(words), output(t * heads * dim)], constants: { KV_F16, INTERLEAVED }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t) }, KV_F16 === 1);
+        await checkStates({ bindings: [p, step(pos, t), qkv, qkv, qkv, freq, output(words), output(words), output(t * heads * dim)], constants: { KV_TYPE, INTERLEAVED }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t) }, KV_TYPE === 1);
       }
     }
   }
@@ -358,7 +358,7 @@ test('rope_append: heads apart, two sets of frequencies, a magnitude', options, 
   const qkv = rng.floats(t * width);
   const words = heads * context * dim;
   for (const set of [0, 1]) {
-    await check('ROPE_APPEND', { bindings: [p, step(pos, t, t, 0, set), qkv, qkv, qkv, Float32Array.from([1, 0.3, 0.1, 0.03, 0.5, 0.1, 0.02, 0.005]), output(words), output(words), output(t * heads * dim)], constants: { KV_F16: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t), tolerance: 2e-6, label: `set ${set}` });
+    await check('ROPE_APPEND', { bindings: [p, step(pos, t, t, 0, set), qkv, qkv, qkv, Float32Array.from([1, 0.3, 0.1, 0.03, 0.5, 0.1, 0.02, 0.005]), output(words), output(words), output(t * heads * dim)], constants: { KV_TYPE: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t), tolerance: 2e-6, label: `set ${set}` });
   }
 });
 
@@ -381,11 +381,11 @@ async function checkStates({ bindings, constants, grid }, f16) {
 
 const HEADS = [[14, 2, 64], [8, 8, 32], [16, 1, 16], [4, 2, 96], [2, 1, 128], [3, 1, 80], [2, 1, 256], [4, 2, 8]];
 
-/** @param {number[]} shape @param {number} KV_F16 @param {number} context @param {number} window */
-function attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t = 1) {
+/** @param {number[]} shape @param {number} KV_TYPE @param {number} context @param {number} window */
+function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1) {
   const rng = random(dim * 3 + context + window + t);
   const n = n_kv_heads * context * dim;
-  const state = () => (KV_F16 ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
+  const state = () => (KV_TYPE ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
   const stride = n_heads * dim + 12;
   const p = params('attention', {
     n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window) + 1 & ~1, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
@@ -399,13 +399,13 @@ const headsOf = (shared, dim) => Math.min(2 ** Math.ceil(Math.log2(shared)), dim
 
 test('attention_split and attention_merge', options, async () => {
   for (const [n_heads, n_kv_heads, dim] of HEADS) {
-    for (const KV_F16 of dim === 64 || dim === 96 ? [0, 1] : [n_heads % 3 ? 0 : 1]) {
+    for (const KV_TYPE of dim === 64 || dim === 96 ? [0, 1] : [n_heads % 3 ? 0 : 1]) {
       for (const [context, pos, t, window] of dim === 64 ? [[200, 0, 1, 0], [200, 63, 2, 0], [4300, 4200, 1, 0], [300, 130, 2, 64], [70, 5, 1, 3]] : [[200, 150, 2, 0], [300, 290, 1, 100]]) {
-        const a = attention([n_heads, n_kv_heads, dim], KV_F16, context, window, t);
+        const a = attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t);
         const size = t * n_heads * a.splits * (dim + 2);
         const partial = new Float32Array(size + 5);
-        const label = `${n_heads}/${n_kv_heads}×${dim} f16=${KV_F16} pos ${pos} t ${t} window ${window}`;
-        const constants = { KV_F16, HEAD_DIM: dim, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+        const label = `${n_heads}/${n_kv_heads}×${dim} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`;
+        const constants = { KV_TYPE, HEAD_DIM: dim, HEADS: headsOf(n_heads / n_kv_heads, dim) };
         // The split's own numbers may be scaled differently; what counts is the merged result: the device
         // runs both halves, the reference too.
         const expected = [a.p, step(pos, t), partial, output(t * n_heads * dim)].map(bytesOf);
@@ -432,7 +432,7 @@ test('attention_split and attention_merge', options, async () => {
 
 test('attention_split with the rotation, joined by matvec_dot', options, async () => {
   for (const [n_heads, n_kv_heads, dim] of HEADS) {
-    for (const [INTERLEAVED, KV_F16, pos, window] of [[0, 0, 0, 0], [0, 0, 130, 0], [1, 0, 63, 0], [0, dim % 8 ? 0 : 1, 150, 0], [1, 0, 128, 40]]) {
+    for (const [INTERLEAVED, KV_TYPE, pos, window] of [[0, 0, 0, 0], [0, 0, 130, 0], [1, 0, 63, 0], [0, dim % 8 ? 0 : 1, 150, 0], [1, 0, 128, 40]]) {
       const context = 200;
       const rng = random(dim + pos + window);
       const [apart, n_rot, words] = [dim + 4, dim > 32 ? dim - 16 : dim, n_kv_heads * context * dim];
@@ -443,20 +443,20 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
         k_stride: width, k_column: n_heads * apart, v_stride: width, v_column: (n_heads + n_kv_heads) * apart, set_stride: n_rot / 2, magnitude: 1.1,
       });
       const freq = Float32Array.from({ length: n_rot }, (_, i) => 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1));
-      const state = () => (KV_F16 ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
+      const state = () => (KV_TYPE ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
       const qkv = rng.floats(width);
       const bindings = [p, step(pos, 1, 1, 0, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
-      const constants = { KV_F16, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+      const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, HEADS: headsOf(n_heads / n_kv_heads, dim) };
       const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
-      const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} f16=${KV_F16} pos ${pos} window ${window}`;
+      const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} type ${KV_TYPE} pos ${pos} window ${window}`;
       const expected = bindings.map(bytesOf);
       reference.run(KERNELS.ATTENTION_SPLIT, expected, constants, grid);
       for (const { name, suffix, bench } of devices) {
         if (suffix) continue;
         const actual = bindings.map(bytesOf);
         await bench.run(KERNELS.ATTENTION_SPLIT, '', actual, constants, grid);
-        compare(expected[8], actual[8], KV_F16 ? 1e-3 : 1e-5, `${label}, ${name}`);
-        if (!KV_F16) for (const i of [6, 7]) compare(expected[i], actual[i], 2e-6, `state ${i}, ${label}, ${name}`);
+        compare(expected[8], actual[8], KV_TYPE ? 1e-3 : 1e-5, `${label}, ${name}`);
+        if (!KV_TYPE) for (const i of [6, 7]) compare(expected[i], actual[i], 2e-6, `state ${i}, ${label}, ${name}`);
       }
       if (dim % 8) continue;
       const cols = n_heads * dim;
@@ -475,12 +475,12 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
 });
 test('attention_prefill', options, async () => {
   for (const shape of HEADS) {
-    for (const KV_F16 of shape[2] === 64 || shape[2] === 96 ? [0, 1] : [shape[0] % 3 ? 0 : 1]) {
+    for (const KV_TYPE of shape[2] === 64 || shape[2] === 96 ? [0, 1] : [shape[0] % 3 ? 0 : 1]) {
       for (const [context, pos, t, window] of shape[2] === 64 ? [[100, 0, 1, 0], [100, 0, 33, 0], [120, 37, 70, 0], [150, 70, 40, 20], [260, 150, 50, 100]] : [[120, 37, 40, 0]]) {
-        const a = attention(shape, KV_F16, context, window, t);
+        const a = attention(shape, KV_TYPE, context, window, t);
         await check('ATTENTION_PREFILL', {
-          bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_F16, HEAD_DIM: shape[2] },
-          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} f16=${KV_F16} pos ${pos} t ${t} window ${window}`,
+          bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
+          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`,
         });
       }
     }

@@ -3,7 +3,7 @@
 //
 //   params   ATTENTION  step  STEP
 //   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each; all multiples of 4
-//   k_state, v_state    [n_kv_heads, context, HEAD_DIM] f32, or f16 with KV_F16
+//   k_state, v_state    rows of common_kv.wgsl
 //   out      f32 [T, n_heads × HEAD_DIM]
 // Heads that share keys share a workgroup: its rows are (token, head of the group), QUERIES of them (64, or 32
 // where HEAD_DIM > 128). It walks over the keys in blocks of 32. 128 threads = (ty 0..15, tx 0..7); a thread
@@ -32,34 +32,34 @@ var<workgroup> left: array<array<vec4<f32>, THREADS>, 4>; // [i][ty, c]
 var<workgroup> right: array<array<vec4<f32>, 64>, 4>;     // [j][kk, c]: key kk + 8j
 var<workgroup> meet: array<vec4<f32>, THREADS>;           // [ty, tx]: of rows i
 
-// Four dims of the states, counted in fours.
-fn key4(at: u32) -> vec4<f32> {
-    if (KV_F16 != 0u) {
-        let w = k_state[at];
-        return vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y));
+// vec4 number d4 of a row.
+fn key4(row: u32, d4: u32) -> vec4<f32> {
+    if (KV_TYPE == KV_F16) {
+        return kv_four(k_state[row / 2u + d4]);
     }
-    return bitcast<vec4<f32>>(vec4<u32>(k_state[at * 2u], k_state[at * 2u + 1u]));
+    let at = row / 2u + d4 * 2u;
+    return bitcast<vec4<f32>>(vec4<u32>(k_state[at], k_state[at + 1u]));
 }
 
-fn value4(at: u32) -> vec4<f32> {
-    if (KV_F16 != 0u) {
-        let w = v_state[at];
-        return vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y));
+fn value4(row: u32, d4: u32) -> vec4<f32> {
+    if (KV_TYPE == KV_F16) {
+        return kv_four(v_state[row / 2u + d4]);
     }
-    return bitcast<vec4<f32>>(vec4<u32>(v_state[at * 2u], v_state[at * 2u + 1u]));
+    let at = row / 2u + d4 * 2u;
+    return bitcast<vec4<f32>>(vec4<u32>(v_state[at], v_state[at + 1u]));
 }
 
 // Two keys' vec4 number d4 of k or v; zeros after `last` and after the head's dims.
-fn load2(is_v: bool, start: u32, key: u32, last: u32, d4: u32) -> array<vec4<f32>, 2> {
+fn load2(is_v: bool, head: u32, key: u32, last: u32, d4: u32) -> array<vec4<f32>, 2> {
     var r = array<vec4<f32>, 2>();
     if (d4 < DIM4) {
         for (var i = 0u; i < 2u; i++) {
             if (key + 16u * i <= last) {
-                let at = start + (key + 16u * i) * DIM4 + d4;
+                let row = kv_row(head, params.context, key + 16u * i, HEAD_DIM);
                 if (is_v) {
-                    r[i] = value4(at);
+                    r[i] = value4(row, d4);
                 } else {
-                    r[i] = key4(at);
+                    r[i] = key4(row, d4);
                 }
             }
         }
@@ -95,7 +95,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let r0 = ((rows - 1u) / QUERIES - group.x) * QUERIES;
-    let start = group.y * params.context * DIM4;
     let row = vec4<u32>(r0 + ty) + vec4<u32>(0u, 16u, 32u, 48u);
     let t = min(row / shared_by, vec4<u32>(step.n_tokens - 1u));
     let head = group.y * shared_by + row % shared_by;
@@ -116,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var mass = vec4<f32>(0.0); // of this thread's keys
     var begin = first_seen(p_first, params.window) / KEYS * KEYS;
     var next_q = load_q(q_from, tx);
-    var next = load2(false, start, begin + ty, last, tx);
+    var next = load2(false, group.y, begin + ty, last, tx);
     for (; begin <= last; begin += KEYS) {
         var s = array<vec4<f32>, 4>(); // [i], over j
         for (var chunk = 0u; chunk < CHUNKS; chunk++) {
@@ -129,9 +128,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             workgroupBarrier();
             if (chunk + 1u < CHUNKS) { // on its way while this chunk is scored
                 next_q = load_q(q_from, (chunk + 1u) * 8u + tx);
-                next = load2(false, start, begin + ty, last, (chunk + 1u) * 8u + tx);
+                next = load2(false, group.y, begin + ty, last, (chunk + 1u) * 8u + tx);
             } else {
-                next = load2(true, start, begin + ty, last, tx);
+                next = load2(true, group.y, begin + ty, last, tx);
             }
             for (var c = 0u; c < 8u; c++) {
                 let at = tx * 8u + (c ^ tx);
@@ -181,10 +180,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             right[high + 2u][put_key] = next[1];
             workgroupBarrier();
             if (chunk + 1u < CHUNKS) {
-                next = load2(true, start, begin + ty, last, (chunk + 1u) * 8u + tx);
+                next = load2(true, group.y, begin + ty, last, (chunk + 1u) * 8u + tx);
             } else {
                 next_q = load_q(q_from, tx);
-                next = load2(false, start, begin + KEYS + ty, last, tx);
+                next = load2(false, group.y, begin + KEYS + ty, last, tx);
             }
             for (var kk = 0u; kk < 8u; kk++) {
                 let at = kk * 8u + (tx ^ kk);

@@ -8,7 +8,7 @@
 //   params   ATTENTION  step  STEP
 //   q, k, v  f32 rows of *_stride from *_column on, a head every head_stride columns; k and v only with ROPE
 //   freq     f32 [sets, n_rot / 2], with ROPE
-//   k_state, v_state    [n_kv_heads, context, HEAD_DIM] f32, or f16 with KV_F16
+//   k_state, v_state    rows of common_kv.wgsl
 //   partial  f32, per t: o [n_heads, splits, HEAD_DIM], then (m, l) [n_heads, splits, 2]
 // Splits are the 64-aligned blocks of the cache from the first that the token sees. 256 threads: four share a
 // position and score it for all heads, each every fourth vec4 of the dims (a key is read once, in whole
@@ -44,11 +44,47 @@ var<workgroup> ps: array<f32, HEADS * SPLIT>;         // [position, head]: score
 // q before it is packed; [part, head, position] of scores; [share, head, dim] of o, and behind it masses [share, head].
 var<workgroup> sums: array<f32, MEET + SHARES * HEADS>;
 
-fn v_pair(index: u32) -> vec2<f32> {
-    if (KV_F16 != 0u) {
-        return unpack2x16float(v_state[index / 2u]);
+// A key is read in units of 16 bytes; vec4 number i of a unit.
+override UNIT4: u32 = select(1u, 2u, KV_TYPE == KV_F16); // vec4s of a unit
+
+fn key_unit(row: u32, unit: u32) -> vec4<u32> {
+    return k_state[row / 4u + unit];
+}
+
+fn key4(w: vec4<u32>, i: u32) -> vec4<f32> {
+    if (KV_TYPE == KV_F16) {
+        return kv_four(select(w.xy, w.zw, i == 1u));
     }
-    return bitcast<vec2<f32>>(vec2<u32>(v_state[index], v_state[index + 1u]));
+    return bitcast<vec4<f32>>(w);
+}
+
+// Dims d and d + 1 of a value.
+fn value_pair(row: u32, d: u32) -> vec2<f32> {
+    if (KV_TYPE == KV_F16) {
+        return unpack2x16float(v_state[row + d / 2u]);
+    }
+    return bitcast<vec2<f32>>(vec2<u32>(v_state[row + d], v_state[row + d + 1u]));
+}
+
+// The new key and value into the cache, by all threads.
+fn append(row: u32, tid: u32) {
+    if (KV_TYPE == KV_F16) {
+        for (var i = tid; i < HEAD_DIM / 8u; i += THREADS) {
+            let d = i * 8u;
+            k_state[row / 4u + i] = vec4<u32>(kv_halves(ks[d], ks[d + 1u]), kv_halves(ks[d + 2u], ks[d + 3u]), kv_halves(ks[d + 4u], ks[d + 5u]), kv_halves(ks[d + 6u], ks[d + 7u]));
+        }
+        for (var i = tid; i < HEAD_DIM / 2u; i += THREADS) {
+            v_state[row + i] = kv_halves(vs[i * 2u], vs[i * 2u + 1u]);
+        }
+    } else {
+        for (var i = tid; i < HEAD_DIM / 4u; i += THREADS) {
+            let d = i * 4u;
+            k_state[row / 4u + i] = bitcast<vec4<u32>>(vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]));
+        }
+        for (var i = tid; i < HEAD_DIM; i += THREADS) {
+            v_state[row + i] = bitcast<u32>(vs[i]);
+        }
+    }
 }
 
 fn source(is_key: bool, at: u32) -> f32 {
@@ -76,13 +112,6 @@ fn turned(is_key: bool, start: u32, pair: u32, p: u32) -> Turned {
     let a = source(is_key, start + dims.x);
     let b = source(is_key, start + dims.y);
     return Turned(dims, vec2<f32>(a * turn.x - b * turn.y, b * turn.x + a * turn.y));
-}
-
-fn stored(x: f32) -> f32 {
-    if (KV_F16 != 0u) {
-        return unpack2x16float(pack2x16float(vec2<f32>(clamp(x, -65504.0, 65504.0), 0.0))).x;
-    }
-    return x;
 }
 
 @compute @workgroup_size(THREADS)
@@ -115,8 +144,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let is_key = h == n_heads;
             let r = turned(is_key, select(q_start + h * params.head_stride, k_start, is_key), i % pairs, p);
             if (is_key) {
-                ks[r.dims.x] = stored(r.values.x);
-                ks[r.dims.y] = stored(r.values.y);
+                ks[r.dims.x] = kv_stored(r.values.x);
+                ks[r.dims.y] = kv_stored(r.values.y);
             } else {
                 sums[h * HEAD_DIM + r.dims.x] = r.values.x * params.scale;
                 sums[h * HEAD_DIM + r.dims.y] = r.values.y * params.scale;
@@ -124,7 +153,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         if (newest) {
             for (var d = tid; d < HEAD_DIM; d += THREADS) {
-                vs[d] = stored(v[v_start + d]);
+                vs[d] = kv_stored(v[v_start + d]);
             }
         }
     }
@@ -133,27 +162,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         qs[i] = vec4<f32>(sums[i * 4u], sums[i * 4u + 1u], sums[i * 4u + 2u], sums[i * 4u + 3u]);
     }
 
-    let state_start = kv_head * params.context * HEAD_DIM;
-    if (newest && group.y % blocks == 0u) { // append
-        let to = state_start + p * HEAD_DIM;
-        if (KV_F16 != 0u) {
-            for (var i = tid; i < HEAD_DIM / 8u; i += THREADS) {
-                let d = i * 8u;
-                k_state[to / 8u + i] = vec4<u32>(pack2x16float(vec2<f32>(ks[d], ks[d + 1u])), pack2x16float(vec2<f32>(ks[d + 2u], ks[d + 3u])),
-                    pack2x16float(vec2<f32>(ks[d + 4u], ks[d + 5u])), pack2x16float(vec2<f32>(ks[d + 6u], ks[d + 7u])));
-            }
-            for (var i = tid; i < HEAD_DIM / 2u; i += THREADS) {
-                v_state[to / 2u + i] = pack2x16float(vec2<f32>(vs[i * 2u], vs[i * 2u + 1u]));
-            }
-        } else {
-            for (var i = tid; i < HEAD_DIM / 4u; i += THREADS) {
-                let d = i * 4u;
-                k_state[to / 4u + i] = bitcast<vec4<u32>>(vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]));
-            }
-            for (var i = tid; i < HEAD_DIM; i += THREADS) {
-                v_state[to + i] = bitcast<u32>(vs[i]);
-            }
-        }
+    if (newest && group.y % blocks == 0u) {
+        append(kv_row(kv_head, params.context, p, HEAD_DIM), tid);
     }
     workgroupBarrier();
     let part = tid % PARTS;
@@ -168,22 +178,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     } else if (seen) {
-        let row = (state_start + (begin + j) * HEAD_DIM) / select(4u, 8u, KV_F16 != 0u);
-        if (KV_F16 != 0u) {
-            for (var c = part; c < HEAD_DIM / 8u; c += PARTS) {
-                let w = k_state[row + c];
-                let a = vec4<f32>(unpack2x16float(w.x), unpack2x16float(w.y));
-                let b = vec4<f32>(unpack2x16float(w.z), unpack2x16float(w.w));
+        let row = kv_row(kv_head, params.context, begin + j, HEAD_DIM);
+        for (var unit = part; unit * UNIT4 < HEAD_DIM / 4u; unit += PARTS) {
+            let w = key_unit(row, unit);
+            for (var i = 0u; i < UNIT4; i++) {
+                let a = key4(w, i);
                 for (var h = 0u; h < HEADS; h++) {
-                    let at = h * HEAD_DIM / 4u + c * 2u;
-                    s[h] += dot(a, qs[at]) + dot(b, qs[at + 1u]);
-                }
-            }
-        } else {
-            for (var c = part; c < HEAD_DIM / 4u; c += PARTS) {
-                let a = bitcast<vec4<f32>>(k_state[row + c]);
-                for (var h = 0u; h < HEADS; h++) {
-                    s[h] += dot(a, qs[h * HEAD_DIM / 4u + c]);
+                    s[h] += dot(a, qs[h * HEAD_DIM / 4u + unit * UNIT4 + i]);
                 }
             }
         }
@@ -226,14 +227,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var o = array<vec2<f32>, MOST>();
     var masses = array<f32, MOST>();
     if (share < SHARES) {
-        let start = state_start + begin * HEAD_DIM + d;
+        let start = kv_row(kv_head, params.context, begin, HEAD_DIM);
         // Four positions at a time, so that their loads overlap.
         for (var i = share; i < positions; i += 4u * SHARES) {
             let at = vec4<u32>(i, i + SHARES, i + 2u * SHARES, i + 3u * SHARES);
             var v4 = array<vec2<f32>, 4>();
             if (cached > 0u) {
-                let rows = start + min(at, vec4<u32>(cached - 1u)) * HEAD_DIM;
-                v4 = array<vec2<f32>, 4>(v_pair(rows.x), v_pair(rows.y), v_pair(rows.z), v_pair(rows.w));
+                let rows = start + min(at, vec4<u32>(cached - 1u)) * kv_words(HEAD_DIM);
+                v4 = array<vec2<f32>, 4>(value_pair(rows.x, d), value_pair(rows.y, d), value_pair(rows.z, d), value_pair(rows.w, d));
             }
             for (var n = 0u; n < 4u; n++) {
                 if (newest && at[n] == cached) {

@@ -6,12 +6,13 @@
 //   params   ROPE      step  STEP
 //   q, k, v  f32 rows of *_stride from *_column on, a head every head_stride columns
 //   freq     f32 [sets, n_rot / 2], radians per position; the step says which set
-//   k_state, v_state  [n_kv_heads, context, head_dim]; f32, or f16 (KV_F16) two to a word
+//   k_state, v_state  rows of common_kv.wgsl
 //   out      f32 [T, n_heads × head_dim]
 // A thread makes two adjacent dims of one head of one token (so that an f16 word has one writer);
 // workgroup (x, t): words of q, then of k, then of v. 7 storage buffers.
 #include "common_step.wgsl"
 #include "common_rope.wgsl"
+#include "common_kv.wgsl"
 #params ROPE
 @group(0) @binding(0) var<uniform> params: Rope;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -22,7 +23,6 @@
 @group(0) @binding(6) var<storage, read_write> k_state: array<u32>;
 @group(0) @binding(7) var<storage, read_write> v_state: array<u32>;
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
-override KV_F16: u32 = 0u;
 override INTERLEAVED: u32 = 0u;
 
 fn source(which: u32, at: u32) -> f32 {
@@ -49,6 +49,24 @@ fn rotated(which: u32, start: u32, d: u32, p: u32) -> f32 {
     }
     let turn = cos_sin(f32(p) * freq[step.rope_set * params.set_stride + i]) * params.magnitude;
     return own * turn.x + source(which, start + other) * select(-turn.y, turn.y, high);
+}
+
+// Dims d and d + 1 into a row of a state.
+fn append(is_v: bool, row: u32, d: u32, pair: vec2<f32>) {
+    if (KV_TYPE == KV_F16) {
+        let word = kv_halves(pair.x, pair.y);
+        if (is_v) {
+            v_state[row + d / 2u] = word;
+        } else {
+            k_state[row + d / 2u] = word;
+        }
+    } else if (is_v) {
+        v_state[row + d] = bitcast<u32>(pair.x);
+        v_state[row + d + 1u] = bitcast<u32>(pair.y);
+    } else {
+        k_state[row + d] = bitcast<u32>(pair.x);
+        k_state[row + d + 1u] = bitcast<u32>(pair.y);
+    }
 }
 
 @compute @workgroup_size(64)
@@ -81,19 +99,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         let start = t * params.k_stride + params.k_column + kv_head * params.head_stride;
         pair = vec2<f32>(rotated(1u, start, d, p), rotated(1u, start, d + 1u, p));
     }
-    let to = (kv_head * params.context + p) * params.head_dim + d;
-    if (KV_F16 != 0u) {
-        let word = pack2x16float(clamp(pair, vec2<f32>(-65504.0), vec2<f32>(65504.0)));
-        if (is_v) {
-            v_state[to / 2u] = word;
-        } else {
-            k_state[to / 2u] = word;
-        }
-    } else if (is_v) {
-        v_state[to] = bitcast<u32>(pair.x);
-        v_state[to + 1u] = bitcast<u32>(pair.y);
-    } else {
-        k_state[to] = bitcast<u32>(pair.x);
-        k_state[to + 1u] = bitcast<u32>(pair.y);
-    }
+    append(is_v, kv_row(kv_head, params.context, p, params.head_dim), d, pair);
 }
