@@ -1,7 +1,8 @@
 // What runs inside the page: both engines loaded, then generations in the order A B B A, timed by the page's
 // clock from the request to each token's arrival.
 
-import { load as loadWllama } from './adapters/wllama.js';
+/** Another engine, loaded with the page's own import. @type {Record<string, string>} */
+const PEERS = { wllama: './adapters/wllama.js', 'transformers.js': './adapters/transformers.js' };
 
 /** Quern behind a worker, with the peer's interface. @param {Record<string, unknown>} options */
 async function loadQuern(options) {
@@ -26,11 +27,12 @@ async function loadQuern(options) {
   return {
     name: 'quern',
     ...info,
-    /** @param {{ prompt: string, maxTokens: number, onToken: () => void }} request */
-    async generate({ prompt, maxTokens, onToken }) {
-      const ids = /** @type {number[]} */ (await ask('tokenize', prompt));
-      await ask('generate', { ids, maxTokens }, onToken);
-      return { usage: { prompt_tokens: ids.length, completion_tokens: maxTokens } };
+    /** @param {string} text */
+    tokenize: (text) => /** @type {Promise<number[]>} */ (ask('tokenize', text)),
+    /** @param {{ ids: number[], maxTokens: number, onToken: () => void }} request */
+    async generate({ ids, maxTokens, onToken }) {
+      const { ids: out } = /** @type {{ ids: number[] }} */ (await ask('generate', { ids, maxTokens }, onToken));
+      return { ids: out, usage: { prompt_tokens: ids.length, completion_tokens: maxTokens } };
     },
     exit: () => worker.terminate(),
   };
@@ -49,32 +51,48 @@ function letters(n, seed) {
   }).join('');
 }
 
-/** @param {any} engine @param {string} prompt @param {number} maxTokens */
-async function timed(engine, prompt, maxTokens) {
+/** @param {any} engine @param {{ prompt: string, ids: number[] }} request @param {number} maxTokens */
+async function timed(engine, request, maxTokens) {
   /** @type {number[]} */
   const at = [];
+  /** @type {number[]} */
+  const told = [];
   const begun = performance.now();
-  const { usage } = await engine.generate({ prompt, maxTokens, onToken: () => at.push(performance.now() - begun) });
+  const onToken = (/** @type {number | undefined} */ id) => {
+    at.push(performance.now() - begun);
+    if (id !== undefined) told.push(id);
+  };
+  const { usage, ids = told } = await engine.generate({ ...request, maxTokens, onToken });
   const last = at[at.length - 1];
-  return { promptTokens: usage?.prompt_tokens ?? prompt.length, tokens: at.length, ttftMs: at[0], decodeTps: (1000 * (at.length - 1)) / (last - at[0]), prefillTps: (1000 * (usage?.prompt_tokens ?? prompt.length)) / at[0] };
+  const promptTokens = usage?.prompt_tokens ?? request.ids.length;
+  return { promptTokens, tokens: at.length, ttftMs: at[0], decodeTps: (1000 * (at.length - 1)) / (last - at[0]), prefillTps: (1000 * promptTokens) / at[0], ids };
 }
 
 /**
- * @param {{ model: string, context: number, threads: number, gpu: boolean, prompt: number, tokens: number, rounds: number }} plan
+ * `model` is Quern's, `peerModel` the other engine's. Where the peer tells its tokens, `agreed` says how many first tokens of the
+ * warm-up's answers are equal: engines round differently, but one that computes something else agrees on none.
+ * @param {{ peer: string, model: string, peerModel: string, context: number, threads: number, gpu: boolean, prompt: number, tokens: number, rounds: number }} plan
  */
-export async function compare({ model, context, threads, gpu, prompt, tokens, rounds }) {
+export async function compare({ peer, model, peerModel, context, threads, gpu, prompt, tokens, rounds }) {
   const quern = await loadQuern({ model, context, threads, backend: gpu ? 'webgpu' : 'cpu', kv: gpu ? 'f16' : 'f32' });
-  const wllama = await loadWllama({ model, context, threads, gpu });
+  const other = await (await import(PEERS[peer])).load({ model: peerModel, context, threads, gpu });
   const runs = [];
   let seed = 1;
-  for (const engine of [quern, wllama]) await timed(engine, letters(prompt, seed++), tokens); // warm-up, not counted
+  const next = async () => {
+    const text = letters(prompt, seed++);
+    return { prompt: text, ids: await quern.tokenize(text) };
+  };
+  const first = await next(); // warm-up, not counted
+  const [mine, its] = [(await timed(quern, first, tokens)).ids, (await timed(other, first, tokens)).ids];
+  const differs = its.findIndex((id, i) => id !== mine[i]);
   for (let round = 0; round < rounds; round++) {
-    for (const engine of [quern, wllama, wllama, quern]) {
-      runs.push({ engine: engine.name, round, ...(await timed(engine, letters(prompt, seed++), tokens)) });
+    for (const engine of [quern, other, other, quern]) {
+      const { ids, ...run } = await timed(engine, await next(), tokens);
+      runs.push({ engine: engine.name, round, ...run });
     }
   }
-  const engines = [quern, wllama].map(({ name, loadMs, threads: used, variant, device }) => ({ name, loadMs, threads: used, variant, device }));
+  const engines = [quern, other].map(({ name, version, loadMs, threads: used, variant, device }) => ({ name, version, loadMs, threads: used, variant, device }));
   quern.exit();
-  await wllama.exit();
-  return { engines, runs, crossOriginIsolated, cores: navigator.hardwareConcurrency, agent: navigator.userAgent };
+  await other.exit();
+  return { engines, runs, agreed: its.length ? (differs < 0 ? its.length : differs) : null, crossOriginIsolated, cores: navigator.hardwareConcurrency, agent: navigator.userAgent };
 }

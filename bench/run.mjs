@@ -3,10 +3,11 @@
 //   native    the command build/quern on synthetic models
 //   wasm      the same in Node, on the CPU
 //   wllama    Quern and wllama (llama.cpp) in one Chromium, on one GGUF file, in the order A B B A
+//   transformers  Quern and transformers.js (ONNX Runtime Web) likewise; npm installs the package under build/bench first
 //   dawn      WebGPU through Dawn in Node; on a software adapter only with --software
 //   launches  GPU commands per token, counted on the tape (needs no GPU)
 //
-// --quick: fewer and shorter runs. --gpu vulkan: `wllama` also compares both engines' WebGPU in Chromium.
+// --quick: fewer and shorter runs. --gpu vulkan: `wllama` and `transformers` also compare both engines' WebGPU in Chromium.
 // --models a,b: synthetic models instead of the default ones. --out FOLDER: default bench/results.
 //
 // Every run adds its rows to results/DATE-DEVICE.csv and its raw figures to a .json beside it, with the commit and
@@ -15,14 +16,16 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 
 import { openNodeDevice } from '../bin/dawn.mjs';
 import { findChromium, openPage, root, serve } from './browser.mjs';
 import { countLaunches, DEVICES } from './launches.mjs';
 import { makeGguf } from './synthetic_gguf.mjs';
+import { makeOnnx } from './synthetic_onnx.mjs';
 
-const SECTIONS = ['native', 'wasm', 'wllama', 'dawn', 'launches'];
+const SECTIONS = ['native', 'wasm', 'wllama', 'transformers', 'dawn', 'launches'];
+const TRANSFORMERS = '@huggingface/transformers@4.3.1';
 const args = process.argv.slice(2);
 const option = (/** @type {string} */ name, /** @type {string} */ otherwise) => (args.includes(name) ? args[args.indexOf(name) + 1] : otherwise);
 const flag = (/** @type {string} */ name) => args.includes(name);
@@ -62,7 +65,7 @@ function spread(values) {
 function add(row) {
   rows.push(row);
   const ratio = row.ratio ? `  ${row.ratio.toFixed(2)} × ${row.peer}` : '';
-  console.log(`${row.section.padEnd(9)}${row.engine.padEnd(15)}${row.model.padEnd(24)}${row.device.padEnd(22)}${String(row.threads).padStart(2)} thr  ${row.metric} ${row.n}: ${row.median.toFixed(2)} ${row.unit} (${row.min.toFixed(2)} to ${row.max.toFixed(2)}, ${row.runs} runs)${ratio}`);
+  console.log(`${row.section.padEnd(16)}${row.engine.padEnd(23)}${row.model.padEnd(24)}${row.device.padEnd(22)}${String(row.threads).padStart(2)} thr  ${row.metric} ${row.n}: ${row.median.toFixed(2)} ${row.unit} (${row.min.toFixed(2)} to ${row.max.toFixed(2)}, ${row.runs} runs)${ratio}`);
 }
 
 /** @typedef {{ pp: { n: number, tps: { median: number, min: number, max: number } }, tg: { n: number, tps: { median: number, min: number, max: number } }, ttft32_ms?: { median: number, min: number, max: number }, load_ms: number }} Bench */
@@ -81,6 +84,40 @@ const json = (command, argv) => JSON.parse(execFileSync(command, argv, { cwd: ro
 
 const lengths = quick ? ['-p', '64', '-n', '16', '-r', '3'] : ['-p', '256', '-n', '64', '-r', '5'];
 const repeats = Number(lengths[5]);
+
+/**
+ * Quern and another engine in one Chromium page, by type of the weights and by threads; with --gpu on WebGPU too.
+ * @param {string} peer @param {('Q4_0' | 'Q8_0')[]} types @param {(file: string) => string} peerModel the other engine's model for a GGUF file
+ * @param {string} [peers] folder that is served as /peers
+ */
+async function beside(peer, types, peerModel, peers) {
+  if (!findChromium()) return console.log(`${peer}: no Chromium`);
+  const server = await serve({ files: join(root, 'build/bench'), ...(peers ? { peers } : {}) });
+  const gpu = option('--gpu', 'none');
+  const results = [];
+  try {
+    /** @type {{ threads: number, gpu: boolean }[]} */
+    const modes = [...new Set([1, Math.min(cpus().length, 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
+    if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
+    for (const [type, mode] of /** @type {const} */ (types.flatMap((t) => modes.map((m) => /** @type {const} */ ([t, m]))))) {
+      const name = `smollm-135m-${type.toLowerCase()}.gguf`;
+      makeGguf(join(root, 'build/bench', name), type);
+      const other = peerModel(name);
+      const chromium = await openPage(server.url, { gpu: /** @type {any} */ (gpu) });
+      try {
+        const plan = { peer, model: `/files/${name}`, peerModel: other === name ? `/files/${name}` : other, context: 1024, ...mode, prompt: quick ? 64 : 128, tokens: quick ? 32 : 64, rounds: quick ? 1 : 2 };
+        const answer = await chromium.page.evaluate(async (p) => (await import(/** @type {string} */ ('/bench/page.js'))).compare(p), plan);
+        addComparison(type, plan, answer);
+        results.push({ type, plan, chromium: chromium.version, ...answer });
+      } finally {
+        await chromium.close();
+      }
+    }
+  } finally {
+    server.close();
+  }
+  return results;
+}
 
 /** @type {Record<string, () => Promise<unknown>>} */
 const measure = {
@@ -106,31 +143,16 @@ const measure = {
     return results;
   },
   async wllama() {
-    if (!findChromium() || !existsSync(join(root, 'node_modules/@wllama/wllama'))) return console.log('wllama: no Chromium or no @wllama/wllama');
-    const server = await serve({ files: join(root, 'build/bench') });
-    const gpu = option('--gpu', 'none');
-    const results = [];
-    try {
-      /** @type {{ threads: number, gpu: boolean }[]} */
-      const modes = [...new Set([1, Math.min(cpus().length, 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
-      if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
-      for (const [type, mode] of /** @type {const} */ (['Q4_0', 'Q8_0']).flatMap((t) => modes.map((m) => /** @type {const} */ ([t, m])))) {
-        const name = `smollm-135m-${type.toLowerCase()}.gguf`;
-        makeGguf(join(root, 'build/bench', name), type);
-        const chromium = await openPage(server.url, { gpu: /** @type {any} */ (gpu) });
-        try {
-          const plan = { model: `/files/${name}`, context: 1024, ...mode, prompt: quick ? 64 : 128, tokens: quick ? 32 : 64, rounds: quick ? 1 : 2 };
-          const answer = await chromium.page.evaluate(async (p) => (await import(/** @type {string} */ ('/bench/page.js'))).compare(p), plan);
-          addComparison(type, plan, answer);
-          results.push({ type, plan, chromium: chromium.version, ...answer });
-        } finally {
-          await chromium.close();
-        }
-      }
-    } finally {
-      server.close();
+    if (!existsSync(join(root, 'node_modules/@wllama/wllama'))) return console.log('wllama: no @wllama/wllama');
+    return beside('wllama', ['Q4_0', 'Q8_0'], (file) => file);
+  },
+  async transformers() {
+    const peers = join(root, 'build/bench/npm');
+    if (!existsSync(join(peers, 'node_modules/@huggingface/transformers'))) {
+      mkdirSync(peers, { recursive: true });
+      execFileSync('npm', ['install', '--prefix', peers, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', TRANSFORMERS], { stdio: 'inherit' });
     }
-    return results;
+    return beside('transformers.js', ['Q4_0'], (file) => basename(makeOnnx(join(root, 'build/bench', file.replace('.gguf', '-onnx')), join(root, 'build/bench', file))), join(peers, 'node_modules'));
   },
   async dawn() {
     const { device, info } = await openNodeDevice();
@@ -165,12 +187,13 @@ function addComparison(type, plan, answer) {
   const of = (/** @type {string} */ name, /** @type {string} */ field) => spread(answer.runs.filter((/** @type {any} */ r) => r.engine === name).map((/** @type {any} */ r) => r[field]));
   const device = plan.gpu ? answer.engines[0].device?.description || 'WebGPU' : environment.cpu;
   for (const [metric, field, n] of /** @type {[string, string, number][]} */ ([['prefill', 'prefillTps', plan.prompt], ['decode', 'decodeTps', plan.tokens]])) {
-    const peer = of('wllama', field);
+    const peer = of(plan.peer, field);
     for (const { name, threads } of answer.engines) {
       const s = of(name, field);
-      add({ section: 'wllama', engine: `${name} (page)`, model: `smollm-135m ${type}`, device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: 'wllama' } : {}) });
+      add({ section: plan.peer, engine: `${name} (page)`, model: `smollm-135m ${type}`, device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: plan.peer } : {}) });
     }
   }
+  if (answer.agreed !== null) console.log(`  greedy tokens agree up to number ${answer.agreed} of ${plan.tokens}`);
 }
 
 console.log(`${when}  ${environment.cpu}, ${environment.cores} cores, load ${environment.loadBefore.toFixed(2)}, commit ${environment.commit}${environment.dirty ? ' with changes' : ''}`);
