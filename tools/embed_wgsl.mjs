@@ -7,15 +7,15 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** WGSL struct of QN_PARAMS_`name`: members in order, all of four bytes. */
+/** WGSL struct of QN_PARAMS_`name`: members in order, of four bytes, or arrays of vectors. */
 function paramsStruct(/** @type {string} */ definitions, /** @type {string} */ name) {
   const joined = definitions.replace(/\\\r?\n/g, ' ').replace(/\/\*[^]*?\*\//g, ' ');
-  const list = joined.match(new RegExp(`#define QN_PARAMS_${name}\\(U, F\\)([^\\n]*)`));
+  const list = joined.match(new RegExp(`#define QN_PARAMS_${name}\\(U, F(?:, V)?\\)([^\\n]*)`));
   if (!list) throw new Error(`params.def has no QN_PARAMS_${name}`);
-  const members = [...list[1].matchAll(/\b([UF])\((\w+)\)/g)];
+  const members = [...list[1].matchAll(/\b([UFV])\((\w+)(?:, (\d+))?\)/g)];
   if (!members.length) throw new Error(`QN_PARAMS_${name} is empty`);
   const type = name.split('_').map((w) => w[0] + w.slice(1).toLowerCase()).join('');
-  return `struct ${type} {\n${members.map(([, t, m]) => `${m}: ${t === 'U' ? 'u32' : 'f32'},\n`).join('')}}\n`;
+  return `struct ${type} {\n${members.map(([, t, m, n]) => `${m}: ${t === 'V' ? `array<vec4<u32>, ${n}>` : t === 'U' ? 'u32' : 'f32'},\n`).join('')}}\n`;
 }
 
 /** The text of a kernel file as the GPU gets it. */

@@ -125,7 +125,7 @@ struct qn_backend_session {
     struct qn_params_sampling sampling;
     struct qn_params_step *block_steps; // [n_blocks × 16]: 256-byte slots
     /* The words of a decode step from BEGIN_PASS on, for `decode_sampler`. What changes from token
-     * to token is patched: the READ's tag and offset, and grids that grow with the context. */
+     * to token is patched: the READ's tag, and grids that grow with the context. */
     struct qn_tape decode;
     enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
     enum qn_list decode_body;

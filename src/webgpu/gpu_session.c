@@ -256,7 +256,7 @@ static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session 
         .key = (uint32_t)(s->seed & 0xffffffffu) ^ (uint32_t)(s->seed >> 32),
         .has_seen = penalties(s),
         .has_bias = s->n_bias != 0,
-        .has_threshold = limited};
+        .draw = draw + limited};
     session->sampler = limited                                        ? QN_LIST_DRAW_LIMITED
                        : draw                                         ? QN_LIST_DRAW
                        : session->sampling.has_seen || s->n_bias != 0 ? QN_LIST_PENALTY
@@ -289,7 +289,8 @@ static enum qn_status write_seen(struct qn_gpu *gpu, const struct qn_backend_ses
     uint32_t most = l->buffers[QN_SPACE_SHARED][l->b_prefix].bytes / 4;
     uint32_t mark = l->lists[QN_LIST_SEEN].begin;
     for (size_t at = 0; at == 0 || at < n;) {
-        struct qn_params_seen_mark params = {n - at < most ? (uint32_t)(n - at) : most, l->vocab};
+        struct qn_params_seen_mark params = {n - at < most ? (uint32_t)(n - at) : most, l->vocab,
+                                             0};
         if (params.n != 0) {
             qn_gpu_put_write(tape, l->b_prefix, 0, params.n * 4, prefix + at);
             qn_gpu_put_write(tape, l->b_prefix_n, 0, sizeof params, &params);

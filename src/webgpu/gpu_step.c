@@ -51,10 +51,6 @@ static uint32_t own(const struct player *p, uint32_t buffer) {
     return qn_gpu_buffer_id(p->gpu, p->session, QN_SPACE_SESSION, buffer);
 }
 
-static uint32_t result_offset(const struct qn_backend_session *session) {
-    return session->step.result % QN_RESULT_RING * 4;
-}
-
 /* The body for T tokens up to position `end`. */
 static enum qn_list body_list(uint32_t t, uint32_t end) {
     if (t > 1)
@@ -64,7 +60,7 @@ static enum qn_list body_list(uint32_t t, uint32_t end) {
 
 /* ---- Decode, prepared ---------------------------------------------------------------------- */
 
-/* The words of a decode step, once per sampler; then only the READ's tag and place and the grids of
+/* The words of a decode step, once per sampler; then only the READ's tag and the grids of
  * attention change. */
 static void prepare_decode(struct player *p) {
     struct qn_backend_session *s = p->session;
@@ -106,7 +102,6 @@ static void patch_decode(struct player *p, uint32_t tag) {
         words[2] = grid.z;
     }
     s->decode.words[s->decode_read + 1] = tag;
-    s->decode.words[s->decode_read + 3] = result_offset(s);
 }
 
 /* ---- Any step ------------------------------------------------------------------------------ */
@@ -154,7 +149,7 @@ static void write_blocks(struct player *p, const struct qn_step *step, uint32_t 
     uint32_t n = 0;
     for (uint32_t at = 0; at < t; at += l->block_rows, n++) {
         uint32_t rows = qn_min_u32(l->block_rows, t - at);
-        struct qn_params_step block = {step->pos, at + rows, rows, 0, step->rope_set};
+        struct qn_params_step block = {.pos = step->pos, .n_tokens = at + rows, .n_rows = rows};
         memcpy(slots + (size_t)n * 256, &block, sizeof block);
     }
     qn_gpu_put_write(p->tape, l->b_block_steps, 0, n * 256, slots);
@@ -185,7 +180,7 @@ static void put_step(struct player *p, const struct qn_step *step,
         put_list(p, l->lists[p->sampler], t, 1);
     qn_tape_word(p->tape, QN_TAPE_END_PASS);
     if (results->tag_token)
-        put_read(p->tape, results->tag_token, own(p, l->b_results), result_offset(s), 4);
+        put_read(p->tape, results->tag_token, own(p, l->b_results), 0, 4);
     if (results->wants_logits)
         put_read(p->tape, results->tag_logits, l->b_logits, 0, l->vocab * 4);
     if (results->wants_argmax)
@@ -223,7 +218,6 @@ static enum qn_status results_open(struct qn_gpu *gpu, struct qn_backend_session
 static void advance(const struct qn_gpu *gpu, struct qn_backend_session *s) {
     s->step.pos = qn_min_u32(s->step.pos + s->step.n_tokens, gpu->lower.program->context);
     s->step.n_tokens = s->step.n_rows = 1;
-    s->step.result++;
 }
 
 /* The mask of a step, before its pass. Without penalties the greedy sampler reads logits as they
@@ -252,7 +246,7 @@ static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
     uint32_t t = step->n ? step->n : 1;
     struct qn_gpu_pending *results;
     QN_TRY(results_open(gpu, session, &results, step, t, err));
-    struct qn_params_step now = {step->pos, t, 1, session->step.result, step->rope_set};
+    struct qn_params_step now = {step->pos, t, 1, step->rope_set};
     struct player p = {.gpu = gpu,
                        .session = session,
                        .tape = &gpu->tape,

@@ -29,7 +29,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE",    "STYPE", "ZERO",  "BIAS",   "RESIDUAL", "NORM",    "GLU",
-    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_TYPE",  "INTERLEAVED",
+    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_TYPE", "INTERLEAVED",
     "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED",
 };
 
@@ -247,19 +247,19 @@ uint32_t qn_argmax_chunks(uint32_t vocab) {
 }
 
 struct qn_grid qn_grid_argmax_partial(const struct qn_params_vocab *p, uint32_t rows) {
-    return (struct qn_grid){qn_argmax_chunks(p->vocab), p->last_only || p->z_rows ? 1 : rows, 1};
+    return (struct qn_grid){qn_argmax_chunks(p->vocab), rows, 1};
 }
 
 struct qn_grid qn_grid_argmax_final(uint32_t rows) {
     return (struct qn_grid){parts(rows, THREADS), 1, 1};
 }
 
-struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p) {
-    return fold(parts(p->vocab, PREPARE_CHUNK), 1);
+struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p, uint32_t rows) {
+    return fold(parts(p->vocab, PREPARE_CHUNK), rows);
 }
 
-struct qn_grid qn_grid_one(void) {
-    return (struct qn_grid){1, 1, 1};
+struct qn_grid qn_grid_rows(uint32_t rows) {
+    return (struct qn_grid){rows, 1, 1};
 }
 
 struct qn_grid qn_grid_seen_mark(uint32_t n) {

@@ -27,11 +27,14 @@
 #include "webgpu/params.def"
 #define QN_PARAM_U(name) uint32_t name;
 #define QN_PARAM_F(name) float name;
+#define QN_PARAM_V(name, n) uint32_t name[n][4];
 #define QN_PARAMS_STRUCT(lower, UPPER)            \
     struct qn_params_##lower {                    \
         QN_PARAMS_##UPPER(QN_PARAM_U, QN_PARAM_F) \
     };
-QN_PARAMS_STRUCT(step, STEP)
+struct qn_params_step {
+    QN_PARAMS_STEP(QN_PARAM_U, QN_PARAM_F, QN_PARAM_V)
+};
 QN_PARAMS_STRUCT(embed, EMBED)
 QN_PARAMS_STRUCT(rmsnorm, RMSNORM)
 QN_PARAMS_STRUCT(matmul, MATMUL)
@@ -45,6 +48,19 @@ QN_PARAMS_STRUCT(gather, GATHER)
 QN_PARAMS_STRUCT(vocab, VOCAB)
 QN_PARAMS_STRUCT(sampling, SAMPLING)
 QN_PARAMS_STRUCT(seen_mark, SEEN_MARK)
+
+#define QN_STEP_ROWS 8u // of a batch, at most: rows of qn_params_step
+
+/* Row t of a step, as the kernels' step_row. */
+struct qn_step_row {
+    uint32_t pos, slot, rope_set, id;
+};
+static inline struct qn_step_row qn_step_row(const struct qn_params_step *step, uint32_t t) {
+    if (!step->batch)
+        return (struct qn_step_row){step->pos + t, step->slot, step->rope_set, step->first_id + t};
+    const uint32_t *row = step->rows[t % QN_STEP_ROWS];
+    return (struct qn_step_row){row[0], row[1], row[2], row[3]};
+}
 
 enum qn_rows { QN_ROWS_T, QN_ROWS_R }; // rows_sym
 /* Constant STYPE, which says all of a quantised format but type and zero: one of the first three,
@@ -63,7 +79,7 @@ enum qn_scale_type {
 
 /* X(NAME, text, params, "bindings", "constants"). Bindings: U uniform, R read-only storage, W
  * read-write storage, in order from 0. What stands there:
- *  EMBED             params, step, ids u32[T], values, scales, out f32[T, cols]. Ids outside the
+ *  EMBED             params, step, ids u32, values, scales, out f32[T, cols]. Ids outside the
  *                    slab are skipped: one dispatch per slab fills all rows.
  *  RMSNORM           params, step, x, w f32[cols], residual f32, out. RESIDUAL: 0 or 1.
  *  LAYERNORM         params rmsnorm, step, x, w, b, residual, out. BIAS, RESIDUAL: 0 or 1.
@@ -73,7 +89,7 @@ enum qn_scale_type {
  *                    qn_act. LANES, ROWS: see qn_matvec_tune.
  *  MATVEC_DOT        the same for some of Q4, through products of bytes; x becomes
  *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. LANES … AHEAD: see
- *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial of one token.
+ *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
@@ -87,7 +103,7 @@ enum qn_scale_type {
  *                    KV_TYPE: enum qn_kv_type.
  *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
  *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
- *                    one token; without it k, v and freq are not used. For small T.
+ *                    one token of a slot; without it k, v and freq are not used. For small T.
  *                    HEADS: qn_attention_heads.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
@@ -97,24 +113,23 @@ enum qn_scale_type {
  *  EXPERT_GLU        params experts, step, x, values, scales, routes f32[T, 2 n_used], out f32[T,
  *                    n_used × width]. One dispatch per slab; ACT: enum qn_act.
  *  EXPERT_DOWN       the same bindings; x f32[T, n_used × cols], out f32[T, width]
- *  ARGMAX_PARTIAL    params vocab, step, sampling (uniform), values f32[R, vocab] or z f32[vocab],
- *                    state u32[8] (of SAMPLE_THRESHOLD), partial u32[rows, chunks, 2]. GUMBEL: draw
- *                    instead of arg-max; then ids below the threshold are skipped if
- *                    sampling.has_threshold.
+ *  ARGMAX_PARTIAL    params vocab, step, sampling [slots], values f32[R, stride] (logits or z),
+ *                    state u32[R, 8] (of SAMPLE_THRESHOLD), partial u32[R, chunks, 2]. GUMBEL: rows
+ *                    may draw, as sampling.draw says of their slots.
  *  ARGMAX_FINAL      params vocab, step, partial, out u32[R]
- *  SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R, vocab] (row R - 1), seen
- *                    u32[vocab], bias f32[vocab], mask u32[ceil(vocab/32)] (bit i % 32 of word i /
- *                    32: id i is allowed), z f32[vocab]
- *  SAMPLE_THRESHOLD  params vocab, sampling, z, state u32[8]. Only where has_threshold (top-k,
- *                    top-p or min-p).
- *  SAMPLE_FINISH     params vocab, partial, step (W), ids u32 (W; ids[0] = token), results
- *                    u32[ring] (W), seen u32[vocab] (W; count of the token + 1; 16 bytes or more
- *                    when no penalties are used: then the write falls outside). Then pos +=
- *                    n_tokens, n_tokens = n_rows = 1, result += 1.
- *  SEEN_MARK         params seen_mark, ids u32[n], seen: sets bit 31 of seen[ids[i]].
- * Greedy: ARGMAX_PARTIAL(last_only) on the logits, SAMPLE_FINISH. With penalties, bias or mask:
- * SAMPLE_PREPARE first and ARGMAX_PARTIAL on z (z_rows 1). Drawn: SAMPLE_PREPARE,
- * [SAMPLE_THRESHOLD], ARGMAX_PARTIAL with GUMBEL (z_rows 1), SAMPLE_FINISH. */
+ *  SAMPLE_PREPARE    params vocab, step, sampling, logits f32[R, stride], seen u32[slots, stride],
+ *                    bias f32[slots, stride], mask u32[slots, ceil(stride/32)] (bit i % 32 of word
+ *                    i / 32: id i is allowed), z f32[R, stride]
+ *  SAMPLE_THRESHOLD  params vocab, step, sampling, z, state u32[R, 8]. Only rows whose draw is 2
+ *                    (top-k, top-p or min-p).
+ *  SAMPLE_FINISH     params vocab, partial, step (W), ids u32 (W; ids[slot] = token), results
+ *                    u32[R] (W), seen u32[slots, stride] (W; count of the token + 1; a shorter one
+ *                    when no penalties are used: then the write falls outside). Then, but for a
+ *                    batch, pos += n_tokens, n_tokens = n_rows = 1, first_id = slot.
+ *  SEEN_MARK         params seen_mark, ids u32[n], seen: sets bit 31 of seen[begin + ids[i]].
+ * Greedy: ARGMAX_PARTIAL on the logits, SAMPLE_FINISH. With penalties, bias or mask: SAMPLE_PREPARE
+ * first and ARGMAX_PARTIAL on z. Drawn: SAMPLE_PREPARE, [SAMPLE_THRESHOLD], ARGMAX_PARTIAL with
+ * GUMBEL, SAMPLE_FINISH. A batch's list is the longest that one of its rows needs. */
 /* clang-format off */
 #define QN_KERNEL_LIST(X) \
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \
@@ -137,10 +152,10 @@ enum qn_scale_type {
     X(ROUTE,             route,             experts,   "UURW",      "") \
     X(EXPERT_GLU,        expert_glu,        experts,   "UURRRRW",   "WTYPE STYPE ZERO ACT") \
     X(EXPERT_DOWN,       expert_down,       experts,   "UURRRRW",   "WTYPE STYPE ZERO") \
-    X(ARGMAX_PARTIAL,    argmax_partial,    vocab,     "UUURRW",    "GUMBEL") \
+    X(ARGMAX_PARTIAL,    argmax_partial,    vocab,     "UURRRW",    "GUMBEL") \
     X(ARGMAX_FINAL,      argmax_final,      vocab,     "UURW",      "") \
-    X(SAMPLE_PREPARE,    sample_prepare,    vocab,     "UUURRRRW",  "") \
-    X(SAMPLE_THRESHOLD,  sample_threshold,  vocab,     "UURW",      "") \
+    X(SAMPLE_PREPARE,    sample_prepare,    vocab,     "UURRRRRW",  "") \
+    X(SAMPLE_THRESHOLD,  sample_threshold,  vocab,     "UURRW",     "") \
     X(SAMPLE_FINISH,     sample_finish,     vocab,     "URWWWW",    "") \
     X(SEEN_MARK,         seen_mark,         seen_mark, "URW",       "")
 /* clang-format on */
@@ -212,7 +227,7 @@ struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, ui
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // and the like
 struct qn_grid qn_grid_experts(uint32_t results, uint32_t t);  // a workgroup per result and token
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t);
-/* `end` = pos + T, the cache's length after the step. */
+/* `end` = pos + T, the cache's length after the step; of a batch, the longest. */
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
                                        uint32_t t, uint32_t end);
 struct qn_grid qn_grid_attention_merge(const struct qn_params_attention *p, uint32_t t);
@@ -226,8 +241,8 @@ uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head
 uint32_t qn_argmax_chunks(uint32_t vocab);
 struct qn_grid qn_grid_argmax_partial(const struct qn_params_vocab *p, uint32_t rows);
 struct qn_grid qn_grid_argmax_final(uint32_t rows);
-struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p);
-struct qn_grid qn_grid_one(void); // sample_threshold, sample_finish: one workgroup
+struct qn_grid qn_grid_sample_prepare(const struct qn_params_vocab *p, uint32_t rows);
+struct qn_grid qn_grid_rows(uint32_t rows); // sample_threshold, sample_finish: a workgroup each
 struct qn_grid qn_grid_seen_mark(uint32_t n);
 
 #endif

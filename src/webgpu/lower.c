@@ -502,7 +502,7 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_ARGMAX_FINAL:
         return qn_grid_argmax_final(r);
     case QN_KERNEL_SAMPLE_PREPARE:
-        return qn_grid_sample_prepare(params);
+        return qn_grid_sample_prepare(params, r);
     case QN_KERNEL_SEEN_MARK:
         return qn_grid_seen_mark(t);
     case QN_KERNEL_SAMPLE_THRESHOLD:
@@ -510,5 +510,5 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_COUNT:
         break;
     }
-    return qn_grid_one();
+    return qn_grid_rows(r);
 }

@@ -58,7 +58,6 @@ enum qn_list {
 
 #define QN_SMALL_ROWS 4u // that go through the head as matvecs
 #define QN_SHORT 1024u   // positions; their splits are few enough for every workgroup to join
-#define QN_RESULT_RING 16u
 #define QN_LOGITS_BYTES \
     ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
 

@@ -159,9 +159,9 @@ enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn
     QN_TRY(qn_lower_buffer_add(l, &l->b_prefix_n, QN_SPACE_SHARED, 256, uniform, "a prefix", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_step, QN_SPACE_SESSION, 256, uniform | QN_USE_STORAGE,
                                "a step", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_sampling, QN_SPACE_SESSION, 256, uniform, "sampling", err));
+    QN_TRY(qn_lower_buffer_add(l, &l->b_sampling, QN_SPACE_SESSION, 256, STORAGE, "sampling", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_ids, QN_SPACE_SESSION, ids, STORAGE, "a step's ids", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_results, QN_SPACE_SESSION, QN_RESULT_RING * 4, STORAGE,
+    QN_TRY(qn_lower_buffer_add(l, &l->b_results, QN_SPACE_SESSION, QN_STEP_ROWS * 4, STORAGE,
                                "results", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_seen, QN_SPACE_SESSION, vocab, STORAGE, "counts", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_bias, QN_SPACE_SESSION, vocab, STORAGE, "a bias", err));

@@ -7,12 +7,10 @@ struct scratch {
     struct qn_lower_ref step, sampling;
 };
 
-static struct qn_params_vocab vocab_params(const struct qn_lower *l, bool last_only, bool z_rows) {
+static struct qn_params_vocab vocab_params(const struct qn_lower *l, uint32_t stride) {
     return (struct qn_params_vocab){.vocab = l->sample_vocab,
                                     .chunks = qn_argmax_chunks(l->sample_vocab),
-                                    .last_only = last_only,
-                                    .z_rows = z_rows,
-                                    .ring = QN_RESULT_RING,
+                                    .stride = stride,
                                     .max_pos = l->program->context};
 }
 
@@ -29,7 +27,7 @@ static enum qn_status argmax(struct qn_lower *l, const struct scratch *s, struct
 }
 
 static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct qn_error *err) {
-    struct qn_params_vocab params = vocab_params(l, true, false);
+    struct qn_params_vocab params = vocab_params(l, l->vocab);
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_FINISH,
                                    .params = &params,
                                    .bindings = {{0},
@@ -42,7 +40,7 @@ static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct
 }
 
 static enum qn_status prepare(struct qn_lower *l, const struct scratch *s, struct qn_error *err) {
-    struct qn_params_vocab params = vocab_params(l, false, true);
+    struct qn_params_vocab params = vocab_params(l, l->vocab);
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_PREPARE,
                                    .params = &params,
                                    .bindings = {{0},
@@ -57,10 +55,11 @@ static enum qn_status prepare(struct qn_lower *l, const struct scratch *s, struc
 }
 
 static enum qn_status threshold(struct qn_lower *l, const struct scratch *s, struct qn_error *err) {
-    struct qn_params_vocab params = vocab_params(l, false, true);
+    struct qn_params_vocab params = vocab_params(l, l->vocab);
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_THRESHOLD,
                                    .params = &params,
-                                   .bindings = {{0}, s->sampling, s->z, s->state}};
+                                   .bindings = {{0}, s->step, s->sampling, s->z, s->state},
+                                   .rest = {.by_rows = true}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -72,7 +71,7 @@ static enum qn_status sampler(struct qn_lower *l, const struct scratch *s, enum 
         QN_TRY(prepare(l, s, err));
     if (list == QN_LIST_DRAW_LIMITED)
         QN_TRY(threshold(l, s, err));
-    struct qn_params_vocab params = vocab_params(l, !z, z);
+    struct qn_params_vocab params = vocab_params(l, l->vocab);
     struct qn_lower_ref logits = qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits);
     QN_TRY(argmax(l, s, s->step, z ? s->z : logits, &params, draw, err));
     QN_TRY(finish(l, s, err));
@@ -83,7 +82,7 @@ static enum qn_status sampler(struct qn_lower *l, const struct scratch *s, enum 
 /* Logits of row block `i` to ids; played right behind the block's head. */
 static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_t i,
                             struct qn_error *err) {
-    struct qn_params_vocab params = vocab_params(l, false, false);
+    struct qn_params_vocab params = vocab_params(l, l->sample_vocab);
     struct qn_lower_ref step = {QN_SPACE_SHARED, l->b_block_steps, i * 256,
                                 sizeof(struct qn_params_step)};
     struct qn_lower_ref ids = {QN_SPACE_SHARED, l->b_all_ids, i * l->block_stride, l->block_stride};
@@ -101,7 +100,7 @@ static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_
 
 static enum qn_status seen(struct qn_lower *l, struct qn_error *err) {
     struct qn_lower_ref n = qn_lower_whole(l, QN_SPACE_SHARED, l->b_prefix_n);
-    n.bytes = 16;
+    n.bytes = 16; // of struct qn_params_seen_mark
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SEEN_MARK,
                                    .bindings = {n, qn_lower_whole(l, QN_SPACE_SHARED, l->b_prefix),
                                                 qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen)}};
@@ -119,8 +118,8 @@ enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err) {
                                "the arg-max of all rows", err));
     QN_TRY(qn_lower_buffer_add(l, &z, QN_SPACE_SHARED, (uint64_t)l->vocab * 4, storage,
                                "the sampler's scratch", err));
-    QN_TRY(
-        qn_lower_buffer_add(l, &state, QN_SPACE_SHARED, 32, storage, "the sampler's scratch", err));
+    QN_TRY(qn_lower_buffer_add(l, &state, QN_SPACE_SHARED, QN_STEP_ROWS * 32, storage,
+                               "the sampler's scratch", err));
     struct scratch s = {.partial = qn_lower_whole(l, QN_SPACE_SHARED, partial),
                         .z = qn_lower_whole(l, QN_SPACE_SHARED, z),
                         .state = qn_lower_whole(l, QN_SPACE_SHARED, state),

@@ -94,10 +94,11 @@ static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {
     struct qn_ref_weights w;
     QN_TRY(qn_ref_weights_of(&w, c, 3, p->cols, p->n_rows, err));
     QN_TRY(qn_ref_covers(c, qn_grid_embed(p, step->n_tokens), err));
-    QN_TRY(qn_ref_holds(c, 2, step->n_tokens, 4, err));
     QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->cols, 4, err));
     for (uint32_t t = 0; t < step->n_tokens; t++) {
-        uint32_t row = (p->by_position ? step->pos + t : ids[t]) - p->row_begin;
+        struct qn_step_row of = qn_step_row(step, t);
+        QN_TRY(qn_ref_holds(c, 2, (uint64_t)of.id + 1, 4, err));
+        uint32_t row = (p->by_position ? of.pos : ids[of.id]) - p->row_begin;
         for (uint32_t g = 0; g < w.groups && row < p->n_rows; g++) {
             float group[QN_GROUP];
             qn_ref_decode_group(group, &w, row, g);
@@ -168,7 +169,7 @@ struct product {
 #define MOST_JOINED 4096u
 
 static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
-                             const struct qn_ref_call *c, struct qn_error *err);
+                             const struct qn_ref_call *c, uint32_t z, struct qn_error *err);
 
 /* Σ_k x[k] W[row, k], of x times norm where that is on. */
 static double product_row(const struct product *m, const struct qn_ref_call *c, const float *x,
@@ -194,9 +195,7 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     float *out = c->p[8];
     uint32_t skip = row_source(step, p->tail), end = p->row_begin + p->n_rows;
     float own[MOST_JOINED];
-    if (m->head_dim)
-        QN_TRY(joined(own, m, c, err));
-    else
+    if (!m->head_dim)
         QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
     QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
     uint32_t column = m->residual ? p->residual_column : 0;
@@ -207,6 +206,8 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (size_t z = 0; z < rows; z++) {
+        if (m->head_dim)
+            QN_TRY(joined(own, m, c, (uint32_t)z, err));
         const float *row = m->head_dim ? own : x + (z + skip) * p->x_stride + p->x_column;
         double scale = 1;
         if (m->norm) {
@@ -433,6 +434,35 @@ static float rotated(const struct qn_params_rope *p, const float *head, const fl
     return (float)((head[d] * cos(a) + head[other] * turn) * p->magnitude);
 }
 
+/* Whether every row's position lies within the context; `end`: behind the furthest, `slots`: that
+ * states must have. Rows that are appended to are of different slots. */
+static enum qn_status step_rows(const struct qn_params_step *step, uint32_t context, uint32_t *end,
+                                uint64_t *slots, struct qn_error *err) {
+    *end = 0;
+    *slots = 0;
+    if (step->batch && step->n_tokens > QN_STEP_ROWS)
+        return qn_fail(err, QN_E_INTERNAL, "a batch of %u rows", step->n_tokens);
+    for (uint32_t t = 0; t < step->n_tokens; t++) {
+        struct qn_step_row row = qn_step_row(step, t);
+        if (row.pos >= context)
+            return qn_fail(err, QN_E_INTERNAL, "position %u of %u", row.pos, context);
+        *end = row.pos + 1 > *end ? row.pos + 1 : *end;
+        *slots = row.slot + 1 > *slots ? row.slot + 1 : *slots;
+    }
+    return QN_OK;
+}
+
+static enum qn_status freq_holds(const struct qn_ref_call *c, uint32_t stride, uint32_t n_rot,
+                                 struct qn_error *err) {
+    const struct qn_params_step *step = c->p[1];
+    uint32_t sets = 0;
+    for (uint32_t t = 0; t < step->n_tokens; t++) {
+        uint32_t set = qn_step_row(step, t).rope_set;
+        sets = set > sets ? set : sets;
+    }
+    return qn_ref_holds(c, 5, (uint64_t)sets * stride + n_rot / 2, 4, err);
+}
+
 static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_rope *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
@@ -440,8 +470,10 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     float *out = c->p[8];
     bool f16 = c->constants[0] != 0, interleaved = c->constants[1] != 0;
     uint32_t n = step->n_tokens, dim = p->head_dim, kv = p->n_kv_heads * dim;
-    uint64_t state = (uint64_t)kv * p->context;
-    uint32_t apart = p->head_stride;
+    uint32_t apart = p->head_stride, end;
+    uint64_t slots;
+    QN_TRY(step_rows(step, p->context, &end, &slots, err));
+    uint64_t state = slots * kv * p->context;
     if (apart < dim || !p->n_heads || !p->n_kv_heads)
         return qn_fail(err, QN_E_INTERNAL, "rope_append: heads of %u every %u columns", dim, apart);
     QN_TRY(qn_ref_covers(c, qn_grid_rope(p, n), err));
@@ -451,27 +483,27 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
         c, 3, extent(n, p->k_stride, p->k_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
     QN_TRY(qn_ref_holds(
         c, 4, extent(n, p->v_stride, p->v_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
-    freq += (size_t)step->rope_set * p->set_stride;
-    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->rope_set * p->set_stride + p->n_rot / 2, 4, err));
+    QN_TRY(freq_holds(c, p->set_stride, p->n_rot, err));
     QN_TRY(qn_ref_holds(c, 6, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 7, state, f16 ? 2 : 4, err));
     QN_TRY(qn_ref_holds(c, 8, (uint64_t)n * p->n_heads * dim, 4, err));
-    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || (uint64_t)step->pos + n > p->context)
-        return qn_fail(err, QN_E_INTERNAL,
-                       "rope_append: head %u, rotated %u, positions %u + %u of %u", dim, p->n_rot,
-                       step->pos, n, p->context);
+    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim)
+        return qn_fail(err, QN_E_INTERNAL, "rope_append: head %u, rotated %u", dim, p->n_rot);
     for (size_t t = 0; t < n; t++) {
-        uint32_t position = step->pos + (uint32_t)t;
+        struct qn_step_row row = qn_step_row(step, (uint32_t)t);
+        uint32_t position = row.pos;
+        const float *turns = freq + (size_t)row.rope_set * p->set_stride;
         for (uint32_t h = 0; h < p->n_heads; h++)
             for (uint32_t d = 0; d < dim; d++)
                 out[(t * p->n_heads + h) * dim + d] =
-                    rotated(p, q + t * p->q_stride + p->q_column + h * apart, freq, position, d,
+                    rotated(p, q + t * p->q_stride + p->q_column + h * apart, turns, position, d,
                             interleaved);
         for (uint32_t h = 0; h < p->n_kv_heads; h++)
             for (uint32_t d = 0; d < dim; d++) {
-                size_t to = ((size_t)h * p->context + position) * dim + d;
+                size_t at = (size_t)row.slot * p->n_kv_heads + h;
+                size_t to = (at * p->context + position) * dim + d;
                 const float *head = k + t * p->k_stride + p->k_column + h * apart;
-                state_set(c->p[6], f16, to, rotated(p, head, freq, position, d, interleaved));
+                state_set(c->p[6], f16, to, rotated(p, head, turns, position, d, interleaved));
                 state_set(c->p[7], f16, to, v[t * p->v_stride + p->v_column + h * apart + d]);
             }
     }
@@ -481,11 +513,12 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
 /* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum,
  * mass. */
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
-                   const struct qn_ref_call *c, const float *q, uint32_t states, uint32_t head,
-                   uint32_t begin, uint32_t end) {
+                   const struct qn_ref_call *c, const float *q, uint32_t states, uint32_t slot,
+                   uint32_t head, uint32_t begin, uint32_t end) {
     bool f16 = c->constants[0] != 0;
     uint32_t dim = (uint32_t)c->constants[1];
-    size_t start = (size_t)(head / (p->n_heads / p->n_kv_heads)) * p->context * dim;
+    size_t kv_head = (size_t)slot * p->n_kv_heads + head / (p->n_heads / p->n_kv_heads);
+    size_t start = kv_head * p->context * dim;
     *top = QN_REF_LOWEST;
     *mass = 0;
     memset(o, 0, dim * sizeof *o);
@@ -519,13 +552,12 @@ static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim
     if (!dim || dim % 4 || dim > MAX_HEAD || !p->n_kv_heads || p->n_heads % p->n_kv_heads)
         return qn_fail(err, QN_E_INTERNAL, "attention: head %u, %u of %u heads", dim, p->n_kv_heads,
                        p->n_heads);
-    if ((uint64_t)step->pos + step->n_tokens > p->context)
-        return qn_fail(err, QN_E_INTERNAL, "attention: positions %u + %u of %u", step->pos,
-                       step->n_tokens, p->context);
+    uint32_t end;
+    uint64_t slots;
+    QN_TRY(step_rows(step, p->context, &end, &slots, err));
     if (states == 0)
         return QN_OK;
-    uint64_t state = (uint64_t)p->n_kv_heads * dim * p->context,
-             size = c->constants[0] != 0 ? 2 : 4;
+    uint64_t state = slots * p->n_kv_heads * dim * p->context, size = c->constants[0] != 0 ? 2 : 4;
     QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4,
                         err));
     QN_TRY(qn_ref_holds(c, states, state, size, err));
@@ -540,47 +572,58 @@ static struct qn_params_rope rope_of(const struct qn_params_attention *p, uint32
                                    p->set_stride, p->magnitude};
 }
 
-/* Appends the new token's key and value. */
+/* Appends the new key and value of every row, each of another slot. */
 static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_params_rope *p,
                                  bool f16, bool interleaved, struct qn_error *err) {
     const struct qn_params_step *step = c->p[1];
-    const float *k = c->p[3], *v = c->p[4], *freq = c->p[5];
-    uint32_t dim = p->head_dim, row = (p->n_kv_heads - 1) * p->head_stride + dim;
-    QN_TRY(qn_ref_holds(c, 3, (uint64_t)p->k_column + row, 4, err));
-    QN_TRY(qn_ref_holds(c, 4, (uint64_t)p->v_column + row, 4, err));
-    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->rope_set * p->set_stride + p->n_rot / 2, 4, err));
-    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || step->n_tokens != 1 || p->head_stride < dim)
-        return qn_fail(err, QN_E_INTERNAL, "attention_split: head %u, rotated %u, %u tokens", dim,
-                       p->n_rot, step->n_tokens);
-    freq += (size_t)step->rope_set * p->set_stride;
-    for (uint32_t h = 0; h < p->n_kv_heads; h++)
-        for (uint32_t d = 0; d < dim; d++) {
-            size_t to = ((size_t)h * p->context + step->pos) * dim + d, from = h * p->head_stride;
-            state_set(c->p[6], f16, to,
-                      rotated(p, k + p->k_column + from, freq, step->pos, d, interleaved));
-            state_set(c->p[7], f16, to, v[p->v_column + from + d]);
-        }
+    uint32_t dim = p->head_dim, width = (p->n_kv_heads - 1) * p->head_stride + dim;
+    uint32_t n = step->n_tokens;
+    QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, width), 4, err));
+    QN_TRY(qn_ref_holds(c, 4, extent(n, p->v_stride, p->v_column, width), 4, err));
+    QN_TRY(freq_holds(c, p->set_stride, p->n_rot, err));
+    if (dim % 2 || p->n_rot % 2 || p->n_rot > dim || p->head_stride < dim)
+        return qn_fail(err, QN_E_INTERNAL, "attention_split: head %u, rotated %u", dim, p->n_rot);
+    for (uint32_t t = 0; t < n; t++) {
+        struct qn_step_row row = qn_step_row(step, t);
+        for (uint32_t other = 0; other < t; other++)
+            if (qn_step_row(step, other).slot == row.slot)
+                return qn_fail(err, QN_E_INTERNAL, "attention_split: rows %u and %u of slot %u",
+                               other, t, row.slot);
+        const float *freq = (const float *)c->p[5] + (size_t)row.rope_set * p->set_stride;
+        const float *k = (const float *)c->p[3] + (size_t)t * p->k_stride + p->k_column;
+        const float *v = (const float *)c->p[4] + (size_t)t * p->v_stride + p->v_column;
+        for (uint32_t h = 0; h < p->n_kv_heads; h++)
+            for (uint32_t d = 0; d < dim; d++) {
+                size_t at = (size_t)row.slot * p->n_kv_heads + h, from = h * p->head_stride;
+                size_t to = (at * p->context + row.pos) * dim + d;
+                state_set(c->p[6], f16, to, rotated(p, k + from, freq, row.pos, d, interleaved));
+                state_set(c->p[7], f16, to, v[from + d]);
+            }
+    }
     return QN_OK;
 }
 
 static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_attention *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
-    uint32_t dim = (uint32_t)c->constants[1], end = step->pos + step->n_tokens;
+    uint32_t dim = (uint32_t)c->constants[1], end;
+    uint64_t slots;
     bool f16 = c->constants[0] != 0, rope = c->constants[2] != 0, inter = c->constants[3] != 0;
     float *partial = c->p[8];
     struct qn_params_rope turn = rope_of(p, dim);
     QN_TRY(attention_checks(c, dim, 6, err));
+    QN_TRY(step_rows(step, p->context, &end, &slots, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_split(p, dim, step->n_tokens, end), err));
     QN_TRY(qn_ref_holds(c, 8, qn_attention_partial(p, dim, step->n_tokens), 1, err));
     if (qn_attention_splits(end, p->window) > p->splits)
         return qn_fail(err, QN_E_INTERNAL, "attention_split: room for %u splits", p->splits);
     if (rope)
         QN_TRY(append_one(c, &turn, f16, inter, err));
-    const float *freq = (const float *)c->p[5] + (size_t)step->rope_set * p->set_stride;
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
-            uint32_t position = step->pos + t, first = first_seen(position, p->window);
+            struct qn_step_row row = qn_step_row(step, t);
+            const float *freq = (const float *)c->p[5] + (size_t)row.rope_set * p->set_stride;
+            uint32_t position = row.pos, first = first_seen(position, p->window);
             const float *head = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column +
                                 (size_t)h * p->head_stride;
             float q[MAX_HEAD];
@@ -590,7 +633,7 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
             for (uint32_t s = 0; (first / SPLIT + s) * SPLIT <= position; s++) {
                 uint32_t begin = (first / SPLIT + s) * SPLIT;
                 double o[MAX_HEAD], top, mass;
-                attend(o, &top, &mass, p, c, q, 6, h, qn_max_u32(begin, first),
+                attend(o, &top, &mass, p, c, q, 6, row.slot, h, qn_max_u32(begin, first),
                        qn_min_u32(begin + SPLIT, position + 1));
                 size_t at = (size_t)h * p->splits + s;
                 for (uint32_t d = 0; d < dim; d++)
@@ -622,18 +665,18 @@ static void join(float *out, const float *partial, uint32_t n_heads, uint32_t sp
 }
 
 static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
-                             const struct qn_ref_call *c, struct qn_error *err) {
+                             const struct qn_ref_call *c, uint32_t z, struct qn_error *err) {
     const struct qn_params_matmul *p = m->p;
-    const struct qn_params_step *step = c->p[1];
-    uint32_t dim = m->head_dim, heads = p->cols / dim;
-    uint32_t n = step->pos / SPLIT - first_seen(step->pos, p->window) / SPLIT + 1;
-    if (dim % 8 || p->cols % dim || p->cols > MOST_JOINED || step->n_tokens != 1 || n > p->splits ||
-        p->splits % 2 || p->tail)
+    uint32_t dim = m->head_dim, heads = p->cols / dim, pos = qn_step_row(c->p[1], z).pos;
+    uint32_t n = pos / SPLIT - first_seen(pos, p->window) / SPLIT + 1;
+    size_t size = (size_t)heads * p->splits * (dim + 2);
+    if (dim % 8 || p->cols % dim || p->cols > MOST_JOINED || n > p->splits || p->splits % 2 ||
+        p->tail)
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns in heads of %u, %u of %u splits",
                        p->cols, dim, n, p->splits);
-    QN_TRY(qn_ref_holds(c, 2, (uint64_t)heads * p->splits * (dim + 2), 4, err));
+    QN_TRY(qn_ref_holds(c, 2, ((uint64_t)z + 1) * size, 4, err));
     for (uint32_t h = 0; h < heads; h++)
-        join(out + (size_t)h * dim, c->p[2], heads, p->splits, dim, h, n);
+        join(out + (size_t)h * dim, (const float *)c->p[2] + z * size, heads, p->splits, dim, h, n);
     return QN_OK;
 }
 
@@ -649,7 +692,7 @@ static enum qn_status attention_merge(const struct qn_ref_call *c, struct qn_err
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
-            uint32_t position = step->pos + t;
+            uint32_t position = qn_step_row(step, t).pos;
             uint32_t n = position / SPLIT - first_seen(position, p->window) / SPLIT + 1;
             join(out + ((size_t)t * p->n_heads + h) * dim,
                  partial + (size_t)t * p->n_heads * p->splits * (dim + 2), p->n_heads, p->splits,
@@ -672,7 +715,8 @@ static enum qn_status attention_prefill(const struct qn_ref_call *c, struct qn_e
             uint32_t position = step->pos + t;
             const float *q =
                 (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)h * dim;
-            attend(o, &top, &mass, p, c, q, 3, h, first_seen(position, p->window), position + 1);
+            attend(o, &top, &mass, p, c, q, 3, step->slot, h, first_seen(position, p->window),
+                   position + 1);
             for (uint32_t d = 0; d < dim; d++)
                 out[((size_t)t * p->n_heads + h) * dim + d] = (float)(o[d] / mass);
         }

@@ -23,9 +23,9 @@ for (const [, key, name, params, bindings, constants] of header.matchAll(/X\(([A
 
 /** Members of a parameter struct. @param {string} name @returns {{ type: string, member: string }[]} */
 function members(name) {
-  const list = definitions.match(new RegExp(`QN_PARAMS_${name.toUpperCase()}\\(U, F\\)([^\\n]*)`));
+  const list = definitions.match(new RegExp(`QN_PARAMS_${name.toUpperCase()}\\(U, F(?:, V)?\\)([^\\n]*)`));
   if (!list) throw new Error(`no params ${name}`);
-  return [...list[1].matchAll(/\b([UF])\((\w+)\)/g)].map(([, type, member]) => ({ type, member }));
+  return [...list[1].matchAll(/\b([UF])\((\w+)\)/g)].map(([, type, member]) => ({ type, member })); // what is left out is the step's rows
 }
 
 /** Words of a parameter struct; all members must be given. @param {string} name @param {Record<string, number>} values */

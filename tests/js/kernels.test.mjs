@@ -59,8 +59,17 @@ function compare(want, got, tolerance, where) {
   }
 }
 
+/** The step, with room for rows. @param {Record<string, number>} values @param {number[][]} rows */
+function stepOf(values, rows = []) {
+  const words = new Uint32Array(8 + 8 * 4);
+  words.set(params('step', { pos: 0, n_rows: values.n_tokens, rope_set: 0, slot: 0, first_id: 0, batch: 0, unused: 0, ...values }));
+  words.set(rows.flat(), 8);
+  return words;
+}
 /** @param {number} pos @param {number} t @param {number} r */
-const step = (pos, t, r = t, result = 0, rope_set = 0) => params('step', { pos, n_tokens: t, n_rows: r, result, rope_set });
+const step = (pos, t, r = t, rope_set = 0) => stepOf({ pos, n_tokens: t, n_rows: r, rope_set });
+/** A step of a token each of several sessions; what is a single one's must not count. @param {number[][]} rows position, slot, rope set, place of the id */
+const batch = (rows) => stepOf({ pos: 77, n_tokens: rows.length, rope_set: 1, slot: 5, first_id: 9, batch: 1 }, rows);
 /** An output buffer with a margin that must stay. @param {number} words */
 const output = (words) => new Uint32Array(words + 5).fill(SENTINEL);
 const none = new Uint32Array(4);
@@ -358,7 +367,7 @@ test('rope_append: heads apart, two sets of frequencies, a magnitude', options, 
   const qkv = rng.floats(t * width);
   const words = heads * context * dim;
   for (const set of [0, 1]) {
-    await check('ROPE_APPEND', { bindings: [p, step(pos, t, t, 0, set), qkv, qkv, qkv, Float32Array.from([1, 0.3, 0.1, 0.03, 0.5, 0.1, 0.02, 0.005]), output(words), output(words), output(t * heads * dim)], constants: { KV_TYPE: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t), tolerance: 2e-6, label: `set ${set}` });
+    await check('ROPE_APPEND', { bindings: [p, step(pos, t, t, set), qkv, qkv, qkv, Float32Array.from([1, 0.3, 0.1, 0.03, 0.5, 0.1, 0.02, 0.005]), output(words), output(words), output(t * heads * dim)], constants: { KV_TYPE: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, p, t), tolerance: 2e-6, label: `set ${set}` });
   }
 });
 
@@ -445,7 +454,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const freq = Float32Array.from({ length: n_rot }, (_, i) => 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1));
       const state = () => (KV_TYPE ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
       const qkv = rng.floats(width);
-      const bindings = [p, step(pos, 1, 1, 0, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
+      const bindings = [p, step(pos, 1, 1, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
       const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, HEADS: headsOf(n_heads / n_kv_heads, dim) };
       const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
       const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} type ${KV_TYPE} pos ${pos} window ${window}`;
@@ -488,9 +497,9 @@ test('attention_prefill', options, async () => {
 });
 
 /** @param {Record<string, number>} values */
-const vocabParams = (values) => params('vocab', { chunks: reference.x.optest_chunks(values.vocab), last_only: 0, z_rows: 0, ring: 4, max_pos: 100, ...values });
+const vocabParams = (values) => params('vocab', { chunks: reference.x.optest_chunks(values.vocab), stride: values.vocab, max_pos: 100, ...values });
 /** @param {Record<string, number>} values */
-const samplingParams = (values) => params('sampling', { temperature: 1, top_k: 0, top_p: 1, ln_min_p: -3e38, repetition: 1, frequency: 0, presence: 0, key: 12345, has_seen: 0, has_bias: 0, has_mask: 0, has_threshold: 0, ...values });
+const samplingParams = (values) => params('sampling', { temperature: 1, top_k: 0, top_p: 1, ln_min_p: -3e38, repetition: 1, frequency: 0, presence: 0, key: 12345, has_seen: 0, has_bias: 0, has_mask: 0, draw: 0, ...values });
 
 test('argmax: ties, NaN, infinities, rows', options, async () => {
   for (const vocab of [1, 5, 4096, 4097, 9000]) {
@@ -499,15 +508,14 @@ test('argmax: ties, NaN, infinities, rows', options, async () => {
       const logits = rng.floats(r * vocab, 5);
       if (vocab > 4) logits.set([NaN, Infinity, -Infinity, Infinity, -0], vocab * (r - 1));
       if (vocab > 8000) logits.fill(7777, 4500, 4510).fill(7777, 8000, 8003);
-      for (const last_only of [0, 1]) {
-        const p = vocabParams({ vocab, last_only });
-        const rows = last_only ? 1 : r;
-        const partial = new Uint32Array(rows * p[1] * 2 + 4);
+      for (const less of [0, 1]) { // values at the end of a row that are no token's
+        const p = vocabParams({ vocab: vocab > less ? vocab - less : vocab, stride: vocab });
+        const partial = new Uint32Array(r * p[1] * 2 + 4);
         const bindings = [p, step(0, r + 2, r), samplingParams({}), logits, none, partial];
-        await check('ARGMAX_PARTIAL', { bindings, grid: reference.grid(KERNELS.ARGMAX_PARTIAL, p, rows), label: `vocab ${vocab}` });
+        await check('ARGMAX_PARTIAL', { bindings, grid: reference.grid(KERNELS.ARGMAX_PARTIAL, p, r), label: `vocab ${vocab}` });
         const done = bindings.map(bytesOf);
-        reference.run(KERNELS.ARGMAX_PARTIAL, done, {}, reference.grid(KERNELS.ARGMAX_PARTIAL, p, rows));
-        if (!last_only) await check('ARGMAX_FINAL', { bindings: [p, step(0, r, r), done[5], output(r)], grid: reference.grid(KERNELS.ARGMAX_FINAL, p, r), label: `vocab ${vocab}` });
+        reference.run(KERNELS.ARGMAX_PARTIAL, done, {}, reference.grid(KERNELS.ARGMAX_PARTIAL, p, r));
+        await check('ARGMAX_FINAL', { bindings: [p, step(0, r, r), done[5], output(r)], grid: reference.grid(KERNELS.ARGMAX_FINAL, p, r), label: `vocab ${vocab}` });
       }
     }
   }
@@ -529,8 +537,8 @@ test('sample_prepare', options, async () => {
   const p = vocabParams({ vocab });
   for (const values of [{}, { temperature: 0.7, has_bias: 1 }, { has_seen: 1, repetition: 1.3, frequency: 0.5, presence: 0.25, temperature: 2 }, { has_mask: 1, has_seen: 1, has_bias: 1, repetition: 0.9, temperature: 0.01 }]) {
     await check('SAMPLE_PREPARE', {
-      bindings: [p, step(4, 5, 2), samplingParams(values), logits, seen, bias, mask, output(vocab)],
-      grid: reference.grid(KERNELS.SAMPLE_PREPARE, p), tolerance: 1e-6, label: JSON.stringify(values),
+      bindings: [p, step(4, 5, 1), samplingParams(values), logits.subarray(vocab), seen, bias, mask, output(vocab)],
+      grid: reference.grid(KERNELS.SAMPLE_PREPARE, p, 1), tolerance: 1e-6, label: JSON.stringify(values),
     });
   }
 });
@@ -543,14 +551,14 @@ test('sample_threshold: top-k, top-p, min-p', options, async () => {
     if (vocab === 257) z.fill(-3.4e38, 0, 200); // masked
     const p = vocabParams({ vocab });
     for (const values of [{ top_k: 1 }, { top_k: 2 }, { top_k: 40 }, { top_k: 300 }, { top_k: vocab }, { top_p: 0.9 }, { top_p: 0.05 }, { top_p: 0.999 }, { top_k: 40, top_p: 0.8 }, { top_k: 2000, top_p: 0.5 }, { ln_min_p: Math.log(0.05) }, { top_k: 50, top_p: 0.95, ln_min_p: Math.log(0.1) }]) {
-      const bindings = [p, samplingParams({ has_threshold: 1, ...values }), z, new Uint32Array(8)];
+      const bindings = [p, step(3, 1), samplingParams({ draw: 2, ...values }), z, new Uint32Array(8)];
       const want = bindings.map(bytesOf);
       reference.run(KERNELS.SAMPLE_THRESHOLD, want, {}, [1, 1, 1]);
-      const wanted = new Uint32Array(want[3].buffer)[0];
+      const wanted = new Uint32Array(want[4].buffer)[0];
       for (const { suffix, bench } of devices.filter((d) => d.suffix === '')) {
         const got = bindings.map(bytesOf);
         await bench.run(KERNELS.SAMPLE_THRESHOLD, suffix, got, {}, [1, 1, 1]);
-        const threshold = new Uint32Array(got[3].buffer)[0];
+        const threshold = new Uint32Array(got[4].buffer)[0];
         // With top-k alone the key is exact. With masses, exp differs in its last bits: at most a token at the
         // very border may.
         const [low, high] = [Math.min(threshold, wanted), Math.max(threshold, wanted)];
@@ -575,9 +583,9 @@ test('draws: the same ids as in C, for many seeds and positions', options, async
   for (let i = 0; i < 12; i++) {
     const rng = random(i + 77);
     const z = rng.floats(vocab, 2);
-    const p = vocabParams({ vocab, z_rows: 1 });
+    const p = vocabParams({ vocab });
     const state = new Uint32Array(8).fill(keyOf(i % 2 ? 1 : -1e30));
-    const bindings = [p, step(i * 131, 3, 1), samplingParams({ key: rng.u32(), has_threshold: i % 3 ? 1 : 0 }), z, state, new Uint32Array(p[1] * 2)];
+    const bindings = [p, step(i * 131, 3, 1), samplingParams({ key: rng.u32(), draw: i % 3 ? 2 : 1 }), z, state, new Uint32Array(p[1] * 2)];
     const want = bindings.map(bytesOf);
     reference.run(KERNELS.ARGMAX_PARTIAL, want, { GUMBEL: 1 }, [p[1], 1, 1]);
     for (const { suffix, bench } of devices.filter((d) => d.suffix === '')) {
@@ -595,14 +603,97 @@ test('draws: the same ids as in C, for many seeds and positions', options, async
 });
 
 test('sample_finish and seen_mark', options, async () => {
-  for (const [pos, n, result] of [[5, 3, 0], [98, 1, 7], [0, 40, 2]]) {
+  for (const [pos, n] of [[5, 3], [98, 1], [0, 40]]) {
     const p = vocabParams({ vocab: 300_000 });
     const rng = random(pos + 1);
     const partial = Uint32Array.from({ length: p[1] * 2 }, (_, i) => (i % 2 ? (i >> 1) * 4096 + 5 : rng.below(20)));
-    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, n, result), output(4), output(4), new Uint32Array(300_000).fill(3)], grid: [1, 1, 1], label: `pos ${pos}` });
-    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, n, result), output(4), output(4), new Uint32Array(4).fill(3)], grid: [1, 1, 1], label: 'no counts' });
+    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, 1), output(4), output(4), new Uint32Array(300_000).fill(3)], grid: [1, 1, 1], label: `pos ${pos}` });
+    await check('SAMPLE_FINISH', { bindings: [p, partial, step(pos, n, 1), output(4), output(4), new Uint32Array(4).fill(3)], grid: [1, 1, 1], label: 'no counts' });
   }
   const ids = Uint32Array.from({ length: 130 }, (_, i) => (i * 37) % 90);
-  const p = params('seen_mark', { n: 130, vocab: 80 });
-  await check('SEEN_MARK', { bindings: [p, ids, new Uint32Array(80).fill(1)], grid: reference.grid(KERNELS.SEEN_MARK, p, 130) });
+  const p = params('seen_mark', { n: 130, vocab: 80, begin: 160 });
+  await check('SEEN_MARK', { bindings: [p, ids, new Uint32Array(240).fill(1)], grid: reference.grid(KERNELS.SEEN_MARK, p, 130) });
+});
+
+test('a batch: rows of several sessions', options, async () => {
+  const rows = [[130, 2, 0, 2], [3, 0, 1, 0], [64, 3, 0, 3]];
+  const rng = random(41);
+  const t = rows.length;
+  const cols = 40;
+  const table = weights(rng, 0, 2, 0, 50, cols);
+  for (const by_position of [0, 1]) {
+    const p = params('embed', { cols, row_begin: 0, n_rows: 200, scale: 1.5, by_position });
+    const w = by_position ? weights(rng, 0, 2, 0, 200, cols) : table;
+    p[2] = by_position ? 200 : 50;
+    await check('EMBED', { bindings: [p, batch(rows), Uint32Array.of(7, 1000, 49, 20), w.values, w.scales, output(t * cols)], constants: w.constants, grid: reference.grid(KERNELS.EMBED, p, t), label: 'batch' });
+  }
+  for (const [n_heads, n_kv_heads, dim] of HEADS.slice(0, 3)) {
+    const context = 200;
+    const [slots, words] = [4, 4 * n_kv_heads * context * dim];
+    const width = (n_heads + 2 * n_kv_heads) * dim;
+    const splits = reference.x.optest_splits(context, 0) + 1 & ~1;
+    const shape = { q_stride: width, q_column: 0, k_stride: width, k_column: n_heads * dim, v_stride: width, v_column: (n_heads + n_kv_heads) * dim, head_stride: dim, n_rot: dim, set_stride: dim / 2, magnitude: 1 };
+    const p = params('attention', { n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
+    const freq = Float32Array.from({ length: dim }, (_, i) => 1000 ** (-2 * (i % (dim / 2)) / dim) * (i < dim / 2 ? 3 : 1));
+    const qkv = rng.floats(t * width);
+    const size = n_heads * splits * (dim + 2);
+    const k = rng.floats(words);
+    const v = rng.floats(words);
+    const bindings = [p, batch(rows), qkv, qkv, qkv, freq, k, v, new Float32Array(t * size + 5)];
+    const constants = { KV_TYPE: 0, HEAD_DIM: dim, ROPE: 1, INTERLEAVED: 0, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+    const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, t, dim, 131);
+    const label = `batch, ${n_heads}/${n_kv_heads}×${dim}`;
+    const want = bindings.map(bytesOf);
+    reference.run(KERNELS.ATTENTION_SPLIT, want, constants, grid);
+    for (const { name, suffix, bench } of devices) {
+      if (suffix) continue;
+      const got = bindings.map(bytesOf);
+      await bench.run(KERNELS.ATTENTION_SPLIT, '', got, constants, grid);
+      compare(want[8], got[8], 1e-5, `${label}, ${name}`);
+      for (const i of [6, 7]) compare(want[i], got[i], 2e-6, `state ${i}, ${label}, ${name}`);
+      // Each row is, bit for bit, what its session gives alone.
+      for (const [row, [pos, slot, rope_set]] of rows.entries()) {
+        const mine = qkv.subarray(row * width, (row + 1) * width);
+        const alone = [p, stepOf({ pos, slot, rope_set, n_tokens: 1 }), mine, mine, mine, freq, k, v, new Float32Array(size)].map(bytesOf);
+        await bench.run(KERNELS.ATTENTION_SPLIT, '', alone, constants, reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1));
+        compare(alone[8], got[8].slice(row * size * 4, (row + 1) * size * 4), 0, `${label}, row ${row} alone, ${name}`);
+        const part = words / slots * 4;
+        for (const i of [6, 7]) compare(alone[i].slice(slot * part, (slot + 1) * part), got[i].slice(slot * part, (slot + 1) * part), 0, `state ${i}, ${label}, row ${row} alone, ${name}`);
+      }
+    }
+    await check('ATTENTION_MERGE', { bindings: [p, batch(rows), want[8], output(t * n_heads * dim)], constants: { HEAD_DIM: dim }, grid: reference.grid(KERNELS.ATTENTION_MERGE, p, t), tolerance: 5e-6, label });
+    const r = params('rope', { n_heads, n_kv_heads, head_dim: dim, context, ...shape });
+    await check('ROPE_APPEND', { bindings: [r, batch(rows), qkv, qkv, qkv, freq, k, v, output(t * n_heads * dim)], constants: { KV_TYPE: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, r, t), tolerance: 2e-6, label });
+    if (dim % 8) continue;
+    const w = weights(rng, 4, 256, 8, 40, n_heads * dim);
+    const m = params('matmul', { cols: n_heads * dim, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: 0, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0, eps: 0, softcap: 0, splits, window: 0 });
+    await check('MATVEC_DOT', { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim }, grid: reference.grid(KERNELS.MATVEC_DOT, m, t, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` });
+  }
+
+  // Samplers of three kinds: greedy with counts, a draw, a draw among the likeliest.
+  const [vocab, stride, slots] = [5000, 5003, 4];
+  const p = vocabParams({ vocab, stride });
+  const kinds = [{ draw: 2, top_k: 5, key: 3 }, { has_seen: 1, repetition: 1.5, frequency: 0.5 }, { draw: 1, temperature: 0.5, has_mask: 1, has_bias: 1, key: 9 }];
+  const sampling = new Uint32Array(12 * slots);
+  for (const [i, row] of rows.entries()) sampling.set(samplingParams(kinds[i]), 12 * row[1]);
+  const seen = Uint32Array.from({ length: slots * stride }, () => [0, 0, 0x80000000, 3][rng.below(4)]);
+  const mask = Uint32Array.from({ length: slots * Math.ceil(stride / 32) }, rng.u32);
+  const prepare = [p, batch(rows), sampling, rng.floats(t * stride, 3), seen, rng.floats(slots * stride), mask, output(t * stride)];
+  await check('SAMPLE_PREPARE', { bindings: prepare, grid: reference.grid(KERNELS.SAMPLE_PREPARE, p, t), tolerance: 1e-6, label: 'batch' });
+  const z = prepare.map(bytesOf);
+  reference.run(KERNELS.SAMPLE_PREPARE, z, {}, reference.grid(KERNELS.SAMPLE_PREPARE, p, t));
+  const state = [p, batch(rows), sampling, z[7], new Uint32Array(8 * t)];
+  const cut = state.map(bytesOf);
+  reference.run(KERNELS.SAMPLE_THRESHOLD, cut, {}, [t, 1, 1]);
+  for (const { suffix, bench } of devices.filter((d) => d.suffix === '')) {
+    const got = state.map(bytesOf);
+    await bench.run(KERNELS.SAMPLE_THRESHOLD, suffix, got, {}, [t, 1, 1]);
+    const [a, b] = [cut[4], got[4]].map((bytes) => new Uint32Array(bytes.buffer));
+    for (const i of [0, 1, 8, 16]) assert.equal(b[i], a[i], `state ${i}`);
+  }
+  const best = [p, batch(rows), sampling, z[7], cut[4], new Uint32Array(2 * t * p[1])];
+  await check('ARGMAX_PARTIAL', { bindings: best, constants: { GUMBEL: 1 }, grid: reference.grid(KERNELS.ARGMAX_PARTIAL, p, t), tolerance: 1e-6, label: 'batch' });
+  const drawn = best.map(bytesOf);
+  reference.run(KERNELS.ARGMAX_PARTIAL, drawn, { GUMBEL: 1 }, reference.grid(KERNELS.ARGMAX_PARTIAL, p, t));
+  await check('SAMPLE_FINISH', { bindings: [p, drawn[5], batch(rows), output(8), output(t), seen], grid: [t, 1, 1], label: 'batch' });
 });

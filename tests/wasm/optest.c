@@ -80,11 +80,11 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_argmax_final(a);
         break;
     case QN_KERNEL_SAMPLE_PREPARE:
-        *out = qn_grid_sample_prepare(params);
+        *out = qn_grid_sample_prepare(params, a);
         break;
     case QN_KERNEL_SAMPLE_THRESHOLD:
     case QN_KERNEL_SAMPLE_FINISH:
-        *out = qn_grid_one();
+        *out = qn_grid_rows(a);
         break;
     case QN_KERNEL_SEEN_MARK:
         *out = qn_grid_seen_mark(a);

@@ -17,7 +17,7 @@ override GATE: u32 = 0u;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= params.cols || id.y >= row_count(step, params.rows_sym)) {
+    if (id.x >= params.cols || id.y >= row_count(params.rows_sym)) {
         return;
     }
     var scale = params.scale;

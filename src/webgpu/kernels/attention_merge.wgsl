@@ -36,7 +36,7 @@ fn meet(value: f32, tid: u32, largest: bool) -> f32 {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let t = group.y;
-    let p = step.pos + t;
+    let p = step_row(t).x;
     let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
     let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
     let start = t_start + group.x * params.splits * HEAD_DIM;

@@ -94,6 +94,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (group.x * QUERIES >= rows) {
         return;
     }
+    let own_head = step.slot * params.n_kv_heads + group.y; // of all slots'
     let r0 = ((rows - 1u) / QUERIES - group.x) * QUERIES;
     let row = vec4<u32>(r0 + ty) + vec4<u32>(0u, 16u, 32u, 48u);
     let t = min(row / shared_by, vec4<u32>(step.n_tokens - 1u));
@@ -115,7 +116,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var mass = vec4<f32>(0.0); // of this thread's keys
     var begin = first_seen(p_first, params.window) / KEYS * KEYS;
     var next_q = load_q(q_from, tx);
-    var next = load2(false, group.y, begin + ty, last, tx);
+    var next = load2(false, own_head, begin + ty, last, tx);
     for (; begin <= last; begin += KEYS) {
         var s = array<vec4<f32>, 4>(); // [i], over j
         for (var chunk = 0u; chunk < CHUNKS; chunk++) {
@@ -128,9 +129,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             workgroupBarrier();
             if (chunk + 1u < CHUNKS) { // on its way while this chunk is scored
                 next_q = load_q(q_from, (chunk + 1u) * 8u + tx);
-                next = load2(false, group.y, begin + ty, last, (chunk + 1u) * 8u + tx);
+                next = load2(false, own_head, begin + ty, last, (chunk + 1u) * 8u + tx);
             } else {
-                next = load2(true, group.y, begin + ty, last, tx);
+                next = load2(true, own_head, begin + ty, last, tx);
             }
             for (var c = 0u; c < 8u; c++) {
                 let at = tx * 8u + (c ^ tx);
@@ -180,10 +181,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             right[high + 2u][put_key] = next[1];
             workgroupBarrier();
             if (chunk + 1u < CHUNKS) {
-                next = load2(true, group.y, begin + ty, last, (chunk + 1u) * 8u + tx);
+                next = load2(true, own_head, begin + ty, last, (chunk + 1u) * 8u + tx);
             } else {
                 next_q = load_q(q_from, tx);
-                next = load2(false, group.y, begin + KEYS + ty, last, tx);
+                next = load2(false, own_head, begin + KEYS + ty, last, tx);
             }
             for (var kk = 0u; kk < 8u; kk++) {
                 let at = kk * 8u + (tx ^ kk);

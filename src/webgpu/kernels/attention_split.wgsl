@@ -1,7 +1,7 @@
 // Decode attention, first half. A workgroup takes 64 positions of one KV head and up to eight of the
 // query heads that share it:  s[h, j] = cap(scale × q[h]·k[j]),  m = max_j s,  p = exp(s − m),
 // partial: o = Σ_j p v[j, :], m, l = Σ_j p of each split; attention_merge or matvec_dot joins them.
-// ROPE: q, k and v are those of one new token at position pos; q and k are rotated (rope_append.wgsl), and k and v
+// ROPE: q, k and v are those of a new token of each row; q and k are rotated (rope_append.wgsl), and k and v
 // appended, here: by the workgroup of the last split for the first heads, while all others that need
 // them make them for themselves, so that nobody reads what another one writes.
 //
@@ -14,7 +14,8 @@
 // position and score it for all heads, each every fourth vec4 of the dims (a key is read once, in whole
 // lines); then a thread sums two dims of v over every SHARES-th position, and the shares meet for four heads at a
 // time. HEADS is a power of two that holds the heads, at most 8, or 4 above head size 128. At most 15.5 KiB of
-// workgroup memory. Grid (split, KV head × group of query heads, t); with ROPE T is 1. 7 storage buffers.
+// workgroup memory. Grid (split, KV head × group of query heads, t); with ROPE no two
+// rows are of one slot. 7 storage buffers.
 #include "common_attention.wgsl"
 #include "common_rope.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
@@ -94,21 +95,21 @@ fn source(is_key: bool, at: u32) -> f32 {
     return q[at];
 }
 
-// Dims d and other of pair number `pair` of the head at `start`, rotated for position p. Pairs from n_rot / 2 on are
+// Dims d and other of pair number `pair` of the head at `start`, rotated for the row. Pairs from n_rot / 2 on are
 // neighbours that stay as they are.
 struct Turned {
     dims: vec2<u32>,
     values: vec2<f32>,
 }
 
-fn turned(is_key: bool, start: u32, pair: u32, p: u32) -> Turned {
+fn turned(is_key: bool, start: u32, pair: u32, row: vec4<u32>) -> Turned {
     let half = params.n_rot / 2u;
     if (pair >= half) {
         let d = pair * 2u;
         return Turned(vec2<u32>(d, d + 1u), vec2<f32>(source(is_key, start + d), source(is_key, start + d + 1u)));
     }
     let dims = select(vec2<u32>(pair, pair + half), vec2<u32>(pair * 2u, pair * 2u + 1u), INTERLEAVED != 0u);
-    let turn = cos_sin(f32(p) * freq[step.rope_set * params.set_stride + pair]) * params.magnitude;
+    let turn = cos_sin(f32(row.x) * freq[row.z * params.set_stride + pair]) * params.magnitude;
     let a = source(is_key, start + dims.x);
     let b = source(is_key, start + dims.y);
     return Turned(dims, vec2<f32>(a * turn.x - b * turn.y, b * turn.x + a * turn.y));
@@ -122,7 +123,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let head = kv_head * shared_by + group.y % blocks * HEADS; // first query head
     let n_heads = min(HEADS, (kv_head + 1u) * shared_by - head);
     let t = group.z;
-    let p = step.pos + t;
+    let row = step_row(t);
+    let p = row.x;
+    let own_head = row.y * params.n_kv_heads + kv_head; // of all slots'
     let first = first_seen(p, params.window);
     let begin = (first / SPLIT + group.x) * SPLIT;
     if (begin > p || t >= step.n_tokens || p >= params.context) {
@@ -135,14 +138,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             sums[i] = q[q_start + i / HEAD_DIM * params.head_stride + i % HEAD_DIM] * params.scale;
         }
     } else {
-        let k_start = params.k_column + kv_head * params.head_stride;
-        let v_start = params.v_column + kv_head * params.head_stride;
+        let k_start = t * params.k_stride + params.k_column + kv_head * params.head_stride;
+        let v_start = t * params.v_stride + params.v_column + kv_head * params.head_stride;
         let pairs = HEAD_DIM / 2u;
         // Heads of q, then k.
         for (var i = tid; i < (n_heads + select(0u, 1u, newest)) * pairs; i += THREADS) {
             let h = i / pairs;
             let is_key = h == n_heads;
-            let r = turned(is_key, select(q_start + h * params.head_stride, k_start, is_key), i % pairs, p);
+            let r = turned(is_key, select(q_start + h * params.head_stride, k_start, is_key), i % pairs, row);
             if (is_key) {
                 ks[r.dims.x] = kv_stored(r.values.x);
                 ks[r.dims.y] = kv_stored(r.values.y);
@@ -163,7 +166,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 
     if (newest && group.y % blocks == 0u) {
-        append(kv_row(kv_head, params.context, p, HEAD_DIM), tid);
+        append(kv_row(own_head, params.context, p, HEAD_DIM), tid);
     }
     workgroupBarrier();
     let part = tid % PARTS;
@@ -178,9 +181,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     } else if (seen) {
-        let row = kv_row(kv_head, params.context, begin + j, HEAD_DIM);
+        let at = kv_row(own_head, params.context, begin + j, HEAD_DIM);
         for (var unit = part; unit * UNIT4 < HEAD_DIM / 4u; unit += PARTS) {
-            let w = key_unit(row, unit);
+            let w = key_unit(at, unit);
             for (var i = 0u; i < UNIT4; i++) {
                 let a = key4(w, i);
                 for (var h = 0u; h < HEADS; h++) {
@@ -227,7 +230,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var o = array<vec2<f32>, MOST>();
     var masses = array<f32, MOST>();
     if (share < SHARES) {
-        let start = kv_row(kv_head, params.context, begin, HEAD_DIM);
+        let start = kv_row(own_head, params.context, begin, HEAD_DIM);
         // Four positions at a time, so that their loads overlap.
         for (var i = share; i < positions; i += 4u * SHARES) {
             let at = vec4<u32>(i, i + SHARES, i + 2u * SHARES, i + 3u * SHARES);

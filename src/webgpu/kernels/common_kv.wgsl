@@ -1,4 +1,4 @@
-// How the cache keeps keys and values. A state is [n_kv_heads, context] rows, one for each head at each position,
+// How the cache keeps keys and values. A state is [slots, n_kv_heads, context] rows, one for each head at each position,
 // of HEAD_DIM f32, or f16 two to a word. Kernels bind states as words of the width that suits them; where rows
 // begin, and what words mean, is said here alone.
 override KV_TYPE: u32 = 0u; // enum qn_kv_type
@@ -9,7 +9,7 @@ fn kv_words(dim: u32) -> u32 {
     return select(dim, dim / 2u, KV_TYPE == KV_F16);
 }
 
-// First word of a head's row at position p.
+// First word of a head's row at position p; heads are counted through all slots.
 fn kv_row(head: u32, context: u32, p: u32, dim: u32) -> u32 {
     return (head * context + p) * kv_words(dim);
 }

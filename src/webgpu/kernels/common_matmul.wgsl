@@ -113,7 +113,7 @@ fn weight_row(n0: u32, line: u32, pairs: u32) -> u32 {
 // Elements of x before rows m, m + 16, m + 32 and m + 48, or the last.
 fn x_rows(m: u32, rows: u32) -> vec4<u32> {
     let r = min(vec4<u32>(m) + vec4<u32>(0u, 16u, 32u, 48u), vec4<u32>(rows - 1u));
-    return (r + row_source(step, params.tail, 0u)) * params.x_stride + params.x_column;
+    return (r + row_source(params.tail, 0u)) * params.x_stride + params.x_column;
 }
 
 // Four columns of x from element `at` on, `left` of which are in the row.

@@ -1,7 +1,7 @@
-// Embedding: out[t, c] = table[ids[t], c] × scale, or table[pos + t, c] × scale by position.
+// Embedding: out[t, c] = table[id of row t, c] × scale, or table[its position, c] × scale by position.
 //
 //   params   EMBED            step  STEP
-//   ids      u32 [T]          values, scales  rows [row_begin, row_begin + n_rows) of the table
+//   ids      u32              values, scales  rows [row_begin, row_begin + n_rows) of the table
 //   out      f32 [T, cols]
 // A thread decodes one group of 32 columns; workgroup (x, t) does 64 groups of token t. Ids outside the
 // slab write nothing: another slab's dispatch does. No workgroup memory, 3 storage reads, 1 write.
@@ -22,7 +22,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (t >= step.n_tokens || id.x >= groups) {
         return;
     }
-    let row = select(ids[t], step.pos + t, params.by_position != 0u) - params.row_begin; // wraps below row_begin
+    let token = step_row(t);
+    let row = select(ids[token.w], token.x, params.by_position != 0u) - params.row_begin; // wraps below row_begin
     if (row >= params.n_rows) {
         return;
     }

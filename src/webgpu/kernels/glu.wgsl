@@ -16,7 +16,7 @@
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-    if (id.x >= params.cols || id.y >= row_count(step, params.rows_sym)) {
+    if (id.x >= params.cols || id.y >= row_count(params.rows_sym)) {
         return;
     }
     let gate = act(x[id.y * params.x_stride + params.x_column + id.x]);

@@ -16,5 +16,5 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (id.x >= params.cols || id.y >= step.n_rows) {
         return;
     }
-    out[id.y * params.cols + id.x] = x[row_source(step, 1u, id.y) * params.x_stride + params.x_column + id.x];
+    out[id.y * params.cols + id.x] = x[row_source(1u, id.y) * params.x_stride + params.x_column + id.x];
 }

@@ -37,11 +37,11 @@ fn total(tid: u32, value: f32) -> f32 {
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let row = group.x + group.y * 32768u;
-    if (row >= row_count(step, params.rows_sym) * params.rows_mul * params.groups) {
+    if (row >= row_count(params.rows_sym) * params.rows_mul * params.groups) {
         return;
     }
     let part = row % params.groups;
-    let start = row_source(step, params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
+    let start = row_source(params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
     var sum = 0.0;
     for (var c = tid; c < params.cols; c += THREADS) {
         sum += x[start + c];

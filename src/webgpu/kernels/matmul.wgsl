@@ -32,7 +32,7 @@ fn store8(m: u32, n: u32, lo: vec4<f32>, hi: vec4<f32>) {
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
-    let rows = row_count(step, params.rows_sym);
+    let rows = row_count(params.rows_sym);
     let groups = (params.cols + 31u) / 32u;
     let n0 = group.x * select(64u, 32u, GLU != 0u);
     let m0 = group.y * 64u;
@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let limit = select(params.n_rows, params.n_rows + params.up_row, GLU != 0u) - 1u;
     let w_row = select(n0 + line, n0 + (line & 31u) + (line >> 5u) * params.up_row, GLU != 0u);
     let w_from = min(w_row, limit) * groups;
-    let x_row = min(m0 + line, rows - 1u) + row_source(step, params.tail, 0u);
+    let x_row = min(m0 + line, rows - 1u) + row_source(params.tail, 0u);
     let x_from = x_row * params.x_stride + params.x_column + eighth * 8u;
     let put0 = line * 8u + ((eighth * 2u) ^ (line & 7u));
     let put1 = line * 8u + ((eighth * 2u + 1u) ^ (line & 7u));

@@ -32,10 +32,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     r *= groups;
 
-    let rows = row_count(step, params.rows_sym);
+    let rows = row_count(params.rows_sym);
     let m0 = group.z * TOKENS;
-    let m = min(vec4<u32>(m0) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(rows - 1u)) + row_source(step, params.tail, 0u);
-    let n = min(vec4<u32>(m0) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(rows - 1u)) + row_source(step, params.tail, 0u);
+    let m = min(vec4<u32>(m0) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(rows - 1u)) + row_source(params.tail, 0u);
+    let n = min(vec4<u32>(m0) + vec4<u32>(4u, 5u, 6u, 7u), vec4<u32>(rows - 1u)) + row_source(params.tail, 0u);
     let xm = (m * params.x_stride + params.x_column) / 4u;
     let xn = (n * params.x_stride + params.x_column) / 4u;
     let end = params.cols / 4u;

@@ -51,7 +51,7 @@ fn put_x(at: u32, v: array<vec4<f32>, 4>) {
 
 @compute @workgroup_size(128)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
-    let rows = row_count(step, params.rows_sym);
+    let rows = row_count(params.rows_sym);
     let groups = (params.cols + 31u) / 32u;
     let n0 = group.x * select(64u, 32u, GLU != 0u);
     let m0 = group.y * ROWS;

@@ -16,7 +16,7 @@ var<workgroup> parts: array<f32, 9u * THREADS>; // [value, thread]: 4 rows, 4 up
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let z = group.z;
-    let start = (row_source(step, params.tail, z) * params.x_stride + params.x_column) / 4u;
+    let start = (row_source(params.tail, z) * params.x_stride + params.x_column) / 4u;
     let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
     if (begin >= params.n_rows) {
         return;

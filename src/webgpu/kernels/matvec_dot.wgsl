@@ -4,7 +4,7 @@
 //   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24 (5 bits: 2^25).
 //
 //   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves, levels and sixth bits. With HEAD_DIM,
-//           a multiple of 8, x is the `partial` of attention_split for one token, whose splits are joined here
+//           a multiple of 8, x is the `partial` of attention_split, whose splits are joined here
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
 // then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
 // than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
@@ -36,14 +36,15 @@ fn bytes_of(v: vec4<i32>) -> u32 {
     return u32(b.x | (b.y << 8u) | (b.z << 16u) | (b.w << 24u));
 }
 
-// Columns 4c .. 4c + 7 out of the splits of their head: Σ_s e^(m_s − M) o_s / Σ_s e^(m_s − M) l_s.
-fn joined(c: u32) -> array<vec4<f32>, 2> {
+// Columns 4c .. 4c + 7 of row z out of the splits of their head: Σ_s e^(m_s − M) o_s / Σ_s e^(m_s − M) l_s.
+fn joined(c: u32, z: u32) -> array<vec4<f32>, 2> {
     let heads = params.cols / DIM;
     let head = c * 4u / DIM;
-    let p = step.pos;
+    let p = step_row(z).x;
     let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
-    let o = head * params.splits * DIM / 4u + c - head * (DIM / 4u);
-    let pairs = (heads * params.splits * DIM + head * params.splits * 2u) / 4u; // splits is even
+    let begin = z * heads * params.splits / 2u * (DIM / 2u + 1u);
+    let o = begin + head * params.splits * DIM / 4u + c - head * (DIM / 4u);
+    let pairs = begin + (heads * params.splits * DIM + head * params.splits * 2u) / 4u; // splits is even
     var top = -3.4e38;
     var mass = 0.0;
     var a = vec4<f32>(0.0);
@@ -63,7 +64,7 @@ fn joined(c: u32) -> array<vec4<f32>, 2> {
 }
 
 // Groups [first, first + SPAN) of x as integers; returns this thread's Σ x².
-fn take(start: u32, first: u32, tid: u32) -> f32 {
+fn take(z: u32, start: u32, first: u32, tid: u32) -> f32 {
     let end = params.cols / 4u;
     var sum = 0.0;
     for (var u = tid; u < SPAN * 4u; u += THREADS) { // four neighbours share a group
@@ -72,7 +73,7 @@ fn take(start: u32, first: u32, tid: u32) -> f32 {
         var b = vec4<f32>(0.0);
         if (HEAD_DIM != 0u) {
             if (c < end) {
-                let ab = joined(c);
+                let ab = joined(c, z);
                 a = ab[0];
                 b = ab[1];
             }
@@ -172,7 +173,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (begin >= params.n_rows) {
         return;
     }
-    let start = (row_source(step, params.tail, z) * params.x_stride + params.x_column) / 4u;
+    let start = (row_source(params.tail, z) * params.x_stride + params.x_column) / 4u;
     let lane = tid % LANES;
     let first = begin + tid / LANES * ROWS;
     let groups = (params.cols + 31u) / 32u;
@@ -194,7 +195,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (span != 0u) {
             workgroupBarrier();
         }
-        square += take(start, span, tid);
+        square += take(z, start, span, tid);
         workgroupBarrier();
         for (var g = lane; g < most; g += LANES * AHEAD) {
             for (var a = 0u; a < AHEAD; a++) {

@@ -22,7 +22,7 @@ fn fold(value: f32, size: u32) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32,
         @builtin(subgroup_size) size: u32) {
     let z = group.z;
-    let start = (row_source(step, params.tail, z) * params.x_stride + params.x_column) / 4u;
+    let start = (row_source(params.tail, z) * params.x_stride + params.x_column) / 4u;
     let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
     if (begin >= params.n_rows) {
         return;

@@ -23,11 +23,11 @@ var<workgroup> sums: array<f32, THREADS>;
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let row = group.x + group.y * 32768u;
-    if (row >= row_count(step, params.rows_sym) * params.rows_mul * params.groups) {
+    if (row >= row_count(params.rows_sym) * params.rows_mul * params.groups) {
         return;
     }
     let part = row % params.groups;
-    let start = row_source(step, params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
+    let start = row_source(params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
     // All that is read of the first KEPT × 256 columns is on its way before anything waits.
     var kept: array<f32, KEPT>;
     var weights: array<f32, KEPT>;

@@ -1,4 +1,4 @@
-// Rotary positions and KV append. With p = pos + t and a = p × freq[i], i < n_rot / 2:
+// Rotary positions and KV append. With p the row's position and a = p × freq[i], i < n_rot / 2:
 //   q'[lo] = q[lo] cos a − q[hi] sin a,  q'[hi] = q[hi] cos a + q[lo] sin a   (Su et al. 2021)
 // where (lo, hi) = (i, i + n_rot/2), or (2i, 2i + 1) if INTERLEAVED; dims from n_rot on are copied.
 // cos and sin are times `magnitude`. k likewise into k_state at position p, v unchanged into v_state.
@@ -32,8 +32,8 @@ fn source(which: u32, at: u32) -> f32 {
     return k[at];
 }
 
-// Dim d of the head that starts at `from`, rotated for position p.
-fn rotated(which: u32, start: u32, d: u32, p: u32) -> f32 {
+// Dim d of the head that starts at `start`, rotated for the row.
+fn rotated(which: u32, start: u32, d: u32, row: vec4<u32>) -> f32 {
     let own = source(which, start + d);
     if (d >= params.n_rot) {
         return own;
@@ -47,7 +47,7 @@ fn rotated(which: u32, start: u32, d: u32, p: u32) -> f32 {
         high = (d & 1u) == 1u;
         other = d ^ 1u;
     }
-    let turn = cos_sin(f32(p) * freq[step.rope_set * params.set_stride + i]) * params.magnitude;
+    let turn = cos_sin(f32(row.x) * freq[row.z * params.set_stride + i]) * params.magnitude;
     return own * turn.x + source(which, start + other) * select(-turn.y, turn.y, high);
 }
 
@@ -78,12 +78,13 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     if (t >= step.n_tokens || head >= params.n_heads + 2u * params.n_kv_heads) {
         return;
     }
-    let p = step.pos + t;
+    let row = step_row(t);
+    let p = row.x;
     if (head < params.n_heads) {
         let start = t * params.q_stride + params.q_column + head * params.head_stride;
         let to = (t * params.n_heads + head) * params.head_dim + d;
-        out[to] = rotated(0u, start, d, p);
-        out[to + 1u] = rotated(0u, start, d + 1u, p);
+        out[to] = rotated(0u, start, d, row);
+        out[to + 1u] = rotated(0u, start, d + 1u, row);
         return;
     }
     if (p >= params.context) {
@@ -97,7 +98,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         pair = vec2<f32>(v[start], v[start + 1u]);
     } else {
         let start = t * params.k_stride + params.k_column + kv_head * params.head_stride;
-        pair = vec2<f32>(rotated(1u, start, d, p), rotated(1u, start, d + 1u, p));
+        pair = vec2<f32>(rotated(1u, start, d, row), rotated(1u, start, d + 1u, row));
     }
-    append(is_v, kv_row(kv_head, params.context, p, params.head_dim), d, pair);
+    append(is_v, kv_row(row.y * params.n_kv_heads + kv_head, params.context, p, params.head_dim), d, pair);
 }

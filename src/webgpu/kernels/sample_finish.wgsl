@@ -2,12 +2,12 @@
 // results, and into the counts; the step moves on.
 //
 //   params   VOCAB
-//   partial  u32 [1, chunks, 2]: key, id (argmax_partial, last_only or z_rows)
-//   step     STEP: pos += n_tokens (at most max_pos - 1), n_tokens = n_rows = 1, result += 1
-//   ids      u32 [≥ 1]: ids[0] = token
-//   results  u32 [ring]: slot result % ring = token
-//   seen     u32 [vocab]: count of the token + 1 (nothing where the buffer is shorter)
-// One workgroup of 64 threads; 512 bytes of workgroup memory.
+//   partial  u32 [R, chunks, 2]: key, id (argmax_partial)
+//   step     STEP: pos += n_tokens (at most max_pos - 1), n_tokens = n_rows = 1, first_id = slot; stays, for a batch
+//   ids      u32: of the slot = token
+//   results  u32 [R] = token
+//   seen     u32 [slots, stride]: count of the token + 1 (nothing where the buffer is shorter)
+// A workgroup of 64 threads per row; 512 bytes of workgroup memory.
 #include "common_vocab.wgsl"
 @group(0) @binding(0) var<uniform> params: Vocab;
 @group(0) @binding(1) var<storage, read> partial: array<u32>;
@@ -21,12 +21,13 @@ var<workgroup> keys: array<u32, THREADS>;
 var<workgroup> tokens: array<u32, THREADS>;
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(local_invocation_index) tid: u32) {
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
+    let start = group.x * params.chunks;
     var best = 0u;
     var token = params.vocab;
     for (var c = tid; c < params.chunks; c += THREADS) {
-        let key = partial[c * 2u];
-        let id = partial[c * 2u + 1u];
+        let key = partial[(start + c) * 2u];
+        let id = partial[(start + c) * 2u + 1u];
         if (key > best || (key == best && id < token)) {
             best = key;
             token = id;
@@ -44,13 +45,18 @@ fn main(@builtin(local_invocation_index) tid: u32) {
             token = tokens[i];
         }
     }
-    ids[0] = token;
-    results[step.result % params.ring] = token;
-    if (token < arrayLength(&seen)) {
-        seen[token] += 1u;
+    let slot = step_row(group.x).y;
+    ids[slot] = token;
+    results[group.x] = token;
+    let count = slot * params.stride + token;
+    if (count < arrayLength(&seen)) {
+        seen[count] += 1u;
+    }
+    if (step.batch != 0u) {
+        return;
     }
     step.pos = min(step.pos + step.n_tokens, params.max_pos - 1u);
     step.n_tokens = 1u;
     step.n_rows = 1u;
-    step.result += 1u;
+    step.first_id = step.slot;
 }

@@ -1,8 +1,8 @@
 // The z below which top-k, top-p and min-p cut (program/sample.h), without sorting.
 //
-//   params    VOCAB     sampling  SAMPLING
-//   z         f32 [vocab]
-//   state     u32 [8]: [0] ← order-preserving key of the threshold, [1] ← key of max z,
+//   params    VOCAB     step  STEP     sampling  SAMPLING by slot; rows that do not ask for it (draw) are left out
+//   z         f32 [R, stride]
+//   state     u32 [R, 8]: [0] ← order-preserving key of the threshold, [1] ← key of max z,
 //             [2] ← 1 when the candidate list served, 0 when the whole row had to be searched
 //
 // A threshold is found digit by digit (8 bits) of the keys: a histogram of what matches the digits found so
@@ -11,12 +11,13 @@
 // First a short list is tried instead of the row: 256 threads take the maxima of their shares; the k-th
 // largest of these is a lower bound of the k-th largest z (k: top_k, or 128 for top-p), and few ids reach it.
 // If they fit (1024) and, for top-p alone, hold the mass that is needed, all digits are searched there.
-// One workgroup of 256 threads; 8.1 KiB of workgroup memory.
+// A workgroup of 256 threads per row; 8.1 KiB of workgroup memory.
 #include "common_vocab.wgsl"
 @group(0) @binding(0) var<uniform> params: Vocab;
-@group(0) @binding(1) var<uniform> sampling: Sampling;
-@group(0) @binding(2) var<storage, read> z: array<u32>;
-@group(0) @binding(3) var<storage, read_write> state: array<u32>;
+@group(0) @binding(1) var<uniform> step: Step;
+@group(0) @binding(2) var<storage, read> sampling: array<Sampling>;
+@group(0) @binding(3) var<storage, read> z: array<u32>;
+@group(0) @binding(4) var<storage, read_write> state: array<u32>;
 
 const THREADS = 256u;
 const LIST = 1024u;
@@ -34,8 +35,8 @@ var<workgroup> bound: u32;
 var<workgroup> in_list: u32;
 var<workgroup> total: f32;
 
-fn key_at(i: u32) -> u32 {
-    return key_of(z[i]);
+fn key_at(row: u32, i: u32) -> u32 {
+    return key_of(z[row * params.stride + i]);
 }
 
 fn mass(key: u32, top: f32) -> u32 {
@@ -59,7 +60,7 @@ fn clear_bins(tid: u32) {
 }
 
 // The largest key, not below `floor_key`, such that items with at least this key total `target`.
-fn select_key(by_mass: bool, listed: bool, floor_key: u32, target_total: f32, top: f32, tid: u32) -> u32 {
+fn select_key(row: u32, by_mass: bool, listed: bool, floor_key: u32, target_total: f32, top: f32, tid: u32) -> u32 {
     let n = select(params.vocab, min(atomicLoad(&list_n), LIST), listed);
     var prefix = 0u;
     var above = 0.0;
@@ -75,7 +76,7 @@ fn select_key(by_mass: bool, listed: bool, floor_key: u32, target_total: f32, to
             if (listed) {
                 key = list[i];
             } else {
-                key = key_at(i);
+                key = key_at(row, i);
             }
             if (key >= floor_key && (shift == 24u || (key >> (shift + 8u)) == prefix)) {
                 let bin = (key >> shift) & 255u;
@@ -109,13 +110,18 @@ fn select_key(by_mass: bool, listed: bool, floor_key: u32, target_total: f32, to
 }
 
 @compute @workgroup_size(THREADS)
-fn main(@builtin(local_invocation_index) tid: u32) {
-    let by_k = sampling.top_k > 0u && sampling.top_k < params.vocab;
-    let by_p = sampling.top_p < 1.0;
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
+    let row = group.x;
+    let s = sampling[step_row(row).y];
+    if (s.draw != 2u) {
+        return;
+    }
+    let by_k = s.top_k > 0u && s.top_k < params.vocab;
+    let by_p = s.top_p < 1.0;
     // Each thread's maximum, and the largest.
     var most = 0u;
     for (var i = tid; i < params.vocab; i += THREADS) {
-        most = max(most, key_at(i));
+        most = max(most, key_at(row, i));
     }
     tops[tid] = most;
     clear_bins(tid);
@@ -128,7 +134,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
         rank += select(0u, 1u, other > most || (other == most && i < tid));
     }
     let top = value_of(max(top_key, 1u));
-    let wanted = select(128u, sampling.top_k, by_k);
+    let wanted = select(128u, s.top_k, by_k);
     if (tid == 0u) {
         bound = 0u;
         atomicStore(&list_n, 0u);
@@ -144,7 +150,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
     var high = 0u;
     if (by_k || by_p) {
         for (var i = tid; i < params.vocab; i += THREADS) {
-            let key = key_at(i);
+            let key = key_at(row, i);
             if (key >= lower) {
                 let at = atomicAdd(&list_n, 1u);
                 if (at < LIST) {
@@ -172,7 +178,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
             bin_add(0u, mass(list[i], top));
         }
         workgroupBarrier();
-        fits = fits && bin_value(0u) >= sampling.top_p * everything;
+        fits = fits && bin_value(0u) >= s.top_p * everything;
     }
     if (tid == 0u) {
         in_list = select(0u, 1u, fits);
@@ -181,7 +187,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
 
     var threshold = 1u; // NaN never
     if (by_k) {
-        threshold = max(threshold, select_key(false, listed, 0u, f32(sampling.top_k), top, tid));
+        threshold = max(threshold, select_key(row, false, listed, 0u, f32(s.top_k), top, tid));
     }
     if (by_p) {
         var sum = everything;
@@ -194,7 +200,7 @@ fn main(@builtin(local_invocation_index) tid: u32) {
                 if (listed) {
                     key = list[i];
                 } else {
-                    key = key_at(i);
+                    key = key_at(row, i);
                 }
                 if (key >= threshold) {
                     bin_add(0u, mass(key, top));
@@ -206,15 +212,15 @@ fn main(@builtin(local_invocation_index) tid: u32) {
             }
             sum = workgroupUniformLoad(&total);
         }
-        let cut = select_key(true, listed, threshold, sampling.top_p * sum, top, tid);
+        let cut = select_key(row, true, listed, threshold, s.top_p * sum, top, tid);
         threshold = max(threshold, cut);
     }
-    if (sampling.ln_min_p > -1e30) {
-        threshold = max(threshold, key_of(bitcast<u32>(max(top + sampling.ln_min_p, LOWEST))));
+    if (s.ln_min_p > -1e30) {
+        threshold = max(threshold, key_of(bitcast<u32>(max(top + s.ln_min_p, LOWEST))));
     }
     if (tid == 0u) {
-        state[0] = threshold;
-        state[1] = top_key;
-        state[2] = select(0u, 1u, listed);
+        state[row * 8u] = threshold;
+        state[row * 8u + 1u] = top_key;
+        state[row * 8u + 2u] = select(0u, 1u, listed);
     }
 }
