@@ -27,7 +27,8 @@ export function serve(folders = {}) {
   const all = { web: join(root, 'web'), models: join(root, 'models'), npm: join(root, 'node_modules'), bench: join(root, 'bench'), ...folders };
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
-    const [, first, ...rest] = path.split('/');
+    // A hub has a model's files below resolve/REVISION.
+    const [, first, ...rest] = path.replace(/\/resolve\/main\//, '/').split('/');
     const headers = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp', 'cross-origin-resource-policy': 'same-origin', 'accept-ranges': 'bytes', 'cache-control': 'no-store' };
     if (path === '/') {
       response.writeHead(200, { ...headers, 'content-type': TYPES['.html'] });

@@ -2,7 +2,7 @@
 // clock from the request to each token's arrival.
 
 /** Another engine, loaded with the page's own import. @type {Record<string, string>} */
-const PEERS = { wllama: './adapters/wllama.js', 'transformers.js': './adapters/transformers.js' };
+const PEERS = { wllama: './adapters/wllama.js', 'transformers.js': './adapters/transformers.js', 'web-llm': './adapters/webllm.js' };
 
 /** Quern behind a worker, with the peer's interface. @param {Record<string, unknown>} options */
 async function loadQuern(options) {
@@ -71,11 +71,11 @@ async function timed(engine, request, maxTokens) {
 /**
  * `model` is Quern's, `peerModel` the other engine's. Where the peer tells its tokens, `agreed` says how many first tokens of the
  * warm-up's answers are equal: engines round differently, but one that computes something else agrees on none.
- * @param {{ peer: string, model: string, peerModel: string, context: number, threads: number, gpu: boolean, prompt: number, tokens: number, rounds: number }} plan
+ * @param {{ peer: string, model: string, peerModel: string, library?: string, context: number, threads: number, gpu: boolean, prompt: number, tokens: number, rounds: number }} plan
  */
-export async function compare({ peer, model, peerModel, context, threads, gpu, prompt, tokens, rounds }) {
+export async function compare({ peer, model, peerModel, library, context, threads, gpu, prompt, tokens, rounds }) {
   const quern = await loadQuern({ model, context, threads, backend: gpu ? 'webgpu' : 'cpu', kv: gpu ? 'f16' : 'f32' });
-  const other = await (await import(PEERS[peer])).load({ model: peerModel, context, threads, gpu });
+  const other = await (await import(PEERS[peer])).load({ model: peerModel, library, context, threads, gpu });
   const runs = [];
   let seed = 1;
   const next = async () => {

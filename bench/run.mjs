@@ -4,10 +4,11 @@
 //   wasm      the same in Node, on the CPU
 //   wllama    Quern and wllama (llama.cpp) in one Chromium, on one GGUF file, in the order A B B A
 //   transformers  Quern and transformers.js (ONNX Runtime Web) likewise; npm installs the package under build/bench first
+//   webllm    Quern and web-llm on WebGPU: --mlc FOLDER (a model in MLC's layout) --library FILE (compiled for it) [--version 0.2.86]
 //   dawn      WebGPU through Dawn in Node; on a software adapter only with --software
 //   launches  GPU commands per token, counted on the tape (needs no GPU)
 //
-// --quick: fewer and shorter runs. --gpu vulkan: `wllama` and `transformers` also compare both engines' WebGPU in Chromium.
+// --quick: fewer and shorter runs; --prompt N --tokens N: other lengths. --gpu vulkan: `wllama` and `transformers` also compare both engines' WebGPU in Chromium.
 // --models a,b: synthetic models instead of the default ones. --out FOLDER: default bench/results.
 //
 // Every run adds its rows to results/DATE-DEVICE.csv and its raw figures to a .json beside it, with the commit and
@@ -16,7 +17,7 @@
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 
 import { openNodeDevice } from '../bin/dawn.mjs';
 import { findChromium, openPage, root, serve } from './browser.mjs';
@@ -24,8 +25,7 @@ import { countLaunches, DEVICES } from './launches.mjs';
 import { makeGguf } from './synthetic_gguf.mjs';
 import { makeOnnx } from './synthetic_onnx.mjs';
 
-const SECTIONS = ['native', 'wasm', 'wllama', 'transformers', 'dawn', 'launches'];
-const TRANSFORMERS = '@huggingface/transformers@4.3.1';
+const SECTIONS = ['native', 'wasm', 'wllama', 'transformers', 'webllm', 'dawn', 'launches'];
 const args = process.argv.slice(2);
 const option = (/** @type {string} */ name, /** @type {string} */ otherwise) => (args.includes(name) ? args[args.indexOf(name) + 1] : otherwise);
 const flag = (/** @type {string} */ name) => args.includes(name);
@@ -85,30 +85,36 @@ const json = (command, argv) => JSON.parse(execFileSync(command, argv, { cwd: ro
 const lengths = quick ? ['-p', '64', '-n', '16', '-r', '3'] : ['-p', '256', '-n', '64', '-r', '5'];
 const repeats = Number(lengths[5]);
 
+/** What npm installs for the bench alone. @param {string} spec name@version @returns {string} its node_modules */
+function peerPackage(spec) {
+  const folder = join(root, 'build/bench/npm', spec.replace(/^@|\/.*@/g, '-'));
+  const name = spec.slice(0, spec.lastIndexOf('@'));
+  if (!existsSync(join(folder, 'node_modules', name))) {
+    mkdirSync(folder, { recursive: true });
+    execFileSync('npm', ['install', '--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', spec], { stdio: 'inherit' });
+  }
+  return join(folder, 'node_modules');
+}
+
+const forced = { prompt: Number(option('--prompt', quick ? '64' : '128')), tokens: Number(option('--tokens', quick ? '32' : '64')), rounds: quick ? 1 : 2 };
+
 /**
- * Quern and another engine in one Chromium page, by type of the weights and by threads; with --gpu on WebGPU too.
- * @param {string} peer @param {('Q4_0' | 'Q8_0')[]} types @param {(file: string) => string} peerModel the other engine's model for a GGUF file
- * @param {string} [peers] folder that is served as /peers
+ * Quern and another engine in one Chromium page.
+ * @param {string} peer @param {Record<string, string>} folders served, by name @param {string} gpu adapter, or 'none'
+ * @param {{ label: string, model: string, peerModel: string, library?: string, threads: number, gpu: boolean }[]} cases
  */
-async function beside(peer, types, peerModel, peers) {
+async function beside(peer, folders, gpu, cases) {
   if (!findChromium()) return console.log(`${peer}: no Chromium`);
-  const server = await serve({ files: join(root, 'build/bench'), ...(peers ? { peers } : {}) });
-  const gpu = option('--gpu', 'none');
+  const server = await serve(folders);
   const results = [];
   try {
-    /** @type {{ threads: number, gpu: boolean }[]} */
-    const modes = [...new Set([1, Math.min(cpus().length, 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
-    if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
-    for (const [type, mode] of /** @type {const} */ (types.flatMap((t) => modes.map((m) => /** @type {const} */ ([t, m]))))) {
-      const name = `smollm-135m-${type.toLowerCase()}.gguf`;
-      makeGguf(join(root, 'build/bench', name), type);
-      const other = peerModel(name);
+    for (const { label, ...mode } of cases) {
       const chromium = await openPage(server.url, { gpu: /** @type {any} */ (gpu) });
       try {
-        const plan = { peer, model: `/files/${name}`, peerModel: other === name ? `/files/${name}` : other, context: 1024, ...mode, prompt: quick ? 64 : 128, tokens: quick ? 32 : 64, rounds: quick ? 1 : 2 };
+        const plan = { peer, context: 1024, ...forced, ...mode };
         const answer = await chromium.page.evaluate(async (p) => (await import(/** @type {string} */ ('/bench/page.js'))).compare(p), plan);
-        addComparison(type, plan, answer);
-        results.push({ type, plan, chromium: chromium.version, ...answer });
+        addComparison(label, plan, answer);
+        results.push({ label, plan, chromium: chromium.version, ...answer });
       } finally {
         await chromium.close();
       }
@@ -117,6 +123,24 @@ async function beside(peer, types, peerModel, peers) {
     server.close();
   }
   return results;
+}
+
+/**
+ * The same on GGUF files of random weights: by type, by threads, and with --gpu on WebGPU too.
+ * @param {string} peer @param {('Q4_0' | 'Q8_0')[]} types @param {(file: string) => string} peerModel the other engine's model for a file
+ * @param {Record<string, string>} [folders] served beside that of the files
+ */
+function besideGguf(peer, types, peerModel, folders) {
+  const gpu = option('--gpu', 'none');
+  /** @type {{ threads: number, gpu: boolean }[]} */
+  const modes = [...new Set([1, Math.min(cpus().length, 8)])].filter(Boolean).map((threads) => ({ threads, gpu: false }));
+  if (gpu !== 'none') modes.push({ threads: 1, gpu: true });
+  const cases = types.flatMap((type) => {
+    const name = `smollm-135m-${type.toLowerCase()}.gguf`;
+    makeGguf(join(root, 'build/bench', name), type);
+    return modes.map((mode) => ({ label: `smollm-135m ${type}`, model: `/files/${name}`, peerModel: peerModel(name), ...mode }));
+  });
+  return beside(peer, { files: join(root, 'build/bench'), ...folders }, gpu, cases);
 }
 
 /** @type {Record<string, () => Promise<unknown>>} */
@@ -144,15 +168,19 @@ const measure = {
   },
   async wllama() {
     if (!existsSync(join(root, 'node_modules/@wllama/wllama'))) return console.log('wllama: no @wllama/wllama');
-    return beside('wllama', ['Q4_0', 'Q8_0'], (file) => file);
+    return besideGguf('wllama', ['Q4_0', 'Q8_0'], (file) => `/files/${file}`);
   },
   async transformers() {
-    const peers = join(root, 'build/bench/npm');
-    if (!existsSync(join(peers, 'node_modules/@huggingface/transformers'))) {
-      mkdirSync(peers, { recursive: true });
-      execFileSync('npm', ['install', '--prefix', peers, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', TRANSFORMERS], { stdio: 'inherit' });
-    }
-    return beside('transformers.js', ['Q4_0'], (file) => basename(makeOnnx(join(root, 'build/bench', file.replace('.gguf', '-onnx')), join(root, 'build/bench', file))), join(peers, 'node_modules'));
+    const files = join(root, 'build/bench');
+    const model = (/** @type {string} */ file) => basename(makeOnnx(join(files, file.replace('.gguf', '-onnx')), join(files, file)));
+    return besideGguf('transformers.js', ['Q4_0'], model, { peers: peerPackage('@huggingface/transformers@4.3.1') });
+  },
+  async webllm() {
+    const [mlc, library] = [option('--mlc', ''), option('--library', '')];
+    if (!mlc || !library) return console.log('webllm: --mlc FOLDER and --library FILE.wasm say what it runs');
+    const folders = { mlc: dirname(resolve(mlc)), library: dirname(resolve(library)), peers: peerPackage(`@mlc-ai/web-llm@${option('--version', '0.2.86')}`) };
+    const model = `/mlc/${basename(mlc)}/`;
+    return beside('web-llm', folders, option('--gpu', 'swiftshader'), [{ label: basename(mlc), model, peerModel: model, library: `/library/${basename(library)}`, threads: 1, gpu: true }]);
   },
   async dawn() {
     const { device, info } = await openNodeDevice();
@@ -182,15 +210,15 @@ const measure = {
   },
 };
 
-/** @param {string} type @param {any} plan @param {any} answer */
-function addComparison(type, plan, answer) {
+/** @param {string} label @param {any} plan @param {any} answer */
+function addComparison(label, plan, answer) {
   const of = (/** @type {string} */ name, /** @type {string} */ field) => spread(answer.runs.filter((/** @type {any} */ r) => r.engine === name).map((/** @type {any} */ r) => r[field]));
   const device = plan.gpu ? answer.engines[0].device?.description || 'WebGPU' : environment.cpu;
   for (const [metric, field, n] of /** @type {[string, string, number][]} */ ([['prefill', 'prefillTps', plan.prompt], ['decode', 'decodeTps', plan.tokens]])) {
     const peer = of(plan.peer, field);
     for (const { name, threads } of answer.engines) {
       const s = of(name, field);
-      add({ section: plan.peer, engine: `${name} (page)`, model: `smollm-135m ${type}`, device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: plan.peer } : {}) });
+      add({ section: plan.peer, engine: `${name} (page)`, model: label, device, threads, metric, n, unit: 'tok/s', ...s, ...(name === 'quern' ? { ratio: s.median / peer.median, peer: plan.peer } : {}) });
     }
   }
   if (answer.agreed !== null) console.log(`  greedy tokens agree up to number ${answer.agreed} of ${plan.tokens}`);
