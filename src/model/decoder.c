@@ -21,6 +21,7 @@ struct builder {
     const struct qn_rope *rope;
     uint32_t n_rot;
     uint32_t freq, local_freq; // local: of layers with a window, or QN_NONE
+    bool last;                 // LAST_ROWS was added
     struct qn_error *err;
 };
 
@@ -377,6 +378,12 @@ static enum qn_status add_layer(uint32_t *out, struct builder *b, uint32_t hidde
     if (c->n_experts && !(c->dense && c->dense[layer]))
         return add_experts(out, b, middle, x, layer);
     QN_TRY(add_mlp(&y, b, x, layer));
+    if (layer + 1 == c->n_layers && qn_weights_has(b->w, QN_ROLE_FFN_POST_NORM)) {
+        /* The rows that the head wants are enough for the last norm, and then it is the head's. */
+        QN_TRY(add_op(&y, b, &OP_OF(QN_OP_LAST_ROWS), &y, 1, "last rows"));
+        QN_TRY(add_op(&middle, b, &OP_OF(QN_OP_LAST_ROWS), &middle, 1, "last rows"));
+        b->last = true;
+    }
     return add_residual(out, b, middle, y, QN_ROLE_FFN_POST_NORM, layer, "layer out");
 }
 
@@ -412,9 +419,10 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
 static enum qn_status add_head(struct builder *b, uint32_t hidden, bool states) {
     const struct qn_model_config *c = b->c;
     const struct qn_weight_part part = {QN_ROLE_HEAD, c->vocab};
-    uint32_t last, normed, head = b->embed;
+    uint32_t last = hidden, normed, head = b->embed;
     bool same;
-    QN_TRY(add_op(&last, b, &OP_OF(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
+    if (!b->last)
+        QN_TRY(add_op(&last, b, &OP_OF(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
     QN_TRY(add_norm_of(&normed, b, (struct qn_operand){last, 0}, QN_ROLE_FINAL_NORM, 0, c->hidden,
                        c->hidden, false, states ? 1.0f : c->logit_scale, "final norm"));
     if (states) {

@@ -30,7 +30,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE",    "STYPE", "ZERO",  "BIAS",   "RESIDUAL", "NORM",    "GLU",
     "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_TYPE", "INTERLEAVED",
-    "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED",
+    "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED", "POST",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {

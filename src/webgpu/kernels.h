@@ -90,6 +90,8 @@ enum qn_scale_type {
  *  MATVEC_DOT        the same for some of Q4, through products of bytes; x becomes
  *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. LANES … AHEAD: see
  *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial.
+ *                    POST: x is residual + norm(x) first; norm holds the weights of that norm
+ *                    and, norm_at columns on, its own; out takes x too, where kept says.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
@@ -136,7 +138,7 @@ enum qn_scale_type {
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
-    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
@@ -171,7 +173,7 @@ enum qn_kernel_id {
 enum qn_variant { QN_VARIANT_BASE, QN_VARIANT_SUBGROUPS, QN_VARIANT_F16, QN_VARIANT_COUNT };
 
 #define QN_KERNEL_BINDINGS 10
-#define QN_KERNEL_CONSTANTS 14
+#define QN_KERNEL_CONSTANTS 16
 
 struct qn_kernel {
     const char *name;                     // also the label of its module in the tape
@@ -210,6 +212,8 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 bool qn_matvec_dot_takes(const struct qn_wformat *format);
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps);
+/* Columns of x that matvec_dot makes itself (HEAD_DIM, POST), at most. */
+#define QN_MATVEC_DOT_MADE 8192u
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                                   uint32_t rows);
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

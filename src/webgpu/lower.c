@@ -123,7 +123,8 @@ struct qn_lower_source qn_lower_source_of(const struct qn_lower *l,
     const struct qn_program *p = l->program;
     struct qn_lower_source s = {.tensor = in.tensor, .column = in.column};
     uint32_t op = mode->producer[s.tensor];
-    if (norms && op != QN_NONE && mode->fused[op] && p->ops[op].kind == QN_OP_RMSNORM) {
+    if (norms && op != QN_NONE && mode->fused[op] && p->ops[op].kind == QN_OP_RMSNORM &&
+        p->ops[op].in[3].tensor == QN_NONE) {
         s.norm = &p->ops[op];
         s.tensor = s.norm->in[0].tensor;
         s.column = s.norm->in[0].column;
@@ -192,7 +193,10 @@ static enum qn_status lower_embed(struct qn_lower *l, const struct qn_lower_mode
 static enum qn_status lower_norm(struct qn_lower *l, const struct qn_lower_mode *mode,
                                  const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], false);
+    struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], false), before = {0};
+    bool adds = op->in[3].tensor != QN_NONE;
+    if (adds)
+        before = qn_lower_source_of(l, mode, op->in[3], false);
     bool rows = qn_lower_by_rows(p, op->out), centred = op->kind == QN_OP_LAYERNORM;
     uint32_t mul = p->tensors[op->out].dims[0].n, cols = qn_lower_columns(p, op->out);
     uint32_t group = op->u.norm.group ? op->u.norm.group : cols;
@@ -200,7 +204,7 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct qn_lower_mode 
     struct qn_params_rmsnorm params = {.cols = group,
                                        .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
                                        .rows_mul = mul,
-                                       .tail = x.tail,
+                                       .tail = x.tail + 2u * before.tail,
                                        .x_stride = x.stride,
                                        .x_column = x.column,
                                        .eps = op->u.norm.eps,
@@ -210,9 +214,8 @@ static enum qn_status lower_norm(struct qn_lower *l, const struct qn_lower_mode 
     if (bias.tensor != QN_NONE && qn_lower_columns(p, bias.tensor) != group)
         params.b_advance = group;
     struct qn_lower_ref out = l->places[op->out], residual = {0}, none = {0};
-    bool adds = op->in[3].tensor != QN_NONE;
     if (adds)
-        residual = l->places[op->in[3].tensor];
+        residual = l->places[before.tensor];
     struct qn_lower_draft draft = {
         .kernel = centred ? QN_KERNEL_LAYERNORM : QN_KERNEL_RMSNORM,
         .params = &params,
@@ -391,26 +394,29 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     *l = (struct qn_lower){.program = program, .caps = *caps, .arena = arena};
     bool *fused = QN_ARENA_NEW(arena, bool, program->n_ops);
     bool *merged = QN_ARENA_NEW(arena, bool, program->n_ops);
+    uint32_t *partner = QN_ARENA_NEW(arena, uint32_t, program->n_ops);
     uint32_t *producer = QN_ARENA_NEW(arena, uint32_t, program->n_tensors);
-    if (fused == NULL || merged == NULL || producer == NULL)
+    if (fused == NULL || merged == NULL || partner == NULL || producer == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u ops", program->n_ops);
     QN_TRY(check_order(program, err));
     QN_TRY(qn_lower_weights(l, err));
     qn_lower_fuse(l, fused, producer);
     qn_lower_fuse_ropes(l, fused, producer);
-    QN_TRY(qn_lower_buffers(l, fused, err));
-    struct qn_lower_ref partial;
-    QN_TRY(qn_lower_scratch(l, &partial, err));
+    struct qn_lower_mode small = {
+        .small = true, .fused = fused, .producer = producer, .partner = partner};
+    qn_lower_fold(l, fused, partner, &small);
+    QN_TRY(qn_lower_buffers(l, fused, partner, err));
+    QN_TRY(qn_lower_scratch(l, &small.partial, err));
     l->b_params = l->n_buffers[QN_SPACE_SHARED]; // its size is known at the end
 
     // Its place is taken now, so that bindings can name it.
     uint32_t id;
     QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, SLOT, QN_USE_UNIFORM | QN_USE_COPY_DST,
                                "parameters", err));
-    struct qn_lower_ref step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
-    step.bytes = sizeof(struct qn_params_step);
-    struct qn_lower_mode small = {true, false, step, fused, producer, partial, NULL};
-    struct qn_lower_mode large = {false, false, step, fused, producer, partial, NULL};
+    small.step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
+    small.step.bytes = sizeof(struct qn_params_step);
+    struct qn_lower_mode large = small, block = small;
+    large.small = false;
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_ONE], false, &small, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, err));
@@ -423,8 +429,8 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     if (l->blocks == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u blocks of rows", l->n_blocks);
     for (uint32_t i = 0; i < l->n_blocks; i++) {
-        struct qn_lower_mode block = {
-            l->block_rows <= QN_SMALL_ROWS, true, step, fused, producer, partial, NULL};
+        block.small = l->block_rows <= QN_SMALL_ROWS;
+        block.all_rows = true;
         block.step.space = QN_SPACE_SHARED;
         block.step.buffer = l->b_block_steps;
         block.step.offset = i * SLOT;

@@ -31,7 +31,8 @@ static enum qn_status tensor_bytes(const struct qn_lower *l, uint64_t *out,
 /* Last ops that need each tensor: longer than the program's lives where an op's operand stands in
  * for its result, and without end where the head, which runs in blocks, reads what the body made.
  */
-static void lives(const struct qn_lower *l, uint32_t *until, const bool *fused) {
+static void lives(const struct qn_lower *l, uint32_t *until, const bool *fused,
+                  const uint32_t *partner) {
     const struct qn_program *p = l->program;
     for (uint32_t i = 0; i < p->n_tensors; i++)
         until[i] = 0;
@@ -42,7 +43,9 @@ static void lives(const struct qn_lower *l, uint32_t *until, const bool *fused) 
             uint32_t in = op->in[j].tensor;
             if (in == QN_NONE || p->tensors[in].kind != QN_TENSOR_ACTIVATION)
                 continue;
-            uint32_t last = fused[i] ? qn_max_u32(i, until[op->out]) : i;
+            uint32_t last = !fused[i]               ? i
+                            : partner[i] != QN_NONE ? partner[i]
+                                                    : qn_max_u32(i, until[op->out]);
             if (head && !tensor_rows_are_r(&p->tensors[in]))
                 last = p->n_ops;
             until[in] = qn_max_u32(until[in], last);
@@ -73,24 +76,41 @@ static uint32_t slot_take(struct slot *slots, uint32_t *n_slots, uint64_t bytes,
     return best;
 }
 
-static enum qn_status activations(struct qn_lower *l, const bool *fused, struct qn_error *err) {
+/* The tensor that shares a buffer with a folded norm's result and lies before it, or QN_NONE. */
+static uint32_t beside(const struct qn_program *p, uint32_t op, const bool *fused,
+                       const uint32_t *partner) {
+    if (!fused[op] || partner[op] == QN_NONE || !qn_lower_keeps(p, &p->ops[op]))
+        return QN_NONE;
+    return p->ops[partner[op]].out;
+}
+
+static enum qn_status activations(struct qn_lower *l, const bool *fused, const uint32_t *partner,
+                                  struct qn_error *err) {
     const struct qn_program *p = l->program;
     uint32_t *until = QN_ARENA_NEW(l->arena, uint32_t, p->n_tensors);
     uint32_t *slot_of = QN_ARENA_NEW(l->arena, uint32_t, p->n_tensors);
     struct slot *slots = QN_ARENA_NEW(l->arena, struct slot, p->n_ops);
     if (until == NULL || slot_of == NULL || slots == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: %u tensors", p->n_tensors);
-    lives(l, until, fused);
+    lives(l, until, fused, partner);
     uint32_t n_slots = 0;
     for (uint32_t i = 0; i < p->n_ops; i++) {
-        uint32_t out = p->ops[i].out;
-        slot_of[out] = QN_NONE;
+        uint32_t out = p->ops[i].out, other = beside(p, i, fused, partner), last = until[out];
+        uint64_t bytes, more = 0;
         if (out == p->logits)
+            slot_of[out] = QN_NONE;
+        if (out == p->logits || (partner[i] != QN_NONE && !fused[i] &&
+                                 beside(p, partner[i], fused, partner) != QN_NONE))
             continue;
-        uint64_t bytes;
         QN_TRY(tensor_bytes(l, &bytes, &p->tensors[out], err));
-        slot_of[out] = slot_take(slots, &n_slots, bytes, i);
-        slots[slot_of[out]].until = qn_max_u32(until[out], i);
+        if (other != QN_NONE) {
+            QN_TRY(tensor_bytes(l, &more, &p->tensors[other], err));
+            last = qn_max_u32(last, until[other]);
+        }
+        slot_of[out] = slot_take(slots, &n_slots, ((more + 255) & ~255ull) + bytes, i);
+        slots[slot_of[out]].until = qn_max_u32(last, i);
+        if (other != QN_NONE)
+            slot_of[other] = slot_of[out];
     }
     uint32_t first = l->n_buffers[QN_SPACE_SHARED], id;
     for (uint32_t i = 0; i < n_slots; i++)
@@ -101,7 +121,13 @@ static enum qn_status activations(struct qn_lower *l, const bool *fused, struct 
         uint64_t bytes;
         QN_TRY(tensor_bytes(l, &bytes, &p->tensors[out], err));
         uint32_t buffer = slot_of[out] == QN_NONE ? l->b_logits : first + slot_of[out];
-        l->places[out] = (struct qn_lower_ref){QN_SPACE_SHARED, buffer, 0, (uint32_t)bytes};
+        uint32_t other = beside(p, i, fused, partner), offset = 0;
+        if (other != QN_NONE) {
+            uint64_t more;
+            QN_TRY(tensor_bytes(l, &more, &p->tensors[other], err));
+            offset = ((uint32_t)more + 255) & ~255u;
+        }
+        l->places[out] = (struct qn_lower_ref){QN_SPACE_SHARED, buffer, offset, (uint32_t)bytes};
     }
     return QN_OK;
 }
@@ -143,13 +169,14 @@ static enum qn_status states(struct qn_lower *l, struct qn_error *err) {
     return QN_OK;
 }
 
-enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn_error *err) {
+enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, const uint32_t *partner,
+                                struct qn_error *err) {
     const struct qn_program *p = l->program;
     l->places = QN_ARENA_NEW(l->arena, struct qn_lower_ref, p->n_tensors);
     if (l->places == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering: %u tensors", p->n_tensors);
     QN_TRY(logits(l, err));
-    QN_TRY(activations(l, fused, err));
+    QN_TRY(activations(l, fused, partner, err));
     QN_TRY(states(l, err));
     uint64_t vocab = (uint64_t)l->vocab * 4, ids = (uint64_t)p->max_tokens * 4;
     uint64_t prefix = (uint64_t)(p->context ? p->context : 1) * 4;

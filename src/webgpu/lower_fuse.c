@@ -24,7 +24,7 @@ void qn_lower_fuse(const struct qn_lower *l, bool *fused, uint32_t *producer) {
             bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
             bool x = j == 0 && (matmul || norm);
             if (by->kind == QN_OP_LAST_ROWS)
-                fused[made] = x;
+                fused[made] = x || (j == 3 && op->kind == QN_OP_RMSNORM && by->in[0].column == 0);
             else // a norm: its operand must suit the matvec that takes its place
                 fused[made] =
                     x && matmul && op->in[j].column == 0 &&
@@ -34,6 +34,15 @@ void qn_lower_fuse(const struct qn_lower *l, bool *fused, uint32_t *producer) {
     }
 }
 
+/* The first op behind `after` that reads a tensor, or QN_NONE. */
+static uint32_t reader_of(const struct qn_program *p, uint32_t tensor, uint32_t after) {
+    for (uint32_t i = after + 1; i < p->n_ops; i++)
+        for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
+            if (p->ops[i].in[j].tensor == tensor)
+                return i;
+    return QN_NONE;
+}
+
 /* How many operands of ops a tensor is. */
 static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
     uint32_t n = 0;
@@ -41,6 +50,58 @@ static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
         for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
             n += p->ops[i].in[j].tensor == tensor;
     return n;
+}
+
+bool qn_lower_keeps(const struct qn_program *p, const struct qn_program_op *post) {
+    return uses_of(p, post->out) > 1;
+}
+
+/* Whether operand x of an op lies as matvecs read it. */
+static bool aligned(const struct qn_lower_mode *mode, const struct qn_lower *l,
+                    struct qn_operand in) {
+    struct qn_lower_source s = qn_lower_source_of(l, mode, in, false);
+    return qn_lower_matvec_takes(4, s.stride, s.column);
+}
+
+void qn_lower_fold(const struct qn_lower *l, bool *fused, uint32_t *partner,
+                   const struct qn_lower_mode *mode) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_ops; i++)
+        partner[i] = QN_NONE;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *post = &p->ops[i], *norm = NULL;
+        if (post->kind != QN_OP_RMSNORM || post->in[3].tensor == QN_NONE || post->u.norm.cols ||
+            post->u.norm.group || p->tensors[post->out].dims[0].n != 1 ||
+            !aligned(mode, l, post->in[0]) || !aligned(mode, l, post->in[3]))
+            continue;
+        uint32_t at = reader_of(p, post->out, i), next;
+        if (at != QN_NONE && fused[at] && p->ops[at].kind == QN_OP_RMSNORM) {
+            norm = &p->ops[at];
+            next = reader_of(p, post->out, at);
+            at = reader_of(p, norm->out, at);
+            if (next < at) // it would have to be there before the matvec
+                continue;
+        }
+        const struct qn_program_op *op = at == QN_NONE ? NULL : &p->ops[at];
+        if (op == NULL || (op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU) ||
+            op->in[0].tensor != (norm ? norm->out : post->out) || op->in[0].column != 0 ||
+            op->in[3].tensor != QN_NONE || partner[at] != QN_NONE ||
+            qn_lower_by_rows(p, op->out) != qn_lower_by_rows(p, post->out) ||
+            (qn_lower_keeps(p, post) && (norm == NULL || op->out == p->logits)))
+            continue;
+        const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
+        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
+        if (weight->cols > QN_MATVEC_DOT_MADE || weight->cols % 4 != 0 ||
+            weight->cols != qn_lower_columns(p, post->out) ||
+            !qn_matvec_dot_takes(&weight->format) ||
+            qn_matvec_dot_tune(&shape, op->kind == QN_OP_MATMUL_GLU, &l->caps).span == 0 ||
+            (norm &&
+             qn_lower_vector_of(l, norm->in[1]).offset < qn_lower_vector_of(l, post->in[1]).offset))
+            continue;
+        fused[i] = true;
+        partner[i] = at;
+        partner[at] = i;
+    }
 }
 
 void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer) {

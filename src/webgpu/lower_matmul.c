@@ -31,6 +31,15 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
     struct qn_operand bias = op->in[2];
     struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
     struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], mode->small);
+    uint32_t behind = mode->small ? mode->partner[op - p->ops] : QN_NONE;
+    const struct qn_program_op *post = behind == QN_NONE ? NULL : &p->ops[behind];
+    struct qn_lower_source before = {0}; // x is behind a folded norm: what that adds to
+    if (post) {
+        struct qn_lower_source y = qn_lower_source_of(l, mode, post->in[0], false);
+        y.norm = x.norm;
+        x = y;
+        before = qn_lower_source_of(l, mode, post->in[3], false);
+    }
     bool aligned = qn_lower_matvec_takes(weight->cols, x.stride, x.column),
          matvec = mode->small && aligned;
     bool logits = op->out == p->logits;
@@ -52,7 +61,7 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             .row_begin = slab->row_begin,
             .up_row = glu ? slab->n_rows : 0,
             .rows_sym = rows ? QN_ROWS_R : QN_ROWS_T,
-            .tail = x.tail,
+            .tail = x.tail + 2u * before.tail,
             .x_stride = x.stride,
             .x_column = x.column,
             .out_stride = logits && mode->all_rows ? limit : qn_lower_columns(p, op->out),
@@ -66,29 +75,50 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             params.residual_stride = qn_lower_columns(p, residual.tensor);
             params.residual_column = residual.column;
         }
+        struct qn_lower_ref out = l->places[op->out],
+                            norm = x.norm ? qn_lower_vector_of(l, x.norm->in[1])
+                                          : (struct qn_lower_ref){0},
+                            added = {0};
+        if (residual.tensor != QN_NONE)
+            added = l->places[residual.tensor];
+        if (post) {
+            struct qn_lower_ref first = qn_lower_vector_of(l, post->in[1]);
+            if (x.norm)
+                params.norm_at = (norm.offset - first.offset) / 4;
+            first.bytes += params.norm_at * 4;
+            norm = first;
+            added = l->places[before.tensor];
+            params.residual_stride = before.stride;
+            params.residual_column = before.column;
+            params.post_eps = post->u.norm.eps;
+            if (i == 0 && qn_lower_keeps(p, post)) {
+                struct qn_lower_ref kept = l->places[post->out];
+                params.kept = (kept.offset - out.offset) / 4;
+                out.bytes = kept.offset + kept.bytes - out.offset;
+            }
+        }
+        added.bytes = (added.bytes + 15) & ~15u; // read as vec4s
         struct qn_matvec_tune dot = {0};
         if (matvec && qn_matvec_dot_takes(&weight->format))
             dot = qn_matvec_dot_tune(&params, glu, &l->caps);
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
-        struct qn_lower_draft draft = {
-            .kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
-                      : matvec   ? QN_KERNEL_MATVEC
-                      : only_few ? QN_KERNEL_MATMUL_FEW
-                      : matrix   ? QN_KERNEL_MATMUL_MATRIX
-                                 : QN_KERNEL_MATMUL,
-            .params = &params,
-            .bindings = {{0},
-                         mode->step,
-                         attention ? mode->partial : l->places[x.tensor],
-                         qn_lower_plane(l, slab, QN_PLANE_VALUES),
-                         qn_lower_plane(l, slab, QN_PLANE_SCALES),
-                         qn_lower_vector_of(l, bias),
-                         residual.tensor == QN_NONE ? (struct qn_lower_ref){0}
-                                                    : l->places[residual.tensor],
-                         x.norm ? qn_lower_vector_of(l, x.norm->in[1]) : (struct qn_lower_ref){0},
-                         l->places[op->out]},
-            .rest = {.by_rows = rows, .glu = glu}};
+        struct qn_lower_draft draft = {.kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
+                                                 : matvec   ? QN_KERNEL_MATVEC
+                                                 : only_few ? QN_KERNEL_MATMUL_FEW
+                                                 : matrix   ? QN_KERNEL_MATMUL_MATRIX
+                                                            : QN_KERNEL_MATMUL,
+                                       .params = &params,
+                                       .bindings = {{0},
+                                                    mode->step,
+                                                    attention ? mode->partial : l->places[x.tensor],
+                                                    qn_lower_plane(l, slab, QN_PLANE_VALUES),
+                                                    qn_lower_plane(l, slab, QN_PLANE_SCALES),
+                                                    qn_lower_vector_of(l, bias),
+                                                    added,
+                                                    norm,
+                                                    out},
+                                       .rest = {.by_rows = rows, .glu = glu}};
         float format[3] = {(float)weight->format.type, qn_lower_scale_type(&weight->format),
                            (float)weight->format.zero};
         float act = glu ? (float)op->u.glu.act : 0.0f;
@@ -107,7 +137,8 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
                                  (float)draft.rest.tune.rows,
                                  (float)draft.rest.tune.span,
                                  (float)draft.rest.tune.ahead,
-                                 attention ? (float)attention->u.attention.head_dim : 0.0f};
+                                 attention ? (float)attention->u.attention.head_dim : 0.0f,
+                                 post != NULL};
             memcpy(draft.constants, constants, sizeof constants);
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;

@@ -12,8 +12,10 @@ void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capac
 /* lower_weights.c: a place for every weight. */
 enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err);
 /* lower_buffers.c: places of activations, states, ids, and the fixed buffers. `fused` [n_ops]: ops
- * whose work others do, so that their operand must live as long as their result. */
-enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, struct qn_error *err);
+ * whose work others do, so that their operand must live as long as their result; `partner`: those
+ * whose operand must live up to there, of qn_lower_fold. */
+enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, const uint32_t *partner,
+                                struct qn_error *err);
 /* lower_sample.c: the sampler lists. */
 enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err);
 
@@ -48,6 +50,7 @@ struct qn_lower_mode {
     const bool *fused;
     const uint32_t *producer;    // op of each tensor, or QN_NONE
     struct qn_lower_ref partial; // of attention_split
+    const uint32_t *partner;     // of a folded norm the MATMUL that does its work, and the reverse
     const bool *merged; // ATTENTION that the MATMUL behind it joins, and that MATMUL; or NULL
 };
 
@@ -97,6 +100,14 @@ enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
 /* lower_fuse.c: ops whose work their consumers do. Norms before matvecs, LAST_ROWS before anything
  * that can begin at a later row; fills `producer` [n_tensors] too. */
 void qn_lower_fuse(const struct qn_lower *l, bool *fused, uint32_t *producer);
+/* Norms with a residual whose work the MATMUL behind them does; fills `partner` [n_ops]. A fused
+ * norm lies between, where others read the result too: a prompt's MATMUL could not read it where it
+ * lies beside its own. */
+void qn_lower_fold(const struct qn_lower *l, bool *fused, uint32_t *partner,
+                   const struct qn_lower_mode *mode);
+/* Whether others read the result of a folded norm: then it lies in the buffer of the MATMUL's
+ * result, behind that. */
+bool qn_lower_keeps(const struct qn_program *p, const struct qn_program_op *post);
 /* Rotations that the attention behind them does for a single token. */
 void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer);
 /* Attentions whose splits the only MATMUL behind them joins, where matvec_dot is there for it. */

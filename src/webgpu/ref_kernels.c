@@ -119,7 +119,8 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
     float *out = c->p[centred ? 6 : 5];
     if (centred && c->constants[0] != 0)
         b = c->p[4];
-    uint32_t rows = row_count(step, p->rows_sym) * p->rows_mul, skip = row_source(step, p->tail);
+    uint32_t rows = row_count(step, p->rows_sym) * p->rows_mul;
+    uint32_t skip = row_source(step, p->tail & 1), before = row_source(step, p->tail & 2);
     uint64_t whole = (uint64_t)p->cols * p->groups;
     if (!p->groups || p->groups > 4096 || (p->tail && p->rows_mul != 1))
         return qn_fail(err, QN_E_INTERNAL, "norm: %u groups", p->groups);
@@ -130,8 +131,10 @@ static enum qn_status norm(const struct qn_ref_call *c, bool centred, struct qn_
     if (b != NULL)
         QN_TRY(qn_ref_holds(c, 4, (uint64_t)(p->groups - 1) * p->b_advance + p->cols, 4, err));
     if (residual != NULL)
-        QN_TRY(qn_ref_holds(c, centred ? 5 : 4, rows * whole, 4, err));
+        QN_TRY(qn_ref_holds(c, centred ? 5 : 4, (rows + before) * whole, 4, err));
     QN_TRY(qn_ref_holds(c, centred ? 6 : 5, rows * whole, 4, err));
+    if (residual != NULL)
+        residual += before * whole;
     for (size_t r = 0; r < (size_t)rows * p->groups; r++) {
         size_t group = r % p->groups;
         const float *row = x + (r / p->groups + skip) * p->x_stride + p->x_column + group * p->cols;
@@ -163,18 +166,16 @@ struct product {
     uint32_t act;
     struct qn_ref_weights w;
     uint32_t head_dim; // x is the partial of attention_split
+    bool post;
 };
 
-/* Columns of x that are joined from splits, at most. */
-#define MOST_JOINED 4096u
-
-static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
+static enum qn_status joined(float out[QN_MATVEC_DOT_MADE], const struct product *m,
                              const struct qn_ref_call *c, uint32_t z, struct qn_error *err);
 
 /* Σ_k x[k] W[row, k], of x times norm where that is on. */
 static double product_row(const struct product *m, const struct qn_ref_call *c, const float *x,
                           size_t row) {
-    const float *norm = c->p[7];
+    const float *norm = (const float *)c->p[7] + m->p->norm_at;
     double sum = 0;
     for (uint32_t g = 0; g < m->w.groups; g++) {
         float group[QN_GROUP];
@@ -187,28 +188,60 @@ static double product_row(const struct product *m, const struct qn_ref_call *c, 
     return sum;
 }
 
+/* x of row z with POST, which the first slab also leaves in out. */
+static enum qn_status behind(float out[QN_MATVEC_DOT_MADE], const struct product *m,
+                             const struct qn_ref_call *c, uint32_t z, struct qn_error *err) {
+    const struct qn_params_matmul *p = m->p;
+    const struct qn_params_step *step = c->p[1];
+    uint32_t row = z + row_source(step, p->tail & 1), before = z + row_source(step, p->tail & 2);
+    const float *x = (const float *)c->p[2] + (size_t)row * p->x_stride + p->x_column;
+    const float *residual =
+        (const float *)c->p[6] + (size_t)before * p->residual_stride + p->residual_column;
+    const float *post = c->p[7];
+    if (p->cols > QN_MATVEC_DOT_MADE ||
+        (p->residual_stride | p->residual_column | p->norm_at) % 4 || m->residual || m->head_dim)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns behind a norm", p->cols);
+    QN_TRY(qn_ref_holds(c, 6, extent(before + 1, p->residual_stride, p->residual_column, p->cols),
+                        4, err));
+    QN_TRY(qn_ref_holds(c, 7, p->cols, 4, err));
+    double sum = 0;
+    for (uint32_t i = 0; i < p->cols; i++)
+        sum += (double)x[i] * x[i];
+    double scale = 1 / sqrt(sum / p->cols + p->post_eps);
+    for (uint32_t i = 0; i < p->cols; i++)
+        out[i] = (float)(x[i] * scale * post[i] + residual[i]);
+    if (p->kept) {
+        QN_TRY(qn_ref_holds(c, 8, p->kept + (z + 1) * (uint64_t)p->cols, 4, err));
+        memcpy((float *)c->p[8] + p->kept + (size_t)z * p->cols, out, p->cols * sizeof *out);
+    }
+    return QN_OK;
+}
+
 static enum qn_status product(const struct product *m, const struct qn_ref_call *c, uint32_t rows,
                               struct qn_error *err) {
     const struct qn_params_matmul *p = m->p;
     const struct qn_params_step *step = c->p[1];
     const float *x = c->p[2], *bias = c->p[5], *residual = c->p[6];
     float *out = c->p[8];
-    uint32_t skip = row_source(step, p->tail), end = p->row_begin + p->n_rows;
-    float own[MOST_JOINED];
+    uint32_t skip = row_source(step, p->tail & 1), end = p->row_begin + p->n_rows;
+    float own[QN_MATVEC_DOT_MADE];
     if (!m->head_dim)
         QN_TRY(qn_ref_holds(c, 2, extent(rows + skip, p->x_stride, p->x_column, p->cols), 4, err));
     QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
     uint32_t column = m->residual ? p->residual_column : 0;
     QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4,
                         err));
-    QN_TRY(qn_ref_holds(c, 7, m->norm ? p->cols : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 7, m->norm ? (uint64_t)p->norm_at + p->cols : 0, 4, err));
     QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (size_t z = 0; z < rows; z++) {
         if (m->head_dim)
             QN_TRY(joined(own, m, c, (uint32_t)z, err));
-        const float *row = m->head_dim ? own : x + (z + skip) * p->x_stride + p->x_column;
+        if (m->post)
+            QN_TRY(behind(own, m, c, (uint32_t)z, err));
+        const float *row =
+            m->head_dim || m->post ? own : x + (z + skip) * p->x_stride + p->x_column;
         double scale = 1;
         if (m->norm) {
             double sum = 0;
@@ -274,6 +307,7 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     struct product m;
     product_begin(&m, c, true);
     m.head_dim = (uint32_t)c->constants[12];
+    m.post = c->constants[13] != 0;
     const struct qn_params_matmul *p = m.p;
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
                                   (uint32_t)c->constants[10], (uint32_t)c->constants[11]};
@@ -664,14 +698,14 @@ static void join(float *out, const float *partial, uint32_t n_heads, uint32_t sp
     }
 }
 
-static enum qn_status joined(float out[MOST_JOINED], const struct product *m,
+static enum qn_status joined(float out[QN_MATVEC_DOT_MADE], const struct product *m,
                              const struct qn_ref_call *c, uint32_t z, struct qn_error *err) {
     const struct qn_params_matmul *p = m->p;
     uint32_t dim = m->head_dim, heads = p->cols / dim, pos = qn_step_row(c->p[1], z).pos;
     uint32_t n = pos / SPLIT - first_seen(pos, p->window) / SPLIT + 1;
     size_t size = (size_t)heads * p->splits * (dim + 2);
-    if (dim % 8 || p->cols % dim || p->cols > MOST_JOINED || n > p->splits || p->splits % 2 ||
-        p->tail)
+    if (dim % 8 || p->cols % dim || p->cols > QN_MATVEC_DOT_MADE || n > p->splits ||
+        p->splits % 2 || p->tail)
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns in heads of %u, %u of %u splits",
                        p->cols, dim, n, p->splits);
     QN_TRY(qn_ref_holds(c, 2, ((uint64_t)z + 1) * size, 4, err));

@@ -17,6 +17,7 @@ struct model_shape {
     struct qn_wformat format; // instead of both, where it has a group
     uint32_t hidden, n_heads, n_kv_heads, head_dim, n_rot, window, mlp, vocab;
     bool interleaved, no_fusion;
+    bool post_norm, no_norm; // norms behind attention and MLP; none before them
     enum qn_act act;
     enum qn_dtype kv;
     uint32_t context, max_tokens;
@@ -148,7 +149,7 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     op.in[0].tensor = m->program.ids;
     op.in[1].tensor = model_weight(m, "table", w, s->vocab, s->hidden, NULL);
     op.u.embed.scale = 3.0f;
-    uint32_t x = model_add(m, op, "embed"), y = model_norm(m, x, s->hidden);
+    uint32_t x = model_add(m, op, "embed"), y = s->no_norm ? x : model_norm(m, x, s->hidden);
 
     y = model_matmul(m, y, model_weight(m, "qkv", w, n_q + 2 * n_kv, s->hidden, NULL),
                      model_weight(m, "qkv bias", f32, 1, n_q + 2 * n_kv, NULL));
@@ -177,9 +178,9 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     op.u.attention.scale = 1.0f / sqrtf((float)s->head_dim);
     y = model_add(m, op, "attention");
     y = model_matmul(m, y, model_weight(m, "o", w, s->hidden, n_q, NULL), QN_NONE);
-    x = model_sum(m, x, y);
+    x = model_sum(m, x, s->post_norm ? model_norm(m, y, s->hidden) : y);
 
-    y = model_norm(m, x, s->hidden);
+    y = s->no_norm ? x : model_norm(m, x, s->hidden);
     y = model_matmul(m, y, model_weight(m, "gate up", w, 2 * s->mlp, s->hidden, NULL),
                      model_weight(m, "gate up bias", f32, 1, 2 * s->mlp, NULL));
     op = model_op(QN_OP_GLU);
@@ -187,11 +188,18 @@ static inline void model_build(struct model *m, const struct model_shape *s,
     op.u.glu.act = s->act;
     y = model_add(m, op, "glu");
     y = model_matmul(m, y, model_weight(m, "down", w, s->hidden, s->mlp, NULL), QN_NONE);
-    x = model_sum(m, x, y);
-
-    op = model_op(QN_OP_LAST_ROWS);
-    op.in[0].tensor = x;
-    y = model_norm(m, model_add(m, op, "last"), s->hidden);
+    if (s->post_norm) { // the last of them is the head's
+        op = model_op(QN_OP_LAST_ROWS);
+        op.in[0].tensor = x;
+        x = model_add(m, op, "last");
+        op.in[0].tensor = y;
+        x = model_sum(m, x, model_norm(m, model_add(m, op, "last"), s->hidden));
+    } else {
+        op = model_op(QN_OP_LAST_ROWS);
+        op.in[0].tensor = model_sum(m, x, y);
+        x = model_add(m, op, "last");
+    }
+    y = model_norm(m, x, s->hidden);
     m->program.logits =
         model_matmul(m, y, model_weight(m, "head", w, s->vocab, s->hidden, NULL), QN_NONE);
     MODEL_TRY(m, qn_program_infer(&m->program, &m->err));

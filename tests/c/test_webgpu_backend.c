@@ -104,6 +104,27 @@ static void test_shapes(void) {
     check_model("many heads to one", &shape, NULL);
 }
 
+/* Norms behind attention and MLP, which the matvec behind them does where it is matvec_dot. */
+static void test_post_norms(void) {
+    struct qn_gpu_caps dot = {
+        .features = QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT, .subgroup_min = 32, .subgroup_max = 32};
+    struct model_shape shape = base;
+    shape.type = QN_W_Q4;
+    shape.post_norm = true;
+    check_model("post norms", &shape, NULL);
+    check_model("post norms, folded", &shape, &dot);
+    shape.vocab = 2000;
+    dot.max_binding = 28 << 10;
+    check_model("post norms, folded, slabs", &shape, &dot);
+    shape.vocab = VOCAB;
+    dot.max_binding = 0;
+    shape.no_norm = true;
+    check_model("post norms alone", &shape, &dot);
+    shape.no_norm = false;
+    shape.no_fusion = true;
+    check_model("post norms, no fusion", &shape, &dot);
+}
+
 /* So wide a layer that tiles take it as soon as there are enough tokens for them. */
 static void test_tiles(void) {
     enum { LONG = 70 };
@@ -526,6 +547,7 @@ int main(void) {
         prompt[i] = qn_rng_u32(3, i, 0) % 280;
     test_formats();
     test_shapes();
+    test_post_norms();
     test_tiles();
     test_limits();
     test_argmax_all();

@@ -193,7 +193,8 @@ int main(void) {
     struct qn_gpu_caps dot = {
         .features = QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT, .subgroup_min = 32, .subgroup_max = 32};
     const char *const four_bits[] = {"mlc/qwen2_q4f16_1", "mlc/qwen3_q4f16_1", "mlc/gemma2_q4f16_1",
-                                     "mlc/phi3_q4f16_1", "gguf/llama_Q4_0"};
+                                     "mlc/phi3_q4f16_1",  "gguf/llama_Q4_0",   "gguf/gemma2_Q4_0",
+                                     "gguf/gemma2_Q5_0"};
     for (size_t i = 0; i < sizeof four_bits / sizeof *four_bits; i++)
         check_fixture(four_bits[i], &options, &dot);
     // Past the switch of frequencies.

@@ -128,12 +128,12 @@ export class Reference {
   run(kernel, bindings, constants, grid) {
     const mark = this.top;
     const at = bindings.map((b) => this.put(b));
-    const call = this.take(4 * 37);
-    const words = new Uint32Array(this.memory.buffer, call, 37);
+    const call = this.take(4 * 39);
+    const words = new Uint32Array(this.memory.buffer, call, 39);
     words.set(at, 0);
     words.set(bindings.map((b) => b.length), 10);
-    new Float32Array(this.memory.buffer, call + 80, 14).set(kernel.constants.map((c) => constants[c] ?? 0));
-    words.set(grid, 34);
+    new Float32Array(this.memory.buffer, call + 80, 16).set(kernel.constants.map((c) => constants[c] ?? 0));
+    words.set(grid, 36);
     const status = this.x.optest_run(kernel.id, call);
     if (status) {
       const text = new Uint8Array(this.memory.buffer, this.x.optest_error(), 400);

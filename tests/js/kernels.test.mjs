@@ -155,6 +155,10 @@ test('rmsnorm', options, async () => {
       }
     }
   }
+  for (const tail of [1, 2, 3]) {
+    const q = params('rmsnorm', { cols: 70, rows_sym: 1, rows_mul: 1, tail, x_stride: 70, x_column: 0, eps: 1e-6, groups: 1, w_advance: 0, b_advance: 0 });
+    await check('RMSNORM', { bindings: [q, step(0, 5, 2), rng.floats(5 * 70), rng.floats(70), rng.floats(5 * 70), output(140)], constants: { RESIDUAL: 1 }, grid: reference.grid(KERNELS.RMSNORM, q, 2), tolerance: 2e-6, label: `tail ${tail}` });
+  }
   const p = params('rmsnorm', { cols: 32, rows_sym: 0, rows_mul: 3, tail: 0, x_stride: 32, x_column: 0, eps: 1e-6, groups: 1, w_advance: 0, b_advance: 0 });
   await check('RMSNORM', { bindings: [p, step(0, 4), rng.floats(12 * 32), rng.floats(32), rng.floats(12 * 32), output(12 * 32)], constants: { RESIDUAL: 1 }, grid: reference.grid(KERNELS.RMSNORM, p, 12), tolerance: 2e-6, label: 'heads' });
   // Heads in a view of a wider tensor, with one vector for all of them and with one for each.
@@ -205,7 +209,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const w = weights(rng, type, stype, zero, rows * (1 + glu), cols);
   const p = params('matmul', {
     cols, n_rows: rows, row_begin: 0, up_row: glu ? rows : 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0,
-    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, softcap: 0, splits: 0, window: 0, ...values,
+    out_stride: total, residual_stride: total, residual_column: 0, eps: 1e-5, softcap: 0, splits: 0, window: 0, norm_at: 0, kept: 0, post_eps: 1e-6, ...values,
   });
   const [, , , , , , x_stride, x_column, out_stride, residual_stride] = p;
   const m = values.rows_sym ? r : t;
@@ -222,8 +226,8 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   await check(name, {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
-      constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL ? rng.floats(m * residual_stride + 8) : none,
-      constants.NORM ? rng.floats(cols) : none, output(m * out_stride),
+      constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL || constants.POST ? rng.floats((t * residual_stride + 11) & ~3) : none,
+      constants.NORM || constants.POST ? rng.floats((values.norm_at ?? 0) + cols) : none, output(values.kept ? values.kept + m * cols : m * out_stride),
     ],
     constants: { ...w.constants, ...constants, ...own[name] },
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
@@ -258,6 +262,12 @@ test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
   }
   await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 2, tune, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
   await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 5, r: 2, tune, values: { rows_sym: 1, tail: 1, softcap: 3 } });
+  for (const [cols, span] of [[96, 4], [1188, 20], [2304, 72]]) { // behind a norm with a residual
+    const all = { format: [4, 256, 8], cols, rows: 75, t: 2, tune: { ...tune, span } };
+    await product('MATVEC_DOT', { ...all, constants: { POST: 1, NORM: 1, GLU: 1, BIAS: 1 }, values: { norm_at: cols + 64, kept: 192, residual_stride: cols + 12, residual_column: 8, x_stride: cols + 4, x_column: 4 } });
+    await product('MATVEC_DOT', { ...all, constants: { POST: 1 }, values: { kept: 152, residual_stride: cols } });
+    await product('MATVEC_DOT', { ...all, t: 5, r: 2, constants: { POST: 1, NORM: 1 }, values: { norm_at: cols, residual_stride: cols, rows_sym: 1, tail: 3, row_begin: 9 } });
+  }
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
@@ -303,7 +313,7 @@ test('matmul_few', options, async () => {
 
 test('matmul_few is chosen where tiles would be few', options, () => {
   const shape = (/** @type {number} */ n, /** @type {number} */ k) => params('matmul', {
-    cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0, splits: 0, window: 0,
+    cols: k, n_rows: n, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: k, x_column: 0, out_stride: n, residual_stride: n, residual_column: 0, eps: 0, softcap: 0, splits: 0, window: 0, norm_at: 0, kept: 0, post_eps: 1e-6,
   });
   for (const [n, k, glu, t, few, lanes, matrix] of /** @type {[number, number, boolean, number, boolean, number, boolean?][]} */ ([
     [896, 4864, false, 512, true, 32], [4864, 896, true, 64, true, 16], [4864, 896, true, 128, false, 16],
@@ -472,7 +482,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const w = weights(rng, 4, 256, 8, 40, cols);
       const m = params('matmul', {
         cols, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: cols, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0,
-        eps: 0, softcap: 0, splits, window,
+        eps: 0, softcap: 0, splits, window, norm_at: 0, kept: 0, post_eps: 0,
       });
       await check('MATVEC_DOT', {
         bindings: [m, step(pos, 1), expected[8], w.values, w.scales, none, rng.floats(40), none, output(40)],

@@ -9,7 +9,7 @@
 @group(0) @binding(3) var<storage, read> values: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read> scales: array<u32>;
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
-@group(0) @binding(6) var<storage, read> residual: array<f32>;
+@group(0) @binding(6) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> norm: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> out: array<f32>;
 #include "common_weights.wgsl"
@@ -41,7 +41,8 @@ fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
     }
     v = softcap(v, params.softcap);
     if (RESIDUAL != 0u) {
-        v += residual[z * params.residual_stride + params.residual_column + column];
+        let at = z * params.residual_stride + params.residual_column + column;
+        v += residual[at / 4u][at % 4u];
     }
     out[z * params.out_stride + column] = v;
 }

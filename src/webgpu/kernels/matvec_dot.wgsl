@@ -4,7 +4,10 @@
 //   Σ x (n − ZERO) w = w s (256 Σ n hi + Σ n lo − ZERO Σ q),   every sum an exact integer below 2^24 (5 bits: 2^25).
 //
 //   params, step and bindings: as matvec; WTYPE is Q4, STYPE without halves, levels and sixth bits. With HEAD_DIM,
-//           a multiple of 8, x is the `partial` of attention_split, whose splits are joined here
+//           a multiple of 8, x is the `partial` of attention_split, whose splits are joined here.
+//           POST: x is residual + x × rsqrt(mean x² + post_eps) × post first (the norm behind a layer's part);
+//           post lies where norm begins, norm `norm_at` columns further; with `kept` the first workgroup writes
+//           that x to out, from element `kept` on. (mean x² of the norm itself is of the new x.)
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
 // then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
 // than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
@@ -15,6 +18,7 @@ diagnostic(off, subgroup_uniformity);
 #include "common_matvec_io.wgsl"
 #include "common_splits.wgsl"
 override HEAD_DIM: u32 = 0u;
+override POST: u32 = 0u;
 override DIM: u32 = max(HEAD_DIM, 8u);
 override SPAN: u32 = 28u;
 override AHEAD: u32 = 1u; // groups of a row that are loaded before they are needed, per thread: 1, 2, 4
@@ -63,8 +67,55 @@ fn joined(c: u32, z: u32) -> array<vec4<f32>, 2> {
     return array<vec4<f32>, 2>(a / mass, b / mass);
 }
 
+// The workgroup's sum.
+fn total(value: f32, tid: u32, size: u32) -> f32 {
+    let v = subgroupAdd(value);
+    if (tid % size == 0u) {
+        squares[tid / size] = v;
+    }
+    workgroupBarrier();
+    var sum = 0.0;
+    for (var i = 0u; i < THREADS / size; i++) {
+        sum += squares[i];
+    }
+    return sum;
+}
+
+// This thread's Σ x² of a row as it lies in memory.
+fn squares_of(start: u32, tid: u32) -> f32 {
+    var sum = 0.0;
+    for (var c = tid; c < params.cols / 4u; c += THREADS) {
+        sum += dot(x[start + c], x[start + c]);
+    }
+    return sum;
+}
+
+// Where row z's parts begin, in vec4s, and what POST makes of it.
+struct Place {
+    z: u32,
+    start: u32,
+    before: u32, // of residual
+    gain: f32,
+    kept: u32,   // element of out that takes the new x, 0: none
+}
+
+// Columns 4c .. 4c + 3 of a row, c below its end.
+fn column4(place: Place, c: u32) -> vec4<f32> {
+    let v = x[place.start + c];
+    if (POST == 0u) {
+        return v;
+    }
+    let sum = v * place.gain * norm[c] + residual[place.before + c];
+    if (place.kept != 0u) {
+        for (var i = 0u; i < 4u; i++) {
+            out[place.kept + c * 4u + i] = sum[i];
+        }
+    }
+    return sum;
+}
+
 // Groups [first, first + SPAN) of x as integers; returns this thread's Σ x².
-fn take(z: u32, start: u32, first: u32, tid: u32) -> f32 {
+fn take(place: Place, first: u32, tid: u32) -> f32 {
     let end = params.cols / 4u;
     var sum = 0.0;
     for (var u = tid; u < SPAN * 4u; u += THREADS) { // four neighbours share a group
@@ -73,22 +124,22 @@ fn take(z: u32, start: u32, first: u32, tid: u32) -> f32 {
         var b = vec4<f32>(0.0);
         if (HEAD_DIM != 0u) {
             if (c < end) {
-                let ab = joined(c, z);
+                let ab = joined(c, place.z);
                 a = ab[0];
                 b = ab[1];
             }
         } else {
             if (c < end) {
-                a = x[start + c];
+                a = column4(place, c);
             }
             if (c + 1u < end) {
-                b = x[start + c + 1u];
+                b = column4(place, c + 1u);
             }
         }
         if (NORM != 0u) {
             sum += dot(a, a) + dot(b, b);
-            a *= norm[min(c, end - 1u)];
-            b *= norm[min(c + 1u, end - 1u)];
+            a *= norm[params.norm_at / 4u + min(c, end - 1u)];
+            b *= norm[params.norm_at / 4u + min(c + 1u, end - 1u)];
         }
         let m4 = max(abs(a), abs(b));
         var m = max(max(m4.x, m4.y), max(m4.z, m4.w));
@@ -173,7 +224,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (begin >= params.n_rows) {
         return;
     }
-    let start = (row_source(params.tail, z) * params.x_stride + params.x_column) / 4u;
+    var place = Place(z, (row_source(params.tail & 1u, z) * params.x_stride + params.x_column) / 4u, 0u, 1.0, 0u);
     let lane = tid % LANES;
     let first = begin + tid / LANES * ROWS;
     let groups = (params.cols + 31u) / 32u;
@@ -194,8 +245,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         if (span != 0u) {
             workgroupBarrier();
+        } else if (POST != 0u) {
+            let before = row_source(step, params.tail & 2u, z) * params.residual_stride + params.residual_column;
+            place.before = before / 4u;
+            place.gain = inverseSqrt(total(squares_of(place.start, tid), tid, size) / f32(params.cols) + params.post_eps);
+            if (begin == 0u && params.kept != 0u) {
+                place.kept = params.kept + z * params.cols;
+            }
         }
-        square += take(z, start, span, tid);
+        square += take(place, span, tid);
         workgroupBarrier();
         for (var g = lane; g < most; g += LANES * AHEAD) {
             for (var a = 0u; a < AHEAD; a++) {
@@ -214,15 +272,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     if (NORM != 0u) {
-        square = subgroupAdd(square);
-        if (tid % size == 0u) {
-            squares[tid / size] = square;
-        }
-        workgroupBarrier();
-        square = 0.0;
-        for (var i = 0u; i < THREADS / size; i++) {
-            square += squares[i];
-        }
+        square = total(square, tid, size);
     }
     for (var i = 0u; i < SETS; i++) {
         sums[i] = fold(sums[i]);

@@ -1,7 +1,7 @@
 // Root-mean-square norm (Zhang & Sennrich 2019): out[r, c] = x[r', c] × rsqrt(mean_c x² + eps) × w[c] (+ residual[r, c])
 //
 //   params  RMSNORM    step  STEP
-//   x       f32, rows of x_stride from x_column on; r' = T - R + r with `tail`
+//   x       f32, rows of x_stride from x_column on; r' = T - R + r with 1 in `tail`; likewise of the residual with 2
 //   w       f32 [cols], or of all groups
 //   residual, out  f32 [rows, cols], rows = (T or R) × rows_mul × groups
 // A row of x may be several groups (heads) that are normed apart.
@@ -27,7 +27,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let part = row % params.groups;
-    let start = row_source(params.tail, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
+    let start = row_source(params.tail & 1u, row / params.groups) * params.x_stride + params.x_column + part * params.cols;
+    let before_start = row_source(params.tail & 2u, row) * params.cols;
     // All that is read of the first KEPT × 256 columns is on its way before anything waits.
     var kept: array<f32, KEPT>;
     var weights: array<f32, KEPT>;
@@ -38,7 +39,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             kept[i] = x[start + c];
             weights[i] = w[part * params.w_advance + c];
             if (RESIDUAL != 0u) {
-                before[i] = residual[row * params.cols + c];
+                before[i] = residual[before_start + c];
             }
         }
     }
@@ -74,7 +75,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var c = tid + KEPT * THREADS; c < params.cols; c += THREADS) {
         var v = x[start + c] * scale * w[part * params.w_advance + c];
         if (RESIDUAL != 0u) {
-            v += residual[row * params.cols + c];
+            v += residual[before_start + c];
         }
         out[row * params.cols + c] = v;
     }
