@@ -68,7 +68,12 @@ struct qn_matcher {
     uint32_t state;
     struct qn_matcher *next, *previous;
     struct qn_buf bytes; // of the last token
+    /* Control tokens, which no text spells: marks[i] is the bytes 0xff, QN_MARK + i of a grammar,
+     * and what trie and grammar say otherwise never has 0xff. */
+    const uint32_t *marks; // [n_marks]
+    uint32_t n_marks;
 };
+#define QN_MARK 0x40u
 
 void qn_matcher_init(struct qn_matcher *m, struct qn_grammar *grammar,
                      const struct qn_vocab_trie *trie);
@@ -109,6 +114,7 @@ struct qn_constrain_ops {
     enum qn_status (*mask)(struct qn_matcher *m, uint32_t *bits, uint32_t n_words,
                            const uint32_t *eos, uint32_t n_eos, struct qn_error *err);
     enum qn_status (*accept)(struct qn_matcher *m, uint32_t id, struct qn_error *err);
+    enum qn_status (*accept_bytes)(struct qn_matcher *m, struct qn_str bytes, struct qn_error *err);
     bool (*must_end)(struct qn_matcher *m);
 };
 extern const struct qn_constrain_ops qn_constrain_builtin;

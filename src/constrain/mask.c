@@ -299,9 +299,13 @@ enum qn_status qn_matcher_mask(struct qn_matcher *m, uint32_t *bits, uint32_t n_
         if (id >> 5 < n_words && bits[id >> 5] >> (id & 31) & 1)
             allow(bits, n_words, trie->twins[i * 2 + 1]);
     }
+    uint32_t mark = m->n_marks > 0 ? qn_term_step(t, m->state, 0xff) : QN_TERM_EMPTY;
+    for (uint32_t i = 0; i < m->n_marks && mark != QN_TERM_EMPTY; i++)
+        if (qn_term_step(t, mark, (uint8_t)(QN_MARK + i)) != QN_TERM_EMPTY)
+            allow(bits, n_words, m->marks[i]);
     for (uint32_t i = 0; i < n_eos && qn_matcher_can_end(m); i++)
         allow(bits, n_words, eos[i]);
-    return QN_OK;
+    return qn_terms_report(t, err);
 }
 
 enum qn_status qn_matcher_accept_bytes(struct qn_matcher *m, struct qn_str s,
@@ -323,6 +327,11 @@ enum qn_status qn_matcher_accept_bytes(struct qn_matcher *m, struct qn_str s,
 
 enum qn_status qn_matcher_accept(struct qn_matcher *m, uint32_t id, struct qn_error *err) {
     qn_buf_clear(&m->bytes);
+    for (uint32_t i = 0; i < m->n_marks; i++) {
+        const char mark[2] = {(char)0xff, (char)(QN_MARK + i)};
+        if (m->marks[i] == id)
+            return qn_matcher_accept_bytes(m, (struct qn_str){mark, 2}, err);
+    }
     if (id >= m->trie->n_ids || qn_tokenizer_is_special(m->trie->tokenizer, id))
         return qn_fail(err, QN_E_ARGUMENT, "token %u is not allowed here", id);
     QN_TRY(qn_tokenizer_bytes(m->trie->tokenizer, &m->bytes, id));

@@ -10,6 +10,7 @@ const struct qn_constrain_ops qn_constrain_builtin = {
     .matcher_free = qn_matcher_free,
     .mask = qn_matcher_mask,
     .accept = qn_matcher_accept,
+    .accept_bytes = qn_matcher_accept_bytes,
     .must_end = qn_matcher_must_end,
 };
 

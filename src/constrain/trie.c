@@ -39,7 +39,7 @@ static enum qn_status collect(struct builder *b, const struct qn_tokenizer *toke
         if (qn_tokenizer_bytes(tokenizer, &b->bytes, id) != QN_OK || b->bytes.n > UINT32_MAX)
             return qn_fail(err, QN_E_NO_MEMORY, "the vocabulary as a trie");
         struct qn_str s = qn_str_slice(qn_buf_view(&b->bytes), at, b->bytes.n);
-        if (s.n == 0 || s.n > QN_TRIE_DEEP) {
+        if (s.n == 0 || s.n > QN_TRIE_DEEP || memchr(s.p, 0xff, s.n)) { // 0xff is in no text
             b->bytes.n = at;
             continue;
         }

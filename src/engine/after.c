@@ -25,11 +25,10 @@ static enum qn_status mask(void *ud, uint32_t *bits, bool *all, struct qn_error 
     return QN_OK;
 }
 
-static enum qn_status accept(void *ud, uint32_t id, bool *done, struct qn_error *err) {
+static enum qn_status accept(void *ud, uint32_t id, enum qn_accepted *out, struct qn_error *err) {
     struct after *a = ud;
     if (a->matched == a->mark.n)
-        return a->inner.accept(a->inner.ud, id, done, err);
-    *done = false;
+        return a->inner.accept(a->inner.ud, id, out, err);
     qn_buf_clear(&a->bytes);
     if (qn_tokenizer_bytes(a->engine->tokenizer, &a->bytes, id) != QN_OK || a->bytes.failed)
         return qn_fail(err, QN_E_NO_MEMORY, "the bytes of a token");
@@ -59,6 +58,6 @@ enum qn_status qn_masker_after(struct qn_masker *io, const qn_engine *e, struct 
     a->mark = mark;
     a->n_words = qn_ceil_div_u32(vocab, 32);
     qn_buf_init(&a->bytes, e->allocator);
-    *io = (struct qn_masker){a, mask, accept, release};
+    *io = (struct qn_masker){a, mask, accept, release, NULL};
     return QN_OK;
 }

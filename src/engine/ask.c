@@ -38,6 +38,22 @@ struct work {
     struct qn_reply reply; // until the generation has begun
 };
 
+static enum qn_status form(struct work *w, struct qn_constraint *out,
+                           const struct qn_answer_style *style, uint32_t how,
+                           struct qn_error *err) {
+    qn_buf_clear(&w->form);
+    qn_ask_constraint(out, &w->form, &w->chat, w->engine, style, how);
+    return w->form.failed ? qn_fail(err, QN_E_NO_MEMORY, "the form of an answer") : QN_OK;
+}
+
+static bool any_strict(const struct qn_chat *c) {
+    struct qn_json_iter it = qn_json_iterate(c->tools);
+    bool strict = false;
+    while (!strict && qn_json_each(&it))
+        (void)qn_json_bool(&strict, qn_json_get(qn_json_get(it.value, "function"), "strict"));
+    return strict;
+}
+
 static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                             struct qn_error *err) {
     const struct qn_chat *c = &w->chat;
@@ -62,23 +78,30 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                     : 0,
     };
     bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
-    if (tools && style->n_marks > style->n_think && c->form_kind != QN_ANSWER_TEXT &&
-        c->tool_choice == QN_TOOLS_AUTO)
-        return qn_fail(
-            err, QN_E_UNSUPPORTED,
-            "request field response_format beside tools that this model calls by control "
-            "tokens");
-    qn_ask_constraint(&request.constraint, &w->form, c, style ? style->tools : NULL, thinks);
-    if (thinks) // a thought may be anything
+    bool lazy = tools && c->tool_choice == QN_TOOLS_AUTO && c->form_kind == QN_ANSWER_TEXT;
+    struct qn_calls calls = {.lazy = lazy, .prompt = qn_buf_view(&w->text)};
+    if (tools) {
+        calls.marks = style->marks + style->n_think;
+        calls.n_marks = style->n_marks - style->n_think;
+        calls.format = style->tools;
+        calls.think = style->think;
+    }
+    uint32_t how = (thinks ? QN_FORM_THINKS : 0u) | (lazy ? QN_FORM_LAZY : 0u);
+    QN_TRY(form(w, &request.constraint, style, how, err));
+    if (thinks && !lazy) // a thought may be anything
         request.constraint.after = qn_str_from(style->think->close);
-    if (w->form.failed)
-        return qn_fail(err, QN_E_NO_MEMORY, "the form of an answer");
     QN_TRY(qn_reply_init(&w->reply, w->engine->allocator, style ? style->tools : NULL,
                          style ? style->think : NULL, c->tools, qn_buf_view(&w->text), err));
     if (!w->session)
         QN_TRY(qn_engine_pick(w->engine, &w->session, request.ids, request.n_ids, err));
     qn_session *s = w->session;
-    QN_TRY(qn_engine_run(s, &request, err));
+    enum qn_status status = qn_engine_run(s, &request, &calls, err);
+    /* Where nobody insists, a schema that is beyond constraints is no reason not to call. */
+    if (lazy && (status == QN_E_UNSUPPORTED || status == QN_E_LIMIT) && !any_strict(c)) {
+        QN_TRY(form(w, &request.constraint, style, how | QN_FORM_LOOSE, err));
+        status = qn_engine_run(s, &request, &calls, err);
+    }
+    QN_TRY(status);
     qn_ask_free(&s->ask);
     s->ask = (struct qn_ask){
         .on = true,

@@ -3,15 +3,8 @@
 
 #include "engine/engine.h"
 
-struct constrained {
-    qn_engine *engine;
-    uint32_t place; // among the kept grammars, or QN_KEPT_GRAMMARS: its own
-    struct qn_grammar *grammar;
-    struct qn_matcher matcher;
-};
-
 static enum qn_status mask(void *ud, uint32_t *bits, bool *all, struct qn_error *err) {
-    struct constrained *c = ud;
+    struct qn_constrained *c = ud;
     qn_engine *e = c->engine;
     struct qn_vocab_trie *trie = &e->constraints.trie;
     uint32_t vocab = qn_engine_vocab(e), n_words = vocab / 32 + (vocab % 32 != 0), any = 0;
@@ -27,17 +20,27 @@ static enum qn_status mask(void *ud, uint32_t *bits, bool *all, struct qn_error 
                          "an answer that this model's vocabulary cannot go on with");
 }
 
-static enum qn_status accept(void *ud, uint32_t id, bool *done, struct qn_error *err) {
-    struct constrained *c = ud;
+static enum qn_status accept(void *ud, uint32_t id, enum qn_accepted *out, struct qn_error *err) {
+    struct qn_constrained *c = ud;
+    if (c->format)
+        return qn_lazy_accept(c, id, out, err);
     QN_TRY(c->engine->constrain->accept(&c->matcher, id, err));
-    *done = c->engine->constrain->must_end(&c->matcher);
+    if (c->engine->constrain->must_end(&c->matcher))
+        *out = QN_ACCEPTED_LAST;
     return QN_OK;
 }
 
+static bool waits(const void *ud) {
+    return ((const struct qn_constrained *)ud)->state != QN_LAZY_CALL;
+}
+
 static void release(void *ud) {
-    struct constrained *c = ud;
+    struct qn_constrained *c = ud;
     qn_engine *e = c->engine;
     e->constrain->matcher_free(&c->matcher);
+    e->constrain->matcher_free(&c->before);
+    qn_buf_free(&c->bytes);
+    qn_buf_free(&c->object);
     if (c->place == QN_KEPT_GRAMMARS)
         e->constrain->free(c->grammar);
     else if (--e->constraints.kept[c->place].users == 0 && c->grammar->terms.status != QN_OK) {
@@ -49,7 +52,7 @@ static void release(void *ud) {
 
 /* The grammar of a constraint: kept from before, or compiled and kept in the place of the one that
  * nobody has used for longest. */
-static enum qn_status find(qn_engine *e, struct constrained *c,
+static enum qn_status find(qn_engine *e, struct qn_constrained *c,
                            const struct qn_constraint *constraint, struct qn_error *err) {
     struct qn_constraints *k = &e->constraints;
     unsigned char key[32];
@@ -81,7 +84,7 @@ static enum qn_status find(qn_engine *e, struct constrained *c,
 }
 
 enum qn_status qn_engine_run(qn_session *s, const struct qn_request *request,
-                             struct qn_error *err) {
+                             const struct qn_calls *calls, struct qn_error *err) {
     qn_engine *e = s->engine;
     if (request->constraint.kind == QN_CONSTRAINT_NONE)
         return qn_run_start(&s->run, request, NULL, err);
@@ -89,7 +92,7 @@ enum qn_status qn_engine_run(qn_session *s, const struct qn_request *request,
         return qn_fail(err, QN_E_UNSUPPORTED, "constrained output of a model without tokenizer");
     if (!e->constrain)
         return qn_fail(err, QN_E_NEED_DATA, "constrained output, which is a module of its own");
-    struct constrained *c = qn_mem_alloc(e->allocator, sizeof *c);
+    struct qn_constrained *c = qn_mem_alloc(e->allocator, sizeof *c);
     if (!c)
         return qn_fail(err, QN_E_NO_MEMORY, "a constraint");
     memset(c, 0, sizeof *c);
@@ -100,16 +103,27 @@ enum qn_status qn_engine_run(qn_session *s, const struct qn_request *request,
         return status;
     }
     e->constrain->matcher_init(&c->matcher, c->grammar, NULL);
-    struct qn_masker masker = {c, mask, accept, release};
-    if (request->constraint.after.n > 0) {
-        status = qn_masker_after(&masker, e, request->constraint.after, qn_engine_vocab(e), err);
-        if (status != QN_OK) {
-            release(c);
-            return status;
-        }
-    }
+    e->constrain->matcher_init(&c->before, c->grammar, NULL);
+    qn_buf_init(&c->bytes, e->allocator);
+    qn_buf_init(&c->object, e->allocator);
     struct qn_request constrained = *request;
     constrained.stop_on_eos = true; // where the grammar allows it, it is the end
+    struct qn_masker masker = {c, mask, accept, release, NULL};
+    if (calls) {
+        c->matcher.marks = calls->marks;
+        c->matcher.n_marks = calls->n_marks;
+    }
+    if (calls && calls->lazy) {
+        masker.waits = waits;
+        constrained.stop_on_eos = request->stop_on_eos;
+        status = qn_lazy_start(c, calls, err);
+    } else if (request->constraint.after.n > 0) {
+        status = qn_masker_after(&masker, e, request->constraint.after, qn_engine_vocab(e), err);
+    }
+    if (status != QN_OK) {
+        release(c);
+        return status;
+    }
     return qn_run_start(&s->run, &constrained, &masker, err);
 }
 

@@ -145,9 +145,13 @@ enum qn_status qn_ask_take(qn_session *session, struct qn_event *out, bool *told
  * of a call. */
 void qn_ask_open(struct qn_buf *prompt, const struct qn_chat *chat,
                  const struct qn_answer_style *style, struct qn_str chat_template);
-/* What the answer must match, once it has ended its thought; the text goes to `buf`. */
+/* What the answer must match, once it has ended its thought; the text goes to `buf`. LAZY: what
+ * calls must match, from their opening mark on. LOOSE: their arguments are any JSON object. */
+enum { QN_FORM_THINKS = 1, QN_FORM_LAZY = 2, QN_FORM_LOOSE = 4 };
 void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const struct qn_chat *chat,
-                       const struct qn_tool_format *tools, bool thinks);
+                       const qn_engine *engine, const struct qn_answer_style *style, uint32_t how);
+/* Whether all calls of an answer stand behind one opening mark. */
+bool qn_calls_once(const struct qn_tool_format *format);
 /* Makes a masker wait until `mark`, which must outlive it and whose first byte does not come again
  * within it, has been said. On failure *io is as it was. */
 enum qn_status qn_masker_after(struct qn_masker *io, const qn_engine *engine, struct qn_str mark,

@@ -15,6 +15,20 @@ static bool is_list(const struct qn_tool_format *f) {
     return f->style == QN_CALLS_JSON && f->name[0] == '[';
 }
 
+bool qn_calls_once(const struct qn_tool_format *f) {
+    return is_list(f) || (f->style == QN_CALLS_NAMED && f->name[0]);
+}
+
+/* A grammar as it is written. */
+struct form {
+    struct qn_buf *g;
+    const struct qn_chat *chat;
+    const qn_engine *engine;
+    const struct qn_answer_style *style;
+    const struct qn_tool_format *f;
+    bool lazy, loose;
+};
+
 /* A literal of GBNF. */
 static void literal(struct qn_buf *g, struct qn_str s) {
     qn_buf_char(g, '"');
@@ -30,14 +44,39 @@ static void literal(struct qn_buf *g, struct qn_str s) {
     qn_buf_cstr(g, "\" ");
 }
 
-static void text(struct qn_buf *g, const char *s) {
-    if (s[0])
-        literal(g, qn_str_from(s));
+/* The longest control token that `s` begins with, as its place among the style's marks. */
+static uint32_t mark_at(const struct form *w, struct qn_str s, size_t *n) {
+    uint32_t found = UINT32_MAX;
+    *n = 0;
+    for (uint32_t i = w->style->n_think; i < w->style->n_marks; i++) {
+        struct qn_str token = qn_engine_token(w->engine, w->style->marks[i]);
+        if (token.n > *n && qn_str_starts(s, token)) {
+            found = i - w->style->n_think;
+            *n = token.n;
+        }
+    }
+    return found;
 }
 
-static void schema(struct qn_buf *g, struct qn_json_value v) {
+/* What a format says, control tokens as such: nothing else can be taken for them. */
+static void text(const struct form *w, const char *all) {
+    struct qn_str s = qn_str_from(all);
+    for (size_t from = 0, at = 0, n; at <= s.n; at++) {
+        uint32_t mark = mark_at(w, qn_str_slice(s, at, s.n), &n);
+        if ((at == s.n || n > 0) && at > from)
+            literal(w->g, qn_str_slice(s, from, at));
+        if (n == 0)
+            continue;
+        qn_buf_format(w->g, "\"\xff%c\" ", (char)(QN_MARK + mark));
+        from = at + n;
+        at = from - 1;
+    }
+}
+
+static void schema(const struct form *w, struct qn_json_value v) {
+    struct qn_buf *g = w->g;
     qn_buf_cstr(g, "%json ");
-    if (qn_json_type(v) == QN_JSON_OBJECT)
+    if (qn_json_type(v) == QN_JSON_OBJECT && !w->loose)
         qn_json_write(g, v, 0);
     else
         qn_buf_cstr(g, "{\"type\":\"object\"}");
@@ -66,7 +105,8 @@ static void value_rules(struct qn_buf *g) {
     }
 }
 
-static void tagged_arguments(struct qn_buf *g, struct qn_json_value function) {
+static void tagged_arguments(const struct form *w, struct qn_json_value function) {
+    struct qn_buf *g = w->g;
     struct qn_json_value parameters = qn_json_get(function, "parameters");
     struct qn_json_iter it = qn_json_iterate(qn_json_get(parameters, "properties"));
     while (qn_json_each(&it)) {
@@ -78,17 +118,17 @@ static void tagged_arguments(struct qn_buf *g, struct qn_json_value function) {
         qn_buf_str(g, qn_json_raw(it.key)); // JSON's escapes are GBNF's, as far as names go
         qn_buf_cstr(g, ">\\n\" ");
         struct qn_json_iter options = qn_json_iterate(qn_json_get(it.value, "enum"));
-        if (!qn_json_string_is(qn_json_get(it.value, "type"), "string")) {
-            schema(g, it.value);
-            text(g, value_end);
-        } else if (options.left > 0) {
+        if (!qn_json_string_is(qn_json_get(it.value, "type"), "string") && !w->loose) {
+            schema(w, it.value);
+            text(w, value_end);
+        } else if (options.left > 0 && !w->loose) {
             for (bool first = true; qn_json_each(&options); first = false) {
                 qn_buf_cstr(g, first ? "( " : "| ");
                 qn_json_write(g, options.value, 0);
                 qn_buf_char(g, ' ');
             }
             qn_buf_cstr(g, ") ");
-            text(g, value_end);
+            text(w, value_end);
         } else {
             qn_buf_cstr(g, "t0 ");
         }
@@ -98,29 +138,38 @@ static void tagged_arguments(struct qn_buf *g, struct qn_json_value function) {
 
 /* ---- calls ----------------------------------------------------------------------------------- */
 
-static void call(struct qn_buf *g, const struct qn_tool_format *f, struct qn_json_value function) {
+static void call(const struct form *w, struct qn_json_value function) {
+    const struct qn_tool_format *f = w->f;
     struct qn_str name = qn_json_raw(qn_json_get(function, "name"));
-    if (f->style == QN_CALLS_JSON) {
-        const char *key = f->end[0] ? f->end : "name";
-        qn_buf_format(g, "\"{\\\"%s\\\": \\\"%.*s\\\", \\\"%s\\\": \" ", key, (int)name.n, name.p,
+    struct qn_json_value parameters = qn_json_get(function, "parameters");
+    if (w->lazy && f->open[0] == 0) { // what comes before is the model's own writing
+        qn_buf_format(w->g, "\"%.*s\\\"\" w \",\" w \"\\\"%s\\\"\" w \":\" w ", (int)name.n, name.p,
                       f->args);
-        schema(g, qn_json_get(function, "parameters"));
-        text(g, "}");
+        schema(w, parameters);
+        qn_buf_cstr(w->g, "w \"}\" ");
         return;
     }
-    text(g, f->name);
-    literal(g, name);
-    text(g, f->args);
+    if (f->style == QN_CALLS_JSON) {
+        const char *key = f->end[0] ? f->end : "name";
+        qn_buf_format(w->g, "\"{\\\"%s\\\": \\\"%.*s\\\", \\\"%s\\\": \" ", key, (int)name.n,
+                      name.p, f->args);
+        schema(w, parameters);
+        text(w, "}");
+        return;
+    }
+    text(w, f->name);
+    literal(w->g, name);
+    text(w, f->args);
     if (f->style == QN_CALLS_TAGGED) {
-        text(g, "\n");
-        tagged_arguments(g, function);
-        text(g, f->end);
-        text(g, "\n");
+        text(w, "\n");
+        tagged_arguments(w, function);
+        text(w, f->end);
+        text(w, "\n");
     } else {
-        schema(g, qn_json_get(function, "parameters"));
+        schema(w, parameters);
         if (f->end[0] == '`') // DeepSeek's fence stands on a line of its own
-            text(g, "\n");
-        text(g, f->end);
+            text(w, "\n");
+        text(w, f->end);
     }
 }
 
@@ -129,37 +178,43 @@ static bool on_line(const struct qn_tool_format *f) {
     return f->close[0] && f->style != QN_CALLS_NAMED && !is_list(f);
 }
 
-static void calls(struct qn_buf *g, const struct qn_chat *c, const struct qn_tool_format *f,
-                  bool opened) {
-    bool many = c->parallel_calls && c->tool_choice != QN_TOOLS_NAMED;
-    bool again =
-        !is_list(f) && !(f->style == QN_CALLS_NAMED && f->name[0]); // each has its own marks
-    qn_buf_cstr(g, "calls ::= ");
-    if (!opened) {
-        text(g, f->open);
-        text(g, on_line(f) ? "\n" : "");
-    }
-    text(g, is_list(f) ? "[" : "");
-    qn_buf_cstr(g, "call ");
+static void one_call(const struct form *w, bool open) {
+    const struct qn_tool_format *f = w->f;
+    if (open && w->lazy) // the mark has come, in whatever tokens
+        literal(w->g, qn_str_from(f->open));
+    else if (open)
+        text(w, f->open);
+    if (open)
+        text(w, on_line(f) ? "\n" : "");
+    text(w, open && is_list(f) ? "[" : "");
+    qn_buf_cstr(w->g, "call ");
     if (on_line(f) && f->style == QN_CALLS_JSON)
-        text(g, "\n");
-    text(g, again ? f->close : "");
-    if (many && !(f->open[0] == 0)) {
-        qn_buf_cstr(g, "( ");
-        if (is_list(f)) {
-            text(g, ", ");
-        } else if (again) {
-            text(g, on_line(f) ? "\n" : "");
-            text(g, f->open);
-            text(g, on_line(f) ? "\n" : "");
+        text(w, "\n");
+    text(w, qn_calls_once(f) ? "" : f->close); // each has its own marks
+}
+
+static void calls(const struct form *w, bool opened) {
+    const struct qn_tool_format *f = w->f;
+    const struct qn_chat *c = w->chat;
+    struct qn_buf *g = w->g;
+    bool bare = f->open[0] == 0, once = qn_calls_once(f);
+    bool many = c->parallel_calls && c->tool_choice != QN_TOOLS_NAMED && !bare;
+    if (w->lazy && bare)
+        qn_buf_cstr(g, "w ::= [ \\n\\r\\t]{0,8}\ncalls ::= \"{\" w (\"\\\"type\\\"\" w \":\" w "
+                       "\"\\\"function\\\"\" w \",\" w)? \"\\\"name\\\"\" w \":\" w \"\\\"\" call");
+    else {
+        qn_buf_cstr(g, "calls ::= ");
+        text(w, opened && is_list(f) ? "[" : "");
+        one_call(w, !opened);
+        if (many && (once || !w->lazy)) { // the next mark of a lazy one is seen as it comes
+            qn_buf_cstr(g, "( ");
+            text(w, is_list(f) ? ", " : once ? "" : on_line(f) ? "\n" : "");
+            one_call(w, !once);
+            qn_buf_cstr(g, ")* ");
         }
-        qn_buf_cstr(g, "call ");
-        if (on_line(f) && f->style == QN_CALLS_JSON)
-            text(g, "\n");
-        text(g, again ? f->close : "");
-        qn_buf_cstr(g, ")* ");
+        text(w, is_list(f) ? "]" : "");
+        text(w, once && w->lazy ? f->close : "");
     }
-    text(g, is_list(f) ? "]" : "");
     qn_buf_cstr(g, "\ncall ::= ");
     struct qn_json_iter it = qn_json_iterate(c->tools);
     for (bool first = true; qn_json_each(&it);) {
@@ -169,8 +224,10 @@ static void calls(struct qn_buf *g, const struct qn_chat *c, const struct qn_too
             continue;
         qn_buf_cstr(g, first ? "" : "| ");
         first = false;
-        call(g, f, function);
+        call(w, function);
     }
+    if (w->lazy && f->open[0] == '>') // Functionary's name for text
+        qn_buf_cstr(g, "| \"all\\n\" ");
     qn_buf_char(g, '\n');
     if (f->style == QN_CALLS_TAGGED)
         value_rules(g);
@@ -207,10 +264,20 @@ void qn_ask_open(struct qn_buf *prompt, const struct qn_chat *c,
 }
 
 void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const struct qn_chat *c,
-                       const struct qn_tool_format *tools, bool thinks) {
+                       const qn_engine *e, const struct qn_answer_style *style, uint32_t how) {
+    bool thinks = how & QN_FORM_THINKS;
     bool json = c->form_kind == QN_ANSWER_JSON || c->form_kind == QN_ANSWER_SCHEMA;
     bool may_call = json && qn_json_exists(c->tools);
-    *out = (struct qn_constraint){.whitespace = forced(c) ? CALL_SPACE : JSON_SPACE};
+    struct form w = {
+        buf, c, e, style, style ? style->tools : NULL, how & QN_FORM_LAZY, how & QN_FORM_LOOSE};
+    *out = (struct qn_constraint){.whitespace = forced(c) || w.lazy ? CALL_SPACE : JSON_SPACE};
+    if (w.lazy) {
+        out->kind = QN_CONSTRAINT_GRAMMAR;
+        qn_buf_cstr(buf, "root ::= calls\n");
+        calls(&w, false);
+        out->text = qn_buf_view(buf);
+        return;
+    }
     if (forced(c) || may_call || (json && thinks)) {
         out->kind = QN_CONSTRAINT_GRAMMAR;
         qn_buf_cstr(buf, "root ::= ");
@@ -227,7 +294,7 @@ void qn_ask_constraint(struct qn_constraint *out, struct qn_buf *buf, const stru
     if (out->kind == QN_CONSTRAINT_GRAMMAR)
         qn_buf_cstr(buf, " )\n");
     if (forced(c) || may_call)
-        calls(buf, c, tools, forced(c) && !thinks);
+        calls(&w, forced(c) && !thinks);
     if (c->form_kind == QN_ANSWER_REGEX) {
         out->kind = QN_CONSTRAINT_REGEX;
         qn_buf_cstr(buf, thinks ? "\\n{0,2}(?:" : "");

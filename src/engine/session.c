@@ -80,7 +80,7 @@ enum qn_status qn_engine_check(const qn_engine *e, struct qn_error *err) {
 enum qn_status qn_session_start(qn_session *s, const struct qn_request *request,
                                 struct qn_error *err) {
     QN_TRY(qn_engine_check(s->engine, err));
-    QN_TRY(qn_engine_run(s, request, err));
+    QN_TRY(qn_engine_run(s, request, NULL, err));
     qn_ask_free(&s->ask);
     return QN_OK;
 }

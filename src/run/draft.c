@@ -19,8 +19,9 @@ void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
     bool plain = s->temperature == 0.0f && s->n_bias == 0 && s->frequency_penalty == 0.0f &&
                  s->presence_penalty == 0.0f &&
                  (s->repetition_penalty == 0.0f || s->repetition_penalty == 1.0f);
-    run->speculates = request->speculate && plain && run->masker.mask == NULL &&
-                      request->want == 0 && run->backend->max_exact > 1;
+    run->speculates = request->speculate && plain &&
+                      (run->masker.mask == NULL || run->masker.waits) && request->want == 0 &&
+                      run->backend->max_exact > 1;
     run->guess = UINT32_MAX;
     run->rate = 0.0f;
     run->n_draft = run->n_queue = run->queue_at = run->drafted = run->accepted = 0;
@@ -64,7 +65,7 @@ void qn_draft_step(struct qn_run *run, struct qn_step *out, bool alone) {
     out->ids = run->tokens + run->fed; // the backend may have sampled another token last
     out->n = 1;
     run->guess = at == 0 ? UINT32_MAX : run->tokens[at];
-    run->n_draft = at != 0 && alone ? length(run) : 0;
+    run->n_draft = at != 0 && alone && !qn_run_masked(run) ? length(run) : 0;
     if (run->n_draft == 0)
         return;
     for (uint32_t i = 0; i < run->n_draft; i++) // may go on into what is written here

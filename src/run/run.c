@@ -222,7 +222,10 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
     run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
     run->want = request->want;
     run->stop_on_eos = request->stop_on_eos;
-    run->cancelled = run->token_due = run->failed = false;
+    run->cancelled = run->token_due = run->failed = run->given = false;
+    run->counted =
+        request->sampling.frequency_penalty != 0 || request->sampling.presence_penalty != 0 ||
+        (request->sampling.repetition_penalty > 0 && request->sampling.repetition_penalty != 1);
     run->state = QN_RUN_PREFILL;
     qn_draft_start(run, request);
     return QN_OK;
@@ -271,9 +274,13 @@ static enum qn_status abandon(struct qn_run *run, enum qn_status status) {
     return status;
 }
 
+bool qn_run_masked(const struct qn_run *run) {
+    return run->masker.mask && !(run->masker.waits && run->masker.waits(run->masker.ud));
+}
+
 static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct qn_error *err) {
     bool all = false;
-    if (run->masker.mask == NULL)
+    if (!qn_run_masked(run))
         return QN_OK;
     QN_TRY(run->masker.mask(run->masker.ud, run->mask, &all, err));
     step->mask = all ? NULL : run->mask;
@@ -314,12 +321,13 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
 }
 
 bool qn_run_decodes(const struct qn_run *run) {
-    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit &&
-           run->fed < run->context && rope_set(run, run->fed + 1) == run->rope_set;
+    return run->state == QN_RUN_DECODE && run->sampled < run->limit && run->fed < run->context &&
+           rope_set(run, run->fed + 1) == run->rope_set;
 }
 
 uint32_t qn_run_depth(const struct qn_run *run) {
-    return run->masker.mask || run->speculates ? 1 : run->backend->max_in_flight;
+    bool one = qn_run_masked(run) || (run->masker.mask && run->counted) || run->speculates;
+    return one ? 1 : run->backend->max_in_flight;
 }
 
 enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, bool alone,
@@ -331,6 +339,11 @@ enum qn_status qn_run_step(struct qn_run *run, struct qn_step *out, bool alone,
         .want = run->want & QN_WANT_LOGITS,
         .session = run->session,
     };
+    if (run->given) {
+        out->ids = run->tokens + run->fed;
+        out->n = 1;
+        run->given = false;
+    }
     qn_draft_step(run, out, alone);
     return fill_mask(run, out, err);
 }
@@ -350,7 +363,7 @@ void qn_run_stepped(struct qn_run *run, enum qn_status status, const struct qn_e
 /* Whether the timeline must be computed anew before the next token: it is full, or too long for the
  * frequencies that the cache was made with. All results are in by then, so every token is known. */
 static bool outgrown(const struct qn_run *run) {
-    return run->state == QN_RUN_DECODE && run->sampled > 0 && run->sampled < run->limit;
+    return run->state == QN_RUN_DECODE && run->sampled < run->limit;
 }
 
 /* Feeds the tokens so far again as a prompt: under the other set, or those that stay. */
@@ -364,6 +377,7 @@ static void recompute(struct qn_run *run) {
     uint32_t set = rope_set(run, keep);
     run->n_kv = run->fed = run->rope_set == set ? first : 0;
     run->rope_set = set;
+    run->given = false;
     run->want &= QN_WANT_LOGITS; // what was wanted of the prompt has been told
     run->state = QN_RUN_PREFILL;
 }
@@ -373,6 +387,18 @@ static bool is_eos(const struct qn_run *run, uint32_t id) {
         if (run->eos[i] == id)
             return true;
     return false;
+}
+
+/* Forgets what was sampled behind the last known token, which the next step is given. */
+static void rewind_steps(struct qn_run *run) {
+    run->backend->ops->drop(run->backend, run->session);
+    run->in_flight = 0;
+    run->token_due = false;
+    run->n_queue = run->queue_at = run->n_draft = 0;
+    run->guess = UINT32_MAX;
+    run->sampled = run->n_out;
+    run->fed = known(run) - 1;
+    run->given = true;
 }
 
 /* Takes one sampled token into the timeline and tells of it. */
@@ -385,8 +411,17 @@ static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uin
         return QN_OK; // no TOKEN event: the caller goes on to DONE
     }
     bool done = false;
-    if (run->masker.mask)
-        QN_TRY(run->masker.accept(run->masker.ud, id, &done, err));
+    if (run->masker.mask) {
+        enum qn_accepted accepted = QN_ACCEPTED;
+        bool masked = qn_run_masked(run), ahead = run->in_flight > 0 || run->token_due;
+        QN_TRY(run->masker.accept(run->masker.ud, id, &accepted, err));
+        run->n_out -= accepted == QN_NOT_ACCEPTED;
+        if (accepted == QN_NOT_ACCEPTED || (ahead && !masked && qn_run_masked(run)))
+            rewind_steps(run);
+        if (accepted == QN_NOT_ACCEPTED)
+            return QN_OK;
+        done = accepted == QN_ACCEPTED_LAST;
+    }
     out->kind = QN_EVENT_TOKEN;
     out->id = id;
     out->prompt_tokens = run->n_prefix;
@@ -416,6 +451,7 @@ static enum qn_status tell_done(struct qn_run *run, struct qn_event *out, struct
     out->drafted_tokens = run->drafted;
     out->accepted_tokens = run->accepted;
     run->state = QN_RUN_IDLE;
+    release_generation(run);
     return QN_OK;
 }
 

@@ -17,17 +17,25 @@ enum qn_run_state {
     QN_RUN_ENDING,  // only DONE is left to tell
 };
 
+enum qn_accepted {
+    QN_ACCEPTED,
+    QN_ACCEPTED_LAST, // nothing may follow: the generation ends as at EOS
+    QN_NOT_ACCEPTED,  // sampled before the mask that forbids it was known: another one, under it
+};
+
 /* Constrains what a generation samples, e.g. to a grammar. The timeline keeps one step in flight:
- * the next mask follows from the token before it. */
+ * the next mask follows from the token before it. A masker that waits for something to be said lets
+ * steps run ahead until then; what they sampled behind it is forgotten. */
 struct qn_masker {
     void *ud;
     /* What may come next: sets `bits` [ceil(vocab / 32)], see qn_step.mask, all of them undefined
      * before; or *all, and leaves them. Something must be allowed. */
     enum qn_status (*mask)(void *ud, uint32_t *bits, bool *all, struct qn_error *err);
-    /* The allowed `id` was sampled; *done: nothing may follow, the generation ends as at EOS. Not
-     * called with an id that ends the answer by itself. */
-    enum qn_status (*accept)(void *ud, uint32_t id, bool *done, struct qn_error *err);
-    void (*free)(void *ud); // NULL: nothing to free
+    /* `id` was sampled. *out is ACCEPTED before. Not called with an id that ends the answer by
+     * itself. */
+    enum qn_status (*accept)(void *ud, uint32_t id, enum qn_accepted *out, struct qn_error *err);
+    void (*free)(void *ud);        // NULL: nothing to free
+    bool (*waits)(const void *ud); // whether everything is allowed for now; NULL: never
 };
 
 /* A timeline on its way to bytes or back (run/snapshot.h). */
@@ -73,6 +81,8 @@ struct qn_run {
     uint32_t in_flight; // results outstanding
     uint32_t want;
     bool stop_on_eos;
+    bool counted; // penalties: the backend counts what it samples
+    bool given;   // the next step takes its token from `tokens`, not what was sampled last
     bool cancelled;
     bool failed;    // a step that it shared failed: `failure` is still to be told
     bool token_due; // a token was polled that has not been told of
@@ -116,6 +126,9 @@ uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n);
 /* The idle `to` gets the first n tokens that `from` holds, and loses its own. */
 enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_t n,
                            struct qn_error *err);
+
+/* Whether the next token is constrained. */
+bool qn_run_masked(const struct qn_run *run);
 
 /* ---- For run/batch.c, which says when a timeline's steps are enqueued ------------------------ */
 

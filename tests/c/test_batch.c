@@ -341,12 +341,13 @@ static enum qn_status mask(void *ud, uint32_t *bits, bool *all, struct qn_error 
     return QN_OK;
 }
 
-static enum qn_status accept(void *ud, uint32_t id, bool *done, struct qn_error *err) {
+static enum qn_status accept(void *ud, uint32_t id, enum qn_accepted *out, struct qn_error *err) {
     (void)err;
     struct mask_state *m = ud;
     CHECK(m->n < 64 && m->calls == m->n + 1);
     m->accepted[m->n++] = id;
-    *done = m->n == m->end;
+    if (m->n == m->end)
+        *out = QN_ACCEPTED_LAST;
     return QN_OK;
 }
 
@@ -364,7 +365,7 @@ static void test_masks(void) {
         return;
     for (int i = 0; i < 3; i++) {
         states[i].vocab = qn_engine_vocab(b.engine);
-        struct qn_masker masker = {&states[i], mask, accept, mask_free};
+        struct qn_masker masker = {&states[i], mask, accept, mask_free, NULL};
         CHECK(qn_session_create(&s[i], b.engine, &err) == QN_OK);
         CHECK(qn_run_start(&s[i]->run, &requests[i + 3], &masker, &err) == QN_OK);
         CHECK(qn_run_start(&s[i]->run, &requests[i + 3], &masker, &err) == QN_E_STATE);

@@ -753,7 +753,8 @@ static enum qn_status whole_way(const struct qn_allocator *allocator, struct qn_
     if (status == QN_OK)
         status = qn_engine_render(e, &text, &arena, &plain, &n_plain, chat.context, err);
     if (status == QN_OK) {
-        qn_ask_constraint(&constraint, &form, &chat, style->tools, true);
+        qn_ask_constraint(&constraint, &form, &chat, e, style, QN_FORM_THINKS);
+        qn_ask_constraint(&constraint, &form, &chat, e, style, QN_FORM_LAZY);
         status = form.failed ? QN_E_NO_MEMORY : QN_OK;
     }
     if (status == QN_OK)
@@ -806,10 +807,11 @@ static enum qn_status inner_mask(void *ud, uint32_t *bits, bool *all, struct qn_
     return QN_OK;
 }
 
-static enum qn_status inner_accept(void *ud, uint32_t id, bool *done, struct qn_error *err) {
+static enum qn_status inner_accept(void *ud, uint32_t id, enum qn_accepted *out,
+                                   struct qn_error *err) {
     (void)id, (void)err;
     ((struct inner *)ud)->accepts++;
-    *done = true;
+    *out = QN_ACCEPTED_LAST;
     return QN_OK;
 }
 
@@ -823,19 +825,20 @@ static void test_after(qn_engine *e) {
     static const char said[] = "the in the<an<th in>x";
     struct qn_error err = {0};
     struct inner inner = {0};
-    struct qn_masker m = {&inner, inner_mask, inner_accept, inner_free};
+    struct qn_masker m = {&inner, inner_mask, inner_accept, inner_free, NULL};
     const uint32_t *ids = NULL;
     size_t n = 0;
     CHECK(qn_masker_after(&m, e, QN_STR("<th in>"), qn_engine_vocab(e), &err) == QN_OK);
     CHECK(qn_engine_tokenize(e, &ids, &n, qn_str_from(said), QN_TEXT_PLAIN, &err) == QN_OK);
     for (size_t i = 0; i < n; i++) {
         uint32_t bits[8] = {0};
-        bool all = false, done = true, last = i + 1 == n;
+        enum qn_accepted out = QN_ACCEPTED;
+        bool all = false, last = i + 1 == n;
         CHECK(m.mask(m.ud, bits, &all, &err) == QN_OK);
         CHECK_MSG(inner.masks == last, "token %zu of %zu", i, n);
         for (uint32_t id = 0; !last && id < qn_engine_vocab(e); id++)
             CHECK(!all && (bits[id / 32] >> id % 32 & 1) == !qn_engine_is_eos(e, id));
-        CHECK(m.accept(m.ud, ids[i], &done, &err) == QN_OK && done == last);
+        CHECK(m.accept(m.ud, ids[i], &out, &err) == QN_OK && (out == QN_ACCEPTED_LAST) == last);
     }
     CHECK(inner.accepts == 1 && n > 8);
     m.free(m.ud);

@@ -1,14 +1,16 @@
-// Calls that are forced, by a model of random weights: names and arguments are right whatever it
-// would rather say, in every form that templates write calls in.
+// Calls that are forced, and calls that a model begins by itself, by a model of random weights: names
+// and arguments are right whatever it would rather say, in every form that templates write calls in.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import test from 'node:test';
+import test, { after } from 'node:test';
 
 import { diskBacking } from '../../bin/host.mjs';
 import { addPart } from '../../web/requests.js';
-import { fixture, openFiles, skipFixtures } from './lib/models.mjs';
+import { closeDevices, fixture, gpuDevice, openFiles, skipFixtures } from './lib/models.mjs';
+
+after(closeDevices);
 
 const compile = (/** @type {URL} */ url) => new WebAssembly.Module(readFileSync(fileURLToPath(url)));
 
@@ -27,19 +29,30 @@ const FORMS = {
   functionary: '<function=',
 };
 
-/** @param {string} form of calls @param {(engine: Awaited<ReturnType<typeof openFiles>>) => Promise<void>} use */
-async function withTemplate(form, use) {
-  const template = `{% if tools %}{{ '${form.replaceAll("'", "\\'")}' }}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:`;
-  const bytes = new TextEncoder().encode(JSON.stringify({ chat_template: template }));
-  const disk = diskBacking(fixture('mlc/qwen2_q4f16_1').path);
-  const own = (/** @type {string} */ name) => name === 'tokenizer_config.json';
+const mark = (/** @type {unknown[]} */ tokens) => 304 - tokens.length;
+
+/**
+ * @param {string} form of calls
+ * @param {(engine: Awaited<ReturnType<typeof openFiles>>) => Promise<void>} use
+ * @param {{ tokens?: { content: string, special: boolean }[], end?: string, gpu?: Awaited<ReturnType<typeof gpuDevice>> }} [options]
+ *   tokens: in place of the last merged ones, the first at `mark(tokens)`; end: of the prompt
+ */
+async function withTemplate(form, use, { tokens = [], end = '', gpu } = {}) {
+  const template = `{% if tools %}{{ '${form.replaceAll("'", "\\'")}' }}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:${end}`;
+  const { path } = fixture('mlc/qwen2_q4f16_1');
+  const tokenizer = JSON.parse(readFileSync(`${path}/tokenizer.json`, 'utf8'));
+  tokenizer.model.merges.splice(48 - tokens.length); // ids 256 … 303
+  tokenizer.model.vocab = Object.fromEntries(Object.entries(tokenizer.model.vocab).filter(([, id]) => id < mark(tokens)));
+  tokens.forEach((token, i) => tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], ...token, id: mark(tokens) + i }));
+  const own = new Map(Object.entries({ 'tokenizer_config.json': { chat_template: template }, 'tokenizer.json': tokenizer }).map(([name, value]) => [name, new TextEncoder().encode(JSON.stringify(value))]));
+  const disk = diskBacking(path);
   const engine = await openFiles(
     {
-      size: async (name) => (own(name) ? bytes.length : disk.size(name)),
-      read: async (name, offset, n) => (own(name) ? bytes.slice(offset, offset + n) : disk.read(name, offset, n)),
+      size: async (name) => own.get(name)?.length ?? disk.size(name),
+      read: async (name, offset, n) => own.get(name)?.slice(offset, offset + n) ?? disk.read(name, offset, n),
     },
     '',
-    { context: 256 },
+    { context: 256, gpu: gpu ?? null },
   );
   try {
     await use(engine);
@@ -103,7 +116,7 @@ for (const [label, form] of Object.entries(FORMS)) {
   }));
 }
 
-test('JSON beside tools: JSON or a call', { skip: skipFixtures }, () => withTemplate(FORMS.hermes, async (engine) => {
+for (const special of [false, true]) test(`JSON beside tools: JSON or a call${special ? ', which begins with a control token' : ''}`, { skip: skipFixtures }, () => withTemplate(FORMS.hermes, async (engine) => {
   for (const seed of [1, 2, 3, 4]) {
     const format = { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'], additionalProperties: false } } };
     const { calls, finish, content } = await say(engine, { response_format: format, seed });
@@ -111,4 +124,82 @@ test('JSON beside tools: JSON or a call', { skip: skipFixtures }, () => withTemp
     if (calls.length) calls.forEach((c) => checkCall(c, String(seed)));
     else assert.equal(typeof JSON.parse(content).ok, 'boolean');
   }
-}));
+}, { tokens: ['<tool_call>', '</tool_call>'].map((content) => ({ content, special })) }));
+
+/** Forms, the tokens that they begin calls with, and whether those are control tokens. @type {Record<string, [form: string, marks: string[], special?: boolean]>} */
+const BEGUN = {
+  hermes: ['<tool_call>', ['<tool_call>']],
+  'hermes, control tokens': ['<tool_call>', ['<tool_call>', '</tool_call>'], true],
+  mistral: ['[TOOL_CALLS]', ['[TOOL_CALLS]'], true],
+  names: ['[TOOL_CALLS] [ARGS]', ['[TOOL_CALLS]', '[ARGS]'], true],
+  deepseek: ['<｜tool▁calls▁begin｜>', ['<｜tool▁calls▁begin｜>', '<｜tool▁call▁begin｜>', '<｜tool▁sep｜>', '<｜tool▁call▁end｜>', '<｜tool▁calls▁end｜>'], true],
+  tags: ['<function= <parameter=', ['<tool_call>']],
+  functionary: ['<function=', ['<function=']],
+  'a mark with more than the grammar takes': ['<tool_call>', ['<tool_call>{"x"']],
+  llama: ['{"name": , "parameters": ', ['{"name": "roll"', '{']],
+  'llama, with more than the grammar takes': ['{"name": , "parameters": ', ['{"name": "roll", 7']],
+};
+
+/** @param {Awaited<ReturnType<typeof openFiles>>} engine @param {string} label @param {number[]} seeds */
+async function checkBegun(engine, label, seeds) {
+  const id = mark(BEGUN[label][1]);
+  let whole = 0;
+  for (const seed of seeds) {
+    // The mark comes sooner or later, or at once and then again and again.
+    const bias = seed % 2 ? 100 : 8;
+    const answer = await say(engine, { seed, logit_bias: { [id]: bias }, max_tokens: 220, ...(seed > 2 ? { frequency_penalty: 0.5 } : {}) });
+    const what = `${label}, seed ${seed}: ${JSON.stringify(answer)}`;
+    const cut = answer.finish !== 'tool_calls' && answer.finish !== 'stop'; // by its length or the context's
+    answer.calls.slice(0, cut ? -1 : undefined).forEach((call) => checkCall(call, what));
+    whole += answer.calls.length - Number(cut && answer.calls.length > 0);
+    if (bias === 100) assert.ok(answer.calls.length > 0, what);
+  }
+  assert.ok(whole > 0, `${label}: no call was completed`);
+}
+
+for (const [label, [form, marks, special = false]] of Object.entries(BEGUN)) {
+  test(`calls that the model begins: ${label}`, { skip: skipFixtures }, () => withTemplate(form, (engine) => checkBegun(engine, label, [1, 2, 3, 4]), { tokens: marks.map((content) => ({ content, special })) }));
+}
+
+test('calls that the model begins: steps run ahead of them on a GPU', { skip: skipFixtures }, async () => {
+  const gpu = await gpuDevice([]);
+  for (const label of ['hermes', 'deepseek', 'a mark with more than the grammar takes']) {
+    const [form, marks, special = false] = BEGUN[label];
+    /** @type {unknown[]} */
+    const answers = [];
+    for (const device of [gpu, undefined]) {
+      await withTemplate(form, async (engine) => {
+        await checkBegun(engine, label, [2]);
+        answers.push(await say(engine, { temperature: 0, logit_bias: { [mark(marks)]: 8 } }));
+      }, { tokens: marks.map((content) => ({ content, special })), gpu: device });
+    }
+    assert.deepEqual(answers[0], answers[1], `${label}: the GPU says what the CPU says`);
+  }
+});
+
+test('what is no call stays free, and thoughts do', { skip: skipFixtures }, async () => {
+  const tokens = ['<tool_call>', '</think>', '<think>'].map((content) => ({ content, special: false }));
+  await withTemplate('<tool_call></think>', async (engine) => {
+    const session = engine.core.createSession();
+    engine.core.startChat(session, { prompt: '<tool_call></think>user: hello\nassistant:', max_tokens: 40, temperature: 0, logit_bias: { [mark(tokens)]: -100 } }, 'completion');
+    let text = '';
+    for await (const event of engine.runner.events(session)) text += event.text;
+    engine.core.destroySession(session);
+    const free = await say(engine, { temperature: 0, logit_bias: { [mark(tokens)]: -100 }, max_tokens: 40 });
+    assert.equal(free.content.trim(), text.trim());
+    assert.ok(text.trim().length > 10, text);
+  }, { tokens });
+  await withTemplate('<tool_call></think>', async (engine) => {
+    const { calls, content } = await say(engine, { logit_bias: { [mark(tokens)]: 100 }, max_tokens: 12 });
+    assert.deepEqual([calls, content], [[], ''], 'a mark within a thought begins no call, and is no content');
+  }, { tokens, end: '<think>' });
+});
+
+test('schemas that constraints cannot say', { skip: skipFixtures }, () => withTemplate('<tool_call>', async (engine) => {
+  const parameters = { type: 'object', properties: { a: { type: 'array', uniqueItems: true } } };
+  const tools = (/** @type {boolean} */ strict) => [{ type: 'function', function: { name: 'f', parameters, strict } }];
+  const { calls } = await say(engine, { tools: tools(false), logit_bias: { 303: 100 }, max_tokens: 120, seed: 1 });
+  assert.ok(calls.length > 0 && calls.every((c) => c.name === 'f'));
+  await assert.rejects(() => say(engine, { tools: tools(true) }), /uniqueItems/);
+  await assert.rejects(() => say(engine, { tools: tools(false), tool_choice: 'required' }), /uniqueItems/);
+}, { tokens: [{ content: '<tool_call>', special: false }] }));
