@@ -246,7 +246,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (span != 0u) {
             workgroupBarrier();
         } else if (POST != 0u) {
-            let before = row_source(step, params.tail & 2u, z) * params.residual_stride + params.residual_column;
+            let before = row_source(params.tail & 2u, z) * params.residual_stride + params.residual_column;
             place.before = before / 4u;
             place.gain = inverseSqrt(total(squares_of(place.start, tid), tid, size) / f32(params.cols) + params.post_eps);
             if (begin == 0u && params.kept != 0u) {
