@@ -38,7 +38,7 @@ WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contrac
 # A structure with a union of structures would lose parts: tools/lint.mjs refuses to pass one by value.
 WASM_CFLAGS += -mmultivalue -Xclang -target-abi -Xclang experimental-mv
 # Speed where the time goes, size everywhere else.
-WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
+WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/prepare cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
 WASM_OPT = $(if $(filter $(WASM_FAST),$(1)),-O3,-Oz)
 WASM_CFLAGS_scalar  = -DQN_NO_WEBGPU
 WASM_CFLAGS_simd    = -DQN_NO_WEBGPU -msimd128

@@ -32,6 +32,7 @@ extern qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT];
 #include "cpu/experts.c"
 #include "cpu/kernels.c"
 #include "cpu/matmul.c"
+#include "cpu/prepare.c"
 #include "cpu/rowwise.c"
 
 #pragma clang attribute pop

@@ -5,6 +5,7 @@
 #include "program/sample.h"
 
 #define HEAD_ROWS 8
+#define SLACK 64 // bytes behind a weight's planes that kernels may read
 
 struct cpu_backend {
     struct qn_backend base;
@@ -71,8 +72,8 @@ static void destroy(struct qn_backend *backend) {
     struct cpu_backend *b = of(backend);
     qn_pool_destroy(b->pool);
     for (uint32_t i = 0; b->weights != NULL && i < b->base.program->n_weights; i++) {
-        give(b, b->weights[i].values, b->weights[i].n_values);
-        give(b, b->weights[i].scales, b->weights[i].n_scales);
+        give(b, b->weights[i].values, b->weights[i].n_values + SLACK);
+        give(b, b->weights[i].scales, b->weights[i].n_scales + SLACK);
     }
     give(b, b->weights, b->weights_size);
     give(b, b->places, b->places_size);
@@ -90,20 +91,20 @@ static enum qn_status weight_create(struct cpu_backend *b, uint32_t index, struc
     w->cols = from->cols;
     w->value_row = qn_wformat_row(&w->format, w->cols, QN_PLANE_VALUES);
     w->scale_row = qn_wformat_row(&w->format, w->cols, QN_PLANE_SCALES);
-    if (!qn_mul_size(&w->n_values, w->value_row, w->rows) ||
-        !qn_mul_size(&w->n_scales, w->scale_row, w->rows))
+    if (!qn_mul_size(&w->n_values, w->value_row, w->rows) || w->n_values > SIZE_MAX - SLACK ||
+        !qn_mul_size(&w->n_scales, w->scale_row, w->rows) || w->n_scales > SIZE_MAX - SLACK)
         return qn_fail(err, QN_E_NO_MEMORY, "weight %.*s", QN_STR_ARG(from->name));
-    w->values = take(b, w->n_values);
+    w->values = take(b, w->n_values + SLACK);
     if (w->values == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "weight %.*s, %zu bytes", QN_STR_ARG(from->name),
                        w->n_values);
     if (w->n_scales != 0) {
-        w->scales = take(b, w->n_scales);
+        w->scales = take(b, w->n_scales + SLACK);
         if (w->scales == NULL)
             return qn_fail(err, QN_E_NO_MEMORY, "scales of %.*s", QN_STR_ARG(from->name));
-        memset(w->scales, 0, w->n_scales);
+        memset(w->scales, 0, w->n_scales + SLACK);
     }
-    memset(w->values, 0, w->n_values);
+    memset(w->values, 0, w->n_values + SLACK);
     if (from->computed != NULL)
         memcpy(w->values, from->computed, w->cols * sizeof *from->computed);
     return QN_OK;

@@ -55,15 +55,10 @@ size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_
     if (!experts && op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU)
         return 0;
     const struct qn_weight *w = &program->weights[program->tensors[op->in[1].tensor].weight];
-    uint32_t rows = qn_min_u32(program->max_tokens, QN_CPU_BATCH);
-    if (w->cols % QN_GROUP != 0) // every row is copied, to be padded
-        rows = qn_max_u32(rows, program->max_tokens);
-    if (experts) { // every row is put in the order of dot products
-        uint64_t all =
-            (uint64_t)program->max_tokens * (op->kind == QN_OP_EXPERT_DOWN ? op->u.moe.n_used : 1);
-        if (!qn_u64_to_u32(&rows, all))
-            return SIZE_MAX;
-    }
+    uint32_t rows = program->max_tokens;
+    uint64_t all = (uint64_t)rows * (op->kind == QN_OP_EXPERT_DOWN ? op->u.moe.n_used : 1);
+    if (!qn_u64_to_u32(&rows, all))
+        return SIZE_MAX;
     size_t row = qn_cpu_prepared(w->cols) * sizeof(float), size;
     return qn_mul_size(&size, rows, row) ? size : SIZE_MAX;
 }

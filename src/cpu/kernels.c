@@ -5,9 +5,9 @@
 
 #include "cpu/vec.h"
 
-#define PER_GROUP (QN_GROUP / QN_LANES)  // vectors in a group of 32 columns
-#define HALF_GROUP (PER_GROUP / 2)       // vectors in 16 columns
 #define SCALES (QN_CPU_STRIP / QN_GROUP) // groups whose scales are decoded at a time
+#define GROUPS (QN_LANES / 4)            // groups that are multiplied at once, four lanes each
+#define INLINE static inline __attribute__((always_inline))
 
 static const unsigned char *row_values(const struct qn_cpu_weight *w, uint32_t row) {
     return w->values + row * w->value_row;
@@ -15,8 +15,7 @@ static const unsigned char *row_values(const struct qn_cpu_weight *w, uint32_t r
 
 /* ---- Plain values --------------------------------------------------------------------------- */
 
-static inline __attribute__((always_inline)) qn_vf load_plain(const unsigned char *values,
-                                                              size_t at, enum qn_wtype type) {
+INLINE qn_vf load_plain(const unsigned char *values, size_t at, enum qn_wtype type) {
     if (type == QN_W_F16)
         return qn_v_load_f16(values + 2 * at);
     if (type == QN_W_BF16)
@@ -24,8 +23,8 @@ static inline __attribute__((always_inline)) qn_vf load_plain(const unsigned cha
     return qn_v_load((const float *)(const void *)(values + 4 * at));
 }
 
-static inline __attribute__((always_inline)) float
-dot_plain(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_wtype type) {
+INLINE float dot_plain(const struct qn_cpu_weight *w, uint32_t row, const float *x,
+                       enum qn_wtype type) {
     const unsigned char *v = row_values(w, row);
     qn_vf sums[4] = {{0}};
     size_t padded = qn_wformat_cols(w->cols);
@@ -37,10 +36,8 @@ dot_plain(const struct qn_cpu_weight *w, uint32_t row, const float *x, enum qn_w
     return qn_v_sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-static inline __attribute__((always_inline)) void expand_plain(float *out,
-                                                               const struct qn_cpu_weight *w,
-                                                               uint32_t row, uint32_t col,
-                                                               uint32_t n, enum qn_wtype type) {
+INLINE void expand_plain(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
+                         uint32_t n, enum qn_wtype type) {
     const unsigned char *v = row_values(w, row);
     for (uint32_t k = 0; k < n; k += QN_LANES)
         qn_v_store(out + k, load_plain(v, col + k, type));
@@ -58,7 +55,7 @@ PLAIN_KERNEL(f32, QN_W_F32)
 PLAIN_KERNEL(f16, QN_W_F16)
 PLAIN_KERNEL(bf16, QN_W_BF16)
 
-/* ---- Scaled groups -------------------------------------------------------------------------- */
+/* ---- Scales ---------------------------------------------------------------------------------- */
 
 /* Integers times the two scales of each block of 256 columns; g and n are whole blocks. */
 static void load_super(float *out, const struct qn_wformat *f, const unsigned char *p, size_t n) {
@@ -101,10 +98,8 @@ static inline qn_vf low_half(qn_vu words) {
     return (qn_vf)((qn_vu)((qn_vi)(words << 16) >> 3) & 0x8fffffffu) * 0x1p112f;
 }
 
-/* Decodes the scales, or pairs, of n groups of a row from group g on, and up to 16 floats more. A
- * group of 32 has one of them, or two where they are of 16 columns. */
-static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row, size_t g,
-                        size_t n) {
+static void decode_scales(float *out, const struct qn_cpu_weight *w, uint32_t row, size_t g,
+                          size_t n) {
     const struct qn_wformat *f = &w->format;
     const unsigned char *p = w->scales + row * w->scale_row;
     struct qn_wblock block = qn_wformat_block(f);
@@ -144,22 +139,15 @@ static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row,
         out[i] *= out[i - 1];
 }
 
-/* qn_wformat_levels of sixteen indices. */
-static inline qn_vi8x16 level_of(qn_vu8x16 q) {
-    qn_vi8x16 levels;
-    memcpy(&levels, qn_wformat_levels, 16);
-#if defined(__wasm_simd128__)
-    return (qn_vi8x16)__builtin_wasm_swizzle_i8x16(levels, (qn_vi8x16)q);
-#elif QN_LANES == 8
-    typedef char bytes __attribute__((vector_size(16)));
-    return (qn_vi8x16)__builtin_ia32_pshufb128((bytes)levels, (bytes)q);
-#else
-    qn_vi8x16 out;
-    for (int i = 0; i < 16; i++)
-        out[i] = levels[q[i]];
-    return out;
-#endif
+/* Decodes the scales, or pairs, of n groups of a row from group g on; zeros follow, up to 16 floats
+ * more. A group of 32 has one of them, or two where they are of 16 columns. */
+static void load_scales(float *out, const struct qn_cpu_weight *w, uint32_t row, size_t g,
+                        size_t n) {
+    decode_scales(out, w, row, g, n);
+    memset(out + n * qn_cpu_entries(&w->format), 0, 16 * sizeof *out);
 }
+
+/* ---- Integers ------------------------------------------------------------------------------- */
 
 /* What a kernel is compiled for. */
 struct layout {
@@ -167,56 +155,15 @@ struct layout {
     bool halves, levels; // halves: a scale per 16 columns
     int high;
 };
-#define INLINE static inline __attribute__((always_inline))
-
-/* The 32 integers of a group of Q8 in order; of Q4, less `zero`, the even columns first. */
-INLINE void load_group(qn_vf out[PER_GROUP], const unsigned char *values, const unsigned char *high,
-                       uint16_t upper, struct layout l, qn_vi8x16 zero) {
-    if (l.type == QN_W_Q8) {
-        qn_vi8x16 first, second;
-        memcpy(&first, values, 16);
-        memcpy(&second, values + 16, 16);
-        qn_v_widen(out, first);
-        qn_v_widen(out + HALF_GROUP, second);
-        return;
-    }
-    qn_vu8x16 packed, even, odd;
-    memcpy(&packed, values, 16);
-    even = packed & 15;
-    odd = packed >> 4;
-    if (l.high == 1) { // a pair of columns has its bits in byte k % 4, 2 (k / 4) bits up
-        uint32_t word = qn_load_u32(high);
-        qn_vu8x16 bits = (qn_vu8x16)((qn_vu32x4){0} + word);
-        const qn_vu8x16 e = {1, 1, 1, 1, 4, 4, 4, 4, 16, 16, 16, 16, 64, 64, 64, 64}, o = e << 1;
-        even |= (qn_vu8x16)((bits & e) == e) & 16;
-        odd |= (qn_vu8x16)((bits & o) == o) & 16;
-    } else if (l.high == 2) { // of 32 columns in the low, of the next 32 in the high nibbles
-        qn_vu16x8 bits;
-        memcpy(&bits, high, 16);
-        bits >>= upper;
-        even |= (qn_vu8x16)((bits & 0x0303) << 4);
-        odd |= (qn_vu8x16)((bits & 0x0c0c) << 2);
-    }
-    if (l.levels) {
-        qn_v_widen(out, level_of(even));
-        qn_v_widen(out + HALF_GROUP, level_of(odd));
-    } else {
-        qn_v_widen(out, (qn_vi8x16)even - zero);
-        qn_v_widen(out + HALF_GROUP, (qn_vi8x16)odd - zero);
-    }
-}
 
 /* A row as groups. */
 struct groups {
     const unsigned char *values, *high;
-    size_t value, step, gap; // bytes of a group of values, of high bits, of scales per eight groups
-    qn_vi8x16 zero;
+    size_t step, gap; // bytes of a group of high bits, and between eight of them
 };
 
 INLINE struct groups groups_of(const struct qn_cpu_weight *w, uint32_t row, struct layout l) {
-    struct groups r = {.values = row_values(w, row),
-                       .value = l.type == QN_W_Q8 ? 32 : 16,
-                       .zero = (qn_vi8x16){0} + (int8_t)w->format.zero};
+    struct groups r = {.values = row_values(w, row)};
     if (l.high) {
         struct qn_wblock block = qn_wformat_block(&w->format);
         r.high = w->scales + row * w->scale_row + block.high;
@@ -226,142 +173,275 @@ INLINE struct groups groups_of(const struct qn_cpu_weight *w, uint32_t row, stru
     return r;
 }
 
-INLINE void group_at(qn_vf out[PER_GROUP], const struct groups *r, size_t g, struct layout l) {
-    const unsigned char *high = NULL;
-    uint16_t upper = 0;
-    if (l.high == 1)
-        high = r->high + g * r->step + (g >> 3) * r->gap;
-    if (l.high == 2) {
-        high = r->high + (g >> 1) * 16 + (g >> 3) * (r->gap - 32);
-        upper = (uint16_t)(g & 1) * 4;
+/* qn_wformat_levels of indices. */
+INLINE qn_vb level_of(qn_vb q) {
+    qn_vb levels, out;
+    for (int i = 0; i < GROUPS; i++)
+        memcpy((char *)&levels + 16 * i, qn_wformat_levels, 16);
+#if defined(__wasm_simd128__)
+    out = (qn_vb)__builtin_wasm_swizzle_i8x16((qn_vi8x16)levels, (qn_vi8x16)q);
+#elif QN_LANES == 8
+    typedef char bytes __attribute__((vector_size(32)));
+    out = (qn_vb)__builtin_ia32_pshufb256((bytes)levels, (bytes)q);
+#else
+    for (int i = 0; i < 4 * QN_LANES; i++)
+        out[i] = levels[q[i]];
+#endif
+    return out;
+}
+
+/* Sixteen bytes of each group, `step` apart. */
+INLINE qn_vb load_apart(const unsigned char *p, size_t step) {
+    qn_vb v;
+    for (size_t i = 0; i < GROUPS; i++)
+        memcpy((char *)&v + 16 * i, p + i * step, 16);
+    return v;
+}
+
+/* The integers of GROUPS groups from g on, sixteen bytes of each per vector: Q8 in order; of Q4 the
+ * even columns, then the odd. g is a multiple of GROUPS; past the row's end come other rows' bytes,
+ * or the allocation's slack, and meet zeros. */
+INLINE void load_groups(qn_vb out[2], const struct groups *r, size_t g, struct layout l) {
+    if (l.type == QN_W_Q8) {
+        out[0] = load_apart(r->values + 32 * g, 32);
+        out[1] = load_apart(r->values + 32 * g + 16, 32);
+        return;
     }
-    load_group(out, r->values + g * r->value, high, upper, l, r->zero);
+    qn_vb packed;
+    memcpy(&packed, r->values + 16 * g, sizeof packed);
+    qn_vb even = packed & 15, odd = packed >> 4;
+    if (l.high == 1) { // a pair of columns has its bits in byte k % 4, 2 (k / 4) bits up
+        qn_vu words;
+        const unsigned char *p = r->high + g * r->step + (g >> 3) * r->gap;
+        for (size_t i = 0; i < QN_LANES; i++)
+            words[i] = qn_load_u32(p + i / 4 * r->step);
+        const qn_vu e32 = {
+            0x01010101,
+            0x04040404,
+            0x10101010,
+            0x40404040,
+#if GROUPS == 2
+            0x01010101,
+            0x04040404,
+            0x10101010,
+            0x40404040
+#endif
+        };
+        qn_vb e = (qn_vb)e32, o = e << 1, bits = (qn_vb)words;
+        even |= (qn_vb)((bits & e) == e) & 16;
+        odd |= (qn_vb)((bits & o) == o) & 16;
+    } else if (l.high == 2) { // of 32 columns in the low, of the next 32 in the high nibbles
+        qn_vus bits = (qn_vus)load_apart(r->high + (g >> 1) * 16 + (g >> 3) * (r->gap - 32), 0);
+#if GROUPS == 2
+        bits = __builtin_shufflevector(bits, bits >> 4, 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28,
+                                       29, 30, 31);
+#else
+        bits >>= (uint16_t)(g & 1) * 4;
+#endif
+        even |= (qn_vb)((bits & 0x0303) << 4);
+        odd |= (qn_vb)((bits & 0x0c0c) << 2);
+    }
+    out[0] = l.levels ? level_of(even) : even;
+    out[1] = l.levels ? level_of(odd) : odd;
 }
 
-/* Which vector of a group, as load_group gives it, is number j of one half of its columns. */
-INLINE int half_vector(int half, int j, enum qn_wtype type) {
-    if (type == QN_W_Q8)
-        return half * HALF_GROUP + j;
-    return j / (HALF_GROUP / 2) * HALF_GROUP + half * (HALF_GROUP / 2) + j % (HALF_GROUP / 2);
+/* Bytes → int16, the even ones of a vector and the odd. */
+INLINE void widen(qn_vs out[4], const qn_vb in[2], struct layout l) {
+    bool is_signed = l.levels || l.type == QN_W_Q8;
+    for (int i = 0; i < 2; i++) {
+        qn_vus v = (qn_vus)in[i];
+        out[2 * i] = is_signed ? (qn_vs)(v << 8) >> 8 : (qn_vs)(v & 255);
+        out[2 * i + 1] = is_signed ? (qn_vs)v >> 8 : (qn_vs)(v >> 8);
+    }
 }
 
-/* total + the products of a group, scaled. */
-INLINE qn_vf add_group(qn_vf total, const qn_vf q[PER_GROUP], const float *in, const float *scale,
-                       size_t pair, struct layout l) {
-    if (!l.halves) {
-        qn_vf a = q[0] * qn_v_load(in), b = q[1] * qn_v_load(in + QN_LANES);
-        for (int j = 2; j < PER_GROUP; j += 2) {
-            a = qn_v_madd(q[j], qn_v_load(in + QN_LANES * j), a);
-            b = qn_v_madd(q[j + 1], qn_v_load(in + QN_LANES * (j + 1)), b);
+/* Σ w q of GROUPS groups, four lanes each; of halves, two lanes each. x: words. */
+INLINE qn_vi dot_words(const qn_vs w[4], const unsigned char *x) {
+    qn_vs q[4];
+    memcpy(q, x, sizeof q);
+    return (qn_v_dot(w[0], q[0]) + qn_v_dot(w[1], q[1])) +
+           (qn_v_dot(w[2], q[2]) + qn_v_dot(w[3], q[3]));
+}
+
+#ifdef QN_V_BYTES
+INLINE bool takes_bytes(struct layout l) {
+    return l.type == QN_W_Q4 && !l.levels;
+}
+INLINE qn_vi dot_bytes(const qn_vb w[2], const unsigned char *x) {
+    qn_vb q[4];
+    memcpy(q, x, sizeof q);
+    qn_vi hi = qn_v_dot_bytes(q[1], w[1], qn_v_dot_bytes(q[0], w[0], (qn_vi){0}));
+    qn_vi lo = qn_v_dot_bytes(q[3], w[1], qn_v_dot_bytes(q[2], w[0], (qn_vi){0}));
+    return (hi << 8) + lo;
+}
+#else
+#define takes_bytes(l) false
+#define dot_bytes(w, x) ((qn_vi){0})
+#endif
+
+/* Factors by lanes: of GROUPS groups four each, or of their halves two each. */
+INLINE qn_vf factors(const float *p, struct layout l) {
+#if GROUPS == 2
+    typedef double pairs __attribute__((vector_size(4 * QN_LANES)));
+    double two[2];
+    memcpy(two, p, l.halves ? 16 : 8);
+    qn_vf v = (qn_vf)(pairs){two[0], two[l.halves], two[0], two[l.halves]};
+    return l.halves ? __builtin_shufflevector(v, v, 0, 0, 1, 1, 6, 6, 7, 7)
+                    : __builtin_shufflevector(v, v, 0, 0, 0, 0, 5, 5, 5, 5);
+#else
+    return (qn_vf){p[0], p[0], p[l.halves], p[l.halves]};
+#endif
+}
+
+/* A prepared input, from group g on. */
+struct input {
+    const unsigned char *q;
+    const float *units, *sums;
+};
+
+INLINE struct input input_at(const struct qn_cpu_weight *w, const float *x, size_t g) {
+    const float *units = x + qn_cpu_units(w->cols);
+    size_t at = g * qn_cpu_entries(&w->format);
+    return (struct input){(const unsigned char *)(const void *)(x + 16 * g), units + at,
+                          units + qn_cpu_sums(w->cols, &w->format) + at};
+}
+
+/* total + minima times the sums of x, for n scales or pairs; scales × units → out, without minima.
+ */
+INLINE qn_vf scale_units(float *out, const float *scales, const struct input *x, size_t n,
+                         const struct qn_wformat *f, qn_vf total) {
+    if (!f->minimum) {
+        for (size_t i = 0; i < n; i += QN_LANES) {
+            qn_vf s = qn_v_load(scales + i);
+            total = qn_v_madd(s, qn_v_load(x->sums + i), total);
+            qn_v_store(out + i, s * qn_v_load(x->units + i));
         }
-        return qn_v_madd(a + b, qn_v_splat(scale[0]), total);
+        return total;
     }
-#pragma clang loop unroll(full) // else the vectors are indexed in memory
-    for (int half = 0; half < 2; half++) {
-        qn_vf dot = {0};
-#pragma clang loop unroll(full)
-        for (int j = 0; j < HALF_GROUP; j++) {
-            int at = half_vector(half, j, l.type);
-            dot = qn_v_madd(q[at], qn_v_load(in + QN_LANES * at), dot);
-        }
-        total = qn_v_madd(dot, qn_v_splat(scale[pair * (size_t)half]), total);
+    for (size_t i = 0; i < n; i += 2 * QN_LANES) {
+        qn_vf a = qn_v_load(scales + i), b = qn_v_load(scales + i + QN_LANES);
+        total = qn_v_madd(a, qn_v_load(x->sums + i), total);
+        total = qn_v_madd(b, qn_v_load(x->sums + i + QN_LANES), total);
+        a *= qn_v_load(x->units + i), b *= qn_v_load(x->units + i + QN_LANES);
+#if QN_LANES == 8
+        qn_v_store(out + i / 2, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14));
+#else
+        qn_v_store(out + i / 2, __builtin_shufflevector(a, b, 0, 2, 4, 6));
+#endif
     }
-    return total;
-}
-
-/* total + n minima times the sums of their columns (kernels.h); the odd ones of each are such. */
-static inline qn_vf add_minima(qn_vf total, float *pairs, const float *sums, size_t n) {
-    memset(pairs + n, 0, QN_LANES * sizeof *pairs);
-    for (size_t i = 0; i < n; i += QN_LANES)
-        total = qn_v_madd(qn_v_load(pairs + i), qn_v_load(sums + i), total);
     return total;
 }
 
 INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x,
                         struct layout l) {
     struct groups r = groups_of(w, row, l);
-    size_t pair = w->format.minimum ? 2 : 1, per = l.halves ? 2 * pair : pair;
+    size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP), entries = qn_cpu_entries(&w->format);
     qn_vf total = {0};
-    size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP);
-    const float *sums = x + QN_GROUP * groups;
     for (size_t begin = 0; begin < groups; begin += SCALES) {
         float scales[4 * SCALES + 16];
         size_t n = qn_min_size(SCALES, groups - begin);
+        struct input in = input_at(w, x, begin);
         load_scales(scales, w, row, begin, n);
-        for (size_t i = 0; i < n; i++) {
-            qn_vf q[PER_GROUP];
-            group_at(q, &r, begin + i, l);
-            total = add_group(total, q, x + QN_GROUP * (begin + i), scales + per * i, pair, l);
+        total = scale_units(scales, scales, &in, n * entries, &w->format, total);
+        for (size_t i = 0; i < n; i += GROUPS) {
+            qn_vb bytes[2];
+            qn_vi dot;
+            load_groups(bytes, &r, begin + i, l);
+            if (takes_bytes(l)) {
+                dot = dot_bytes(bytes, in.q + 64 * i);
+            } else {
+                qn_vs words[4];
+                widen(words, bytes, l);
+                dot = dot_words(words, in.q + 64 * i);
+            }
+            total = qn_v_madd(__builtin_convertvector(dot, qn_vf),
+                              factors(scales + (l.halves ? 2 : 1) * i, l), total);
         }
-        if (pair == 2)
-            total = add_minima(total, scales, sums + per * begin, per * n);
     }
     return qn_v_sum(total);
 }
 
-INLINE void dots_scaled(float *totals, const struct qn_cpu_weight *w, uint32_t row, const float *x,
-                        size_t stride, uint32_t n, size_t begin, size_t end, struct layout l) {
+INLINE void unpack_scaled(struct qn_cpu_strip *out, const struct qn_cpu_weight *w, uint32_t row,
+                          size_t g, size_t n, struct layout l) {
     struct groups r = groups_of(w, row, l);
-    size_t pair = w->format.minimum ? 2 : 1, per = l.halves ? 2 * pair : pair;
-    const float *sums = x + QN_GROUP * (size_t)qn_ceil_div_u32(w->cols, QN_GROUP);
-    float scales[4 * SCALES + 16];
-    load_scales(scales, w, row, begin, end - begin);
-    for (size_t g = begin; g < end; g++) {
-        qn_vf q[PER_GROUP];
-        group_at(q, &r, g, l);
-        for (uint32_t t = 0; t < n; t++)
-            qn_v_store(totals + t * QN_LANES,
-                       add_group(qn_v_load(totals + t * QN_LANES), q, x + t * stride + QN_GROUP * g,
-                                 scales + per * (g - begin), pair, l));
+    load_scales(out->scales, w, row, g, n);
+    for (size_t i = 0; i < n; i += GROUPS) {
+        qn_vb bytes[2];
+        qn_vs words[4];
+        load_groups(bytes, &r, g + i, l);
+        widen(words, bytes, l);
+        if (takes_bytes(l))
+            memcpy((char *)out->values + 32 * i, bytes, sizeof bytes);
+        else
+            memcpy((char *)out->values + 64 * i, words, sizeof words);
     }
-    for (uint32_t t = 0; pair == 2 && t < n; t++)
-        qn_v_store(totals + t * QN_LANES,
-                   add_minima(qn_v_load(totals + t * QN_LANES), scales,
-                              sums + t * stride + per * begin, per * (end - begin)));
 }
 
-INLINE void expand_scaled(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
-                          uint32_t n, struct layout l) {
-    struct groups r = groups_of(w, row, l);
-    float scales[4 * SCALES + 16];
-    size_t pair = w->format.minimum ? 2 : 1, per = l.halves ? 2 * pair : pair;
-    size_t first = col / QN_GROUP, groups = n / QN_GROUP;
-    for (size_t g = 0; g < groups; g++, out += QN_GROUP) {
-        qn_vf q[PER_GROUP];
-        group_at(q, &r, first + g, l);
-        if (g % SCALES == 0)
-            load_scales(scales, w, row, first + g, qn_min_size(SCALES, groups - g));
-        const float *scale = scales + g % SCALES * per;
+INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *strip,
+                        const struct qn_cpu_weight *w, const float *x, size_t stride, int tokens,
+                        size_t g, size_t n, struct layout l) {
+    size_t entries = qn_cpu_entries(&w->format);
+    float scales[4][4 * SCALES];
+    const unsigned char *q[4];
+    qn_vf total[4];
+    for (int t = 0; t < tokens; t++) {
+        struct input in = input_at(w, x + (size_t)t * stride, g);
+        q[t] = in.q;
+        total[t] = scale_units(scales[t], strip->scales, &in, n * entries, &w->format,
+                               qn_v_load(totals + (size_t)t * step));
+    }
+    for (size_t i = 0; i < n; i += GROUPS) {
+        qn_vb bytes[2];
+        qn_vs words[4];
+        if (takes_bytes(l))
+            memcpy(bytes, (const char *)strip->values + 32 * i, sizeof bytes);
+        else
+            memcpy(words, (const char *)strip->values + 64 * i, sizeof words);
 #pragma clang loop unroll(full)
-        for (int j = 0; j < PER_GROUP; j++) {
-            int half = j / HALF_GROUP, at = half_vector(half, j % HALF_GROUP, l.type);
-            const float *own = scale + (l.halves ? pair * (size_t)half : 0);
-            q[at] *= own[0];
-            if (pair == 2)
-                q[at] -= own[1];
+        for (int t = 0; t < tokens; t++) {
+            qn_vi dot =
+                takes_bytes(l) ? dot_bytes(bytes, q[t] + 64 * i) : dot_words(words, q[t] + 64 * i);
+            total[t] = qn_v_madd(__builtin_convertvector(dot, qn_vf),
+                                 factors(scales[t] + (l.halves ? 2 : 1) * i, l), total[t]);
         }
-        if (l.type == QN_W_Q8) {
-            for (int j = 0; j < PER_GROUP; j++)
-                qn_v_store(out + QN_LANES * j, q[j]);
-            continue;
-        }
-        for (int j = 0; j < HALF_GROUP; j++) // back to natural order
-            store_interleaved(out + 2 * QN_LANES * j, q[j], q[HALF_GROUP + j]);
     }
+    for (int t = 0; t < tokens; t++)
+        qn_v_store(totals + (size_t)t * step, total[t]);
 }
 
-#define SCALED_KERNEL(name, ...)                                                                   \
-    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) {         \
-        return dot_scaled(w, row, x, (struct layout){__VA_ARGS__});                                \
-    }                                                                                              \
-    static void dots_##name(float *totals, const struct qn_cpu_weight *w, uint32_t row,            \
-                            const float *x, size_t stride, uint32_t n, size_t begin, size_t end) { \
-        struct layout l = {__VA_ARGS__};                                                           \
-        dots_scaled(totals, w, row, x, stride, n, begin, end, l);                                  \
-    }                                                                                              \
-    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
-                              uint32_t col, uint32_t n) {                                          \
-        expand_scaled(out, w, row, col, n, (struct layout){__VA_ARGS__});                          \
+/* What unpacked rows have in common: words or bytes, a scale for 32 columns or for 16. */
+#define TILE_KERNEL(name, ...)                                                                  \
+    static void tile_##name(float *totals, size_t step, const struct qn_cpu_strip *strip,       \
+                            const struct qn_cpu_weight *w, const float *x, size_t stride,       \
+                            uint32_t tokens, size_t g, size_t n) {                              \
+        struct layout l = {__VA_ARGS__};                                                        \
+        uint32_t t = 0;                                                                         \
+        for (; t + 4 <= tokens; t += 4)                                                         \
+            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 4, g, n, l); \
+        if (t + 2 <= tokens) {                                                                  \
+            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 2, g, n, l); \
+            t += 2;                                                                             \
+        }                                                                                       \
+        if (t < tokens)                                                                         \
+            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 1, g, n, l); \
+    }
+TILE_KERNEL(q4, QN_W_Q4, false)
+TILE_KERNEL(q4_halves, QN_W_Q4, true)
+#ifdef QN_V_BYTES
+TILE_KERNEL(q8, QN_W_Q8, false)
+#define NIBBLES QN_CPU_BYTES
+#else
+#define tile_q8 tile_q4
+#define NIBBLES QN_CPU_WORDS
+#endif
+
+#define SCALED_KERNEL(name, ...)                                                           \
+    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
+        return dot_scaled(w, row, x, (struct layout){__VA_ARGS__});                        \
+    }                                                                                      \
+    static void unpack_##name(struct qn_cpu_strip *out, const struct qn_cpu_weight *w,     \
+                              uint32_t row, size_t g, size_t n) {                          \
+        unpack_scaled(out, w, row, g, n, (struct layout){__VA_ARGS__});                    \
     }
 SCALED_KERNEL(q8, QN_W_Q8, false)
 SCALED_KERNEL(q4, QN_W_Q4, false)
@@ -372,21 +452,21 @@ SCALED_KERNEL(q6_halves, QN_W_Q4, true, .high = 2)
 
 const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format) {
     static const struct qn_cpu_kernel plain[] = {
-        [QN_W_F32] = {QN_CPU_NATURAL, dot_f32, NULL, expand_f32},
-        [QN_W_F16] = {QN_CPU_NATURAL, dot_f16, NULL, expand_f16},
-        [QN_W_BF16] = {QN_CPU_NATURAL, dot_bf16, NULL, expand_bf16},
-        [QN_W_Q8] = {QN_CPU_NATURAL, dot_q8, dots_q8, expand_q8},
+        [QN_W_F32] = {QN_CPU_FLOATS, dot_f32, expand_f32},
+        [QN_W_F16] = {QN_CPU_FLOATS, dot_f16, expand_f16},
+        [QN_W_BF16] = {QN_CPU_FLOATS, dot_bf16, expand_bf16},
+        [QN_W_Q8] = {QN_CPU_WORDS, dot_q8, NULL, unpack_q8, tile_q8},
     };
-    static const struct qn_cpu_kernel levels = {QN_CPU_EVEN_ODD, dot_levels, dots_levels,
-                                                expand_levels};
+    static const struct qn_cpu_kernel levels = {QN_CPU_WORDS, dot_levels, NULL, unpack_levels,
+                                                tile_q8};
     static const struct qn_cpu_kernel nibbles[2][3] = {
         // [halves][high]
-        {{QN_CPU_EVEN_ODD, dot_q4, dots_q4, expand_q4},
-         {QN_CPU_EVEN_ODD, dot_q5, dots_q5, expand_q5},
+        {{NIBBLES, dot_q4, NULL, unpack_q4, tile_q4},
+         {NIBBLES, dot_q5, NULL, unpack_q5, tile_q4},
          {0}},
-        {{QN_CPU_EVEN_ODD, dot_q4_halves, dots_q4_halves, expand_q4_halves},
+        {{NIBBLES, dot_q4_halves, NULL, unpack_q4_halves, tile_q4_halves},
          {0},
-         {QN_CPU_EVEN_ODD, dot_q6_halves, dots_q6_halves, expand_q6_halves}},
+         {NIBBLES, dot_q6_halves, NULL, unpack_q6_halves, tile_q4_halves}},
     };
     if (format->type != QN_W_Q4)
         return &plain[format->type];

@@ -1,47 +1,76 @@
-/* Inside src/cpu: kernels over rows of a weight, one set per value type. */
+/* Inside src/cpu: kernels over rows of a weight, one set per value type.
+ *
+ * Plain types multiply in float32. Scaled ones multiply integers: the input becomes
+ * q = round(x / unit), |q| ≤ 32639, with a unit per group of 32 columns, so that products and
+ * their sums within a group are exact; units, scales and minima come in per group, in float32. An
+ * error of x is at most 1/65278 of the largest of its group. */
 #ifndef QN_CPU_KERNELS_H
 #define QN_CPU_KERNELS_H
 
+#include "base/num.h"
 #include "cpu/exec.h"
 
-/* Tokens of a step up to which products are dots with W decoded anew for each token. */
+/* Rows of a step of plain weights up to which products are dots with W decoded for each row. */
 #define QN_CPU_FEW 2
 
-#define QN_CPU_STRIP 2048 // columns whose scales are decoded at a time
+#define QN_CPU_STRIP 1024 // columns of W that are decoded at a time
 
-/* How the input of `dot` lies: cols padded to whole groups with zeros, and in this order. For
- * weights with minima there follow, per columns that share one, 0 and minus their sum. */
-enum qn_cpu_order {
-    QN_CPU_NATURAL,
-    QN_CPU_EVEN_ODD, // per group of 32: columns 0, 2, … 30, then 1, 3, … 31, as nibbles unpack
+/* What a row of x is made into. Integers lie by pairs of groups; after them the units, then the
+ * sums, both as W's scales lie once decoded (one, a pair, or both for each 16 columns): of each
+ * that share a scale, −zero × unit × Σ q, or 0 and −unit × Σ q where there are minima. */
+enum qn_cpu_input_type {
+    QN_CPU_FLOATS, // in order, padded to whole groups
+    QN_CPU_WORDS,  // int16
+    QN_CPU_BYTES,  // int8: hi and lo of q = 256 hi + lo
+};
+#define QN_CPU_LARGEST 32639 // 127 × 256 + 127: hi and lo fit in bytes
+
+struct qn_cpu_strip {
+    _Alignas(32) int16_t values[QN_CPU_STRIP];
+    float scales[QN_CPU_STRIP / QN_GROUP * 4 + 16];
 };
 
 struct qn_cpu_kernel {
-    enum qn_cpu_order order;
-    /* Σ_k w[row, k] x[k] */
+    enum qn_cpu_input_type input;
+    /* Σ_k w[row, k] x[k], x prepared */
     float (*dot)(const struct qn_cpu_weight *w, uint32_t row, const float *x);
-    /* NULL, or adds what dot sums for n rows of x, `stride` apart, and groups begin .. end - 1 to
-     * totals [n][8 lanes], in the same order. begin: a multiple of QN_CPU_STRIP / QN_GROUP. */
-    void (*dots)(float *totals, const struct qn_cpu_weight *w, uint32_t row, const float *x,
-                 size_t stride, uint32_t n, size_t begin, size_t end);
-    /* Decodes n columns of a row from `col` on, both multiples of 32 and col of a block of scales,
-     * in natural order. */
+    /* Plain types: decodes n columns of a row from `col` on, both multiples of 32. */
     void (*expand)(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
                    uint32_t n);
+    /* Scaled types: decodes n groups of a row from g on, a multiple of a strip's. */
+    void (*unpack)(struct qn_cpu_strip *out, const struct qn_cpu_weight *w, uint32_t row, size_t g,
+                   size_t n);
+    /* Adds to totals [tokens][8 lanes], `step` floats apart, what dot sums for these groups, in
+     * the same order. x: that many rows, `stride` apart. */
+    void (*tile)(float *totals, size_t step, const struct qn_cpu_strip *strip,
+                 const struct qn_cpu_weight *w, const float *x, size_t stride, uint32_t tokens,
+                 size_t g, size_t n);
 };
 
-/* Of a valid format. A faster mode (integer activations) would be a second function. */
+/* Of a valid format. */
 const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format);
 
 /* Floats of one row of a prepared input. */
 static inline size_t qn_cpu_prepared(uint32_t cols) {
-    size_t padded = qn_wformat_cols(cols);
-    return padded + padded / 8 + 8;
+    return (size_t)qn_wformat_cols(cols) + 64;
 }
 
-/* Copies rows of x into `scratch`: padded to whole groups, in this order, and with sums where the
- * weight has minima and the order is the kernel's for dots. */
-struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x,
-                                  const struct qn_cpu_weight *w, enum qn_cpu_order order);
+/* Scales and minima that a group of 32 columns has. */
+static inline size_t qn_cpu_entries(const struct qn_wformat *f) {
+    return (size_t)(f->minimum ? 2 : 1) * (f->group < QN_GROUP ? 2 : 1);
+}
+
+/* Where units and sums of a row of prepared integers begin: at this many floats from the row's
+ * start, and from the units. Both are a little longer than they need be, with zeros. */
+static inline size_t qn_cpu_units(uint32_t cols) {
+    return (size_t)(qn_ceil_div_u32(cols, 2 * QN_GROUP) * QN_GROUP);
+}
+static inline size_t qn_cpu_sums(uint32_t cols, const struct qn_wformat *f) {
+    return (qn_ceil_div_u32(cols, 2 * QN_GROUP) * 2 * qn_cpu_entries(f) + 15) / 16 * 16;
+}
+
+/* Makes rows of x into what the kernel takes, in `scratch`, or leaves them where they fit. */
+struct qn_cpu_rows qn_cpu_prepare(const struct qn_cpu_step *step, const struct qn_cpu_rows *x,
+                                  const struct qn_cpu_weight *w);
 
 #endif

@@ -1,9 +1,9 @@
-/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W
- * decoded in registers. Many: a block's columns are decoded once into a small float32 tile, which
- * then meets all tokens, four at a time.
+/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. One token: dot products, W
+ * decoded in registers. More: a block's columns are decoded once into a small strip, which then
+ * meets all tokens, four at a time.
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor
- * on the other tokens of the same kind of step; nor on those that share a decode step. */
+ * on the tokens beside it; for plain weights in float32, not on those of the same kind of step. */
 #include <math.h>
 
 #include "cpu/act.h"
@@ -11,7 +11,7 @@
 
 #define BLOCK 8   // rows of W per block
 #define TOKENS 64 // tokens whose sums are kept at a time
-#define STRIP 512 // columns decoded at a time: 16 KiB of stack
+#define STRIP 512 // columns of plain weights decoded at a time: 16 KiB of stack
 #define TILE 4    // tokens × 2 rows in registers
 
 struct matmul {
@@ -19,7 +19,7 @@ struct matmul {
     const struct qn_cpu_kernel *kernel;
     struct qn_cpu_rows x, out, residual; // x: prepared for the kernel
     const float *bias;
-    bool glu, few;
+    bool glu, few; // few: dot products
     enum qn_act act;
     float softcap; // 0: none
     uint32_t blocks, blocks_per_task;
@@ -109,74 +109,56 @@ static void block_many(const struct matmul *m, uint32_t b) {
     }
 }
 
-/* A block's rows for tokens first .. first + n - 1, n ≤ QN_CPU_BATCH: dot products, or the same
- * sums in the same order for tiles of tokens, with W decoded once. */
-static void block_few(const struct matmul *m, uint32_t b, uint32_t first, uint32_t n) {
+/* Scaled weights: strips of integers. */
+static void block_strips(const struct matmul *m, uint32_t b) {
     uint32_t rows[BLOCK];
-    float sums[QN_CPU_BATCH][BLOCK];
-    block_rows(rows, m, b);
-    if (n == 1 || m->kernel->dots == NULL) {
-        for (uint32_t i = 0; i < BLOCK; i++)
-            for (uint32_t t = 0; t < n; t++)
-                sums[t][i] = m->kernel->dot(m->w, rows[i], m->x.p + (first + t) * m->x.stride);
-        write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
-        return;
-    }
-    float totals[BLOCK][QN_CPU_BATCH * QN_LANES];
-    memset(totals, 0, sizeof totals);
+    struct qn_cpu_strip strips[BLOCK];
+    float totals[TOKENS][BLOCK][QN_LANES], sums[TOKENS][BLOCK];
     size_t groups = qn_ceil_div_u32(m->w->cols, QN_GROUP), step = QN_CPU_STRIP / QN_GROUP;
-    for (size_t g = 0; g < groups; g += step)
-        for (uint32_t i = 0; i < BLOCK; i++)
-            m->kernel->dots(totals[i], m->w, rows[i], m->x.p + first * m->x.stride, m->x.stride, n,
-                            g, qn_min_size(g + step, groups));
-    for (uint32_t i = 0; i < BLOCK; i++)
+    block_rows(rows, m, b);
+    for (uint32_t first = 0; first < m->out.rows; first += TOKENS) {
+        uint32_t n = qn_min_u32(TOKENS, m->out.rows - first);
+        memset(totals, 0, n * sizeof *totals);
+        for (size_t g = 0; g < groups; g += step) {
+            size_t width = qn_min_size(step, groups - g);
+            for (uint32_t i = 0; i < BLOCK; i++)
+                m->kernel->unpack(&strips[i], m->w, rows[i], g, width);
+            for (uint32_t t = 0; t < n; t += TILE) // x of a tile stays near while W goes by
+                for (uint32_t i = 0; i < BLOCK; i++)
+                    m->kernel->tile(totals[t][i], BLOCK * QN_LANES, &strips[i], m->w,
+                                    m->x.p + (first + t) * m->x.stride, m->x.stride,
+                                    qn_min_u32(TILE, n - t), g, width);
+        }
         for (uint32_t t = 0; t < n; t++)
-            sums[t][i] = qn_v_sum(qn_v_load(totals[i] + t * QN_LANES));
-    write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
+            for (uint32_t i = 0; i < BLOCK; i++)
+                sums[t][i] = qn_v_sum(qn_v_load(totals[t][i]));
+        write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
+    }
+}
+
+/* A block's rows for few tokens: dot products. */
+static void block_dots(const struct matmul *m, uint32_t b) {
+    uint32_t rows[BLOCK];
+    float sums[1][BLOCK];
+    block_rows(rows, m, b);
+    for (uint32_t t = 0; t < m->out.rows; t++) {
+        for (uint32_t i = 0; i < BLOCK; i++)
+            sums[0][i] = m->kernel->dot(m->w, rows[i], m->x.p + t * m->x.stride);
+        write_block(m, b, rows, (const float(*)[BLOCK])sums, t, 1);
+    }
 }
 
 static void matmul_task(void *arg, uint32_t index) {
     const struct matmul *m = arg;
     uint32_t end = qn_min_u32((index + 1) * m->blocks_per_task, m->blocks);
     for (uint32_t b = index * m->blocks_per_task; b < end; b++) {
-        for (uint32_t first = 0; m->few && first < m->out.rows; first += QN_CPU_BATCH)
-            block_few(m, b, first, qn_min_u32(QN_CPU_BATCH, m->out.rows - first));
-        if (!m->few)
+        if (m->few)
+            block_dots(m, b);
+        else if (m->kernel->tile != NULL)
+            block_strips(m, b);
+        else
             block_many(m, b);
     }
-}
-
-/* ---- Preparing the input -------------------------------------------------------------------- */
-
-static bool needs_copy(const struct qn_cpu_weight *w, enum qn_cpu_order order, bool few) {
-    return w->cols % QN_GROUP != 0 || (few && order != QN_CPU_NATURAL);
-}
-
-struct qn_cpu_rows qn_cpu_prepare(float *scratch, const struct qn_cpu_rows *x,
-                                  const struct qn_cpu_weight *w, enum qn_cpu_order order) {
-    uint32_t cols = w->cols, padded = qn_wformat_cols(cols);
-    size_t stride = qn_cpu_prepared(cols);
-    for (uint32_t t = 0; t < x->rows; t++) {
-        const float *from = x->p + t * x->stride;
-        float *to = scratch + t * stride;
-        if (order == QN_CPU_NATURAL) {
-            memcpy(to, from, cols * sizeof *to);
-            memset(to + cols, 0, (padded - cols) * sizeof *to);
-            continue;
-        }
-        for (uint32_t k = 0; k < padded; k++) {
-            uint32_t i = k % QN_GROUP, column = k - i + i % 16 * 2 + i / 16;
-            to[k] = column < cols ? from[column] : 0.0f;
-        }
-        if (!w->format.minimum)
-            continue;
-        float *sums = to + padded;
-        memset(sums, 0, (stride - padded) * sizeof *sums);
-        uint32_t share = qn_min_u32(w->format.group, QN_GROUP);
-        for (uint32_t k = 0; k < cols; k++)
-            sums[k / share * 2 + 1] -= from[k];
-    }
-    return (struct qn_cpu_rows){scratch, stride, x->rows, padded};
 }
 
 void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_op *op) {
@@ -192,10 +174,8 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     else
         m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
     m.kernel = qn_cpu_kernel_of(&m.w->format);
-    m.few = step->single || m.out.rows <= QN_CPU_FEW;
-    enum qn_cpu_order order = m.few ? m.kernel->order : QN_CPU_NATURAL;
-    if (needs_copy(m.w, order, m.few))
-        m.x = qn_cpu_prepare(step->scratch, &m.x, m.w, order);
+    m.few = m.kernel->tile != NULL ? m.out.rows == 1 : step->single || m.out.rows <= QN_CPU_FEW;
+    m.x = qn_cpu_prepare(step, &m.x, m.w);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
     m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));

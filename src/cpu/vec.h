@@ -18,13 +18,11 @@ typedef float qn_vf __attribute__((vector_size(4 * QN_LANES)));
 typedef int32_t qn_vi __attribute__((vector_size(4 * QN_LANES)));
 typedef uint32_t qn_vu __attribute__((vector_size(4 * QN_LANES)));
 typedef uint16_t qn_vh __attribute__((vector_size(2 * QN_LANES))); // halves of one qn_vf
-typedef uint8_t qn_vu8x16 __attribute__((vector_size(16)));
-typedef uint32_t qn_vu32x4 __attribute__((vector_size(16)));
-typedef uint16_t qn_vu16x8 __attribute__((vector_size(16)));
+typedef uint8_t qn_vb __attribute__((vector_size(4 * QN_LANES)));
+typedef uint16_t qn_vus __attribute__((vector_size(4 * QN_LANES)));
+typedef int16_t qn_vs __attribute__((vector_size(4 * QN_LANES)));
 typedef int8_t qn_vi8x16 __attribute__((vector_size(16)));
-typedef int8_t qn_vi8x8 __attribute__((vector_size(8)));
 typedef int16_t qn_vi16x8 __attribute__((vector_size(16)));
-typedef int16_t qn_vi16x4 __attribute__((vector_size(8)));
 
 static inline qn_vf qn_v_load(const float *p) {
     qn_vf v;
@@ -57,6 +55,35 @@ static inline float qn_v_sum(qn_vf v) {
     return (v[0] + v[2]) + (v[1] + v[3]);
 #endif
 }
+
+/* Sums of two products each: lane i is a[2 i] b[2 i] + a[2 i + 1] b[2 i + 1]. */
+static inline qn_vi qn_v_dot(qn_vs a, qn_vs b) {
+#if defined(__wasm_simd128__)
+    return __builtin_wasm_dot_s_i32x4_i16x8(a, b);
+#elif QN_LANES == 8
+    return (qn_vi)__builtin_ia32_pmaddwd256(a, b);
+#elif defined(__SSE2__)
+    return (qn_vi)__builtin_ia32_pmaddwd128(a, b);
+#else // NEON's multiplications widen lower and upper halves
+    typedef int16_t half __attribute__((vector_size(2 * QN_LANES)));
+    half a0 = __builtin_shufflevector(a, a, 0, 1, 2, 3),
+         b0 = __builtin_shufflevector(b, b, 0, 1, 2, 3);
+    half a1 = __builtin_shufflevector(a, a, 4, 5, 6, 7),
+         b1 = __builtin_shufflevector(b, b, 4, 5, 6, 7);
+    qn_vi low = __builtin_convertvector(a0, qn_vi) * __builtin_convertvector(b0, qn_vi);
+    qn_vi high = __builtin_convertvector(a1, qn_vi) * __builtin_convertvector(b1, qn_vi);
+    return __builtin_shufflevector(low, high, 0, 2, 4, 6) +
+           __builtin_shufflevector(low, high, 1, 3, 5, 7);
+#endif
+}
+
+/* sum + four products each of int8 and of integers in 0 .. 127, where that is one instruction. */
+#ifdef __wasm_relaxed_simd__
+#define QN_V_BYTES 1
+static inline qn_vi qn_v_dot_bytes(qn_vb a, qn_vb b, qn_vi sum) {
+    return __builtin_wasm_relaxed_dot_i8x16_i7x16_add_s_i32x4((qn_vi8x16)a, (qn_vi8x16)b, sum);
+}
+#endif
 
 /* Where mask is −1 takes a, where it is 0 takes b. */
 static inline qn_vf qn_v_select(qn_vi mask, qn_vf a, qn_vf b) {

@@ -1,0 +1,108 @@
+/* The input of a matrix product, made into what the kernel of the weight takes (kernels.h), once
+ * per row; rows are spread over threads. */
+#include "cpu/kernels.h"
+#include "cpu/vec.h"
+
+struct prepare {
+    const struct qn_cpu_rows *x;
+    const struct qn_cpu_weight *w;
+    enum qn_cpu_input_type type;
+    float *out;
+    size_t stride;
+};
+
+/* 32 columns in units of the result, rounded to the nearest. Infinities and NaN make the unit what
+ * they are. */
+static float quantise(int32_t q[QN_GROUP], const float *x) {
+    qn_vi most = {0};
+    for (int k = 0; k < QN_GROUP; k += QN_LANES) {
+        qn_vi bits = (qn_vi)qn_v_load(x + k) & 0x7fffffff, more = bits > most;
+        most = (bits & more) | (most & ~more);
+    }
+    int32_t top = 0;
+    for (int i = 0; i < QN_LANES; i++)
+        top = most[i] > top ? most[i] : top;
+    float largest = qn_bits_f32((uint32_t)top);
+    float scale = largest < 1e-30f ? 0.0f : QN_CPU_LARGEST / largest;
+    for (int k = 0; k < QN_GROUP; k += QN_LANES) { // adding 1.5 × 2^23 rounds to an integer
+        qn_vi v = (qn_vi)(qn_v_load(x + k) * scale + 12582912.0f) - 0x4b400000;
+        memcpy(q + k, &v, sizeof v);
+    }
+    return largest / QN_CPU_LARGEST;
+}
+
+/* Sixteen columns meet sixteen bytes of W, in order or each second one (even: nibbles), and the
+ * even ones of those bytes come before the odd where they are widened. Words of two groups lie
+ * side by side, in as many as a vector has room for. */
+static void put_words(int16_t *out, const int32_t q[QN_GROUP], bool nibbles) {
+    for (int i = 0; i < QN_GROUP; i++) {
+        int byte = i / 16 * 16 + i % 8 * 2 + i / 8 % 2; // of two vectors of bytes
+        int column = nibbles ? byte % 16 * 2 + byte / 16 : byte;
+        out[i / 8 * 2 * QN_LANES + i % 8] = (int16_t)q[column];
+    }
+}
+
+static void put_bytes(int8_t *out, const int32_t q[QN_GROUP]) {
+    for (int i = 0; i < QN_GROUP; i++) {
+        int32_t v = q[i % 16 * 2 + i / 16];
+        int8_t lo = (int8_t)v;
+        out[i] = (int8_t)((v - lo) >> 8);
+        out[QN_GROUP + i] = lo;
+    }
+}
+
+static void prepare_integers(const struct prepare *p, float *out, const float *x) {
+    const struct qn_wformat *f = &p->w->format;
+    uint32_t cols = p->w->cols;
+    size_t at = 0, n = qn_cpu_sums(cols, f);
+    uint32_t share = qn_min_u32(f->group, QN_GROUP);
+    float *units = out + qn_cpu_units(cols), *sums = units + n;
+    memset(out, 0, (size_t)(sums + n - out) * sizeof *out);
+    for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
+        int32_t q[QN_GROUP];
+        float last[QN_GROUP] = {0};
+        const float *in = x + g * QN_GROUP;
+        if (cols - g * QN_GROUP < QN_GROUP) {
+            memcpy(last, in, (cols - g * QN_GROUP) * sizeof *in);
+            in = last;
+        }
+        float unit = quantise(q, in);
+        if (p->type == QN_CPU_BYTES)
+            put_bytes((int8_t *)(out + g * 16), q);
+        else
+            put_words((int16_t *)(out + g / (QN_LANES / 4) * 4 * QN_LANES) + g % (QN_LANES / 4) * 8,
+                      q, f->type == QN_W_Q4);
+        for (uint32_t k = 0; k < QN_GROUP; k += share) {
+            int32_t sum = 0;
+            for (uint32_t i = k; i < k + share; i++)
+                sum += q[i];
+            units[at] = unit;
+            if (f->minimum)
+                units[++at] = unit;
+            sums[at++] = -unit * (float)(f->minimum ? sum : sum * (int32_t)f->zero);
+        }
+    }
+}
+
+static void prepare_task(void *arg, uint32_t t) {
+    const struct prepare *p = arg;
+    const float *x = p->x->p + t * p->x->stride;
+    float *out = p->out + t * p->stride;
+    if (p->type != QN_CPU_FLOATS) {
+        prepare_integers(p, out, x);
+        return;
+    }
+    uint32_t cols = p->w->cols;
+    memcpy(out, x, cols * sizeof *out);
+    memset(out + cols, 0, (qn_wformat_cols(cols) - cols) * sizeof *out);
+}
+
+struct qn_cpu_rows qn_cpu_prepare(const struct qn_cpu_step *step, const struct qn_cpu_rows *x,
+                                  const struct qn_cpu_weight *w) {
+    struct prepare p = {x, w, qn_cpu_kernel_of(&w->format)->input, step->scratch,
+                        qn_cpu_prepared(w->cols)};
+    if (p.type == QN_CPU_FLOATS && w->cols % QN_GROUP == 0)
+        return *x;
+    qn_pool_run(step->pool, prepare_task, &p, x->rows);
+    return (struct qn_cpu_rows){p.out, p.stride, x->rows, qn_wformat_cols(w->cols)};
+}
