@@ -1,18 +1,27 @@
 // Which build of the wasm module this machine can run best.
 
-/** A module with one function () → v128 whose body is the given code. @param {number[]} code */
+/** A module with one function f: () → i32 of the given code. @param {number[]} code */
 const probe = (code) => {
   const body = [0, ...code, 0x0b];
   return new Uint8Array([
     0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // magic, version
-    1, 5, 1, 0x60, 0, 1, 0x7b, // type: () → v128
+    1, 5, 1, 0x60, 0, 1, 0x7f, // type: () → i32
     3, 2, 1, 0, // function 0 has type 0
+    7, 5, 1, 1, 0x66, 0, 0, // and is exported
     10, body.length + 2, 1, body.length, ...body, // code
   ]);
 };
-const SPLAT = [0x41, 1, 0xfd, 0x0f]; // i32.const 1, i8x16.splat
-const SIMD = probe(SPLAT);
-const RELAXED = probe([...SPLAT, ...SPLAT, 0xfd, 0x80, 2]); // i8x16.relaxed_swizzle
+const splat = (/** @type {number} */ byte) => [0x41, byte, 0xfd, 0x0f]; // i32.const, i8x16.splat
+const LANE = [0xfd, 0x1b, 0]; // i32x4.extract_lane
+const SIMD = probe([...splat(1), ...LANE]);
+// −1 × 1 four times by i32x4.relaxed_dot_i8x16_i7x16_add_s. The first compiler of V8 11.3 takes its operands in the wrong order.
+const RELAXED = probe([...splat(0x7f), ...splat(1), ...splat(0), 0xfd, 0x93, 2, ...LANE]);
+
+function relaxedWorks() {
+  if (!WebAssembly.validate(RELAXED)) return false;
+  const { f } = new WebAssembly.Instance(new WebAssembly.Module(RELAXED)).exports;
+  return /** @type {() => number} */ (f)() === -4;
+}
 
 /** @typedef {'scalar' | 'simd' | 'relaxed' | 'threads' | 'gpu'} Variant gpu: the WebGPU backend; the others: the CPU's */
 
@@ -25,7 +34,7 @@ export function bestVariant({ gpu = false, threads = 1 } = {}) {
   if (gpu) return 'gpu';
   if (!WebAssembly.validate(SIMD)) return 'scalar';
   if (threads > 1 && sharedMemoryWorks()) return 'threads';
-  return WebAssembly.validate(RELAXED) ? 'relaxed' : 'simd';
+  return relaxedWorks() ? 'relaxed' : 'simd';
 }
 
 export function sharedMemoryWorks() {
