@@ -7,6 +7,7 @@
  * @property {number} completion_tokens
  * @property {number} total_tokens
  * @property {{ cached_tokens: number }} prompt_tokens_details tokens whose keys and values were still there
+ * @property {{ reasoning_tokens: number }} [completion_tokens_details] tokens of thoughts
  * @property {{ time_to_first_token_ms: number, prefill_tokens_per_s: number, decode_tokens_per_s: number, total_ms: number }} timings
  */
 
@@ -77,6 +78,7 @@ export function sumUsage(list, per) {
     completion_tokens: completion,
     total_tokens: prompt + completion,
     prompt_tokens_details: { cached_tokens: own((u) => u.prompt_tokens_details.cached_tokens) },
+    ...(list[0].completion_tokens_details ? { completion_tokens_details: { reasoning_tokens: sum((u) => u.completion_tokens_details?.reasoning_tokens ?? 0) } } : {}),
     timings: {
       ...list[0].timings,
       decode_tokens_per_s: sum((u) => u.timings.decode_tokens_per_s),

@@ -169,6 +169,7 @@ export class Requests {
     /** @type {Float32Array | undefined} */
     let embedding;
     let tokens = 0;
+    let thought = 0; // tokens up to the end of a thought
     let told = 0;
     try {
       for await (const event of this.#runner.events(session, signal)) {
@@ -180,6 +181,7 @@ export class Requests {
           first ||= last;
           if (tokens++ === 0) this.#next(); // others may have waited for this prompt
         }
+        if (event.text && event.channel === 'reasoning') thought = tokens;
         const due = event.kind === 'done' || performance.now() - told >= DELTA_MS;
         if ((parts.length || logprobs.length) && due && !signal.aborted) {
           tell({ parts, logprobs, tokens, prompt: event.promptTokens });
@@ -188,7 +190,7 @@ export class Requests {
         }
         if (event.kind === 'done') {
           if (signal.aborted || event.finish === 'cancelled') throw aborted();
-          return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last), embedding };
+          return { finish: event.finish === 'stop' || event.finish === 'tool_calls' ? event.finish : 'length', usage: usageOf(event, begun, first, last, thought), embedding };
         }
       }
       throw fail(STATUS.E_INTERNAL, 'a generation ended without saying so');
@@ -207,10 +209,10 @@ export function addPart(parts, { channel: kind, call, text }) {
 }
 
 /**
- * @param {CoreEvent} done @param {number} begun @param {number} first @param {number} last
+ * @param {CoreEvent} done @param {number} begun @param {number} first @param {number} last @param {number} thought
  * @returns {import('./choices.js').Usage}
  */
-function usageOf(done, begun, first, last) {
+function usageOf(done, begun, first, last, thought) {
   const computed = done.promptTokens - done.reusedTokens;
   const ttft = first ? first - begun : 0;
   return {
@@ -218,6 +220,7 @@ function usageOf(done, begun, first, last) {
     completion_tokens: done.completionTokens,
     total_tokens: done.promptTokens + done.completionTokens,
     prompt_tokens_details: { cached_tokens: done.reusedTokens },
+    completion_tokens_details: { reasoning_tokens: thought },
     timings: {
       time_to_first_token_ms: ttft,
       prefill_tokens_per_s: ttft ? (1000 * computed) / ttft : 0,

@@ -6,9 +6,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import test, { after } from 'node:test';
 
-import { diskBacking } from '../../bin/host.mjs';
 import { addPart } from '../../web/requests.js';
-import { closeDevices, fixture, gpuDevice, openFiles, skipFixtures } from './lib/models.mjs';
+import { closeDevices, gpuDevice, skipFixtures } from './lib/models.mjs';
+import { mark, withTemplate } from './lib/template.mjs';
 
 after(closeDevices);
 
@@ -29,40 +29,7 @@ const FORMS = {
   functionary: '<function=',
 };
 
-const mark = (/** @type {unknown[]} */ tokens) => 304 - tokens.length;
-
-/**
- * @param {string} form of calls
- * @param {(engine: Awaited<ReturnType<typeof openFiles>>) => Promise<void>} use
- * @param {{ tokens?: { content: string, special: boolean }[], end?: string, gpu?: Awaited<ReturnType<typeof gpuDevice>> }} [options]
- *   tokens: in place of the last merged ones, the first at `mark(tokens)`; end: of the prompt
- */
-async function withTemplate(form, use, { tokens = [], end = '', gpu } = {}) {
-  const template = `{% if tools %}{{ '${form.replaceAll("'", "\\'")}' }}{% endif %}{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}assistant:${end}`;
-  const { path } = fixture('mlc/qwen2_q4f16_1');
-  const tokenizer = JSON.parse(readFileSync(`${path}/tokenizer.json`, 'utf8'));
-  tokenizer.model.merges.splice(48 - tokens.length); // ids 256 … 303
-  tokenizer.model.vocab = Object.fromEntries(Object.entries(tokenizer.model.vocab).filter(([, id]) => id < mark(tokens)));
-  tokens.forEach((token, i) => tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], ...token, id: mark(tokens) + i }));
-  const own = new Map(Object.entries({ 'tokenizer_config.json': { chat_template: template }, 'tokenizer.json': tokenizer }).map(([name, value]) => [name, new TextEncoder().encode(JSON.stringify(value))]));
-  const disk = diskBacking(path);
-  const engine = await openFiles(
-    {
-      size: async (name) => own.get(name)?.length ?? disk.size(name),
-      read: async (name, offset, n) => own.get(name)?.slice(offset, offset + n) ?? disk.read(name, offset, n),
-    },
-    '',
-    { context: 256, gpu: gpu ?? null },
-  );
-  try {
-    await use(engine);
-  } finally {
-    engine.close();
-    disk.close();
-  }
-}
-
-/** @param {Awaited<ReturnType<typeof openFiles>>} engine @param {Record<string, unknown>} rest */
+/** @param {Awaited<ReturnType<typeof import('./lib/models.mjs').openFiles>>} engine @param {Record<string, unknown>} rest */
 async function say(engine, rest) {
   const session = engine.core.createSession();
   const request = { messages: [{ role: 'user', content: 'hello' }], tools: TOOLS, max_tokens: 150, temperature: 1, top_p: 1, ...rest };
@@ -140,7 +107,7 @@ const BEGUN = {
   'llama, with more than the grammar takes': ['{"name": , "parameters": ', ['{"name": "roll", 7']],
 };
 
-/** @param {Awaited<ReturnType<typeof openFiles>>} engine @param {string} label @param {number[]} seeds */
+/** @param {Awaited<ReturnType<typeof import('./lib/models.mjs').openFiles>>} engine @param {string} label @param {number[]} seeds */
 async function checkBegun(engine, label, seeds) {
   const id = mark(BEGUN[label][1]);
   let whole = 0;

@@ -122,6 +122,11 @@ export function createFetch(engines) {
       return json(find(id).retrieve(id));
     },
     'DELETE /v1/responses/*': ({ id }) => json(find(id).delete(id)),
+    'POST /v1/responses/*/cancel': ({ id }) => json(find(id).cancel(id)),
+    'GET /v1/responses/*/input_items': ({ id, query }) => {
+      const limit = query.get('limit');
+      return json(find(id).inputItems(id, { order: query.get('order') ?? undefined, after: query.get('after') ?? undefined, limit: limit === null ? undefined : Number(limit) }));
+    },
     'GET /v1/models': () => json({ object: 'list', data: [...models.keys()].map(describe) }),
     'GET /v1/models/*': ({ id }) => {
       if (!models.has(id)) throw fail(STATUS.E_NOT_FOUND, `the model "${id}" is not loaded`);
@@ -146,8 +151,9 @@ export function createFetch(engines) {
     const request = new Request(input instanceof Request ? input : new URL(String(input), globalThis.location?.href ?? 'http://localhost/'), init);
     const { pathname, searchParams: query } = new URL(request.url);
     const path = pathname.replace(/(?<!\/)\/+$/, '');
-    const last = path.slice(path.lastIndexOf('/') + 1);
-    const route = routes[`${request.method} ${path}`] ?? routes[`${request.method} ${path.slice(0, -last.length)}*`];
+    // Behind the id of a response, what is wanted of it: /v1/responses/resp_1/cancel
+    const [, list, last = '', rest = ''] = /^(\/v1\/\w+\/)([^/]+)(\/\w+)?$/.exec(path) ?? [];
+    const route = routes[`${request.method} ${path}`] ?? routes[`${request.method} ${list}*${rest}`];
     const controller = new AbortController();
     const signal = init?.signal ?? request.signal;
     signal.addEventListener('abort', () => controller.abort(signal.reason), { once: true });
@@ -159,13 +165,13 @@ export function createFetch(engines) {
       if (request.method === 'POST') {
         const text = await request.text();
         try {
-          body = JSON.parse(text);
+          body = text === '' && rest ? {} : JSON.parse(text);
         } catch (error) {
           throw fail(STATUS.E_JSON, `the request's body: ${/** @type {Error} */ (error).message}`);
         }
         if (typeof body !== 'object' || body === null || Array.isArray(body)) throw fail(STATUS.E_ARGUMENT, "the request's body is no object");
       }
-      const served = request.method === 'POST' ? pick(body.model, path.endsWith('/embeddings')) : undefined;
+      const served = request.method === 'POST' && !rest ? pick(body.model, path.endsWith('/embeddings')) : undefined;
       return await route({ served, body, id: decoded(last), query, controller, signal: controller.signal });
     } catch (error) {
       if (/** @type {Error} */ (error)?.name === 'AbortError') throw error;

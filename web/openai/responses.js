@@ -1,6 +1,7 @@
 // OpenAI's Responses API over chat completions: items in, items out, and the events between.
 
 import { fail, STATUS } from '../errors.js';
+import { itemText, newId, responseEvents } from './response_events.js';
 
 /** @typedef {Record<string, any>} Json */
 /** @typedef {{ create(request: any, options?: { signal?: AbortSignal }): Promise<any> }} Chat chat.completions of an engine */
@@ -20,7 +21,10 @@ const CHAT = /** @type {Record<string, string>} */ ({
 const OWN = ['model', 'input', 'instructions', 'stream', 'previous_response_id', 'tools', 'tool_choice', 'text', 'truncation', 'include', 'background', 'reasoning', 'stream_options', 'top_logprobs'];
 
 const refuse = (/** @type {string} */ what) => fail(STATUS.E_UNSUPPORTED, what);
-const id = (/** @type {string} */ kind) => `${kind}_${crypto.randomUUID().replaceAll('-', '')}`;
+const missing = (/** @type {string} */ id) => fail(STATUS.E_NOT_FOUND, `no response ${id}; it was not stored, or is too old`);
+/** What the chat's own fields are called here, for refusals. */
+const NAMES = /** @type {[string, string][]} */ ([['field reasoning_effort', 'field reasoning.effort'], ['field response_format', 'field text.format']]);
+const LOGPROBS = 'message.output_text.logprobs';
 
 /** @param {any} content of an item @param {string} where @returns {string} */
 function textOf(content, where) {
@@ -35,29 +39,46 @@ function textOf(content, where) {
     .join('');
 }
 
-/** @param {any} input of a request @param {Map<string, Json>} known items by id @returns {Json[]} chat messages */
-function messagesOf(input, known) {
-  if (typeof input === 'string') return [{ role: 'user', content: input }];
-  if (!Array.isArray(input)) throw fail(STATUS.E_ARGUMENT, 'input is no text and no list of items');
+/** @param {any} input of a request @param {Map<string, Json>} known items by id @returns {Json[]} items, each with an id */
+function itemsOf(input, known) {
+  if (!Array.isArray(input) && typeof input !== 'string') throw fail(STATUS.E_ARGUMENT, 'input is no text and no list of items');
+  return (typeof input === 'string' ? [{ role: 'user', content: input }] : input).map((given, i) => {
+    const item = given?.type === 'item_reference' ? known.get(given.id) : given;
+    if (!item && given) throw fail(STATUS.E_NOT_FOUND, `input[${i}]: no item ${given.id}`);
+    if (typeof item !== 'object' || !item) throw fail(STATUS.E_ARGUMENT, `input[${i}] is no item`);
+    if ((item.type ?? 'message') !== 'message') return { id: newId('item'), status: 'completed', ...item };
+    const content = typeof item.content === 'string' ? [{ type: item.role === 'assistant' ? 'output_text' : 'input_text', text: item.content }] : item.content;
+    return { id: newId('msg'), type: 'message', status: 'completed', ...item, content };
+  });
+}
+
+/** @param {Json[]} items @returns {Json[]} chat messages */
+function messagesOf(items) {
   /** @type {Json[]} */
   const messages = [];
-  for (const [i, given] of input.entries()) {
+  let thought = ''; // goes with the message or the calls that came of it
+  const assistant = (/** @type {Json} */ message) => {
+    messages.push({ ...message, ...(thought ? { reasoning_content: thought } : {}) });
+    thought = '';
+  };
+  for (const [i, item] of items.entries()) {
     const where = `input[${i}]`;
-    const item = given?.type === 'item_reference' ? known.get(given.id) : given;
-    if (!item && given) throw fail(STATUS.E_NOT_FOUND, `${where}: no item ${given.id}`);
-    if (typeof item !== 'object' || !item) throw fail(STATUS.E_ARGUMENT, `${where} is no item`);
-    const type = item.type ?? 'message';
+    const { type } = item;
     if (type === 'message') {
-      messages.push({ role: item.role, content: textOf(item.content, where) });
+      const message = { role: item.role, content: textOf(item.content, where) };
+      if (item.role === 'assistant') assistant(message);
+      else messages.push(message);
     } else if (type === 'function_call') {
       const call = { id: item.call_id, type: 'function', function: { name: item.name, arguments: item.arguments } };
       const last = messages.at(-1);
       // Calls that were made together are one message of the assistant's.
       if (last?.role === 'assistant') (last.tool_calls ??= []).push(call);
-      else messages.push({ role: 'assistant', content: null, tool_calls: [call] });
+      else assistant({ role: 'assistant', content: null, tool_calls: [call] });
     } else if (type === 'function_call_output') {
       messages.push({ role: 'tool', tool_call_id: item.call_id, content: typeof item.output === 'string' ? item.output : textOf(item.output, where) });
-    } else if (type !== 'reasoning') {
+    } else if (type === 'reasoning') {
+      thought = itemText(item);
+    } else {
       throw refuse(`${where} of type "${type}"`);
     }
   }
@@ -81,8 +102,10 @@ function chatFormat(format) {
   return { type, json_schema: schema };
 }
 
+/** @typedef {{ response: Json, items: Json[] }} Kept items: what it was made of, those of earlier responses too */
+
 export class Responses {
-  /** @type {Map<string, { response: Json, messages: Json[] }>} the latest, by id */
+  /** @type {Map<string, Kept>} the latest, by id */
   #kept = new Map();
   #chat;
   #model;
@@ -93,18 +116,44 @@ export class Responses {
     this.#model = model;
   }
 
+  /** @param {string} responseId @returns {Kept} */
+  #find(responseId) {
+    const kept = this.#kept.get(responseId);
+    if (!kept) throw missing(responseId);
+    return kept;
+  }
+
   /** A kept response. @param {string} responseId */
   retrieve(responseId) {
-    const kept = this.#kept.get(responseId);
-    if (!kept) throw fail(STATUS.E_NOT_FOUND, `no response ${responseId}`);
-    return kept.response;
+    return this.#find(responseId).response;
   }
 
   /** @param {string} responseId */
   delete(responseId) {
-    this.retrieve(responseId);
+    this.#find(responseId);
     this.#kept.delete(responseId);
     return { id: responseId, object: 'response', deleted: true };
+  }
+
+  /** @param {string} responseId @returns {never} */
+  cancel(responseId) {
+    this.#find(responseId);
+    throw refuse('cancelling a response that does not run in the background; abort its request');
+  }
+
+  /**
+   * What a kept response was made of, the latest first unless told otherwise.
+   * @param {string} responseId @param {{ order?: 'asc' | 'desc', limit?: number, after?: string }} [page]
+   */
+  inputItems(responseId, { order = 'desc', limit = 20, after } = {}) {
+    const { items } = this.#find(responseId);
+    if (!['asc', 'desc'].includes(order)) throw fail(STATUS.E_ARGUMENT, 'request field order: expected "asc" or "desc"');
+    if (!(Number.isInteger(limit) && limit >= 1 && limit <= 100)) throw fail(STATUS.E_ARGUMENT, 'request field limit: expected a whole number from 1 to 100');
+    const all = order === 'asc' ? items : items.toReversed();
+    const begin = after ? all.findIndex((item) => item.id === after) + 1 : 0;
+    if (after && begin === 0) throw fail(STATUS.E_NOT_FOUND, `no item ${after}`);
+    const data = all.slice(begin, begin + limit);
+    return { object: 'list', data, first_id: data[0]?.id ?? null, last_id: data.at(-1)?.id ?? null, has_more: begin + limit < all.length };
   }
 
   /**
@@ -112,149 +161,78 @@ export class Responses {
    * @returns {Promise<any>} a response; with `stream`, an async iterable of events
    */
   async create(request, { signal } = {}) {
-    const { messages, chat } = this.#read(request);
-    const stream = await this.#chat.create({ ...chat, messages, stream: true, stream_options: { include_usage: true } }, { signal });
-    const events = this.#events(request, messages, stream);
+    const { items, chat } = this.#read(request);
+    const stream = await this.#chat.create({ ...chat, stream: true, stream_options: { include_usage: true } }, { signal }).catch((error) => {
+      for (const [theirs, ours] of NAMES) if (error instanceof Error) error.message = error.message.replace(theirs, ours);
+      throw error;
+    });
+    const events = this.#events(request, items, stream);
     if (request.stream) return events;
     let last;
     for await (const event of events) last = event;
     return /** @type {Json} */ (last).response;
   }
 
-  /** @param {Json} request @returns {{ messages: Json[], chat: Json }} */
+  /** @param {Json} request @returns {{ items: Json[], chat: Json }} */
   #read(request) {
     for (const field of Object.keys(request)) {
       if (!Object.hasOwn(CHAT, field) && !ECHOED.includes(field) && !OWN.includes(field)) throw refuse(`the field "${field}" of a response request`);
     }
     for (const field of ['tools', 'include']) if (request[field] && !Array.isArray(request[field])) throw fail(STATUS.E_ARGUMENT, `request field ${field}: expected a list`);
     if (request.background) throw refuse('background');
-    if (request.include?.length > 0) throw refuse(`include: ${request.include.join(', ')}`);
-    if (request.reasoning?.effort || request.reasoning?.summary) throw refuse('reasoning');
-    if (request.truncation && request.truncation !== 'disabled') throw refuse(`truncation "${request.truncation}"`);
-    if (request.top_logprobs) throw refuse('top_logprobs');
+    const included = (request.include ?? []).filter((/** @type {unknown} */ name) => name !== LOGPROBS);
+    if (included.length > 0) throw refuse(`include: ${included.join(', ')}`);
+    for (const [name, value] of Object.entries(request.reasoning ?? {})) {
+      // A thought is told as it is; nobody writes a shorter one.
+      const fine = value === null || name === 'effort' || (name === 'summary' && ['auto', 'detailed'].includes(value));
+      if (!fine) throw refuse(`request field reasoning.${name}${name === 'summary' ? `: "${value}"` : ''}`);
+    }
+    if (request.truncation && !['disabled', 'auto'].includes(request.truncation)) throw refuse(`truncation "${request.truncation}"`);
     if (request.text?.verbosity) throw refuse('text.verbosity');
     const before = request.previous_response_id ? this.#kept.get(request.previous_response_id) : null;
-    if (before === undefined) throw fail(STATUS.E_NOT_FOUND, `no response ${request.previous_response_id}; it was not stored, or is too old`);
-    const known = new Map([...this.#kept.values()].flatMap(({ response }) => response.output.map((/** @type {Json} */ item) => [item.id, item])));
-    const messages = [...(before?.messages ?? []), ...messagesOf(request.input, known)];
+    if (before === undefined) throw missing(request.previous_response_id);
+    const known = new Map([...this.#kept.values()].flatMap(({ response, items }) => [...items, ...response.output].map((/** @type {Json} */ item) => [item.id, item])));
+    const items = [...(before ? [...before.items, ...before.response.output] : []), ...itemsOf(request.input, known)];
     /** @type {Json} */
-    const chat = { model: request.model };
+    const chat = { model: request.model, messages: messagesOf(items) };
     for (const [field, name] of Object.entries(CHAT)) if (request[field] !== undefined) chat[name] = request[field];
+    if (request.reasoning?.effort) chat.reasoning_effort = request.reasoning.effort;
+    if (request.truncation === 'auto') chat.overflow = 'drop_oldest_turns';
+    if (request.top_logprobs || request.include?.length > 0) Object.assign(chat, { logprobs: true, top_logprobs: request.top_logprobs ?? 0 });
     if (request.tools?.length > 0) chat.tools = request.tools.map(chatTool);
     if (request.tool_choice !== undefined && chat.tools) chat.tool_choice = chatToolChoice(request.tool_choice);
     if (request.text?.format) chat.response_format = chatFormat(request.text.format);
     // Instructions are this request's only: a following one has its own.
-    if (typeof request.instructions === 'string') return { messages: [{ role: 'system', content: request.instructions }, ...messages], chat };
-    return { messages, chat };
+    if (typeof request.instructions === 'string') chat.messages.unshift({ role: 'system', content: request.instructions });
+    return { items, chat };
   }
 
-  /** @param {Json} request @param {Json[]} messages @param {AsyncIterable<any>} stream @returns {AsyncGenerator<Json, void>} */
-  async *#events(request, messages, stream) {
-    let sequence = 0;
-    const event = (/** @type {string} */ type, /** @type {Json} */ fields) => ({ type, sequence_number: sequence++, ...fields });
+  /** @param {Json} request @param {Json[]} items @param {AsyncIterable<any>} stream @returns {AsyncGenerator<Json, void>} */
+  async *#events(request, items, stream) {
     const response = skeleton(request, this.#model);
-    yield event('response.created', { response: structuredClone(response) });
-    yield event('response.in_progress', { response: structuredClone(response) });
-    /** @type {Json[]} */
-    const output = response.output;
-    /** @type {Map<number, number>} place in the output, by index of the tool call */
-    const calls = new Map();
-    let message = -1;
-    let finish = 'stop';
-
-    /** @param {Json} item */
-    const added = (item) => {
-      output.push(item);
-      return event('response.output_item.added', { output_index: output.length - 1, item: structuredClone(item) });
-    };
-    /** Ends the message that is being written. @returns {Generator<Json>} */
-    function* endMessage() {
-      if (message < 0) return;
-      const item = output[message];
-      const at = { item_id: item.id, output_index: message, content_index: 0 };
-      item.status = 'completed';
-      yield event('response.output_text.done', { ...at, text: item.content[0].text, logprobs: [] });
-      yield event('response.content_part.done', { ...at, part: structuredClone(item.content[0]) });
-      yield event('response.output_item.done', { output_index: message, item: structuredClone(item) });
-      message = -1;
-    }
-
     try {
-      for await (const chunk of stream) {
-        if (chunk.usage) response.usage = usageOf(chunk.usage);
-        const choice = chunk.choices[0];
-        if (!choice) continue;
-        finish = choice.finish_reason ?? finish;
-        const { content, tool_calls: toolCalls = [] } = choice.delta;
-        if (content) {
-          if (message < 0) {
-            const item = { id: id('msg'), type: 'message', status: 'in_progress', role: 'assistant', content: [] };
-            yield added(item);
-            message = output.length - 1;
-            output[message].content.push({ type: 'output_text', text: '', annotations: [], logprobs: [] });
-            yield event('response.content_part.added', { item_id: item.id, output_index: message, content_index: 0, part: structuredClone(output[message].content[0]) });
-          }
-          const item = output[message];
-          item.content[0].text += content;
-          yield event('response.output_text.delta', { item_id: item.id, output_index: message, content_index: 0, delta: content, logprobs: [] });
-        }
-        for (const call of toolCalls) {
-          if (!calls.has(call.index)) {
-            yield* endMessage();
-            yield added({ id: id('fc'), type: 'function_call', status: 'in_progress', call_id: call.id ?? id('call'), name: call.function?.name ?? '', arguments: '' });
-            calls.set(call.index, output.length - 1);
-          }
-          const place = /** @type {number} */ (calls.get(call.index));
-          const delta = call.function?.arguments ?? '';
-          if (!delta) continue;
-          output[place].arguments += delta;
-          yield event('response.function_call_arguments.delta', { item_id: output[place].id, output_index: place, delta });
-        }
-      }
-      yield* endMessage();
-      for (const place of calls.values()) {
-        const item = output[place];
-        item.status = 'completed';
-        yield event('response.function_call_arguments.done', { item_id: item.id, output_index: place, arguments: item.arguments, name: item.name });
-        yield event('response.output_item.done', { output_index: place, item: structuredClone(item) });
+      for await (const event of responseEvents(response, stream, { summary: Boolean(request.reasoning?.summary) })) {
+        if (response.status !== 'in_progress' && response.status !== 'failed' && request.store !== false) this.#keep(response, items);
+        yield event;
       }
     } catch (error) {
+      // A stream has told of its failure as its last event.
       if (/** @type {Error} */ (error)?.name === 'AbortError' || !request.stream) throw error;
-      response.status = 'failed';
-      response.error = { code: 'server_error', message: /** @type {Error} */ (error).message };
-      yield event('response.failed', { response });
-      return;
     }
-    const cut = finish === 'length';
-    response.status = cut ? 'incomplete' : 'completed';
-    if (cut) response.incomplete_details = { reason: 'max_output_tokens' };
-    if (request.store !== false) this.#keep(response, [...(typeof request.instructions === 'string' ? messages.slice(1) : messages), ...messagesOf(output, new Map())]);
-    yield event(cut ? 'response.incomplete' : 'response.completed', { response });
   }
 
-  /** @param {Json} response @param {Json[]} messages */
-  #keep(response, messages) {
-    this.#kept.set(response.id, { response, messages });
+  /** @param {Json} response @param {Json[]} items */
+  #keep(response, items) {
+    this.#kept.set(response.id, { response, items });
     while (this.#kept.size > KEPT) this.#kept.delete(/** @type {string} */ (this.#kept.keys().next().value));
   }
-}
-
-/** @param {import('../chat.js').Usage} usage */
-function usageOf(usage) {
-  return {
-    input_tokens: usage.prompt_tokens,
-    input_tokens_details: { cached_tokens: usage.prompt_tokens_details.cached_tokens },
-    output_tokens: usage.completion_tokens,
-    output_tokens_details: { reasoning_tokens: 0 },
-    total_tokens: usage.total_tokens,
-  };
 }
 
 /** @param {Json} request @param {string} model @returns {Json} */
 function skeleton(request, model) {
   const echoed = Object.fromEntries(ECHOED.filter((field) => request[field] !== undefined).map((field) => [field, request[field]]));
   return {
-    id: id('resp'),
+    id: newId('resp'),
     object: 'response',
     created_at: Math.floor(Date.now() / 1000),
     status: 'in_progress',
@@ -267,14 +245,15 @@ function skeleton(request, model) {
     output: [],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: request.previous_response_id ?? null,
-    reasoning: { effort: null, summary: null },
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: request.reasoning?.summary ?? null },
     store: true,
     temperature: request.temperature ?? null,
     text: { format: request.text?.format ?? { type: 'text' } },
     tool_choice: request.tool_choice ?? 'auto',
     tools: request.tools ?? [],
     top_p: request.top_p ?? null,
-    truncation: 'disabled',
+    top_logprobs: request.top_logprobs ?? 0,
+    truncation: request.truncation ?? 'disabled',
     usage: null,
     metadata: {},
     ...echoed,
