@@ -191,10 +191,11 @@ static void find_limits(struct qn_gpu *gpu) {
             gpu->id_limit = qn_min_u32(gpu->id_limit, l->program->weights[weight].rows);
         }
     }
-    uint32_t shared = l->n_buffers[QN_SPACE_SHARED], own = l->n_buffers[QN_SPACE_SESSION];
+    uint32_t shared = l->n_buffers[QN_SPACE_SHARED], own = l->n_buffers[QN_SPACE_BANK];
     uint32_t most = 65535u; // ids are small integers
-    gpu->max_sessions = qn_min_u32(QN_GPU_SESSIONS, most / l->n_dispatches);
-    gpu->max_sessions = shared >= most ? 0 : qn_min_u32(gpu->max_sessions, (most - shared) / own);
+    gpu->max_banks = qn_min_u32(QN_GPU_BANKS, most / l->n_dispatches);
+    gpu->max_banks = shared >= most ? 0 : qn_min_u32(gpu->max_banks, (most - shared) / (2 * own));
+    gpu->base.max_batch = l->max_batch;
 }
 
 static void destroy(struct qn_backend *backend) {
@@ -219,8 +220,11 @@ static enum qn_status create(struct qn_gpu *gpu, const struct qn_program *progra
         QN_ARENA_NEW(&gpu->arena, struct qn_gpu_edge, (size_t)program->n_weights * QN_PLANE_COUNT);
     // The longest tapes: all groups of a session, and a step with all its dispatches, 8 words each.
     qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * (4 + 3 * QN_KERNEL_BINDINGS) + 512);
-    if (gpu->edges == NULL || gpu->tape.failed)
+    size_t blocks = (size_t)l->n_blocks * 256;
+    gpu->block_steps = qn_arena_alloc(&gpu->arena, blocks, 1);
+    if (gpu->edges == NULL || gpu->tape.failed || gpu->block_steps == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
+    memset(gpu->block_steps, 0, blocks);
     QN_TRY(create_pipelines(gpu, err));
     QN_TRY(qn_gpu_buffers_create(gpu, 0, l->buffers[QN_SPACE_SHARED], l->n_buffers[QN_SPACE_SHARED],
                                  &gpu->n_created, err));
@@ -389,9 +393,8 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
     struct qn_gpu *gpu = qn_mem_alloc(allocator, sizeof *gpu);
     if (gpu == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
-    *gpu = (struct qn_gpu){.base = {&ops, program, QN_GPU_IN_FLIGHT, QN_GPU_BATCH},
-                           .allocator = allocator,
-                           .host = *host};
+    *gpu = (struct qn_gpu){
+        .base = {&ops, program, QN_GPU_IN_FLIGHT, 1}, .allocator = allocator, .host = *host};
     gpu->base.chunk = qn_min_u32(FIRST_CHUNK, program->max_tokens);
     gpu->host.caps = qn_gpu_caps_resolve(&host->caps);
     qn_arena_init(&gpu->arena, allocator);

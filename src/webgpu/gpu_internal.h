@@ -1,13 +1,12 @@
-/* Inside the GPU backend: what its two files share. */
+/* Inside the GPU backend: what its files share. */
 #ifndef QN_WEBGPU_GPU_INTERNAL_H
 #define QN_WEBGPU_GPU_INTERNAL_H
 
 #include "webgpu/gpu.h"
-#include "webgpu/lower.h"
+#include "webgpu/gpu_bank.h"
 
-#define QN_GPU_SESSIONS 64u // at most; fewer where ids would not be small
+#define QN_GPU_BANKS 64u // at most; fewer where ids would not be small
 #define QN_GPU_IN_FLIGHT 4u
-#define QN_GPU_BATCH 16u // steps in one enqueue
 
 enum qn_gpu_state {
     QN_GPU_LOADING, // weights arrive
@@ -39,8 +38,9 @@ struct qn_gpu {
     uint64_t bytes;            // of all buffers that exist
     uint32_t next_tag, fence;  // tags of READ and FENCE words; 0 is none
     struct qn_backend_session *sessions;
-    uint64_t numbers; // bit k: session number k is taken
-    uint32_t max_sessions;
+    struct qn_gpu_bank *banks[QN_GPU_BANKS]; // NULL: there is none of that number
+    uint32_t max_banks, n_sessions;
+    unsigned char *block_steps; // [n_blocks × 256]: on their way to the buffer of that name
     struct qn_gpu_stats stats;
 };
 
@@ -84,6 +84,8 @@ enum qn_status qn_gpu_session_restore(struct qn_backend *backend,
                                       uint32_t tensor, uint32_t pos, uint32_t n,
                                       struct qn_error *err);
 void qn_gpu_session_drop(struct qn_backend *backend, struct qn_backend_session *session);
+/* Writes the slot's sampling parameters with what is played next. */
+void qn_gpu_put_sampling(struct qn_gpu *gpu, const struct qn_backend_session *session);
 /* Hands a READ event to the step that waits for its tag; unknown tags belong to dropped steps.
  * `micros`: of the event. */
 enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t micros,
@@ -98,6 +100,7 @@ enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend, const struct q
 struct qn_gpu_pending {
     bool sampled, wants_logits, wants_argmax;
     uint32_t tag_token, tag_logits, tag_argmax;
+    uint32_t row, rows; // its token among those that are read together
     uint32_t token;
     uint32_t n;       // rows of argmax
     float *logits;    // [vocab], allocated when first wanted
@@ -115,42 +118,29 @@ struct qn_gpu_transfer {
 struct qn_backend_session {
     struct qn_gpu_transfer transfer;
     struct qn_backend_session *next;
-    uint32_t number;              // buffers and groups are numbered from number × their count
-    uint32_t n_created, n_groups; // exist on the host
-    struct qn_params_step step;   // what the step buffer will hold after all that was played
-    bool step_known;              // false: `step` must be written before the next step
-    bool has_token;               // ids[0] on the device is the last step's sample
-    uint32_t end;                 // positions of the cache that were written
+    struct qn_gpu_bank *bank;
+    uint32_t slot;
+    bool has_token; // the slot's id on the device is the last step's sample
+    uint32_t end;   // positions of the cache that were written
     enum qn_list sampler;
     struct qn_params_sampling sampling;
-    struct qn_params_step *block_steps; // [n_blocks × 16]: 256-byte slots
-    /* The words of a decode step from BEGIN_PASS on, for `decode_sampler`. What changes from token
-     * to token is patched: the READ's tag, and grids that grow with the context. */
-    struct qn_tape decode;
-    enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
-    enum qn_list decode_body;
-    size_t decode_read;     // word index of the READ
-    size_t *decode_patches; // word indices of DISPATCH, by attention dispatch
-    uint32_t n_patches;
     struct qn_gpu_pending pending[QN_GPU_IN_FLIGHT];
     uint32_t first, n_pending;
     uint32_t *argmax; // one block for all of pending
 };
 
-/* The id that a ref's buffer has on the host, for this session. */
-static inline uint32_t qn_gpu_buffer_id(const struct qn_gpu *gpu,
-                                        const struct qn_backend_session *session,
+/* The id that a ref's buffer has on the host, for this bank. */
+static inline uint32_t qn_gpu_buffer_id(const struct qn_gpu *gpu, const struct qn_gpu_bank *bank,
                                         enum qn_space space, uint32_t buffer) {
     if (space == QN_SPACE_SHARED)
         return buffer;
-    return gpu->lower.n_buffers[QN_SPACE_SHARED] +
-           session->number * gpu->lower.n_buffers[QN_SPACE_SESSION] + buffer;
+    uint32_t at = bank->number * gpu->lower.n_buffers[QN_SPACE_BANK] + buffer;
+    return gpu->lower.n_buffers[QN_SPACE_SHARED] + at * 2 + bank->parts[buffer].odd;
 }
 
-static inline uint32_t qn_gpu_group_id(const struct qn_gpu *gpu,
-                                       const struct qn_backend_session *session,
+static inline uint32_t qn_gpu_group_id(const struct qn_gpu *gpu, const struct qn_gpu_bank *bank,
                                        uint32_t dispatch) {
-    return session->number * gpu->lower.n_dispatches + dispatch;
+    return bank->number * gpu->lower.n_dispatches + dispatch;
 }
 
 #endif

@@ -12,80 +12,28 @@ static struct qn_gpu *of(struct qn_backend *backend) {
 
 /* ---- Creation ------------------------------------------------------------------------------ */
 
-static enum qn_status create_groups(struct qn_gpu *gpu, struct qn_backend_session *session,
-                                    struct qn_error *err) {
-    const struct qn_lower *l = &gpu->lower;
-    for (uint32_t i = 0; i < l->n_dispatches; i++) {
-        const struct qn_lower_dispatch *d = &l->dispatches[i];
-        struct qn_kernel kernel;
-        qn_kernel_get(&kernel, d->kernel);
-        qn_tape_word(&gpu->tape, QN_TAPE_CREATE_GROUP);
-        qn_tape_word(&gpu->tape, qn_gpu_group_id(gpu, session, i));
-        qn_tape_word(&gpu->tape, d->kernel);
-        qn_tape_word(&gpu->tape, kernel.n_bindings);
-        for (uint32_t j = 0; j < kernel.n_bindings; j++) {
-            const struct qn_lower_ref *ref = &d->bindings[j];
-            qn_tape_word(&gpu->tape, qn_gpu_buffer_id(gpu, session, ref->space, ref->buffer));
-            qn_tape_word(&gpu->tape, ref->offset);
-            qn_tape_word(&gpu->tape, ref->bytes);
-        }
-    }
-    enum qn_status status = qn_gpu_play(gpu, err);
-    // A host that failed may have made the groups before the word that failed: all are released.
-    session->n_groups = l->n_dispatches;
-    gpu->stats.groups += l->n_dispatches;
-    return status;
-}
-
-static size_t patches_size(const struct qn_lower *l) {
-    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_ONE];
-    return (body->end - body->begin + 1) * sizeof(size_t);
-}
-
 static size_t argmax_size(const struct qn_lower *l) {
     return (size_t)QN_GPU_IN_FLIGHT * l->program->max_rows * sizeof(uint32_t);
-}
-
-static size_t block_steps_size(const struct qn_lower *l) {
-    return (size_t)l->n_blocks * 256;
 }
 
 static enum qn_status create(struct qn_gpu *gpu, struct qn_backend_session *session,
                              struct qn_error *err) {
     const struct qn_lower *l = &gpu->lower;
-    const struct qn_allocator *allocator = gpu->allocator;
-    session->decode_patches = qn_mem_alloc(allocator, patches_size(l));
-    session->argmax = qn_mem_alloc(allocator, argmax_size(l));
-    session->block_steps = qn_mem_alloc(allocator, block_steps_size(l));
-    const struct qn_lower_range *body = &l->lists[QN_LIST_BODY_ONE];
-    const struct qn_lower_range *head = &l->lists[QN_LIST_HEAD];
-    qn_tape_reserve(&session->decode,
-                    (size_t)(body->end - body->begin + head->end - head->begin) * 8 + 64);
-    if (session->decode_patches == NULL || session->argmax == NULL ||
-        session->block_steps == NULL || session->decode.failed)
+    session->argmax = qn_mem_alloc(gpu->allocator, argmax_size(l));
+    if (session->argmax == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "a session");
-    memset(session->block_steps, 0, block_steps_size(l));
     for (uint32_t i = 0; i < QN_GPU_IN_FLIGHT; i++)
         session->pending[i].argmax = session->argmax + (size_t)i * l->program->max_rows;
-    uint32_t first = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, 0);
-    QN_TRY(qn_gpu_buffers_create(gpu, first, l->buffers[QN_SPACE_SESSION],
-                                 l->n_buffers[QN_SPACE_SESSION], &session->n_created, err));
-    return create_groups(gpu, session, err);
+    return qn_gpu_slot_take(gpu, &session->bank, &session->slot, err);
 }
 
 static void release(struct qn_gpu *gpu, struct qn_backend_session *session) {
     const struct qn_lower *l = &gpu->lower;
-    qn_gpu_release(gpu, QN_TAPE_DESTROY_GROUP, qn_gpu_group_id(gpu, session, 0), session->n_groups);
-    gpu->stats.groups -= session->n_groups;
-    qn_gpu_buffers_destroy(gpu, qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, 0),
-                           l->buffers[QN_SPACE_SESSION], session->n_created);
+    if (session->bank)
+        qn_gpu_slot_free(gpu, session->bank, session->slot);
     for (uint32_t i = 0; i < QN_GPU_IN_FLIGHT; i++)
         qn_mem_free(gpu->allocator, session->pending[i].logits, (size_t)l->vocab * sizeof(float));
-    qn_tape_free(&session->decode);
-    qn_mem_free(gpu->allocator, session->decode_patches, patches_size(l));
     qn_mem_free(gpu->allocator, session->argmax, argmax_size(l));
-    qn_mem_free(gpu->allocator, session->block_steps, block_steps_size(l));
-    gpu->numbers &= ~((uint64_t)1 << session->number);
     qn_mem_free(gpu->allocator, session, sizeof *session);
 }
 
@@ -94,18 +42,10 @@ enum qn_status qn_gpu_session_create(struct qn_backend *backend, struct qn_backe
     struct qn_gpu *gpu = of(backend);
     *out = NULL;
     QN_TRY(qn_gpu_check(gpu, err));
-    uint32_t number = 0;
-    while (number < gpu->max_sessions && (gpu->numbers >> number & 1))
-        number++;
-    if (number == gpu->max_sessions)
-        return qn_fail(err, QN_E_LIMIT, "%u sessions at once", gpu->max_sessions);
     struct qn_backend_session *session = qn_mem_alloc(gpu->allocator, sizeof *session);
     if (session == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "a session");
-    *session = (struct qn_backend_session){
-        .number = number, .sampler = QN_LIST_GREEDY, .decode_sampler = QN_LIST_COUNT};
-    gpu->numbers |= (uint64_t)1 << number;
-    qn_tape_init(&session->decode, gpu->allocator);
+    *session = (struct qn_backend_session){.sampler = QN_LIST_GREEDY};
     enum qn_status status = create(gpu, session, err);
     if (status != QN_OK) {
         release(gpu, session);
@@ -129,6 +69,30 @@ void qn_gpu_session_destroy(struct qn_backend *backend, struct qn_backend_sessio
     release(gpu, session);
 }
 
+/* Bytes from one slot to another; within a bank they go through a buffer that has nothing to keep,
+ * as a buffer cannot be copied to itself. */
+static void put_copy(struct qn_gpu *gpu, const struct qn_backend_session *to,
+                     const struct qn_backend_session *from, uint32_t buffer, uint32_t size,
+                     uint32_t offset, uint32_t n) {
+    uint32_t bounce = gpu->lower.bounce, at = 0;
+    uint32_t most = gpu->lower.buffers[QN_SPACE_SHARED][bounce].bytes;
+    uint32_t source = qn_gpu_buffer_id(gpu, from->bank, QN_SPACE_BANK, buffer);
+    uint32_t target = qn_gpu_buffer_id(gpu, to->bank, QN_SPACE_BANK, buffer);
+    uint32_t source_at = from->slot * size + offset, target_at = to->slot * size + offset;
+    if (source != target) {
+        qn_tape_append(&gpu->tape,
+                       (uint32_t[]){QN_TAPE_COPY, source, source_at, target, target_at, n}, 6);
+        return;
+    }
+    for (uint32_t part; at < n; at += part) {
+        part = qn_min_u32(most, n - at);
+        qn_tape_append(&gpu->tape,
+                       (uint32_t[]){QN_TAPE_COPY, source, source_at + at, bounce, 0, part,
+                                    QN_TAPE_COPY, bounce, 0, target, target_at + at, part},
+                       12);
+    }
+}
+
 enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend_session *to,
                                    const struct qn_backend_session *from, uint32_t n,
                                    struct qn_error *err) {
@@ -148,12 +112,7 @@ enum qn_status qn_gpu_session_copy(struct qn_backend *backend, struct qn_backend
         if (head % 4 != 0 || part % 4 != 0)
             return qn_fail(err, QN_E_UNSUPPORTED, "copying %u bytes on the GPU", part);
         for (uint32_t j = 0; j < t->dims[0].n; j++)
-            qn_tape_append(
-                &gpu->tape,
-                (uint32_t[]){QN_TAPE_COPY, qn_gpu_buffer_id(gpu, from, QN_SPACE_SESSION, buffer),
-                             j * head, qn_gpu_buffer_id(gpu, to, QN_SPACE_SESSION, buffer),
-                             j * head, part},
-                6);
+            put_copy(gpu, to, from, buffer, (uint32_t)t->nbytes, j * head, part);
         qn_tape_word(&gpu->tape, QN_TAPE_SUBMIT);
         QN_TRY(qn_gpu_play(gpu, err));
     }
@@ -179,8 +138,8 @@ static enum qn_status find_region(struct region *out, const struct qn_gpu *gpu,
     uint32_t buffer = gpu->lower.places[tensor].buffer;
     uint32_t stride = (uint32_t)t->nbytes / t->dims[0].n; // ≤ the buffer's 32-bit size
     uint32_t one = stride / p->context;
-    *out = (struct region){qn_gpu_buffer_id(gpu, s, QN_SPACE_SESSION, buffer), t->dims[0].n, stride,
-                           one * n, one * pos};
+    *out = (struct region){qn_gpu_buffer_id(gpu, s->bank, QN_SPACE_BANK, buffer), t->dims[0].n,
+                           stride, one * n, s->slot * (uint32_t)t->nbytes + one * pos};
     if (stride % 4 != 0 || out->part % 4 != 0 || out->begin % 4 != 0)
         return qn_fail(err, QN_E_UNSUPPORTED, "a snapshot of %u bytes on the GPU", out->part);
     return QN_OK;
@@ -263,6 +222,12 @@ static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session 
                                                                       : QN_LIST_GREEDY;
 }
 
+void qn_gpu_put_sampling(struct qn_gpu *gpu, const struct qn_backend_session *session) {
+    uint32_t buffer = qn_gpu_buffer_id(gpu, session->bank, QN_SPACE_BANK, gpu->lower.b_sampling);
+    const uint32_t n = sizeof session->sampling;
+    qn_gpu_put_write(&gpu->tape, buffer, session->slot * n, n, &session->sampling);
+}
+
 /* The bias as a whole vector, one write. */
 static enum qn_status write_bias(struct qn_gpu *gpu, const struct qn_backend_session *session,
                                  const struct qn_sampling *s, struct qn_error *err) {
@@ -274,8 +239,8 @@ static enum qn_status write_bias(struct qn_gpu *gpu, const struct qn_backend_ses
     memset(dense, 0, size);
     for (uint32_t i = 0; i < s->n_bias; i++)
         dense[s->bias_ids[i]] += s->bias[i];
-    uint32_t buffer = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, gpu->lower.b_bias);
-    qn_gpu_put_write(&gpu->tape, buffer, 0, vocab * 4, dense);
+    uint32_t buffer = qn_gpu_buffer_id(gpu, session->bank, QN_SPACE_BANK, gpu->lower.b_bias);
+    qn_gpu_put_write(&gpu->tape, buffer, session->slot * vocab * 4, vocab * 4, dense);
     enum qn_status status = qn_gpu_play(gpu, err);
     qn_mem_free(gpu->allocator, dense, size);
     return status;
@@ -290,15 +255,15 @@ static enum qn_status write_seen(struct qn_gpu *gpu, const struct qn_backend_ses
     uint32_t mark = l->lists[QN_LIST_SEEN].begin;
     for (size_t at = 0; at == 0 || at < n;) {
         struct qn_params_seen_mark params = {n - at < most ? (uint32_t)(n - at) : most, l->vocab,
-                                             0};
+                                             session->slot * l->vocab};
         if (params.n != 0) {
             qn_gpu_put_write(tape, l->b_prefix, 0, params.n * 4, prefix + at);
             qn_gpu_put_write(tape, l->b_prefix_n, 0, sizeof params, &params);
         }
         if (at == 0) {
             qn_tape_word(tape, QN_TAPE_CLEAR);
-            qn_tape_word(tape, qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, l->b_seen));
-            qn_tape_word(tape, 0);
+            qn_tape_word(tape, qn_gpu_buffer_id(gpu, session->bank, QN_SPACE_BANK, l->b_seen));
+            qn_tape_word(tape, session->slot * l->vocab * 4);
             qn_tape_word(tape, l->vocab * 4);
         }
         if (params.n != 0) {
@@ -306,7 +271,7 @@ static enum qn_status write_seen(struct qn_gpu *gpu, const struct qn_backend_ses
             qn_tape_append(tape,
                            (uint32_t[]){QN_TAPE_BEGIN_PASS, QN_TAPE_SET_PIPELINE,
                                         l->dispatches[mark].pipeline, QN_TAPE_SET_GROUP,
-                                        qn_gpu_group_id(gpu, session, mark), QN_TAPE_DISPATCH,
+                                        qn_gpu_group_id(gpu, session->bank, mark), QN_TAPE_DISPATCH,
                                         grid.x, grid.y, grid.z, QN_TAPE_END_PASS},
                            10);
         }
@@ -333,9 +298,9 @@ enum qn_status qn_gpu_session_begin(struct qn_backend *backend, struct qn_backen
         if (sampling->bias_ids[i] >= gpu->lower.vocab)
             return qn_fail(err, QN_E_ARGUMENT, "bias of id %u of %u", sampling->bias_ids[i],
                            gpu->lower.vocab);
+    QN_TRY(qn_gpu_bank_groups(gpu, session->bank, err));
     sampling_params(gpu, session, sampling);
-    uint32_t buffer = qn_gpu_buffer_id(gpu, session, QN_SPACE_SESSION, gpu->lower.b_sampling);
-    qn_gpu_put_write(&gpu->tape, buffer, 0, sizeof session->sampling, &session->sampling);
+    qn_gpu_put_sampling(gpu, session);
     QN_TRY(qn_gpu_play(gpu, err));
     if (session->sampling.has_bias)
         QN_TRY(write_bias(gpu, session, sampling, err));
@@ -363,7 +328,7 @@ uint32_t qn_gpu_argmax_bytes(const struct qn_lower *l, uint32_t rows) {
 static enum qn_status take(struct qn_gpu *gpu, struct qn_gpu_pending *p, uint32_t tag,
                            const void *bytes, size_t n) {
     const struct qn_lower *l = &gpu->lower;
-    size_t want = tag == p->tag_token    ? 4
+    size_t want = tag == p->tag_token    ? (size_t)p->rows * 4
                   : tag == p->tag_logits ? (size_t)l->vocab * 4
                                          : qn_gpu_argmax_bytes(l, p->n);
     if (n != want || bytes == NULL) {
@@ -371,7 +336,7 @@ static enum qn_status take(struct qn_gpu *gpu, struct qn_gpu_pending *p, uint32_
         return QN_E_INTERNAL;
     }
     if (tag == p->tag_token) {
-        memcpy(&p->token, bytes, 4);
+        memcpy(&p->token, (const unsigned char *)bytes + (size_t)p->row * 4, 4);
         p->tag_token = 0;
     } else if (tag == p->tag_logits) {
         memcpy(p->logits, bytes, n);
@@ -416,11 +381,11 @@ enum qn_status qn_gpu_session_read(struct qn_gpu *gpu, uint32_t tag, uint32_t mi
         }
         for (uint32_t i = 0; i < s->n_pending; i++) {
             struct qn_gpu_pending *p = &s->pending[(s->first + i) % QN_GPU_IN_FLIGHT];
-            if (tag == p->tag_token || tag == p->tag_logits || tag == p->tag_argmax) {
-                if (tag == p->tag_token) // it comes first
-                    adapt(gpu, p->n, micros);
-                return take(gpu, p, tag, bytes, n);
-            }
+            if (tag != p->tag_token && tag != p->tag_logits && tag != p->tag_argmax)
+                continue;
+            if (tag == p->tag_token) // it comes first
+                adapt(gpu, p->n, micros);
+            QN_TRY(take(gpu, p, tag, bytes, n)); // a batch's tokens are read together
         }
     }
     return QN_OK;

@@ -1,5 +1,6 @@
-/* One step as a tape: what must be written, one pass, the read-backs, one submit. A decode step
- * replays prepared words and writes nothing at all: position and token lie on the device. */
+/* One step as a tape: what must be written, one pass, the read-backs, one submit. A decode step of
+ * one session replays prepared words and writes nothing at all: position and token lie on the
+ * device. One of several sessions writes where each of them is. */
 #include <string.h>
 
 #include "base/num.h"
@@ -12,8 +13,8 @@ static struct qn_gpu *of(struct qn_backend *backend) {
 
 /* What a tape is being written for. */
 struct player {
-    const struct qn_gpu *gpu;
-    struct qn_backend_session *session;
+    struct qn_gpu *gpu;
+    struct qn_gpu_bank *bank;
     struct qn_tape *tape;
     enum qn_list sampler;
     uint32_t pipeline; // set last in this pass
@@ -33,7 +34,7 @@ static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, 
             qn_tape_word(p->tape, pipeline);
         }
         qn_tape_word(p->tape, QN_TAPE_SET_GROUP);
-        qn_tape_word(p->tape, qn_gpu_group_id(p->gpu, p->session, i));
+        qn_tape_word(p->tape, qn_gpu_group_id(p->gpu, p->bank, i));
         qn_tape_word(p->tape, QN_TAPE_DISPATCH);
         qn_tape_word(p->tape, grid.x);
         qn_tape_word(p->tape, grid.y);
@@ -48,7 +49,7 @@ static void put_read(struct qn_tape *tape, uint32_t tag, uint32_t buffer, uint32
 }
 
 static uint32_t own(const struct player *p, uint32_t buffer) {
-    return qn_gpu_buffer_id(p->gpu, p->session, QN_SPACE_SESSION, buffer);
+    return qn_gpu_buffer_id(p->gpu, p->bank, QN_SPACE_BANK, buffer);
 }
 
 /* The body for T tokens up to position `end`. */
@@ -63,7 +64,7 @@ static enum qn_list body_list(uint32_t t, uint32_t end) {
 /* The words of a decode step, once per sampler; then only the READ's tag and the grids of
  * attention change. */
 static void prepare_decode(struct player *p) {
-    struct qn_backend_session *s = p->session;
+    struct qn_gpu_bank *s = p->bank;
     const struct qn_lower *l = &p->gpu->lower;
     struct player decode = *p;
     decode.tape = &s->decode;
@@ -88,7 +89,7 @@ static void prepare_decode(struct player *p) {
 }
 
 static void patch_decode(struct player *p, uint32_t tag) {
-    struct qn_backend_session *s = p->session;
+    struct qn_gpu_bank *s = p->bank;
     const struct qn_lower *l = &p->gpu->lower;
     struct qn_lower_range body = l->lists[s->decode_body];
     uint32_t patch = 0;
@@ -145,7 +146,7 @@ static void put_blocks(struct player *p, uint32_t t) {
 
 static void write_blocks(struct player *p, const struct qn_step *step, uint32_t t) {
     const struct qn_lower *l = &p->gpu->lower;
-    unsigned char *slots = (unsigned char *)p->session->block_steps;
+    unsigned char *slots = p->gpu->block_steps;
     uint32_t n = 0;
     for (uint32_t at = 0; at < t; at += l->block_rows, n++) {
         uint32_t rows = qn_min_u32(l->block_rows, t - at);
@@ -155,19 +156,23 @@ static void write_blocks(struct player *p, const struct qn_step *step, uint32_t 
     qn_gpu_put_write(p->tape, l->b_block_steps, 0, n * 256, slots);
 }
 
+/* What the device's step is to be; it is known from then on, if the tape is played. */
+static void put_now(struct player *p, const struct qn_params_step *now) {
+    struct qn_gpu_bank *bank = p->bank;
+    if (bank->step_known && memcmp(&bank->step, now, sizeof *now) == 0)
+        return;
+    bank->step = *now;
+    qn_gpu_put_write(p->tape, own(p, p->gpu->lower.b_step), 0, sizeof *now, &bank->step);
+}
+
 static void put_step(struct player *p, const struct qn_step *step,
                      const struct qn_gpu_pending *results, const struct qn_params_step *now) {
-    const struct qn_gpu *gpu = p->gpu;
-    const struct qn_lower *l = &gpu->lower;
-    struct qn_backend_session *s = p->session;
+    const struct qn_lower *l = &p->gpu->lower;
     uint32_t t = now->n_tokens;
     bool head = results->sampled || results->wants_logits;
-    if (!s->step_known || memcmp(&s->step, now, sizeof *now) != 0) {
-        s->step = *now;
-        qn_gpu_put_write(p->tape, own(p, l->b_step), 0, sizeof s->step, &s->step);
-    }
+    put_now(p, now);
     if (step->n)
-        qn_gpu_put_write(p->tape, own(p, l->b_ids), 0, t * 4, step->ids);
+        qn_gpu_put_write(p->tape, own(p, l->b_ids), QN_SLOTS * 4, t * 4, step->ids);
     if (results->wants_argmax)
         write_blocks(p, step, t);
     qn_tape_word(p->tape, QN_TAPE_BEGIN_PASS);
@@ -189,15 +194,16 @@ static void put_step(struct player *p, const struct qn_step *step,
 }
 
 /* The slot behind the pending ones, made ready for what the step wants. */
-static enum qn_status results_open(struct qn_gpu *gpu, struct qn_backend_session *s,
-                                   struct qn_gpu_pending **out, const struct qn_step *step,
-                                   uint32_t t, struct qn_error *err) {
+static enum qn_status results_open(struct qn_gpu *gpu, struct qn_gpu_pending **out,
+                                   const struct qn_step *step, uint32_t t, struct qn_error *err) {
+    struct qn_backend_session *s = step->session;
     struct qn_gpu_pending *p = &s->pending[(s->first + s->n_pending) % QN_GPU_IN_FLIGHT];
     p->sampled = step->sample;
     p->wants_logits = (step->want & QN_WANT_LOGITS) != 0;
     p->wants_argmax = (step->want & QN_WANT_ARGMAX_ALL) != 0;
     p->tag_token = p->tag_logits = p->tag_argmax = 0;
-    p->token = 0;
+    p->token = p->row = 0;
+    p->rows = 1;
     p->n = t;
     if (p->wants_logits && p->logits == NULL) { // once per slot, and only if ever wanted
         p->logits = qn_mem_alloc(gpu->allocator, (size_t)gpu->lower.vocab * sizeof(float));
@@ -215,84 +221,176 @@ static enum qn_status results_open(struct qn_gpu *gpu, struct qn_backend_session
 }
 
 /* What sample_finish leaves in the step buffer. */
-static void advance(const struct qn_gpu *gpu, struct qn_backend_session *s) {
-    s->step.pos = qn_min_u32(s->step.pos + s->step.n_tokens, gpu->lower.program->context);
-    s->step.n_tokens = s->step.n_rows = 1;
+static void advance(const struct qn_gpu *gpu, struct qn_params_step *step) {
+    step->pos = qn_min_u32(step->pos + step->n_tokens, gpu->lower.program->context - 1);
+    step->n_tokens = step->n_rows = 1;
+    step->first_id = step->slot;
 }
 
-/* The mask of a step, before its pass. Without penalties the greedy sampler reads logits as they
- * are, and cannot see it. */
-static void put_mask(struct player *p, const struct qn_step *step) {
+/* The mask of a step, before its pass; returns its sampler. Without penalties the greedy one reads
+ * logits as they are, and cannot see a mask. */
+static enum qn_list put_mask(struct player *p, const struct qn_step *step) {
     const struct qn_lower *l = &p->gpu->lower;
-    struct qn_params_sampling *sampling = &p->session->sampling;
-    uint32_t has_mask = step->mask != NULL;
+    struct qn_backend_session *session = step->session;
+    uint32_t has_mask = step->mask != NULL, bytes = qn_ceil_div_u32(l->vocab, 32) * 4;
     if (!step->sample)
-        return;
+        return session->sampler;
     if (has_mask)
-        qn_gpu_put_write(p->tape, own(p, l->b_mask), 0, qn_ceil_div_u32(l->vocab, 32) * 4,
-                         step->mask);
-    if (has_mask && p->sampler == QN_LIST_GREEDY)
-        p->sampler = QN_LIST_PENALTY;
-    if (sampling->has_mask != has_mask) {
-        sampling->has_mask = has_mask;
-        qn_gpu_put_write(p->tape, own(p, l->b_sampling), 0, sizeof *sampling, sampling);
+        qn_gpu_put_write(p->tape, own(p, l->b_mask), session->slot * bytes, bytes, step->mask);
+    if (session->sampling.has_mask != has_mask) {
+        session->sampling.has_mask = has_mask;
+        qn_gpu_put_sampling(p->gpu, session);
     }
+    return has_mask && session->sampler == QN_LIST_GREEDY ? QN_LIST_PENALTY : session->sampler;
 }
 
-static enum qn_status enqueue(struct qn_gpu *gpu, const struct qn_step *step,
-                              struct qn_error *err) {
+/* Plays what is written for these steps, each of whose sessions waits for a result if `waits`. */
+static enum qn_status play(struct player *p, const struct qn_step *const *steps, uint32_t n,
+                           bool waits, struct qn_error *err) {
+    // Pending before it is played: the host may answer within play().
+    for (uint32_t i = 0; i < n; i++)
+        steps[i]->session->n_pending += waits;
+    enum qn_status status = qn_gpu_play(p->gpu, err);
+    p->bank->step_known = status == QN_OK;
+    for (uint32_t i = 0; i < n; i++) {
+        struct qn_backend_session *session = steps[i]->session;
+        if (status != QN_OK) {
+            // Part of it may have been done: the device's step and tokens are unknown.
+            session->n_pending -= waits && session->n_pending > 0;
+            session->has_token = false;
+            continue;
+        }
+        session->has_token = steps[i]->sample;
+        session->end = steps[i]->pos + qn_max_u32(steps[i]->n, 1);
+    }
+    if (status == QN_OK)
+        p->gpu->stats.dispatches = p->dispatches;
+    return status;
+}
+
+static enum qn_status enqueue_one(struct qn_gpu *gpu, const struct qn_step *step,
+                                  struct qn_error *err) {
     struct qn_backend_session *session = step->session;
-    QN_TRY(check(gpu, session, step, err));
+    struct qn_gpu_bank *bank = session->bank;
     uint32_t t = step->n ? step->n : 1;
     struct qn_gpu_pending *results;
-    QN_TRY(results_open(gpu, session, &results, step, t, err));
-    struct qn_params_step now = {step->pos, t, 1, step->rope_set};
-    struct player p = {.gpu = gpu,
-                       .session = session,
-                       .tape = &gpu->tape,
-                       .sampler = session->sampler,
-                       .pipeline = UINT32_MAX,
-                       .end = step->pos + t};
-    put_mask(&p, step);
+    QN_TRY(results_open(gpu, &results, step, t, err));
+    struct qn_params_step now = {.pos = step->pos,
+                                 .n_tokens = t,
+                                 .n_rows = 1,
+                                 .rope_set = step->rope_set,
+                                 .slot = session->slot,
+                                 .first_id = step->n ? QN_SLOTS : session->slot};
+    struct player p = {
+        .gpu = gpu, .bank = bank, .tape = &gpu->tape, .pipeline = UINT32_MAX, .end = step->pos + t};
+    p.sampler = put_mask(&p, step);
     bool waits = results->tag_token || results->wants_logits || results->wants_argmax;
-    bool decode = step->n == 0 && step->sample && step->want == 0 && session->step_known &&
-                  memcmp(&session->step, &now, sizeof now) == 0;
-    if (decode &&
-        (session->decode_sampler != p.sampler || session->decode_body != body_list(1, p.end)))
+    bool decode = step->n == 0 && step->sample && step->want == 0 && bank->step_known &&
+                  memcmp(&bank->step, &now, sizeof now) == 0;
+    if (decode && (bank->decode_sampler != p.sampler || bank->decode_body != body_list(1, p.end)))
         prepare_decode(&p);
-    // Pending before it is played: the host may answer within play().
-    session->n_pending += waits;
-    enum qn_status status;
-    if (decode && session->decode_sampler == p.sampler) {
+    if (decode && bank->decode_sampler == p.sampler) {
         patch_decode(&p, results->tag_token);
-        qn_tape_append(&gpu->tape, session->decode.words, session->decode.n);
+        qn_tape_append(&gpu->tape, bank->decode.words, bank->decode.n);
         const struct qn_lower *l = &gpu->lower;
-        const struct qn_lower_range *body = &l->lists[session->decode_body];
+        const struct qn_lower_range *body = &l->lists[bank->decode_body];
         p.dispatches = body->end - body->begin + l->lists[QN_LIST_HEAD].end -
                        l->lists[QN_LIST_HEAD].begin + l->lists[p.sampler].end -
                        l->lists[p.sampler].begin;
     } else {
         put_step(&p, step, results, &now);
     }
-    status = qn_gpu_play(gpu, err);
-    if (status != QN_OK) {
-        // Part of it may have been done: the device's step and token are unknown.
-        session->n_pending -= waits && session->n_pending > 0;
-        session->step_known = session->has_token = false;
-        return status;
-    }
-    gpu->stats.dispatches = p.dispatches;
-    session->step_known = true;
-    session->has_token = step->sample;
-    session->end = step->pos + t;
+    QN_TRY(play(&p, &step, 1, waits, err));
     if (step->sample)
-        advance(gpu, session);
+        advance(gpu, &bank->step);
+    return QN_OK;
+}
+
+/* ---- Steps of several sessions ------------------------------------------------------------- */
+
+/* A token each of n sessions of one bank, in one pass: row i of everything is the i-th one's. */
+static enum qn_status enqueue_rows(struct qn_gpu *gpu, const struct qn_step *const *steps,
+                                   uint32_t n, struct qn_error *err) {
+    const struct qn_lower *l = &gpu->lower;
+    struct player p = {.gpu = gpu,
+                       .bank = steps[0]->session->bank,
+                       .tape = &gpu->tape,
+                       .sampler = QN_LIST_GREEDY,
+                       .pipeline = UINT32_MAX};
+    struct qn_params_step now = {.n_tokens = n, .n_rows = n, .batch = 1};
+    uint32_t ids[QN_STEP_ROWS] = {0}, tag = qn_gpu_tag(gpu);
+    bool given = false;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct qn_step *step = steps[i];
+        struct qn_gpu_pending *results;
+        uint32_t slot = step->session->slot, id = step->n ? QN_SLOTS + i : slot;
+        QN_TRY(results_open(gpu, &results, step, 1, err));
+        results->tag_token = tag;
+        results->row = i;
+        results->rows = n;
+        memcpy(now.rows[i], (uint32_t[]){step->pos, slot, step->rope_set, id}, sizeof now.rows[i]);
+        if (step->n)
+            ids[i] = step->ids[0];
+        given |= step->n != 0;
+        p.end = qn_max_u32(p.end, step->pos + 1);
+        enum qn_list sampler = put_mask(&p, step);
+        p.sampler = sampler > p.sampler ? sampler : p.sampler; // what a row does not need it skips
+    }
+    put_now(&p, &now);
+    if (given)
+        qn_gpu_put_write(p.tape, own(&p, l->b_ids), QN_SLOTS * 4, n * 4, ids);
+    qn_tape_word(p.tape, QN_TAPE_BEGIN_PASS);
+    put_list(&p, l->lists[body_list(1, p.end)], n, n);
+    put_list(&p, l->lists[QN_LIST_HEAD], n, n);
+    put_list(&p, l->lists[p.sampler], n, n);
+    qn_tape_word(p.tape, QN_TAPE_END_PASS);
+    put_read(p.tape, tag, own(&p, l->b_results), 0, n * 4);
+    qn_tape_word(p.tape, QN_TAPE_SUBMIT);
+    return play(&p, steps, n, true, err);
+}
+
+/* Whether two steps can be rows of one: the same buffers, and the same kernels as each alone. */
+static bool together(const struct qn_step *a, const struct qn_step *b) {
+    return a->session->bank == b->session->bank &&
+           body_list(1, a->pos + 1) == body_list(1, b->pos + 1);
+}
+
+static enum qn_status check_several(const struct qn_gpu *gpu, const struct qn_step *steps,
+                                    uint32_t n, struct qn_error *err) {
+    if (n > gpu->base.max_batch)
+        return qn_fail(err, QN_E_LIMIT, "%u steps at once, of at most %u", n, gpu->base.max_batch);
+    for (uint32_t i = 0; i < n; i++) {
+        bool twice = false;
+        for (uint32_t j = 0; j < i; j++)
+            twice |= steps[j].session == steps[i].session;
+        if (twice || steps[i].n > 1 || !steps[i].sample || steps[i].want != 0)
+            return qn_fail(err, QN_E_ARGUMENT, "a step that shares with none, among %u", n);
+    }
     return QN_OK;
 }
 
 enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend, const struct qn_step *steps,
                                       uint32_t n_steps, struct qn_error *err) {
-    for (uint32_t i = 0; i < n_steps; i++)
-        QN_TRY(enqueue(of(backend), &steps[i], err));
+    struct qn_gpu *gpu = of(backend);
+    if (n_steps > 1)
+        QN_TRY(check_several(gpu, steps, n_steps, err));
+    for (uint32_t i = 0; i < n_steps; i++) {
+        QN_TRY(check(gpu, steps[i].session, &steps[i], err));
+        QN_TRY(qn_gpu_bank_groups(gpu, steps[i].session->bank, err));
+    }
+    for (uint32_t i = 0; i < n_steps; i++) {
+        const struct qn_step *rows[QN_STEP_ROWS];
+        uint32_t n = 0;
+        bool first = true; // else a step before has taken it along
+        for (uint32_t j = 0; j < i && n_steps > 1; j++)
+            first &= !together(&steps[j], &steps[i]);
+        for (uint32_t j = i; first && j < n_steps && n < QN_STEP_ROWS; j++)
+            if (j == i || together(&steps[i], &steps[j]))
+                rows[n++] = &steps[j];
+        if (n > 1)
+            QN_TRY(enqueue_rows(gpu, rows, n, err));
+        else if (n == 1)
+            QN_TRY(enqueue_one(gpu, rows[0], err));
+    }
     return QN_OK;
 }

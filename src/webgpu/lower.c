@@ -21,14 +21,18 @@ void *qn_lower_grow(struct qn_lower *l, void *array, uint32_t n, uint32_t *capac
     return grown;
 }
 
-enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_space space,
-                                   uint64_t bytes, uint32_t usage, const char *what,
-                                   struct qn_error *err) {
+/* Bytes of a buffer, at most. */
+static uint64_t limit_of(const struct qn_lower *l, uint32_t usage) {
     uint64_t limit = l->caps.max_buffer;
     if ((usage & QN_USE_STORAGE) && l->caps.max_binding < limit)
         limit = l->caps.max_binding;
-    if (limit > UINT32_MAX - 255)
-        limit = UINT32_MAX - 255;
+    return limit > UINT32_MAX - 255 ? UINT32_MAX - 255 : limit;
+}
+
+enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_space space,
+                                   uint64_t bytes, uint32_t usage, const char *what,
+                                   struct qn_error *err) {
+    uint64_t limit = limit_of(l, usage);
     if (bytes > limit)
         return qn_fail(err, QN_E_GPU_MEMORY, "%s: %llu bytes, the device's limit is %llu", what,
                        (unsigned long long)bytes, (unsigned long long)limit);
@@ -39,8 +43,28 @@ enum qn_status qn_lower_buffer_add(struct qn_lower *l, uint32_t *out, enum qn_sp
     l->buffers[space] = buffers;
     *out = l->n_buffers[space]++;
     // Kernels may load whole 16-byte words.
-    buffers[*out] = (struct qn_lower_buffer){((uint32_t)bytes + 15) & ~15u, usage};
+    buffers[*out] = (struct qn_lower_buffer){((uint32_t)bytes + 15) & ~15u, usage, 0};
     return QN_OK;
+}
+
+enum qn_status qn_lower_bank_add(struct qn_lower *l, uint32_t *out, uint64_t bytes, uint32_t most,
+                                 uint32_t usage, const char *what, struct qn_error *err) {
+    QN_TRY(qn_lower_buffer_add(l, out, QN_SPACE_BANK, bytes, usage, what, err));
+    struct qn_lower_buffer *buffer = &l->buffers[QN_SPACE_BANK][*out];
+    if (most == 0)
+        return QN_OK;
+    buffer->bytes = (uint32_t)bytes; // slots lie one behind the other
+    buffer->most = most;
+    uint32_t *slots = most == QN_SLOTS ? &l->max_slots : &l->max_batch, room = most;
+    while (room > 1 && qn_lower_bytes(buffer, room) > limit_of(l, usage))
+        room--;
+    *slots = qn_min_u32(*slots, room);
+    return QN_OK;
+}
+
+uint64_t qn_lower_bytes(const struct qn_lower_buffer *buffer, uint32_t slots) {
+    uint64_t n = buffer->most ? qn_min_u32(buffer->most, slots) : 1;
+    return (n * buffer->bytes + 15) & ~(uint64_t)15;
 }
 
 struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer) {
@@ -391,7 +415,11 @@ static enum qn_status check_order(const struct qn_program *p, struct qn_error *e
 enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                 const struct qn_program *program, const struct qn_gpu_caps *caps,
                                 struct qn_error *err) {
-    *l = (struct qn_lower){.program = program, .caps = *caps, .arena = arena};
+    *l = (struct qn_lower){.program = program,
+                           .caps = *caps,
+                           .arena = arena,
+                           .max_slots = QN_SLOTS,
+                           .max_batch = qn_min_u32(QN_STEP_ROWS, program->max_tokens)};
     bool *fused = QN_ARENA_NEW(arena, bool, program->n_ops);
     bool *merged = QN_ARENA_NEW(arena, bool, program->n_ops);
     uint32_t *partner = QN_ARENA_NEW(arena, uint32_t, program->n_ops);
@@ -413,7 +441,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     uint32_t id;
     QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, SLOT, QN_USE_UNIFORM | QN_USE_COPY_DST,
                                "parameters", err));
-    small.step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step);
+    small.step = qn_lower_whole(l, QN_SPACE_BANK, l->b_step);
     small.step.bytes = sizeof(struct qn_params_step);
     struct qn_lower_mode large = small, block = small;
     large.small = false;

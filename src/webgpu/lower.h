@@ -7,11 +7,15 @@
 
 /* Buffers and groups are numbered from 0 within a space. Shared ones exist once per backend:
  * weights, activations, scratch (steps run one after the other, so sessions may share them). The
- * others exist once per session. */
-enum qn_space { QN_SPACE_SHARED, QN_SPACE_SESSION, QN_SPACE_COUNT };
+ * others exist once per bank: a bank holds sessions that can share a step, each in a slot of its
+ * buffers. */
+enum qn_space { QN_SPACE_SHARED, QN_SPACE_BANK, QN_SPACE_COUNT };
+
+#define QN_SLOTS 64u // of a bank, at most
 
 struct qn_lower_buffer {
     uint32_t bytes, usage;
+    uint32_t most; // of a bank: `bytes` are for each of its slots, at most for so many; 0: for all
 };
 
 struct qn_lower_ref {
@@ -111,9 +115,12 @@ struct qn_lower {
     uint32_t n_blocks, block_rows, block_stride;
 
     uint32_t vocab, sample_vocab;
+    uint32_t max_slots; // of a bank, so that its buffers stay within the device's limits
+    uint32_t max_batch; // rows of a batch
+    uint32_t bounce;    // shared buffer that copies within a bank may go through
     /* Shared buffers. */
     uint32_t b_params, b_dummy, b_vectors, b_logits, b_all_ids, b_block_steps, b_prefix, b_prefix_n;
-    /* Session buffers. */
+    /* Buffers of a bank. Ids: a token per slot, then those of a step. */
     uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias, b_mask;
 };
 
@@ -123,6 +130,9 @@ struct qn_lower {
 enum qn_status qn_lower_program(struct qn_lower *out, struct qn_arena *arena,
                                 const struct qn_program *program, const struct qn_gpu_caps *caps,
                                 struct qn_error *err);
+
+/* Bytes of a buffer of a bank of so many slots. */
+uint64_t qn_lower_bytes(const struct qn_lower_buffer *buffer, uint32_t slots);
 
 /* ---- Playing ---- */
 

@@ -154,8 +154,8 @@ enum qn_status qn_lower_scratch(struct qn_lower *l, struct qn_lower_ref *out,
         most = bytes > most ? bytes : most;
     }
     uint32_t id;
-    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, most, QN_USE_STORAGE | QN_USE_COPY_SRC,
-                               "the scratch of attention", err));
-    *out = qn_lower_whole(l, QN_SPACE_SHARED, id);
+    QN_TRY(qn_lower_bank_add(l, &id, most, QN_STEP_ROWS, QN_USE_STORAGE | QN_USE_COPY_SRC,
+                             "the scratch of attention", err));
+    *out = qn_lower_whole(l, QN_SPACE_BANK, id);
     return QN_OK;
 }

@@ -113,9 +113,12 @@ static enum qn_status activations(struct qn_lower *l, const bool *fused, const u
             slot_of[other] = slot_of[out];
     }
     uint32_t first = l->n_buffers[QN_SPACE_SHARED], id;
-    for (uint32_t i = 0; i < n_slots; i++)
+    for (uint32_t i = 0; i < n_slots; i++) {
         QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, slots[i].bytes, STORAGE,
                                    "the activations of a prefill step", err));
+        if (i == 0 || slots[i].bytes > l->buffers[QN_SPACE_SHARED][l->bounce].bytes)
+            l->bounce = id;
+    }
     for (uint32_t i = 0; i < p->n_ops; i++) {
         uint32_t out = p->ops[i].out;
         uint64_t bytes;
@@ -145,6 +148,7 @@ static enum qn_status logits(struct qn_lower *l, struct qn_error *err) {
     uint32_t max_rows = p->max_rows ? p->max_rows : 1;
     l->block_rows = rows == 0 ? 1 : rows < max_rows ? (uint32_t)rows : max_rows;
     l->n_blocks = qn_ceil_div_u32(max_rows, l->block_rows);
+    l->max_batch = qn_min_u32(l->max_batch, l->block_rows);
     l->block_stride = (l->block_rows * 4 + 255) & ~255u;
     QN_TRY(qn_lower_buffer_add(l, &l->b_logits, QN_SPACE_SHARED, row * l->block_rows, STORAGE,
                                "the logits", err));
@@ -161,10 +165,9 @@ static enum qn_status states(struct qn_lower *l, struct qn_error *err) {
         const struct qn_program_tensor *tensor = &p->tensors[i];
         if (tensor->kind != QN_TENSOR_STATE)
             continue;
-        uint64_t bytes = (tensor->nbytes + 15) & ~(uint64_t)15;
         uint32_t id;
-        QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SESSION, bytes, STORAGE, "the KV cache", err));
-        l->places[i] = (struct qn_lower_ref){QN_SPACE_SESSION, id, 0, (uint32_t)bytes};
+        QN_TRY(qn_lower_bank_add(l, &id, tensor->nbytes, QN_SLOTS, STORAGE, "the KV cache", err));
+        l->places[i] = qn_lower_whole(l, QN_SPACE_BANK, id);
     }
     return QN_OK;
 }
@@ -178,24 +181,23 @@ enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, const uin
     QN_TRY(logits(l, err));
     QN_TRY(activations(l, fused, partner, err));
     QN_TRY(states(l, err));
-    uint64_t vocab = (uint64_t)l->vocab * 4, ids = (uint64_t)p->max_tokens * 4;
+    uint64_t vocab = (uint64_t)l->vocab * 4, ids = (QN_SLOTS + (uint64_t)p->max_tokens) * 4;
     uint64_t prefix = (uint64_t)(p->context ? p->context : 1) * 4;
     const uint32_t uniform = QN_USE_UNIFORM | QN_USE_COPY_DST;
     QN_TRY(qn_lower_buffer_add(l, &l->b_dummy, QN_SPACE_SHARED, 256, STORAGE, "a filler", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_prefix, QN_SPACE_SHARED, prefix, STORAGE, "a prefix", err));
     QN_TRY(qn_lower_buffer_add(l, &l->b_prefix_n, QN_SPACE_SHARED, 256, uniform, "a prefix", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_step, QN_SPACE_SESSION, 256, uniform | QN_USE_STORAGE,
-                               "a step", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_sampling, QN_SPACE_SESSION, 256, STORAGE, "sampling", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_ids, QN_SPACE_SESSION, ids, STORAGE, "a step's ids", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_results, QN_SPACE_SESSION, QN_STEP_ROWS * 4, STORAGE,
-                               "results", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_seen, QN_SPACE_SESSION, vocab, STORAGE, "counts", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_bias, QN_SPACE_SESSION, vocab, STORAGE, "a bias", err));
-    QN_TRY(qn_lower_buffer_add(l, &l->b_mask, QN_SPACE_SESSION,
-                               (uint64_t)qn_ceil_div_u32(l->vocab, 32) * 4, STORAGE, "a mask",
-                               err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_step, 256, 0, uniform | QN_USE_STORAGE, "a step", err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_sampling, sizeof(struct qn_params_sampling), QN_SLOTS,
+                             STORAGE, "sampling", err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_ids, ids, 0, STORAGE, "a step's ids", err));
+    QN_TRY(
+        qn_lower_bank_add(l, &l->b_results, QN_STEP_ROWS * 4, 0, STORAGE, "a step's tokens", err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_seen, vocab, QN_SLOTS, STORAGE, "counts", err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_bias, vocab, QN_SLOTS, STORAGE, "a bias", err));
+    QN_TRY(qn_lower_bank_add(l, &l->b_mask, (uint64_t)qn_ceil_div_u32(l->vocab, 32) * 4, QN_SLOTS,
+                             STORAGE, "a mask", err));
     if (p->ids < p->n_tensors)
-        l->places[p->ids] = qn_lower_whole(l, QN_SPACE_SESSION, l->b_ids);
+        l->places[p->ids] = qn_lower_whole(l, QN_SPACE_BANK, l->b_ids);
     return QN_OK;
 }

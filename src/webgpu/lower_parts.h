@@ -30,6 +30,9 @@ struct qn_lower_draft {
 };
 enum qn_status qn_lower_dispatch_add(struct qn_lower *l, const struct qn_lower_draft *draft,
                                      struct qn_error *err);
+/* The same for a bank: bytes of a slot, for at most so many slots (0: in all). */
+enum qn_status qn_lower_bank_add(struct qn_lower *l, uint32_t *out, uint64_t bytes, uint32_t most,
+                                 uint32_t usage, const char *what, struct qn_error *err);
 struct qn_lower_ref qn_lower_whole(const struct qn_lower *l, enum qn_space space, uint32_t buffer);
 
 /* One plane of a slab, or nothing where the format lacks it; constant STYPE of a format. */

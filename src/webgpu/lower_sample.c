@@ -33,9 +33,9 @@ static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct
                                    .bindings = {{0},
                                                 s->partial,
                                                 s->step,
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_ids),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_results),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen)}};
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_ids),
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_results),
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_seen)}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -47,9 +47,9 @@ static enum qn_status prepare(struct qn_lower *l, const struct scratch *s, struc
                                                 s->step,
                                                 s->sampling,
                                                 qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_bias),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_mask),
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_seen),
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_bias),
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_mask),
                                                 s->z}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
@@ -103,7 +103,7 @@ static enum qn_status seen(struct qn_lower *l, struct qn_error *err) {
     n.bytes = 16; // of struct qn_params_seen_mark
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SEEN_MARK,
                                    .bindings = {n, qn_lower_whole(l, QN_SPACE_SHARED, l->b_prefix),
-                                                qn_lower_whole(l, QN_SPACE_SESSION, l->b_seen)}};
+                                                qn_lower_whole(l, QN_SPACE_BANK, l->b_seen)}};
     l->lists[QN_LIST_SEEN].begin = l->n_dispatches;
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     l->lists[QN_LIST_SEEN].end = l->n_dispatches;
@@ -116,17 +116,16 @@ enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err) {
     uint32_t partial, z, state;
     QN_TRY(qn_lower_buffer_add(l, &partial, QN_SPACE_SHARED, l->block_rows * chunks * 8, storage,
                                "the arg-max of all rows", err));
-    QN_TRY(qn_lower_buffer_add(l, &z, QN_SPACE_SHARED, (uint64_t)l->vocab * 4, storage,
-                               "the sampler's scratch", err));
+    QN_TRY(qn_lower_bank_add(l, &z, (uint64_t)l->vocab * 4, QN_STEP_ROWS, storage,
+                             "the sampler's scratch", err));
     QN_TRY(qn_lower_buffer_add(l, &state, QN_SPACE_SHARED, QN_STEP_ROWS * 32, storage,
                                "the sampler's scratch", err));
     struct scratch s = {.partial = qn_lower_whole(l, QN_SPACE_SHARED, partial),
-                        .z = qn_lower_whole(l, QN_SPACE_SHARED, z),
+                        .z = qn_lower_whole(l, QN_SPACE_BANK, z),
                         .state = qn_lower_whole(l, QN_SPACE_SHARED, state),
-                        .step = qn_lower_whole(l, QN_SPACE_SESSION, l->b_step),
-                        .sampling = qn_lower_whole(l, QN_SPACE_SESSION, l->b_sampling)};
+                        .step = qn_lower_whole(l, QN_SPACE_BANK, l->b_step),
+                        .sampling = qn_lower_whole(l, QN_SPACE_BANK, l->b_sampling)};
     s.step.bytes = sizeof(struct qn_params_step);
-    s.sampling.bytes = sizeof(struct qn_params_sampling);
     for (int list = QN_LIST_GREEDY; list <= QN_LIST_DRAW_LIMITED; list++)
         QN_TRY(sampler(l, &s, (enum qn_list)list, err));
     l->block_ids = QN_ARENA_NEW(l->arena, struct qn_lower_range, l->n_blocks);
