@@ -1,4 +1,5 @@
 /* Rotation and attention as dispatches. */
+#include "base/num.h"
 #include "webgpu/lower_parts.h"
 
 struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
@@ -77,8 +78,29 @@ static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode
     struct qn_params_attention params = qn_lower_attention_params(p, op);
     uint32_t q = op->in[0].tensor, made = mode->producer[q];
     const struct qn_program_op *rope = NULL;
+    struct qn_program_op turned; // rope, of what was not normed yet
+    struct qn_lower_ref none = {0}, freq = none;
+    bool norms = false;
     if (made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND) {
-        rope = &p->ops[made];
+        turned = p->ops[made];
+        rope = &turned;
+        freq = qn_lower_vector_of(l, rope->in[5]);
+        uint32_t normed = mode->producer[rope->in[0].tensor];
+        norms = normed != QN_NONE && mode->fused[normed];
+        if (norms) {
+            uint32_t at[2];
+            for (uint32_t i = 0; i < 2; i++) {
+                const struct qn_program_op *norm =
+                    qn_lower_head_norm(p, &p->ops[made], i, mode->producer);
+                struct qn_lower_ref w = qn_lower_vector_of(l, norm->in[1]);
+                at[i] = (w.offset - freq.offset) / 4;
+                freq.bytes = qn_max_u32(freq.bytes, w.offset + w.bytes - freq.offset);
+                params.norm_eps = norm->u.norm.eps;
+                turned.in[i] = norm->in[0];
+            }
+            params.q_norm = at[0];
+            params.k_norm = at[1];
+        }
         struct qn_params_rope turn = rope_params(p, rope);
         q = rope->in[0].tensor;
         params.q_stride = turn.q_stride;
@@ -92,23 +114,22 @@ static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode
         params.set_stride = turn.set_stride;
         params.magnitude = turn.magnitude;
     }
-    struct qn_lower_ref none = {0};
-    struct qn_lower_draft draft = {.kernel = QN_KERNEL_ATTENTION_SPLIT,
-                                   .params = &params,
-                                   .bindings = {{0},
-                                                mode->step,
-                                                l->places[q],
-                                                rope ? l->places[rope->in[1].tensor] : none,
-                                                rope ? l->places[rope->in[2].tensor] : none,
-                                                rope ? qn_lower_vector_of(l, rope->in[5]) : none,
-                                                l->places[op->in[1].tensor],
-                                                l->places[op->in[2].tensor],
-                                                mode->partial},
-                                   .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16,
-                                                 (float)head_dim, rope != NULL,
-                                                 rope != NULL && rope->u.rope.interleaved,
-                                                 (float)qn_attention_heads(&params, head_dim)},
-                                   .rest = {.head_dim = head_dim}};
+    struct qn_lower_draft draft = {
+        .kernel = QN_KERNEL_ATTENTION_SPLIT,
+        .params = &params,
+        .bindings = {{0},
+                     mode->step,
+                     l->places[q],
+                     rope ? l->places[rope->in[1].tensor] : none,
+                     rope ? l->places[rope->in[2].tensor] : none,
+                     freq,
+                     l->places[op->in[1].tensor],
+                     l->places[op->in[2].tensor],
+                     mode->partial},
+        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim,
+                      rope != NULL, rope != NULL && rope->u.rope.interleaved,
+                      (float)qn_attention_heads(&params, head_dim), norms},
+        .rest = {.head_dim = head_dim}};
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
     if (mode->merged && mode->merged[op - p->ops])
         return QN_OK;

@@ -104,6 +104,21 @@ void qn_lower_fold(const struct qn_lower *l, bool *fused, uint32_t *partner,
     }
 }
 
+const struct qn_program_op *qn_lower_head_norm(const struct qn_program *p,
+                                               const struct qn_program_op *rope, uint32_t in,
+                                               const uint32_t *producer) {
+    uint32_t made = producer[rope->in[in].tensor], dim = rope->u.rope.head_dim;
+    if (made == QN_NONE || p->ops[made].kind != QN_OP_RMSNORM)
+        return NULL;
+    const struct qn_program_op *norm = &p->ops[made];
+    bool heads = norm->u.norm.group == dim || (!norm->u.norm.group && norm->u.norm.cols == dim);
+    return heads && norm->in[3].tensor == QN_NONE && rope->in[in].column == 0 &&
+                   !rope->u.rope.head_stride && qn_lower_columns(p, norm->in[1].tensor) == dim &&
+                   uses_of(p, norm->out) == 1
+               ? norm
+               : NULL;
+}
+
 void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer) {
     const struct qn_program *p = l->program;
     for (uint32_t i = 0; i < p->n_ops; i++) {
@@ -118,6 +133,13 @@ void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *
                       op->u.attention.n_heads == rope->u.rope.n_heads &&
                       op->u.attention.n_kv_heads == rope->u.rope.n_kv_heads &&
                       uses_of(p, rope->out) == 1;
+        const struct qn_program_op *q = qn_lower_head_norm(p, rope, 0, producer);
+        const struct qn_program_op *k = qn_lower_head_norm(p, rope, 1, producer);
+        uint32_t freq = qn_lower_vector_of(l, rope->in[5]).offset;
+        if (fused[made] && q && k && q->u.norm.eps == k->u.norm.eps &&
+            qn_lower_vector_of(l, q->in[1]).offset > freq &&
+            qn_lower_vector_of(l, k->in[1]).offset > freq)
+            fused[q - p->ops] = fused[k - p->ops] = true;
     }
 }
 

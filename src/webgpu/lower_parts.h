@@ -111,7 +111,13 @@ void qn_lower_fold(const struct qn_lower *l, bool *fused, uint32_t *partner,
 /* Whether others read the result of a folded norm: then it lies in the buffer of the MATMUL's
  * result, behind that. */
 bool qn_lower_keeps(const struct qn_program *p, const struct qn_program_op *post);
-/* Rotations that the attention behind them does for a single token. */
+/* The norm of every head in front of operand `in` of a ROPE_APPEND, if attention can do it; else
+ * NULL. */
+const struct qn_program_op *qn_lower_head_norm(const struct qn_program *p,
+                                               const struct qn_program_op *rope, uint32_t in,
+                                               const uint32_t *producer);
+/* Rotations, and norms of heads before them, that the attention behind them does for a single token.
+ */
 void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer);
 /* Attentions whose splits the only MATMUL behind them joins, where matvec_dot is there for it. */
 bool qn_lower_merge(const struct qn_lower *l, bool *merged, const struct qn_lower_mode *mode);

@@ -606,10 +606,27 @@ static struct qn_params_rope rope_of(const struct qn_params_attention *p, uint32
                                    p->set_stride, p->magnitude};
 }
 
+/* A head of q or k at `head`, normed where the constant NORM says so, with weights at column `at` of
+ * freq; `own`: room for it. */
+static const float *head_of(const struct qn_ref_call *c, float own[MAX_HEAD], const float *head,
+                            uint32_t dim, uint32_t at) {
+    const struct qn_params_attention *p = c->p[0];
+    const float *w = (const float *)c->p[5] + at;
+    double sum = 0;
+    if (c->constants[5] == 0)
+        return head;
+    for (uint32_t d = 0; d < dim; d++)
+        sum += (double)head[d] * head[d];
+    for (uint32_t d = 0; d < dim; d++)
+        own[d] = (float)(head[d] * w[d] / sqrt(sum / dim + p->norm_eps));
+    return own;
+}
+
 /* Appends the new key and value of every row, each of another slot. */
 static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_params_rope *p,
                                  bool f16, bool interleaved, struct qn_error *err) {
     const struct qn_params_step *step = c->p[1];
+    const struct qn_params_attention *norms = c->p[0];
     uint32_t dim = p->head_dim, width = (p->n_kv_heads - 1) * p->head_stride + dim;
     uint32_t n = step->n_tokens;
     QN_TRY(qn_ref_holds(c, 3, extent(n, p->k_stride, p->k_column, width), 4, err));
@@ -626,13 +643,16 @@ static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_pa
         const float *freq = (const float *)c->p[5] + (size_t)row.rope_set * p->set_stride;
         const float *k = (const float *)c->p[3] + (size_t)t * p->k_stride + p->k_column;
         const float *v = (const float *)c->p[4] + (size_t)t * p->v_stride + p->v_column;
-        for (uint32_t h = 0; h < p->n_kv_heads; h++)
+        for (uint32_t h = 0; h < p->n_kv_heads; h++) {
+            size_t at = (size_t)row.slot * p->n_kv_heads + h, from = (size_t)h * p->head_stride;
+            float own[MAX_HEAD];
+            const float *head = head_of(c, own, k + from, dim, norms->k_norm);
             for (uint32_t d = 0; d < dim; d++) {
-                size_t at = (size_t)row.slot * p->n_kv_heads + h, from = h * p->head_stride;
                 size_t to = (at * p->context + row.pos) * dim + d;
-                state_set(c->p[6], f16, to, rotated(p, k + from, freq, row.pos, d, interleaved));
+                state_set(c->p[6], f16, to, rotated(p, head, freq, row.pos, d, interleaved));
                 state_set(c->p[7], f16, to, v[from + d]);
             }
+        }
     }
     return QN_OK;
 }
@@ -643,7 +663,7 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
     uint32_t dim = (uint32_t)c->constants[1], end;
     uint64_t slots;
     bool f16 = c->constants[0] != 0, rope = c->constants[2] != 0, inter = c->constants[3] != 0;
-    float *partial = c->p[8];
+    float *partial = c->p[8], own[MAX_HEAD];
     struct qn_params_rope turn = rope_of(p, dim);
     QN_TRY(attention_checks(c, dim, 6, err));
     QN_TRY(step_rows(step, p->context, &end, &slots, err));
@@ -651,6 +671,8 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
     QN_TRY(qn_ref_holds(c, 8, qn_attention_partial(p, dim, step->n_tokens), 1, err));
     if (qn_attention_splits(end, p->window) > p->splits)
         return qn_fail(err, QN_E_INTERNAL, "attention_split: room for %u splits", p->splits);
+    if (c->constants[5] != 0)
+        QN_TRY(qn_ref_holds(c, 5, (uint64_t)qn_max_u32(p->q_norm, p->k_norm) + dim, 4, err));
     if (rope)
         QN_TRY(append_one(c, &turn, f16, inter, err));
     for (uint32_t t = 0; t < step->n_tokens; t++)
@@ -661,6 +683,8 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
             const float *head = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column +
                                 (size_t)h * p->head_stride;
             float q[MAX_HEAD];
+            if (rope)
+                head = head_of(c, own, head, dim, p->q_norm);
             for (uint32_t d = 0; d < dim; d++)
                 q[d] = rope ? rotated(&turn, head, freq, position, d, inter) : head[d];
             float *of_t = partial + (size_t)t * p->n_heads * p->splits * (dim + 2);

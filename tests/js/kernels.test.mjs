@@ -408,7 +408,7 @@ function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1) 
   const stride = n_heads * dim + 12;
   const p = params('attention', {
     n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window) + 1 & ~1, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
-    head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1,
+    head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1, q_norm: 0, k_norm: 0, norm_eps: 0,
   });
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
@@ -451,7 +451,7 @@ test('attention_split and attention_merge', options, async () => {
 
 test('attention_split with the rotation, joined by matvec_dot', options, async () => {
   for (const [n_heads, n_kv_heads, dim] of HEADS) {
-    for (const [INTERLEAVED, KV_TYPE, pos, window] of [[0, 0, 0, 0], [0, 0, 130, 0], [1, 0, 63, 0], [0, dim % 8 ? 0 : 1, 150, 0], [1, 0, 128, 40]]) {
+    for (const [INTERLEAVED, KV_TYPE, pos, window, NORM] of [[0, 0, 0, 0, 0], [0, 0, 130, 0, 1], [1, 0, 63, 0, 0], [0, dim % 8 ? 0 : 1, 150, 0, 1], [1, 0, 128, 40, 1]]) {
       const context = 200;
       const rng = random(dim + pos + window);
       const [apart, n_rot, words] = [dim + 4, dim > 32 ? dim - 16 : dim, n_kv_heads * context * dim];
@@ -460,14 +460,15 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const p = params('attention', {
         n_heads, n_kv_heads, context, window, q_stride: width, q_column: 0, splits, scale: dim ** -0.5, softcap: 0, head_stride: apart, n_rot,
         k_stride: width, k_column: n_heads * apart, v_stride: width, v_column: (n_heads + n_kv_heads) * apart, set_stride: n_rot / 2, magnitude: 1.1,
+        q_norm: n_rot + 5, k_norm: n_rot + dim + 9, norm_eps: 0.1,
       });
-      const freq = Float32Array.from({ length: n_rot }, (_, i) => 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1));
+      const freq = Float32Array.from({ length: n_rot + 2 * dim + 9 }, (_, i) => (i < n_rot ? 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1) : 0.5 + rng.below(9) / 8));
       const state = () => (KV_TYPE ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
       const qkv = rng.floats(width);
       const bindings = [p, step(pos, 1, 1, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
-      const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+      const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, NORM, HEADS: headsOf(n_heads / n_kv_heads, dim) };
       const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
-      const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} type ${KV_TYPE} pos ${pos} window ${window}`;
+      const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} norm=${NORM} type ${KV_TYPE} pos ${pos} window ${window}`;
       const expected = bindings.map(bytesOf);
       reference.run(KERNELS.ATTENTION_SPLIT, expected, constants, grid);
       for (const { name, suffix, bench } of devices) {
@@ -643,7 +644,7 @@ test('a batch: rows of several sessions', options, async () => {
     const width = (n_heads + 2 * n_kv_heads) * dim;
     const splits = reference.x.optest_splits(context, 0) + 1 & ~1;
     const shape = { q_stride: width, q_column: 0, k_stride: width, k_column: n_heads * dim, v_stride: width, v_column: (n_heads + n_kv_heads) * dim, head_stride: dim, n_rot: dim, set_stride: dim / 2, magnitude: 1 };
-    const p = params('attention', { n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
+    const p = params('attention', { q_norm: 0, k_norm: 0, norm_eps: 0, n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
     const freq = Float32Array.from({ length: dim }, (_, i) => 1000 ** (-2 * (i % (dim / 2)) / dim) * (i < dim / 2 ? 3 : 1));
     const qkv = rng.floats(t * width);
     const size = n_heads * splits * (dim + 2);
@@ -676,7 +677,7 @@ test('a batch: rows of several sessions', options, async () => {
     await check('ROPE_APPEND', { bindings: [r, batch(rows), qkv, qkv, qkv, freq, k, v, output(t * n_heads * dim)], constants: { KV_TYPE: 0, INTERLEAVED: 0 }, grid: reference.grid(KERNELS.ROPE_APPEND, r, t), tolerance: 2e-6, label });
     if (dim % 8) continue;
     const w = weights(rng, 4, 256, 8, 40, n_heads * dim);
-    const m = params('matmul', { cols: n_heads * dim, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: 0, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0, eps: 0, softcap: 0, splits, window: 0 });
+    const m = params('matmul', { norm_at: 0, kept: 0, post_eps: 0, cols: n_heads * dim, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: 0, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0, eps: 0, softcap: 0, splits, window: 0 });
     await check('MATVEC_DOT', { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim }, grid: reference.grid(KERNELS.MATVEC_DOT, m, t, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` });
   }
 

@@ -4,10 +4,11 @@
 // ROPE: q, k and v are those of a new token of each row; q and k are rotated (rope_append.wgsl), and k and v
 // appended, here: by the workgroup of the last split for the first heads, while all others that need
 // them make them for themselves, so that nobody reads what another one writes.
+// NORM: each head of q and k is normed first (rmsnorm.wgsl); its scale is applied behind the rotation.
 //
 //   params   ATTENTION  step  STEP
 //   q, k, v  f32 rows of *_stride from *_column on, a head every head_stride columns; k and v only with ROPE
-//   freq     f32 [sets, n_rot / 2], with ROPE
+//   freq     f32 [sets, n_rot / 2], with ROPE; with NORM the weights of q's norm from q_norm on, k's from k_norm on
 //   k_state, v_state    rows of common_kv.wgsl
 //   partial  f32, per t: o [n_heads, splits, HEAD_DIM], then (m, l) [n_heads, splits, 2]
 // Splits are the 64-aligned blocks of the cache from the first that the token sees. 256 threads: four share a
@@ -29,6 +30,7 @@
 @group(0) @binding(8) var<storage, read_write> partial: array<f32>;
 override ROPE: u32 = 0u;
 override INTERLEAVED: u32 = 0u;
+override NORM: u32 = 0u;
 
 const THREADS = 256u;
 const PARTS = THREADS / SPLIT; // threads per position, and shares of the positions later
@@ -42,8 +44,10 @@ var<workgroup> qs: array<vec4<f32>, HEADS * HEAD_DIM / 4u>; // [head, dim / 4], 
 var<workgroup> ks: array<f32, HEAD_DIM>;              // the new key and value, as the cache will have them
 var<workgroup> vs: array<f32, HEAD_DIM>;
 var<workgroup> ps: array<f32, HEADS * SPLIT>;         // [position, head]: scores, then p
-// q before it is packed; [part, head, position] of scores; [share, head, dim] of o, and behind it masses [share, head].
+// q before it is packed, and behind it, from SQUARES on, squares of pairs [head, pair]; [part, head, position] of scores; [share, head, dim] of o, and behind it masses [share, head].
 var<workgroup> sums: array<f32, MEET + SHARES * HEADS>;
+
+override SQUARES: u32 = HEADS * HEAD_DIM;
 
 // A key is read in units of 16 bytes; vec4 number i of a unit.
 override UNIT4: u32 = select(1u, 2u, KV_TYPE == KV_F16); // vec4s of a unit
@@ -95,6 +99,28 @@ fn source(is_key: bool, at: u32) -> f32 {
     return q[at];
 }
 
+// Dims a and b of the head at `start`, times their weights in the norm.
+fn weighted(is_key: bool, start: u32, dims: vec2<u32>) -> vec2<f32> {
+    let v = vec2<f32>(source(is_key, start + dims.x), source(is_key, start + dims.y));
+    if (NORM == 0u) {
+        return v;
+    }
+    let at = select(params.q_norm, params.k_norm, is_key);
+    return v * vec2<f32>(freq[at + dims.x], freq[at + dims.y]);
+}
+
+// What the norm multiplies a head by: one of q, or after the last k.
+fn norm_scale(head: u32) -> f32 {
+    if (NORM == 0u) {
+        return 1.0;
+    }
+    var sum = 0.0;
+    for (var i = 0u; i < PAIRS; i++) {
+        sum += sums[SQUARES + head * PAIRS + i];
+    }
+    return inverseSqrt(sum / f32(HEAD_DIM) + params.norm_eps);
+}
+
 // Dims d and other of pair number `pair` of the head at `start`, rotated for the row. Pairs from n_rot / 2 on are
 // neighbours that stay as they are.
 struct Turned {
@@ -106,13 +132,12 @@ fn turned(is_key: bool, start: u32, pair: u32, row: vec4<u32>) -> Turned {
     let half = params.n_rot / 2u;
     if (pair >= half) {
         let d = pair * 2u;
-        return Turned(vec2<u32>(d, d + 1u), vec2<f32>(source(is_key, start + d), source(is_key, start + d + 1u)));
+        return Turned(vec2<u32>(d, d + 1u), weighted(is_key, start, vec2<u32>(d, d + 1u)));
     }
     let dims = select(vec2<u32>(pair, pair + half), vec2<u32>(pair * 2u, pair * 2u + 1u), INTERLEAVED != 0u);
     let turn = cos_sin(f32(row.x) * freq[row.z * params.set_stride + pair]) * params.magnitude;
-    let a = source(is_key, start + dims.x);
-    let b = source(is_key, start + dims.y);
-    return Turned(dims, vec2<f32>(a * turn.x - b * turn.y, b * turn.x + a * turn.y));
+    let v = weighted(is_key, start, dims);
+    return Turned(dims, vec2<f32>(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y));
 }
 
 @compute @workgroup_size(THREADS)
@@ -145,10 +170,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var i = tid; i < (n_heads + select(0u, 1u, newest)) * pairs; i += THREADS) {
             let h = i / pairs;
             let is_key = h == n_heads;
-            let r = turned(is_key, select(q_start + h * params.head_stride, k_start, is_key), i % pairs, row);
+            let start = select(q_start + h * params.head_stride, k_start, is_key);
+            let r = turned(is_key, start, i % pairs, row);
+            if (NORM != 0u) {
+                let a = source(is_key, start + r.dims.x);
+                let b = source(is_key, start + r.dims.y);
+                sums[SQUARES + i] = a * a + b * b;
+            }
             if (is_key) {
-                ks[r.dims.x] = kv_stored(r.values.x);
-                ks[r.dims.y] = kv_stored(r.values.y);
+                ks[r.dims.x] = select(r.values.x, kv_stored(r.values.x), NORM == 0u);
+                ks[r.dims.y] = select(r.values.y, kv_stored(r.values.y), NORM == 0u);
             } else {
                 sums[h * HEAD_DIM + r.dims.x] = r.values.x * params.scale;
                 sums[h * HEAD_DIM + r.dims.y] = r.values.y * params.scale;
@@ -162,7 +193,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
     for (var i = tid; i < n_heads * HEAD_DIM / 4u; i += THREADS) {
-        qs[i] = vec4<f32>(sums[i * 4u], sums[i * 4u + 1u], sums[i * 4u + 2u], sums[i * 4u + 3u]);
+        qs[i] = vec4<f32>(sums[i * 4u], sums[i * 4u + 1u], sums[i * 4u + 2u], sums[i * 4u + 3u]) * norm_scale(i * 4u / HEAD_DIM);
+    }
+    if (NORM != 0u && newest) {
+        let scale = norm_scale(n_heads);
+        for (var d = tid; d < HEAD_DIM; d += THREADS) {
+            ks[d] = kv_stored(ks[d] * scale);
+        }
+        workgroupBarrier();
     }
 
     if (newest && group.y % blocks == 0u) {
