@@ -116,8 +116,7 @@ bool qn_lower_keeps(const struct qn_program *p, const struct qn_program_op *post
 const struct qn_program_op *qn_lower_head_norm(const struct qn_program *p,
                                                const struct qn_program_op *rope, uint32_t in,
                                                const uint32_t *producer);
-/* Rotations, and norms of heads before them, that the attention behind them does for a single token.
- */
+/* Rotations, and norms of heads before them, that the attention behind them does for one token. */
 void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *producer);
 /* Attentions whose splits the only MATMUL behind them joins, where matvec_dot is there for it. */
 bool qn_lower_merge(const struct qn_lower *l, bool *merged, const struct qn_lower_mode *mode);

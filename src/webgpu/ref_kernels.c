@@ -606,8 +606,8 @@ static struct qn_params_rope rope_of(const struct qn_params_attention *p, uint32
                                    p->set_stride, p->magnitude};
 }
 
-/* A head of q or k at `head`, normed where the constant NORM says so, with weights at column `at` of
- * freq; `own`: room for it. */
+/* A head of q or k at `head`, normed where the constant NORM says so, with weights at column `at`
+ * of freq; `own`: room for it. */
 static const float *head_of(const struct qn_ref_call *c, float own[MAX_HEAD], const float *head,
                             uint32_t dim, uint32_t at) {
     const struct qn_params_attention *p = c->p[0];

@@ -6,14 +6,16 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import test from 'node:test';
 
+import { FEATURES } from '../../web/gpu/device.js';
 import { Bench, KERNELS, Reference, bfloat, bytesOf, half, params, random } from './kernel_bench.mjs';
 
+const MATRIX = 'chromium-experimental-subgroup-matrix';
 const reference = new Reference();
 /** @type {{ name: string, suffix: string, bench: Bench }[]} */
 const devices = [];
 try {
   devices.push({ name: 'minimum', suffix: '', bench: await new Bench(reference).open([]) });
-  const full = await new Bench(reference).open();
+  const full = await new Bench(reference).open([...FEATURES, MATRIX, 'packed-dot']); // which software adapters have, but are not given by themselves
   for (const [feature, suffix] of [['subgroups', '_subgroups'], ['shader-f16', '_f16']]) {
     if (full.caps?.features.includes(feature)) devices.push({ name: feature, suffix, bench: full });
   }
@@ -23,7 +25,6 @@ try {
 const options = { skip: devices.length === 0 };
 test.after(() => devices.forEach(({ bench }) => bench.close()));
 
-const MATRIX = 'chromium-experimental-subgroup-matrix';
 const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
 const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
 
