@@ -50,6 +50,8 @@ import { fail, STATUS } from './errors.js';
  * @property {number} parameters
  * @property {Record<string, number>} memory bytes, by kind
  * @property {string} variant of the wasm module
+ * @property {{ kernels: string[], tested: number, note: string }} [variants] of a GPU: matrix kernels in use, pipelines
+ *   that the self-test ran, and why a feature is not used ("" where nothing failed)
  */
 
 /**

@@ -100,6 +100,7 @@ export class Host {
       parameters: info.parameters,
       memory: info.memory,
       variant,
+      ...(info.variants && { variants: info.variants }),
     };
   }
 

@@ -269,8 +269,10 @@ static bool ready(const struct qn_backend *backend) {
     return ((const struct cpu_backend *)(const void *)backend)->finished;
 }
 
-static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_event *gpu_event) {
+static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_event *gpu_event,
+                            struct qn_error *err) {
     (void)backend;
+    (void)err;
     (void)gpu_event;
     return QN_OK;
 }

@@ -326,20 +326,23 @@ enum qn_status qn_engine_load(qn_engine *e, uint32_t *done, struct qn_error *err
 }
 
 enum qn_status qn_engine_gpu_event(qn_engine *e, const struct qn_gpu_event *event) {
-    if (event->kind == QN_GPU_EVENT_LOST || event->kind == QN_GPU_EVENT_ERROR) {
-        if (e->state != QN_ENGINE_LOST && e->state != QN_ENGINE_FAILED) {
-            struct qn_str text = {event->bytes, event->n};
-            enum qn_status status =
-                event->kind == QN_GPU_EVENT_LOST ? QN_E_GPU_LOST : event->status;
-            struct qn_error error = {0};
-            fail_engine(
-                e, qn_fail(&error, status == QN_OK ? QN_E_GPU : status, "%.*s", QN_STR_ARG(text)),
-                &error);
-        }
-    }
+    bool lost = event->kind == QN_GPU_EVENT_LOST, told = lost || event->kind == QN_GPU_EVENT_ERROR;
+    struct qn_error error = {0};
+    enum qn_status status = QN_OK;
+    if (e->backend)
+        status = e->backend->ops->event(e->backend, event, &error);
+    else if (told)
+        status = qn_fail(&error,
+                         lost            ? QN_E_GPU_LOST
+                         : event->status ? event->status
+                                         : QN_E_GPU,
+                         "%.*s", (int)event->n, (const char *)event->bytes);
+    // Before it is ready a backend may fail of itself, by its self-test.
+    if (status != QN_OK && (told || e->state == QN_ENGINE_OPEN || e->state == QN_ENGINE_LOADED) &&
+        e->state != QN_ENGINE_LOST && e->state != QN_ENGINE_FAILED)
+        fail_engine(e, status, &error);
     if (!e->backend)
         return QN_E_STATE;
-    enum qn_status status = e->backend->ops->event(e->backend, event);
     if (e->state == QN_ENGINE_LOADED && e->backend->ops->ready(e->backend))
         e->state = QN_ENGINE_READY;
     return status;

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "webgpu/gpu.h"
 
 static const char *format_name(enum qn_format format) {
     switch (format) {
@@ -89,6 +90,10 @@ enum qn_status qn_engine_info(qn_engine *e, struct qn_str *out, struct qn_error 
     write_memory(b, e);
     field(b, "tokenizer_size", e->tokenizer ? qn_tokenizer_size(e->tokenizer) : 0);
     qn_buf_format(b, ",\"chat_template\":%s", e->template_source[0].n ? "true" : "false");
+#ifndef QN_NO_WEBGPU
+    if (e->desc.gpu)
+        qn_gpu_backend_describe(e->backend, b);
+#endif
     field(b, "operations", e->model.program.n_ops);
     write_tensors(b, &e->directory);
     qn_buf_char(b, '}');

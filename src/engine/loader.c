@@ -1,6 +1,5 @@
 #include "engine/loader.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/num.h"
@@ -68,14 +67,25 @@ static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight
     return n == 0 ? 1 : n > all ? all : (uint32_t)n; // n is at most PIECE_BYTES
 }
 
-static int by_place(const void *a, const void *b) {
-    const struct qn_loader_piece *x = a, *y = b;
+static bool is_before(const struct qn_loader_piece *x, const struct qn_loader_piece *y) {
     if (x->file != y->file)
-        return x->file < y->file ? -1 : 1;
+        return x->file < y->file;
     if (x->offset != y->offset)
-        return x->offset < y->offset ? -1 : 1;
+        return x->offset < y->offset;
     /* The same bytes for two weights: keep an order that does not depend on the sort. */
-    return x->weight < y->weight ? -1 : x->weight > y->weight;
+    return x->weight < y->weight;
+}
+
+/* Shell's method: the C library's would be a kilobyte more to download. */
+static void sort(struct qn_loader_piece *pieces, size_t n) {
+    for (size_t gap = n / 2; gap != 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (size_t i = gap; i < n; i++) {
+            struct qn_loader_piece piece = pieces[i];
+            size_t at = i;
+            for (; at >= gap && is_before(&piece, &pieces[at - gap]); at -= gap)
+                pieces[at] = pieces[at - gap];
+            pieces[at] = piece;
+        }
 }
 
 enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
@@ -116,7 +126,7 @@ enum qn_status qn_loader_init(struct qn_loader *l, struct qn_arena *arena,
                 };
             }
         }
-    qsort(l->pieces, l->n_pieces, sizeof *l->pieces, by_place);
+    sort(l->pieces, n);
     return QN_OK;
 }
 

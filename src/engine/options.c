@@ -93,6 +93,7 @@ static const struct member cap_members[] = {
     {"maxWorkgroups", U32, CAP(max_workgroups)},
     {"subgroupMin", U32, CAP(subgroup_min)},
     {"subgroupMax", U32, CAP(subgroup_max)},
+    {"selfTest", BOOL, CAP(self_test)},
 };
 
 static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_value v,

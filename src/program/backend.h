@@ -59,7 +59,8 @@ struct qn_backend_ops {
     /* After the last write. The backend may need events before ready() is true. */
     enum qn_status (*finish)(struct qn_backend *backend, struct qn_error *err);
     bool (*ready)(const struct qn_backend *backend);
-    enum qn_status (*event)(struct qn_backend *backend, const struct qn_gpu_event *event);
+    enum qn_status (*event)(struct qn_backend *backend, const struct qn_gpu_event *event,
+                            struct qn_error *err);
     uint64_t (*memory)(const struct qn_backend *backend); // bytes held, sessions included
 
     enum qn_status (*session_create)(struct qn_backend *backend, struct qn_backend_session **out,

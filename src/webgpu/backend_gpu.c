@@ -13,6 +13,16 @@ static struct qn_gpu *of(struct qn_backend *backend) {
 
 /* ---- Playing ------------------------------------------------------------------------------- */
 
+/* The self-test goes on, when the tape is free; ready once that and the weights are done. */
+static void turn(struct qn_gpu *gpu) {
+    gpu->trial.due = gpu->playing;
+    if (gpu->playing)
+        return;
+    qn_gpu_trial_turn(gpu);
+    if (gpu->state == QN_GPU_PENDING && gpu->fenced && gpu->trial.state == QN_TRIAL_OVER)
+        gpu->state = QN_GPU_READY;
+}
+
 enum qn_status qn_gpu_play(struct qn_gpu *gpu, struct qn_error *err) {
     if (gpu->tape.failed) {
         qn_tape_clear(&gpu->tape);
@@ -20,9 +30,13 @@ enum qn_status qn_gpu_play(struct qn_gpu *gpu, struct qn_error *err) {
     }
     // A host need not fill in the error.
     struct qn_error inner = {0};
+    gpu->playing = true;
     enum qn_status status = gpu->host.play(gpu->host.ud, gpu->tape.words, gpu->tape.n, &inner);
+    gpu->playing = false;
     gpu->stats.words = (uint32_t)gpu->tape.n;
     qn_tape_clear(&gpu->tape);
+    if (gpu->trial.due && status == QN_OK)
+        turn(gpu);
     if (status == QN_OK)
         return QN_OK;
     if (status == QN_E_GPU_LOST)
@@ -169,8 +183,7 @@ static enum qn_status write_bytes(struct qn_backend *backend, uint32_t weight, e
 
 static enum qn_status write_constants(struct qn_gpu *gpu, struct qn_error *err) {
     const struct qn_lower *l = &gpu->lower;
-    qn_gpu_put_write(&gpu->tape, l->b_params, 0, l->buffers[QN_SPACE_SHARED][l->b_params].bytes,
-                     l->params);
+    qn_gpu_put_write(&gpu->tape, l->b_params, 0, l->n_params * QN_LOWER_SLOT, l->params);
     QN_TRY(qn_gpu_play(gpu, err));
     for (uint32_t i = 0; i < l->program->n_weights; i++) {
         const struct qn_weight *weight = &l->program->weights[i];
@@ -205,30 +218,58 @@ static void destroy(struct qn_backend *backend) {
     const struct qn_allocator *allocator = gpu->allocator;
     while (gpu->sessions)
         qn_gpu_session_destroy(backend, gpu->sessions);
+    qn_gpu_trial_release(gpu);
     qn_gpu_buffers_destroy(gpu, 0, gpu->lower.buffers[QN_SPACE_SHARED], gpu->n_created);
     qn_tape_free(&gpu->tape);
     qn_arena_free(&gpu->arena);
     qn_mem_free(allocator, gpu, sizeof *gpu);
 }
 
+/* What the device needs for the lowered program, but for buffers that there are already. */
+static enum qn_status create_parts(struct qn_gpu *gpu, struct qn_error *err) {
+    const struct qn_lower *l = &gpu->lower;
+    uint32_t made, first = gpu->n_created;
+    find_limits(gpu);
+    // The longest tapes: all groups of a session, and a step with all its dispatches, 8 words each.
+    qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * (4 + 3 * QN_KERNEL_BINDINGS) + 512);
+    if (gpu->tape.failed)
+        return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
+    QN_TRY(create_pipelines(gpu, err));
+    enum qn_status status =
+        qn_gpu_buffers_create(gpu, first, l->buffers[QN_SPACE_SHARED] + first,
+                              l->n_buffers[QN_SPACE_SHARED] - first, &made, err);
+    gpu->n_created += made;
+    QN_TRY(status);
+    return write_constants(gpu, err);
+}
+
 static enum qn_status create(struct qn_gpu *gpu, const struct qn_program *program,
                              struct qn_error *err) {
     struct qn_lower *l = &gpu->lower;
     QN_TRY(qn_lower_program(l, &gpu->arena, program, &gpu->host.caps, err));
-    find_limits(gpu);
     gpu->edges =
         QN_ARENA_NEW(&gpu->arena, struct qn_gpu_edge, (size_t)program->n_weights * QN_PLANE_COUNT);
-    // The longest tapes: all groups of a session, and a step with all its dispatches, 8 words each.
-    qn_tape_reserve(&gpu->tape, (size_t)l->n_dispatches * (4 + 3 * QN_KERNEL_BINDINGS) + 512);
     size_t blocks = (size_t)l->n_blocks * 256;
     gpu->block_steps = qn_arena_alloc(&gpu->arena, blocks, 1);
-    if (gpu->edges == NULL || gpu->tape.failed || gpu->block_steps == NULL)
+    if (gpu->edges == NULL || gpu->block_steps == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "the GPU backend");
-    memset(gpu->block_steps, 0, blocks);
-    QN_TRY(create_pipelines(gpu, err));
-    QN_TRY(qn_gpu_buffers_create(gpu, 0, l->buffers[QN_SPACE_SHARED], l->n_buffers[QN_SPACE_SHARED],
-                                 &gpu->n_created, err));
-    return write_constants(gpu, err);
+    QN_TRY(create_parts(gpu, err));
+    return gpu->host.caps.self_test ? qn_gpu_trial_begin(gpu, err) : QN_OK;
+}
+
+enum qn_status qn_gpu_lower_again(struct qn_gpu *gpu, struct qn_error *err) {
+    struct qn_lower *l = &gpu->lower, next;
+    QN_TRY(qn_lower_program(&next, &gpu->arena, l->program, &gpu->host.caps, err));
+    // The weights, whose buffers come first, stay; everything else is made anew.
+    const struct qn_lower_buffer *old = l->buffers[QN_SPACE_SHARED];
+    uint32_t weights = l->b_vectors + 1;
+    if (next.b_vectors != l->b_vectors ||
+        memcmp(old, next.buffers[QN_SPACE_SHARED], weights * sizeof *old) != 0)
+        return qn_fail(err, QN_E_INTERNAL, "weights lie where features say");
+    qn_gpu_buffers_destroy(gpu, weights, old + weights, gpu->n_created - weights);
+    gpu->n_created = weights;
+    *l = next;
+    return create_parts(gpu, err);
 }
 
 /* ---- Weights ------------------------------------------------------------------------------- */
@@ -333,27 +374,39 @@ static bool ready(const struct qn_backend *backend) {
     return ((const struct qn_gpu *)(const void *)backend)->state == QN_GPU_READY;
 }
 
-static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_event *event) {
+static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_event *event,
+                            struct qn_error *err) {
     struct qn_gpu *gpu = of(backend);
     struct qn_str message = {event->bytes, event->bytes ? event->n : 0};
     switch (event->kind) {
     case QN_GPU_EVENT_READ:
+        if (gpu->trial.state == QN_TRIAL_RUNS && event->tag == gpu->trial.read) {
+            qn_gpu_trial_read(gpu, event->bytes, event->n);
+            return QN_OK;
+        }
         return qn_gpu_session_read(gpu, event->tag, event->micros, event->bytes, event->n);
     case QN_GPU_EVENT_FENCE:
-        if (gpu->state == QN_GPU_PENDING && event->tag == gpu->fence)
-            gpu->state = QN_GPU_READY;
-        return QN_OK;
+        if (gpu->state == QN_GPU_PENDING && event->tag == gpu->fence) {
+            gpu->fenced = true;
+            if (gpu->trial.state == QN_TRIAL_OVER)
+                gpu->state = QN_GPU_READY;
+        } else if (gpu->trial.state != QN_TRIAL_OVER && event->tag == gpu->trial.fence) {
+            turn(gpu);
+        }
+        return qn_gpu_check(gpu, err);
     case QN_GPU_EVENT_ERROR: {
         enum qn_status status = event->status == QN_OK ? QN_E_GPU : event->status;
+        if (qn_gpu_trial_forgives(gpu, event))
+            return QN_OK;
         qn_gpu_set_failed(gpu, status == QN_E_GPU_LOST ? QN_GPU_LOST : QN_GPU_FAILED, status,
                           message);
-        return status;
+        return qn_fail(err, status, "%.*s", QN_STR_ARG(message));
     }
     case QN_GPU_EVENT_LOST:
         qn_gpu_set_failed(gpu, QN_GPU_LOST, QN_E_GPU_LOST, message);
-        return QN_E_GPU_LOST;
+        return qn_fail(err, QN_E_GPU_LOST, "%.*s", QN_STR_ARG(message));
     }
-    return qn_fail(NULL, QN_E_ARGUMENT, "an event of unknown kind");
+    return qn_fail(err, QN_E_ARGUMENT, "an event of unknown kind");
 }
 
 static uint64_t memory(const struct qn_backend *backend) {

@@ -4,6 +4,7 @@
 
 #include "webgpu/gpu.h"
 #include "webgpu/gpu_bank.h"
+#include "webgpu/trial.h"
 
 #define QN_GPU_BANKS 64u // at most; fewer where ids would not be small
 #define QN_GPU_IN_FLIGHT 4u
@@ -41,6 +42,8 @@ struct qn_gpu {
     struct qn_gpu_bank *banks[QN_GPU_BANKS]; // NULL: there is none of that number
     uint32_t max_banks, n_sessions;
     unsigned char *block_steps; // [n_blocks × 256]: on their way to the buffer of that name
+    bool playing, fenced;       // within play(); the fence of finish() has answered
+    struct qn_gpu_trial trial;
     struct qn_gpu_stats stats;
 };
 

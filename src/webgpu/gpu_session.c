@@ -1,8 +1,8 @@
 /* Sessions of the GPU backend: their buffers and groups, the sampler's parameters, and the results
  * that come back. */
-#include <math.h>
 #include <string.h>
 
+#include "base/maths.h"
 #include "base/num.h"
 #include "webgpu/gpu_internal.h"
 
@@ -208,7 +208,7 @@ static void sampling_params(const struct qn_gpu *gpu, struct qn_backend_session 
         .temperature = draw ? s->temperature : 1.0f,
         .top_k = draw ? s->top_k : 0,
         .top_p = draw && top_p ? s->top_p : 1.0f,
-        .ln_min_p = draw && s->min_p > 0.0f ? logf(s->min_p) : -1e30f,
+        .ln_min_p = draw && s->min_p > 0.0f ? (float)qn_log(s->min_p) : -1e30f,
         .repetition = s->repetition_penalty > 0.0f ? s->repetition_penalty : 1.0f,
         .frequency = s->frequency_penalty,
         .presence = s->presence_penalty,

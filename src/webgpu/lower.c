@@ -4,7 +4,7 @@
 
 #include "base/num.h"
 
-#define SLOT 256u // uniform bindings begin at multiples of this
+#define SLOT QN_LOWER_SLOT
 
 /* ---- Growing arrays, buffers, parameters, pipelines ---------------------------------------- */
 

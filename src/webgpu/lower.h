@@ -60,8 +60,9 @@ enum qn_list {
     QN_LIST_COUNT
 };
 
-#define QN_SMALL_ROWS 4u // that go through the head as matvecs
-#define QN_SHORT 1024u   // positions; their splits are few enough for every workgroup to join
+#define QN_LOWER_SLOT 256u // of params: uniform bindings begin at multiples of this
+#define QN_SMALL_ROWS 4u   // that go through the head as matvecs
+#define QN_SHORT 1024u     // positions; their splits are few enough for every workgroup to join
 #define QN_LOGITS_BYTES \
     ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
 

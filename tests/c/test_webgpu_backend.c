@@ -533,7 +533,7 @@ static void test_pace(void) {
         CHECK(p.gpu->ops->poll(p.gpu, s, &result, &ready, NULL) == QN_OK && !ready);
         while (qn_ref_host_next_event(p.host, &event)) {
             event.micros = steps[i].micros;
-            CHECK(p.gpu->ops->event(p.gpu, &event) == QN_OK);
+            CHECK(p.gpu->ops->event(p.gpu, &event, NULL) == QN_OK);
         }
         CHECK(p.gpu->ops->poll(p.gpu, s, &result, &ready, NULL) == QN_OK && ready);
         CHECK(!result.sampled && !result.logits && !result.argmax);

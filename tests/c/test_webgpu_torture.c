@@ -280,7 +280,7 @@ static void test_lost(void) {
     struct qn_step first = {prompt, 6, 0, true, 0, 0};
     CHECK(qn_backend_step(b, s, &first, &err) == QN_OK);
     struct qn_gpu_event lost = {.kind = QN_GPU_EVENT_LOST, .bytes = "driver reset", .n = 12};
-    CHECK(b->ops->event(b, &lost) == QN_E_GPU_LOST && !b->ops->ready(b));
+    CHECK(b->ops->event(b, &lost, NULL) == QN_E_GPU_LOST && !b->ops->ready(b));
     struct qn_step_result r;
     bool ready;
     CHECK(b->ops->poll(b, s, &r, &ready, &err) == QN_E_GPU_LOST && !ready);
@@ -293,7 +293,7 @@ static void test_lost(void) {
     CHECK(b->ops->write(b, 0, QN_PLANE_VALUES, 0, planes[0].p, 4, &err) == QN_E_GPU_LOST);
     struct qn_gpu_event error = {
         .kind = QN_GPU_EVENT_ERROR, .status = QN_E_GPU, .bytes = "x", .n = 1};
-    CHECK(b->ops->event(b, &error) == QN_E_GPU);
+    CHECK(b->ops->event(b, &error, NULL) == QN_E_GPU);
     CHECK(qn_backend_step(b, s, &first, &err) == QN_E_GPU_LOST);
     b->ops->destroy(b);
     check_clean(host, "lost", 0); // this host did not really lose anything

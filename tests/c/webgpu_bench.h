@@ -20,7 +20,7 @@ static inline enum qn_status pump(struct qn_ref_host *host, struct qn_backend *g
     enum qn_status first = QN_OK;
     struct qn_gpu_event event;
     while (qn_ref_host_next_event(host, &event)) {
-        enum qn_status status = gpu->ops->event(gpu, &event);
+        enum qn_status status = gpu->ops->event(gpu, &event, NULL);
         if (first == QN_OK)
             first = status;
     }

@@ -38,6 +38,7 @@ const LIMITS = /** @type {const} */ ({
  * @property {number} maxWorkgroups
  * @property {number} subgroupMin 0: unknown
  * @property {number} subgroupMax
+ * @property {boolean} selfTest compare kernels with what they should give, while weights arrive
  */
 
 /**
@@ -92,6 +93,7 @@ export async function openDevice(gpu, { features } = {}) {
       maxWorkgroups: device.limits.maxComputeWorkgroupsPerDimension,
       subgroupMin: info?.subgroupMinSize ?? 0,
       subgroupMax: info?.subgroupMaxSize ?? 0,
+      selfTest: true,
     },
     info: {
       vendor: info?.vendor ?? '',

@@ -55,7 +55,7 @@ export class TapePlayer {
   #uncaptured = (/** @type {Event} */ event) => {
     const { error } = /** @type {GPUUncapturedErrorEvent} */ (event);
     event.preventDefault?.();
-    this.#error(error.constructor.name === 'GPUOutOfMemoryError' ? STATUS.E_GPU_MEMORY : STATUS.E_GPU, error.message);
+    this.#error(error.constructor.name === 'GPUOutOfMemoryError' ? STATUS.E_GPU_MEMORY : STATUS.E_GPU, error.message, 1);
   };
 
   /** @param {string} message */
@@ -63,9 +63,9 @@ export class TapePlayer {
     if (!this.closed) this.#emit({ kind: EVENT.LOST, tag: 0, status: STATUS.E_GPU_LOST, bytes: utf8.encode(message) });
   }
 
-  /** @param {number} status @param {string} message */
-  #error(status, message) {
-    this.#emit({ kind: EVENT.ERROR, tag: 0, status, bytes: utf8.encode(message.slice(0, 2000)) });
+  /** @param {number} status @param {string} message @param {number} [tag] 1: of no tape that creates anything */
+  #error(status, message, tag = 0) {
+    this.#emit({ kind: EVENT.ERROR, tag, status, bytes: utf8.encode(message.slice(0, 2000)) });
   }
 
   /** @param {GpuEvent} event */
