@@ -60,5 +60,5 @@ size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_
     if (!qn_u64_to_u32(&rows, all))
         return SIZE_MAX;
     size_t row = qn_cpu_prepared(w->cols) * sizeof(float), size;
-    return qn_mul_size(&size, rows, row) ? size : SIZE_MAX;
+    return qn_mul_size(&size, rows, row) && size < SIZE_MAX - 64 ? size + 64 : SIZE_MAX;
 }

@@ -302,34 +302,34 @@ struct input {
 INLINE struct input input_at(const struct qn_cpu_weight *w, const float *x, size_t g) {
     const float *units = x + qn_cpu_units(w->cols);
     size_t at = g * qn_cpu_entries(&w->format);
-    return (struct input){(const unsigned char *)(const void *)(x + 16 * g), units + at,
-                          units + qn_cpu_sums(w->cols, &w->format) + at};
+    return (struct input){(const unsigned char *)(const void *)(x + 16 * g), units + 4 * g,
+                          units + qn_cpu_sums(w->cols) + at};
 }
 
-/* total + minima times the sums of x, for n scales or pairs; scales × units → out, without minima.
- */
-INLINE qn_vf scale_units(float *out, const float *scales, const struct input *x, size_t n,
-                         const struct qn_wformat *f, qn_vf total) {
-    if (!f->minimum) {
-        for (size_t i = 0; i < n; i += QN_LANES) {
-            qn_vf s = qn_v_load(scales + i);
-            total = qn_v_madd(s, qn_v_load(x->sums + i), total);
-            qn_v_store(out + i, s * qn_v_load(x->units + i));
-        }
-        return total;
-    }
+/* total + what zeros or minima make of the sums of x, for n scales or pairs. */
+INLINE qn_vf add_sums(qn_vf total, const float *scales, const float *sums, size_t n,
+                      const struct qn_wformat *f) {
+    if (f->minimum || f->zero != 0)
+        for (size_t i = 0; i < n; i += QN_LANES)
+            total = qn_v_madd(qn_v_load(scales + i), qn_v_load(sums + i), total);
+    return total;
+}
+
+/* Scales without minima; out may be scales. */
+INLINE void first_of_pairs(float *out, const float *scales, size_t n) {
     for (size_t i = 0; i < n; i += 2 * QN_LANES) {
         qn_vf a = qn_v_load(scales + i), b = qn_v_load(scales + i + QN_LANES);
-        total = qn_v_madd(a, qn_v_load(x->sums + i), total);
-        total = qn_v_madd(b, qn_v_load(x->sums + i + QN_LANES), total);
-        a *= qn_v_load(x->units + i), b *= qn_v_load(x->units + i + QN_LANES);
 #if QN_LANES == 8
         qn_v_store(out + i / 2, __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14));
 #else
         qn_v_store(out + i / 2, __builtin_shufflevector(a, b, 0, 2, 4, 6));
 #endif
     }
-    return total;
+}
+
+/* total + a sum of products of integers in the units of x (their vector at `units`), scaled. */
+INLINE qn_vf add_dot(qn_vf total, qn_vi dot, const float *units, qn_vf factor) {
+    return qn_v_madd(__builtin_convertvector(dot, qn_vf) * qn_v_load(units), factor, total);
 }
 
 INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x,
@@ -342,7 +342,9 @@ INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float
         size_t n = qn_min_size(SCALES, groups - begin);
         struct input in = input_at(w, x, begin);
         load_scales(scales, w, row, begin, n);
-        total = scale_units(scales, scales, &in, n * entries, &w->format, total);
+        total = add_sums(total, scales, in.sums, n * entries, &w->format);
+        if (w->format.minimum)
+            first_of_pairs(scales, scales, n * entries);
         for (size_t i = 0; i < n; i += GROUPS) {
             qn_vb bytes[2];
             qn_vi dot;
@@ -354,8 +356,7 @@ INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float
                 widen(words, bytes, l);
                 dot = dot_words(words, in.q + 64 * i);
             }
-            total = qn_v_madd(__builtin_convertvector(dot, qn_vf),
-                              factors(scales + (l.halves ? 2 : 1) * i, l), total);
+            total = add_dot(total, dot, in.units + 4 * i, factors(scales + l.halves * i + i, l));
         }
     }
     return qn_v_sum(total);
@@ -365,6 +366,8 @@ INLINE void unpack_scaled(struct qn_cpu_strip *out, const struct qn_cpu_weight *
                           size_t g, size_t n, struct layout l) {
     struct groups r = groups_of(w, row, l);
     load_scales(out->scales, w, row, g, n);
+    if (w->format.minimum)
+        first_of_pairs(out->firsts, out->scales, n * qn_cpu_entries(&w->format));
     for (size_t i = 0; i < n; i += GROUPS) {
         qn_vb bytes[2];
         qn_vs words[4];
@@ -381,15 +384,14 @@ INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *s
                         const struct qn_cpu_weight *w, const float *x, size_t stride, int tokens,
                         size_t g, size_t n, struct layout l) {
     size_t entries = qn_cpu_entries(&w->format);
-    float scales[4][4 * SCALES];
-    const unsigned char *q[4];
+    struct input in[4];
     qn_vf total[4];
     for (int t = 0; t < tokens; t++) {
-        struct input in = input_at(w, x + (size_t)t * stride, g);
-        q[t] = in.q;
-        total[t] = scale_units(scales[t], strip->scales, &in, n * entries, &w->format,
-                               qn_v_load(totals + (size_t)t * step));
+        in[t] = input_at(w, x + (size_t)t * stride, g);
+        total[t] = add_sums(qn_v_load(totals + (size_t)t * step), strip->scales, in[t].sums,
+                            n * entries, &w->format);
     }
+    const float *scales = w->format.minimum ? strip->firsts : strip->scales;
     for (size_t i = 0; i < n; i += GROUPS) {
         qn_vb bytes[2];
         qn_vs words[4];
@@ -397,12 +399,12 @@ INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *s
             memcpy(bytes, (const char *)strip->values + 32 * i, sizeof bytes);
         else
             memcpy(words, (const char *)strip->values + 64 * i, sizeof words);
+        qn_vf factor = factors(scales + l.halves * i + i, l);
 #pragma clang loop unroll(full)
         for (int t = 0; t < tokens; t++) {
-            qn_vi dot =
-                takes_bytes(l) ? dot_bytes(bytes, q[t] + 64 * i) : dot_words(words, q[t] + 64 * i);
-            total[t] = qn_v_madd(__builtin_convertvector(dot, qn_vf),
-                                 factors(scales[t] + (l.halves ? 2 : 1) * i, l), total[t]);
+            const unsigned char *q = in[t].q + 64 * i;
+            qn_vi dot = takes_bytes(l) ? dot_bytes(bytes, q) : dot_words(words, q);
+            total[t] = add_dot(total[t], dot, in[t].units + 4 * i, factor);
         }
     }
     for (int t = 0; t < tokens; t++)

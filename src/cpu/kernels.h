@@ -15,9 +15,9 @@
 
 #define QN_CPU_STRIP 1024 // columns of W that are decoded at a time
 
-/* What a row of x is made into. Integers lie by pairs of groups; after them the units, then the
- * sums, both as W's scales lie once decoded (one, a pair, or both for each 16 columns): of each
- * that share a scale, −zero × unit × Σ q, or 0 and −unit × Σ q where there are minima. */
+/* What a row of x is made into. Integers lie by pairs of groups; behind them each group's unit, four
+ * times; then sums, as W's scales lie once decoded (one, a pair, or both for each 16 columns): of
+ * columns that share a scale −zero × unit × Σ q, or 0 and −unit × Σ q where there are minima. */
 enum qn_cpu_input_type {
     QN_CPU_FLOATS, // in order, padded to whole groups
     QN_CPU_WORDS,  // int16
@@ -28,6 +28,7 @@ enum qn_cpu_input_type {
 struct qn_cpu_strip {
     _Alignas(32) int16_t values[QN_CPU_STRIP];
     float scales[QN_CPU_STRIP / QN_GROUP * 4 + 16];
+    float firsts[QN_CPU_STRIP / QN_GROUP * 2 + 16]; // of scales that are pairs
 };
 
 struct qn_cpu_kernel {
@@ -61,12 +62,12 @@ static inline size_t qn_cpu_entries(const struct qn_wformat *f) {
 }
 
 /* Where units and sums of a row of prepared integers begin: at this many floats from the row's
- * start, and from the units. Both are a little longer than they need be, with zeros. */
+ * start, and from the units. Zeros follow the sums. */
 static inline size_t qn_cpu_units(uint32_t cols) {
-    return (size_t)(qn_ceil_div_u32(cols, 2 * QN_GROUP) * QN_GROUP);
+    return (size_t)qn_ceil_div_u32(cols, 2 * QN_GROUP) * QN_GROUP;
 }
-static inline size_t qn_cpu_sums(uint32_t cols, const struct qn_wformat *f) {
-    return (qn_ceil_div_u32(cols, 2 * QN_GROUP) * 2 * qn_cpu_entries(f) + 15) / 16 * 16;
+static inline size_t qn_cpu_sums(uint32_t cols) {
+    return (size_t)qn_ceil_div_u32(cols, 2 * QN_GROUP) * 8;
 }
 
 /* Makes rows of x into what the kernel takes, in `scratch`, or leaves them where they fit. */

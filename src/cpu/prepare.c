@@ -54,10 +54,10 @@ static void put_bytes(int8_t *out, const int32_t q[QN_GROUP]) {
 static void prepare_integers(const struct prepare *p, float *out, const float *x) {
     const struct qn_wformat *f = &p->w->format;
     uint32_t cols = p->w->cols;
-    size_t at = 0, n = qn_cpu_sums(cols, f);
+    size_t at = 0;
     uint32_t share = qn_min_u32(f->group, QN_GROUP);
-    float *units = out + qn_cpu_units(cols), *sums = units + n;
-    memset(out, 0, (size_t)(sums + n - out) * sizeof *out);
+    float *units = out + qn_cpu_units(cols), *sums = units + qn_cpu_sums(cols);
+    memset(out, 0, p->stride * sizeof *out);
     for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
         int32_t q[QN_GROUP];
         float last[QN_GROUP] = {0};
@@ -67,6 +67,8 @@ static void prepare_integers(const struct prepare *p, float *out, const float *x
             in = last;
         }
         float unit = quantise(q, in);
+        for (int i = 0; i < 4; i++)
+            units[4 * g + i] = unit;
         if (p->type == QN_CPU_BYTES)
             put_bytes((int8_t *)(out + g * 16), q);
         else
@@ -76,9 +78,7 @@ static void prepare_integers(const struct prepare *p, float *out, const float *x
             int32_t sum = 0;
             for (uint32_t i = k; i < k + share; i++)
                 sum += q[i];
-            units[at] = unit;
-            if (f->minimum)
-                units[++at] = unit;
+            at += f->minimum;
             sums[at++] = -unit * (float)(f->minimum ? sum : sum * (int32_t)f->zero);
         }
     }
@@ -99,8 +99,9 @@ static void prepare_task(void *arg, uint32_t t) {
 
 struct qn_cpu_rows qn_cpu_prepare(const struct qn_cpu_step *step, const struct qn_cpu_rows *x,
                                   const struct qn_cpu_weight *w) {
-    struct prepare p = {x, w, qn_cpu_kernel_of(&w->format)->input, step->scratch,
-                        qn_cpu_prepared(w->cols)};
+    // Lines of the cache; qn_cpu_scratch has room for it.
+    float *out = step->scratch + (0 - (uintptr_t)step->scratch) % 64 / sizeof(float);
+    struct prepare p = {x, w, qn_cpu_kernel_of(&w->format)->input, out, qn_cpu_prepared(w->cols)};
     if (p.type == QN_CPU_FLOATS && w->cols % QN_GROUP == 0)
         return *x;
     qn_pool_run(step->pool, prepare_task, &p, x->rows);
