@@ -15,9 +15,9 @@
 
 #define QN_CPU_STRIP 1024 // columns of W that are decoded at a time
 
-/* What a row of x is made into. Integers lie by pairs of groups; behind them each group's unit, four
- * times; then sums, as W's scales lie once decoded (one, a pair, or both for each 16 columns): of
- * columns that share a scale −zero × unit × Σ q, or 0 and −unit × Σ q where there are minima. */
+/* What a row of x is made into. Integers lie by pairs of groups; behind them each group's unit,
+ * four times; then sums, as W's scales lie once decoded (one, a pair, or both for each 16 columns):
+ * of columns that share a scale −zero × unit × Σ q, or 0 and −unit × Σ q where there are minima. */
 enum qn_cpu_input_type {
     QN_CPU_FLOATS, // in order, padded to whole groups
     QN_CPU_WORDS,  // int16
