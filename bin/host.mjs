@@ -78,7 +78,7 @@ export function locate(model) {
  * @param {import('../web/variants.js').Variant} [options.variant]
  * @param {number} [options.context]
  * @param {number} [options.chunk]
- * @param {'f32' | 'f16'} [options.kv]
+ * @param {'f32' | 'f16' | 'q8' | 'q4'} [options.kv]
  * @param {'nothing' | 'text' | 'metadata' | 'weights'} [options.need] how much the command needs
  * @param {boolean} [options.embeddings] loads the model for embeddings
  */

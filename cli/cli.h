@@ -9,7 +9,8 @@
 /* Options of all commands; unset ones are zero. */
 struct options {
     const char *command, *model;
-    const char *ids, *text, *file, *messages, *tools, *type, *hex, *synthetic, *backend, *pooling;
+    const char *ids, *text, *file, *messages, *tools, *type, *hex, *synthetic, *backend, *pooling,
+        *kv;
     const char *prompt;
     uint32_t n;        // -n
     uint32_t prompt_n; // -p of bench

@@ -31,7 +31,7 @@ static const char help[] =
     "  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--synthetic NAME:QUANT] --json\n"
     "MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default "
     "model.\n"
-    "Common: --threads N, --context N, --backend cpu, --json, --verbose\n";
+    "Common: --threads N, --context N, --kv f32|f16|q8|q4, --backend cpu, --json, --verbose\n";
 
 int usage(const char *message) {
     if (message)
@@ -86,6 +86,7 @@ static const struct option options[] = {
     {"--synthetic", TEXT, FIELD(synthetic), 0},
     {"--backend", TEXT, FIELD(backend), 0},
     {"--pooling", TEXT, FIELD(pooling), 0},
+    {"--kv", TEXT, FIELD(kv), 0},
     {"-p", TEXT, FIELD(prompt), 0},
     {"-n", U32, FIELD(n), FIELD(has_n)},
     {"-d", U32, FIELD(depth), 0},

@@ -51,10 +51,17 @@ int model_open(struct model *m, const struct options *o, enum need need) {
     if (o->backend && strcmp(o->backend, "webgpu") == 0)
         return refuse_with(QN_E_UNSUPPORTED,
                            "--backend webgpu in the native program; use bin/quern.mjs for the GPU");
+    static const char *const kv_types[QN_KV_COUNT] = {"f32", "f16", "q8", "q4"};
+    unsigned kv = 0;
+    while (o->kv && kv < QN_KV_COUNT && strcmp(o->kv, kv_types[kv]) != 0)
+        kv++;
+    if (kv == QN_KV_COUNT)
+        return refuse_with(QN_E_ARGUMENT, "--kv is f32, f16, q8 or q4");
     struct qn_engine_desc desc = {
         .synthetic = o->synthetic,
         .threads = o->threads,
         .context = o->context,
+        .kv_type = (enum qn_kv_type)kv,
         .text_only = need == NEED_TEXT,
         .embeddings = o->embeddings,
         .clock = unix_time,

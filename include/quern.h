@@ -159,7 +159,8 @@ struct qn_gpu_event {
 
 /* ---- Engine --------------------------------------------------------------------------------- */
 
-enum qn_kv_type { QN_KV_F32, QN_KV_F16 };
+/* Of keys and values in the cache; of Q8 and Q4 docs/formats.md says the layout and the error. */
+enum qn_kv_type { QN_KV_F32, QN_KV_F16, QN_KV_Q8, QN_KV_Q4, QN_KV_COUNT };
 
 struct qn_engine_desc {
     const struct qn_allocator *allocator; // NULL: malloc

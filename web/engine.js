@@ -26,7 +26,7 @@ import { fail, STATUS } from './errors.js';
  *   the CPU; 'webgpu' takes a software adapter too
  * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
  * @property {boolean} [embeddings] loads the model for embeddings, not for answers
- * @property {'f32' | 'f16'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
+ * @property {'f32' | 'f16' | 'q8' | 'q4'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated
  * @property {'auto' | 'opfs' | 'cache' | 'memory'} [store] where weights are kept
  * @property {(progress: LoadProgress) => void} [onProgress]

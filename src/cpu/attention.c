@@ -5,6 +5,7 @@
 
 #include "cpu/exec.h"
 #include "cpu/vec.h"
+#include "quant/kv.h"
 
 #define POSITIONS 32 // positions; a multiple of QN_LANES
 
@@ -12,7 +13,7 @@ struct attention {
     struct qn_cpu_rows q, out;
     const struct qn_cpu_step *step;
     uint32_t k, v; // states [n_kv_heads, context, head_dim]
-    bool k_half, v_half;
+    enum qn_dtype k_type, v_type;
     uint32_t n_heads, group, dim, window, context;
     float scale, softcap; // softcap 0: none
 };
@@ -28,32 +29,31 @@ static inline float state_load_one(const unsigned char *p, size_t at, bool half)
     return half ? qn_f16_to_f32(qn_load_u16(p + 2 * at)) : qn_bits_f32(qn_load_u32(p + 4 * at));
 }
 
-static inline __attribute__((always_inline)) float state_dot(const float *q, const unsigned char *k,
-                                                             size_t at, uint32_t n, bool half) {
+static inline __attribute__((always_inline)) float plain_dot(const float *q, const unsigned char *k,
+                                                             uint32_t n, bool half) {
     qn_vf a = {0}, b = {0};
     uint32_t d = 0;
     for (; d + 2 * QN_LANES <= n; d += 2 * QN_LANES) {
-        a = qn_v_madd(qn_v_load(q + d), state_load(k, at + d, half), a);
-        b = qn_v_madd(qn_v_load(q + d + QN_LANES), state_load(k, at + d + QN_LANES, half), b);
+        a = qn_v_madd(qn_v_load(q + d), state_load(k, d, half), a);
+        b = qn_v_madd(qn_v_load(q + d + QN_LANES), state_load(k, d + QN_LANES, half), b);
     }
     float sum = qn_v_sum(a + b);
     for (; d < n; d++)
-        sum += q[d] * state_load_one(k, at + d, half);
+        sum += q[d] * state_load_one(k, d, half);
     return sum;
 }
 
-/* out[d] = out[d] × keep + Σ_j p[j] v[j][d] over n positions. */
-static inline __attribute__((always_inline)) void state_mix(float *out, const float *p,
-                                                            const unsigned char *v, size_t at,
+/* out[d] = out[d] × keep + Σ_j p[j] v[j][d] over n positions, whose rows are `row` bytes apart. */
+static inline __attribute__((always_inline)) void plain_mix(float *out, const float *p,
+                                                            const unsigned char *v, size_t row,
                                                             uint32_t n, uint32_t dim, float keep,
                                                             bool half) {
     uint32_t d = 0;
     for (; d + 2 * QN_LANES <= dim; d += 2 * QN_LANES) {
         qn_vf a = qn_v_load(out + d) * keep, b = qn_v_load(out + d + QN_LANES) * keep;
         for (uint32_t j = 0; j < n; j++) {
-            size_t row = at + (size_t)j * dim + d;
-            a = qn_v_madd(state_load(v, row, half), qn_v_splat(p[j]), a);
-            b = qn_v_madd(state_load(v, row + QN_LANES, half), qn_v_splat(p[j]), b);
+            a = qn_v_madd(state_load(v + j * row, d, half), qn_v_splat(p[j]), a);
+            b = qn_v_madd(state_load(v + j * row, d + QN_LANES, half), qn_v_splat(p[j]), b);
         }
         qn_v_store(out + d, a);
         qn_v_store(out + d + QN_LANES, b);
@@ -61,8 +61,153 @@ static inline __attribute__((always_inline)) void state_mix(float *out, const fl
     for (; d < dim; d++) {
         float a = out[d] * keep;
         for (uint32_t j = 0; j < n; j++)
-            a += state_load_one(v, at + (size_t)j * dim + d, half) * p[j];
+            a += state_load_one(v + j * row, d, half) * p[j];
         out[d] = a;
+    }
+}
+
+/* ---- Rows of codes: x = c × step + least, in blocks of 32 (quant/kv.h). Over blocks
+ *   q·x = Σ_b step_b Σ q c + least_b Σ q,  Σ_j p_j x_j = Σ_j (p_j step_j) c_j + Σ_j p_j least_j */
+
+#define STEPS (16 / QN_LANES) // vectors of sixteen codes
+
+/* F16, finite. */
+static inline float small_half(const unsigned char *p) {
+    uint32_t bits = (uint32_t)qn_load_u16(p) << 16;
+    return qn_bits_f32((uint32_t)((int32_t)bits >> 3) & 0x8fffffffu) * 0x1p112f;
+}
+
+/* qn_kv_row_scale, from the first of a row's scales. */
+static inline struct qn_kv_scale block_scale(const unsigned char *scales, uint32_t block,
+                                             bool four) {
+    if (!four)
+        return (struct qn_kv_scale){small_half(scales + 2 * block) * (1.0f / 127), 0};
+    return (struct qn_kv_scale){small_half(scales + 4 * block) * (1.0f / 15),
+                                small_half(scales + 4 * block + 2)};
+}
+
+static inline __attribute__((always_inline)) void
+codes16(qn_vf out[STEPS], const unsigned char *row, uint32_t d, bool four) {
+    qn_vi8x16 codes;
+    if (four) {
+        qn_vi8x8 bytes;
+        memcpy(&bytes, row + d / 2, sizeof bytes);
+        qn_vi8x8 low = bytes & 15, high = bytes >> 4 & 15;
+        codes = __builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7,
+                                        15);
+    } else {
+        memcpy(&codes, row + d, sizeof codes);
+    }
+    qn_v_widen(out, codes);
+}
+
+static inline float code_one(const unsigned char *row, uint32_t d, bool four) {
+    return (float)(four ? row[d / 2] >> 4 * (d % 2) & 15 : (int8_t)row[d]);
+}
+
+/* `sums`: of q's blocks. */
+static inline __attribute__((always_inline)) float coded_dot(const float *q, const float *sums,
+                                                             const unsigned char *k,
+                                                             const unsigned char *scales,
+                                                             uint32_t dim, bool four) {
+    float total = 0;
+    for (uint32_t begin = 0, block = 0; begin < dim; begin += QN_KV_BLOCK, block++) {
+        uint32_t d = begin, end = qn_min_u32(begin + QN_KV_BLOCK, dim);
+        qn_vf sum = {0}, c[STEPS];
+        for (; d + 16 <= end; d += 16) {
+            codes16(c, k, d, four);
+            for (uint32_t i = 0; i < STEPS; i++)
+                sum = qn_v_madd(qn_v_load(q + d + i * QN_LANES), c[i], sum);
+        }
+        float s = qn_v_sum(sum);
+        for (; d < end; d++)
+            s += q[d] * code_one(k, d, four);
+        struct qn_kv_scale scale = block_scale(scales, block, four);
+        total += s * scale.step;
+        if (four)
+            total += sums[block] * scale.least;
+    }
+    return total;
+}
+
+static inline __attribute__((always_inline)) void coded_mix(float *out, const float *p,
+                                                            const unsigned char *v, size_t row,
+                                                            size_t to_scales, uint32_t n,
+                                                            uint32_t dim, float keep, bool four) {
+    for (uint32_t begin = 0, block = 0; begin < dim; begin += QN_KV_BLOCK, block++) {
+        uint32_t d = begin, end = qn_min_u32(begin + QN_KV_BLOCK, dim);
+        float w[POSITIONS], base = 0;
+        for (uint32_t j = 0; j < n; j++) {
+            struct qn_kv_scale scale = block_scale(v + j * row + to_scales, block, four);
+            w[j] = p[j] * scale.step;
+            base += p[j] * scale.least;
+        }
+        for (; d + 16 <= end; d += 16) {
+            qn_vf sum[STEPS], c[STEPS];
+            for (uint32_t i = 0; i < STEPS; i++)
+                sum[i] = qn_v_load(out + d + i * QN_LANES) * keep + base;
+            for (uint32_t j = 0; j < n; j++) {
+                codes16(c, v + j * row, d, four);
+                for (uint32_t i = 0; i < STEPS; i++)
+                    sum[i] = qn_v_madd(c[i], qn_v_splat(w[j]), sum[i]);
+            }
+            for (uint32_t i = 0; i < STEPS; i++)
+                qn_v_store(out + d + i * QN_LANES, sum[i]);
+        }
+        for (; d < end; d++) {
+            float sum = out[d] * keep + base;
+            for (uint32_t j = 0; j < n; j++)
+                sum += w[j] * code_one(v + j * row, d, four);
+            out[d] = sum;
+        }
+    }
+}
+
+/* A type's rows: bytes, and of the values before the scales. */
+struct rows {
+    size_t bytes, values;
+};
+
+static struct rows rows_of(enum qn_dtype type, uint32_t dim) {
+    size_t words = type == QN_DTYPE_Q4_1 ? ((size_t)dim + 7) / 8 : ((size_t)dim + 3) / 4;
+    return (struct rows){qn_kv_row_bytes(type, dim), 4 * words};
+}
+
+/* Scores of n positions from row k on. */
+static void score(float *out, const struct attention *c, const float *q, const float *sums,
+                  const unsigned char *k, struct rows rows, uint32_t n) {
+    uint32_t dim = c->dim;
+#define EACH(dot)                                     \
+    for (uint32_t i = 0; i < n; i++, k += rows.bytes) \
+        out[i] = (dot);                               \
+    break
+    switch (c->k_type) {
+    case QN_DTYPE_F16:
+        EACH(plain_dot(q, k, dim, true));
+    case QN_DTYPE_Q8_0:
+        EACH(coded_dot(q, sums, k, k + rows.values, dim, false));
+    case QN_DTYPE_Q4_1:
+        EACH(coded_dot(q, sums, k, k + rows.values, dim, true));
+    default:
+        EACH(plain_dot(q, k, dim, false));
+    }
+#undef EACH
+}
+
+static void mix(float *out, const struct attention *c, const float *p, const unsigned char *v,
+                struct rows rows, uint32_t n, float keep) {
+    switch (c->v_type) {
+    case QN_DTYPE_F16:
+        plain_mix(out, p, v, rows.bytes, n, c->dim, keep, true);
+        break;
+    case QN_DTYPE_Q8_0:
+        coded_mix(out, p, v, rows.bytes, rows.values, n, c->dim, keep, false);
+        break;
+    case QN_DTYPE_Q4_1:
+        coded_mix(out, p, v, rows.bytes, rows.values, n, c->dim, keep, true);
+        break;
+    default:
+        plain_mix(out, p, v, rows.bytes, n, c->dim, keep, false);
     }
 }
 
@@ -72,22 +217,23 @@ static void attention_task(void *arg, uint32_t index) {
     const float *q = c->q.p + t * c->q.stride + (size_t)h * dim;
     float *out = c->out.p + t * c->out.stride + (size_t)h * dim;
     struct qn_cpu_lane lane = qn_cpu_lane_of(c->step, t);
-    const unsigned char *k = lane.states[c->k], *v = lane.states[c->v];
+    struct rows k_rows = rows_of(c->k_type, dim), v_rows = rows_of(c->v_type, dim);
+    size_t head = (size_t)(h / c->group) * c->context;
+    const unsigned char *k = (unsigned char *)lane.states[c->k] + head * k_rows.bytes;
+    const unsigned char *v = (unsigned char *)lane.states[c->v] + head * v_rows.bytes;
     uint32_t last = lane.pos;
     uint32_t first = c->window != 0 && last >= c->window ? last - c->window + 1 : 0;
-    size_t base = (size_t)(h / c->group) * c->context * dim;
-    float peak = -INFINITY, total = 0.0f;
+    float peak = -INFINITY, total = 0.0f, sums[QN_KV_MOST / QN_KV_BLOCK];
+    for (uint32_t d = 0; d < dim && c->k_type == QN_DTYPE_Q4_1; d++) // the others have no minima
+        sums[d / QN_KV_BLOCK] = (d % QN_KV_BLOCK ? sums[d / QN_KV_BLOCK] : 0) + q[d];
     memset(out, 0, dim * sizeof *out);
     for (uint32_t j = first; j <= last; j += POSITIONS) {
         uint32_t n = qn_min_u32(POSITIONS, last - j + 1);
-        size_t at = base + (size_t)j * dim;
         float p[POSITIONS];
         float new_peak = peak;
+        score(p, c, q, sums, k + j * k_rows.bytes, k_rows, n);
         for (uint32_t i = 0; i < n; i++) {
-            size_t row = at + (size_t)i * dim;
-            p[i] =
-                (c->k_half ? state_dot(q, k, row, dim, true) : state_dot(q, k, row, dim, false)) *
-                c->scale;
+            p[i] *= c->scale;
             if (c->softcap != 0.0f)
                 p[i] = c->softcap * tanhf(p[i] / c->softcap);
             new_peak = p[i] > new_peak ? p[i] : new_peak;
@@ -102,10 +248,7 @@ static void attention_task(void *arg, uint32_t index) {
         float keep = peak == -INFINITY ? 0.0f : expf(peak - new_peak);
         total = total * keep + sum;
         peak = new_peak;
-        if (c->v_half)
-            state_mix(out, p, v, at, n, dim, keep, true);
-        else
-            state_mix(out, p, v, at, n, dim, keep, false);
+        mix(out, c, p, v + j * v_rows.bytes, v_rows, n, keep);
     }
     float inverse = 1.0f / total;
     for (uint32_t d = 0; d < dim; d++)
@@ -121,8 +264,8 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
         .step = step,
         .k = k,
         .v = v,
-        .k_half = p->tensors[k].dtype == QN_DTYPE_F16,
-        .v_half = p->tensors[v].dtype == QN_DTYPE_F16,
+        .k_type = p->tensors[k].dtype,
+        .v_type = p->tensors[v].dtype,
         .n_heads = op->u.attention.n_heads,
         .group = op->u.attention.n_heads / op->u.attention.n_kv_heads,
         .dim = op->u.attention.head_dim,

@@ -4,6 +4,7 @@
 #include "base/maths.h"
 #include "base/num.h"
 #include "cpu/exec.h"
+#include "quant/kv.h"
 
 float qn_cpu_act(enum qn_act act, float x) {
     switch (act) {
@@ -170,22 +171,18 @@ static void rotate(float *head, const float (*cs)[2], uint32_t n_rot, bool inter
     }
 }
 
-/* Stores a row of head_dim floats at a place of a state. */
-static void store_state(void *state, enum qn_dtype dtype, size_t at, const float *row, uint32_t n) {
-    if (dtype == QN_DTYPE_F32) {
-        memcpy((float *)state + at, row, n * sizeof *row);
-        return;
-    }
-    uint16_t *to = (uint16_t *)state + at;
-    for (uint32_t i = 0; i < n; i++)
-        to[i] = qn_f32_to_f16(row[i]);
+/* The row of a head at a position of a state. */
+static unsigned char *state_row(const struct qn_cpu_step *step, const struct qn_cpu_lane *lane,
+                                uint32_t tensor, uint32_t dim, uint32_t head, uint32_t pos) {
+    size_t one = qn_kv_row_bytes(step->program->tensors[tensor].dtype, dim);
+    return (unsigned char *)lane->states[tensor] +
+           ((size_t)head * step->program->context + pos) * one;
 }
 
 void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows q = qn_cpu_input(step, op, 0), k = qn_cpu_input(step, op, 1);
     struct qn_cpu_rows v = qn_cpu_input(step, op, 2), out = qn_cpu_output(step, op);
-    const struct qn_program_tensor *k_tensor = &step->program->tensors[op->in[3].tensor];
-    const struct qn_program_tensor *v_tensor = &step->program->tensors[op->in[4].tensor];
+    uint32_t k_state = op->in[3].tensor, v_state = op->in[4].tensor;
     const float *sets = qn_cpu_vector(step, op, 5);
     float magnitude = op->u.rope.magnitude != 0.0f ? op->u.rope.magnitude : 1.0f;
     uint32_t head_stride = op->u.rope.head_stride ? op->u.rope.head_stride : op->u.rope.head_dim;
@@ -194,7 +191,6 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
     float *head = step->scratch + 2 * half;             // [head_dim]
     for (uint32_t t = 0; t < out.rows; t++) {
         struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
-        void *k_state = lane.states[op->in[3].tensor], *v_state = lane.states[op->in[4].tensor];
         const float *freq = sets + (op->u.rope.n_sets == 2 && lane.rope_set != 0 ? half : 0);
         uint32_t position = lane.pos;
         for (uint32_t i = 0; i < half; i++) {
@@ -210,47 +206,43 @@ void qn_cpu_rope_append(const struct qn_cpu_step *step, const struct qn_program_
             rotate(to, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
         }
         for (uint32_t h = 0; h < op->u.rope.n_kv_heads; h++) {
-            size_t at = ((size_t)h * step->program->context + position) * dim;
             memcpy(head, k.p + t * k.stride + (size_t)h * head_stride, dim * sizeof *head);
             rotate(head, (const float(*)[2])cs, n_rot, op->u.rope.interleaved);
-            store_state(k_state, k_tensor->dtype, at, head, dim);
-            store_state(v_state, v_tensor->dtype, at, v.p + t * v.stride + (size_t)h * head_stride,
-                        dim);
+            qn_kv_row_write(state_row(step, &lane, k_state, dim, h, position),
+                            step->program->tensors[k_state].dtype, head, dim);
+            qn_kv_row_write(state_row(step, &lane, v_state, dim, h, position),
+                            step->program->tensors[v_state].dtype,
+                            v.p + t * v.stride + (size_t)h * head_stride, dim);
         }
     }
-}
-
-static double state_at(const void *state, enum qn_dtype dtype, size_t at) {
-    if (dtype == QN_DTYPE_F32)
-        return (double)((const float *)state)[at];
-    return (double)qn_f16_to_f32(((const uint16_t *)state)[at]);
 }
 
 /* Three passes over the positions, scores computed anew in each: slow and without scratch. */
 static void ref_attention(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows q = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
-    enum qn_dtype k_type = step->program->tensors[op->in[1].tensor].dtype;
-    enum qn_dtype v_type = step->program->tensors[op->in[2].tensor].dtype;
+    uint32_t k = op->in[1].tensor, v = op->in[2].tensor;
+    enum qn_dtype k_type = step->program->tensors[k].dtype;
+    enum qn_dtype v_type = step->program->tensors[v].dtype;
     uint32_t dim = op->u.attention.head_dim, window = op->u.attention.window;
     uint32_t group = op->u.attention.n_heads / op->u.attention.n_kv_heads;
     double scale = (double)op->u.attention.scale, cap = (double)op->u.attention.softcap;
     for (uint32_t t = 0; t < out.rows; t++) {
         struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
-        const void *k = lane.states[op->in[1].tensor], *v = lane.states[op->in[2].tensor];
         uint32_t last = lane.pos;
         uint32_t first = window != 0 && last >= window ? last - window + 1 : 0;
         for (uint32_t h = 0; h < op->u.attention.n_heads; h++) {
             const float *query = q.p + t * q.stride + (size_t)h * dim;
             float *to = out.p + t * out.stride + (size_t)h * dim;
-            size_t base = (size_t)(h / group) * step->program->context * dim;
             double peak = -(double)INFINITY, total = 0;
             for (uint32_t d = 0; d < dim; d++)
                 to[d] = 0.0f;
             for (int pass = 0; pass < 3; pass++) {
                 for (uint32_t j = first; j <= last; j++) {
+                    const unsigned char *key = state_row(step, &lane, k, dim, h / group, j);
+                    const unsigned char *value = state_row(step, &lane, v, dim, h / group, j);
                     double score = 0;
                     for (uint32_t d = 0; d < dim; d++)
-                        score += (double)query[d] * state_at(k, k_type, base + (size_t)j * dim + d);
+                        score += (double)query[d] * (double)qn_kv_row_at(key, k_type, dim, d);
                     score *= scale;
                     if (cap != 0)
                         score = cap * tanh(score / cap);
@@ -262,8 +254,7 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
                     if (pass == 1)
                         total += p;
                     for (uint32_t d = 0; pass == 2 && d < dim; d++)
-                        to[d] +=
-                            (float)(p / total * state_at(v, v_type, base + (size_t)j * dim + d));
+                        to[d] += (float)(p / total * (double)qn_kv_row_at(value, v_type, dim, d));
                 }
             }
         }

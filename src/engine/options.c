@@ -132,10 +132,13 @@ static enum qn_status other_option(void *out, struct qn_str name, struct qn_json
                                    struct qn_error *err) {
     struct qn_options *o = out;
     if (qn_str_is(name, "kv")) {
-        if (!qn_json_string_is(v, "f32") && !qn_json_string_is(v, "f16"))
-            return qn_fail(err, QN_E_ARGUMENT, "option kv is not \"f32\" or \"f16\"");
-        o->kv_type = qn_json_string_is(v, "f16") ? QN_KV_F16 : QN_KV_F32;
-        return QN_OK;
+        static const char *const types[QN_KV_COUNT] = {"f32", "f16", "q8", "q4"};
+        for (unsigned i = 0; i < QN_KV_COUNT; i++)
+            if (qn_json_string_is(v, types[i])) {
+                o->kv_type = (enum qn_kv_type)i;
+                return QN_OK;
+            }
+        return qn_fail(err, QN_E_ARGUMENT, "option kv is not \"f32\", \"f16\", \"q8\" or \"q4\"");
     }
     if (!qn_str_is(name, "gpu"))
         return unknown(out, name, v, err);

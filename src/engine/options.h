@@ -7,10 +7,10 @@
 #define QN_OPTION_TEXT 512 // most bytes of a name, its NUL included
 
 /* {"main": "model.gguf", "synthetic": null, "threads": 1, "context": 4096, "chunk": 256,
- *  "sessions": 4, "kv": "f32" | "f16", "textOnly": false, "embeddings": false, "gpu": null |
- *  {"features": ["shader-f16", …], "maxBinding": …, "maxBuffer": …, "maxStorageBuffers": …,
- *  "maxWorkgroupMemory": …, "maxInvocations": …, "maxWorkgroups": …, "subgroupMin": …,
- *  "subgroupMax": …, "selfTest": true}} */
+ *  "sessions": 4, "kv": "f32" | "f16" | "q8" | "q4", "textOnly": false, "embeddings": false,
+ *  "gpu": null | {"features": ["shader-f16", …], "maxBinding": …, "maxBuffer": …,
+ *  "maxStorageBuffers": …, "maxWorkgroupMemory": …, "maxInvocations": …, "maxWorkgroups": …,
+ *  "subgroupMin": …, "subgroupMax": …, "selfTest": true}} */
 struct qn_options {
     char main[QN_OPTION_TEXT], synthetic[QN_OPTION_TEXT];
     uint32_t threads, context, chunk, sessions;

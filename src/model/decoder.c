@@ -12,6 +12,8 @@
  * qn_program_fuse joins them. */
 #include "model/decoder.h"
 
+#include "quant/kv.h"
+
 struct builder {
     const struct qn_weights *w;
     const struct qn_model_config *c;
@@ -448,7 +450,7 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
         .rope = rope,
         .n_rot = rope->all ? weights->config->n_rot : 2,
         .local_freq = QN_NONE,
-        .state_dtype = options->kv_type == QN_KV_F16 ? QN_DTYPE_F16 : QN_DTYPE_F32,
+        .state_dtype = qn_kv_dtype(options->kv_type),
         .err = err,
     };
     uint32_t hidden;

@@ -2,6 +2,7 @@
 #include "base/format.h"
 #include "base/num.h"
 #include "program/shape.h"
+#include "quant/kv.h"
 
 bool qn_dim_same(struct qn_dim a, struct qn_dim b) {
     return a.sym == b.sym && a.n == b.n;
@@ -36,6 +37,17 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
     }
     *out = n;
     return true;
+}
+
+bool qn_shape_bytes(uint64_t *out, const struct qn_program *p,
+                    const struct qn_program_tensor *tensor) {
+    uint64_t n;
+    if (!qn_shape_elements(&n, p, tensor))
+        return false;
+    if (tensor->kind != QN_TENSOR_STATE || tensor->n_dims != 3 || !qn_kv_takes(tensor->dtype))
+        return qn_dtype_size(out, tensor->dtype, n);
+    uint32_t dim = tensor->dims[2].n;
+    return dim - 1 < (1u << 30) && qn_mul_u64(out, n / dim, qn_kv_row_bytes(tensor->dtype, dim));
 }
 
 uint32_t qn_op_inputs(enum qn_op_kind kind) {
@@ -216,8 +228,10 @@ static enum qn_status state(const struct site *s, uint32_t input, uint32_t n_kv_
     QN_TRY(tensor_of(&tensor, s, input, QN_TENSOR_STATE, &expected));
     struct qn_shape found = qn_shape_of(tensor);
     if (s->op->in[input].column != 0 || !qn_shape_same(&expected, &found) ||
-        (tensor->dtype != QN_DTYPE_F32 && tensor->dtype != QN_DTYPE_F16))
+        !qn_kv_takes(tensor->dtype))
         return refuse(s, input, QN_TENSOR_STATE, &expected, tensor);
+    if (qn_dtype_block(tensor->dtype) > 1 && head_dim > QN_KV_MOST)
+        return bad_parameter(s, "head_dim", head_dim);
     return QN_OK;
 }
 

@@ -40,9 +40,7 @@ static enum qn_status sizes(struct qn_program *p, struct qn_error *err) {
         bool state = tensor->kind == QN_TENSOR_STATE;
         if (!state && tensor->kind != QN_TENSOR_ACTIVATION)
             continue;
-        uint64_t n;
-        if (!qn_shape_elements(&n, p, tensor) ||
-            !qn_dtype_size(&tensor->nbytes, tensor->dtype, n) ||
+        if (!qn_shape_bytes(&tensor->nbytes, p, tensor) ||
             (state && !qn_add_u64(&p->state_bytes, p->state_bytes, tensor->nbytes)))
             return qn_fail(err, QN_E_LIMIT, "tensor %u (%s) is too large for %u tokens", i,
                            tensor->label ? tensor->label : "unnamed", p->max_tokens);

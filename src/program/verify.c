@@ -118,7 +118,7 @@ static enum qn_status verify_tensors(const struct qn_program *p, struct qn_error
         for (uint32_t j = 0; j < t->n_dims; j++)
             if (!t->dims[j].n || (uint32_t)t->dims[j].sym > QN_SYM_R)
                 return broken(err, "a tensor has an invalid dimension", i);
-        uint64_t n, nbytes = 0;
+        uint64_t nbytes = 0;
         switch (t->kind) {
         case QN_TENSOR_IDS:
             if (i != p->ids)
@@ -130,7 +130,7 @@ static enum qn_status verify_tensors(const struct qn_program *p, struct qn_error
             break;
         case QN_TENSOR_ACTIVATION:
         case QN_TENSOR_STATE:
-            if (!qn_shape_elements(&n, p, t) || !qn_dtype_size(&nbytes, t->dtype, n))
+            if (!qn_shape_bytes(&nbytes, p, t))
                 return broken(err, "a tensor is too large", i);
             break;
         default:

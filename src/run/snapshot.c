@@ -7,8 +7,9 @@
 
 #define PIECE ((size_t)16 << 20)
 #define DIGEST 32
-#define HEAD 48 // bytes before the ids
-#define VERSION 1
+#define HEAD 56 // bytes before the ids
+#define TYPE 8  // of them the name of the cache's type
+#define VERSION 2
 
 static const unsigned char magic[4] = {'Q', 'N', 'K', 'V'};
 
@@ -21,6 +22,14 @@ struct block {
 /* Bytes of one position of a state [n_kv_heads, context, head_dim]. */
 static size_t position_bytes(const struct qn_program *p, const struct qn_program_tensor *t) {
     return (size_t)t->nbytes / p->context;
+}
+
+/* What all states keep, of programs that have any. */
+static enum qn_dtype cache_type(const struct qn_program *p) {
+    uint32_t i = 0;
+    while (i < p->n_tensors && p->tensors[i].kind != QN_TENSOR_STATE)
+        i++;
+    return i < p->n_tensors ? p->tensors[i].dtype : QN_DTYPE_NONE;
 }
 
 /* Piece `index` of a snapshot of n tokens; counts pieces where there is none of that index. */
@@ -96,7 +105,8 @@ static enum qn_status save(struct qn_run *run, size_t *n, uint32_t index,
         put_u32(s->bytes + 4, VERSION);
         put_u32(s->bytes + 8, s->n);
         put_u32(s->bytes + 12, run->rope_set);
-        memcpy(s->bytes + 16, identity, 32);
+        strncpy((char *)s->bytes + 16, qn_dtype_name(cache_type(run->backend->program)), TYPE);
+        memcpy(s->bytes + 16 + TYPE, identity, 32);
         for (uint32_t i = 0; i < s->n; i++)
             put_u32(s->bytes + HEAD + 4 * (size_t)i, run->tokens[i]);
         return QN_OK;
@@ -142,8 +152,14 @@ static enum qn_status restore_head(struct qn_run *run, const unsigned char *byte
     struct qn_snapshot *s = &run->snapshot;
     if (n < HEAD || memcmp(bytes, magic, 4) != 0 || qn_load_u32(bytes + 4) != VERSION)
         return qn_fail(err, QN_E_FORMAT, "no snapshot of version %d", VERSION);
-    if (memcmp(bytes + 16, identity, 32) != 0)
-        return qn_fail(err, QN_E_CONFIG, "a snapshot of another model or type of cache");
+    const char *name = (const char *)bytes + 16, *end = memchr(name, 0, TYPE);
+    enum qn_dtype type = cache_type(run->backend->program),
+                  other = qn_dtype_by_name(name, end ? (size_t)(end - name) : TYPE);
+    if (other != type)
+        return qn_fail(err, QN_E_CONFIG, "a snapshot of a cache in %s, this one is in %s",
+                       qn_dtype_name(other), qn_dtype_name(type));
+    if (memcmp(bytes + 16 + TYPE, identity, 32) != 0)
+        return qn_fail(err, QN_E_CONFIG, "a snapshot of another model");
     s->n = qn_load_u32(bytes + 8);
     s->rope_set = qn_load_u32(bytes + 12);
     if (s->n > run->context)

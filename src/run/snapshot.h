@@ -1,10 +1,11 @@
 /* What a timeline holds as bytes, and back: tokens, keys and values, in pieces of at most 16 MiB,
  * so that a long prompt need not be computed again.
  *
- *   piece 0      "QNKV", version 1, n tokens, set of frequencies (u32 each, little endian),
- *                identity of the model [32], ids [n] (u32), digest [32]
- *   piece 1 …    of each state in turn, positions in blocks: [n_kv_heads, positions, head_dim] in
- *                the cache's type, digest [32]
+ *   piece 0      "QNKV", version 2, n tokens, set of frequencies (u32 each, little endian), name
+ *                of the cache's type ("F16", NUL to 8 bytes), identity of the model [32], ids [n]
+ *                (u32), digest [32]
+ *   piece 1 …    of each state in turn, positions in blocks: [n_kv_heads, positions] rows
+ *                as the cache keeps them (docs/formats.md), digest [32]
  *   digest       SHA-256 of the digest before (zeros at first) and the piece's bytes before it */
 #ifndef QN_RUN_SNAPSHOT_H
 #define QN_RUN_SNAPSHOT_H

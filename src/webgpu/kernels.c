@@ -201,8 +201,8 @@ struct qn_grid qn_grid_experts(uint32_t results, uint32_t t) {
 }
 
 struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t) {
-    uint32_t words = (p->n_heads + 2 * p->n_kv_heads) * p->head_dim / 2;
-    return (struct qn_grid){parts(words, THREADS), t, 1};
+    uint32_t threads = (p->n_heads + 2 * p->n_kv_heads) * parts(p->head_dim, 64) * 32;
+    return (struct qn_grid){parts(threads, THREADS), t, 1};
 }
 
 uint32_t qn_attention_splits(uint32_t context, uint32_t window) {

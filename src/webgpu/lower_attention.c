@@ -1,5 +1,6 @@
 /* Rotation and attention as dispatches. */
 #include "base/num.h"
+#include "quant/kv.h"
 #include "webgpu/lower_parts.h"
 
 struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
@@ -66,7 +67,8 @@ enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mod
                      l->places[op->in[3].tensor],
                      l->places[op->in[4].tensor],
                      l->places[op->out]},
-        .constants = {p->tensors[op->in[3].tensor].dtype == QN_DTYPE_F16, op->u.rope.interleaved}};
+        .constants = {(float)qn_kv_number(p->tensors[op->in[3].tensor].dtype),
+                      op->u.rope.interleaved}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
@@ -126,7 +128,7 @@ static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode
                      l->places[op->in[1].tensor],
                      l->places[op->in[2].tensor],
                      mode->partial},
-        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim,
+        .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim,
                       rope != NULL, rope != NULL && rope->u.rope.interleaved,
                       (float)qn_attention_heads(&params, head_dim), norms},
         .rest = {.head_dim = head_dim}};
@@ -158,7 +160,7 @@ enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode
                      l->places[op->in[1].tensor],
                      l->places[op->in[2].tensor],
                      l->places[op->out]},
-        .constants = {p->tensors[op->in[1].tensor].dtype == QN_DTYPE_F16, (float)head_dim},
+        .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim},
         .rest = {.head_dim = head_dim}};
     return qn_lower_dispatch_add(l, &draft, err);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "quant/kv.h"
 #include "webgpu/ref_call.h"
 
 enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t count, uint64_t size,
@@ -444,15 +445,18 @@ static enum qn_status last_rows(const struct qn_ref_call *c, struct qn_error *er
 
 /* ---- Attention ------------------------------------------------------------------------------ */
 
-static float state_get(const void *state, bool f16, size_t i) {
-    return f16 ? qn_f16_to_f32(((const uint16_t *)state)[i]) : ((const float *)state)[i];
+#define MAX_HEAD 256
+
+/* A head's row at a position of a state; the kernel's first constant says the type. */
+static unsigned char *state_row(const struct qn_ref_call *c, uint32_t binding, uint32_t dim,
+                                size_t head, uint32_t context, size_t position) {
+    size_t one = qn_kv_row_bytes(qn_kv_dtype((uint32_t)c->constants[0]), dim);
+    return (unsigned char *)c->p[binding] + (head * context + position) * one;
 }
 
-static void state_set(void *state, bool f16, size_t i, float v) {
-    if (f16)
-        ((uint16_t *)state)[i] = qn_f32_to_f16(fminf(fmaxf(v, -65504.0f), 65504.0f));
-    else
-        ((float *)state)[i] = v;
+static float row_at(const struct qn_ref_call *c, const unsigned char *row, uint32_t dim,
+                    uint32_t d) {
+    return qn_kv_row_at(row, qn_kv_dtype((uint32_t)c->constants[0]), dim, d);
 }
 
 /* Dim d of a head, rotated for position p. The angle's product is float32, as on all backends. */
@@ -497,18 +501,37 @@ static enum qn_status freq_holds(const struct qn_ref_call *c, uint32_t stride, u
     return qn_ref_holds(c, 5, (uint64_t)sets * stride + n_rot / 2, 4, err);
 }
 
+/* Appends a head's key and value: k and v are rows' first dims. Bindings 6 and 7 are the states. */
+static void append(const struct qn_ref_call *c, const struct qn_params_rope *p, const float *k,
+                   const float *v, const float *freq, size_t head, uint32_t position,
+                   bool interleaved) {
+    enum qn_dtype type = qn_kv_dtype((uint32_t)c->constants[0]);
+    uint32_t dim = p->head_dim;
+    float turned[MAX_HEAD];
+    for (uint32_t d = 0; d < dim; d++)
+        turned[d] = rotated(p, k, freq, position, d, interleaved);
+    qn_kv_row_write(state_row(c, 6, dim, head, p->context, position), type, turned, dim);
+    qn_kv_row_write(state_row(c, 7, dim, head, p->context, position), type, v, dim);
+}
+
+/* Bytes of a state must be there. */
+static enum qn_status holds_state(const struct qn_ref_call *c, uint32_t binding, uint64_t heads,
+                                  uint32_t context, uint32_t dim, struct qn_error *err) {
+    return qn_ref_holds(c, binding, heads * context,
+                        qn_kv_row_bytes(qn_kv_dtype((uint32_t)c->constants[0]), dim), err);
+}
+
 static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *err) {
     const struct qn_params_rope *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
     const float *q = c->p[2], *k = c->p[3], *v = c->p[4], *freq = c->p[5];
     float *out = c->p[8];
-    bool f16 = c->constants[0] != 0, interleaved = c->constants[1] != 0;
-    uint32_t n = step->n_tokens, dim = p->head_dim, kv = p->n_kv_heads * dim;
+    bool interleaved = c->constants[1] != 0;
+    uint32_t n = step->n_tokens, dim = p->head_dim;
     uint32_t apart = p->head_stride, end;
     uint64_t slots;
     QN_TRY(step_rows(step, p->context, &end, &slots, err));
-    uint64_t state = slots * kv * p->context;
-    if (apart < dim || !p->n_heads || !p->n_kv_heads)
+    if (apart < dim || dim > MAX_HEAD || !p->n_heads || !p->n_kv_heads)
         return qn_fail(err, QN_E_INTERNAL, "rope_append: heads of %u every %u columns", dim, apart);
     QN_TRY(qn_ref_covers(c, qn_grid_rope(p, n), err));
     QN_TRY(qn_ref_holds(c, 2, extent(n, p->q_stride, p->q_column, (p->n_heads - 1) * apart + dim),
@@ -518,8 +541,8 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
     QN_TRY(qn_ref_holds(
         c, 4, extent(n, p->v_stride, p->v_column, (p->n_kv_heads - 1) * apart + dim), 4, err));
     QN_TRY(freq_holds(c, p->set_stride, p->n_rot, err));
-    QN_TRY(qn_ref_holds(c, 6, state, f16 ? 2 : 4, err));
-    QN_TRY(qn_ref_holds(c, 7, state, f16 ? 2 : 4, err));
+    QN_TRY(holds_state(c, 6, slots * p->n_kv_heads, p->context, dim, err));
+    QN_TRY(holds_state(c, 7, slots * p->n_kv_heads, p->context, dim, err));
     QN_TRY(qn_ref_holds(c, 8, (uint64_t)n * p->n_heads * dim, 4, err));
     if (dim % 2 || p->n_rot % 2 || p->n_rot > dim)
         return qn_fail(err, QN_E_INTERNAL, "rope_append: head %u, rotated %u", dim, p->n_rot);
@@ -533,13 +556,9 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
                     rotated(p, q + t * p->q_stride + p->q_column + h * apart, turns, position, d,
                             interleaved);
         for (uint32_t h = 0; h < p->n_kv_heads; h++)
-            for (uint32_t d = 0; d < dim; d++) {
-                size_t at = (size_t)row.slot * p->n_kv_heads + h;
-                size_t to = (at * p->context + position) * dim + d;
-                const float *head = k + t * p->k_stride + p->k_column + h * apart;
-                state_set(c->p[6], f16, to, rotated(p, head, turns, position, d, interleaved));
-                state_set(c->p[7], f16, to, v[t * p->v_stride + p->v_column + h * apart + d]);
-            }
+            append(c, p, k + t * p->k_stride + p->k_column + h * apart,
+                   v + t * p->v_stride + p->v_column + h * apart, turns,
+                   (size_t)row.slot * p->n_kv_heads + h, position, interleaved);
     }
     return QN_OK;
 }
@@ -549,17 +568,17 @@ static enum qn_status rope_append(const struct qn_ref_call *c, struct qn_error *
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
                    const struct qn_ref_call *c, const float *q, uint32_t states, uint32_t slot,
                    uint32_t head, uint32_t begin, uint32_t end) {
-    bool f16 = c->constants[0] != 0;
     uint32_t dim = (uint32_t)c->constants[1];
     size_t kv_head = (size_t)slot * p->n_kv_heads + head / (p->n_heads / p->n_kv_heads);
-    size_t start = kv_head * p->context * dim;
     *top = QN_REF_LOWEST;
     *mass = 0;
     memset(o, 0, dim * sizeof *o);
     for (size_t j = begin; j < end; j++) { // running maximum, as in attention_prefill
+        const unsigned char *key = state_row(c, states, dim, kv_head, p->context, j);
+        const unsigned char *value = state_row(c, states + 1, dim, kv_head, p->context, j);
         double s = 0;
         for (uint32_t d = 0; d < dim; d++)
-            s += (double)q[d] * state_get(c->p[states], f16, start + j * dim + d);
+            s += (double)q[d] * row_at(c, key, dim, d);
         s *= p->scale;
         if (p->softcap != 0)
             s = p->softcap * tanh(s / p->softcap);
@@ -567,7 +586,7 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
         *top = s > *top ? s : *top;
         *mass = *mass * shrink + e;
         for (uint32_t d = 0; d < dim; d++)
-            o[d] = o[d] * shrink + e * state_get(c->p[states + 1], f16, start + j * dim + d);
+            o[d] = o[d] * shrink + e * row_at(c, value, dim, d);
     }
 }
 
@@ -575,7 +594,6 @@ static uint32_t first_seen(uint32_t p, uint32_t window) {
     return window && window < p + 1 ? p + 1 - window : 0;
 }
 
-#define MAX_HEAD 256
 #define SPLIT 64u
 
 /* `states`: binding of k_state, 0 where there are none. */
@@ -591,11 +609,10 @@ static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim
     QN_TRY(step_rows(step, p->context, &end, &slots, err));
     if (states == 0)
         return QN_OK;
-    uint64_t state = slots * p->n_kv_heads * dim * p->context, size = c->constants[0] != 0 ? 2 : 4;
     QN_TRY(qn_ref_holds(c, 2, extent(step->n_tokens, p->q_stride, p->q_column, p->n_heads * dim), 4,
                         err));
-    QN_TRY(qn_ref_holds(c, states, state, size, err));
-    return qn_ref_holds(c, states + 1, state, size, err);
+    QN_TRY(holds_state(c, states, slots * p->n_kv_heads, p->context, dim, err));
+    return holds_state(c, states + 1, slots * p->n_kv_heads, p->context, dim, err);
 }
 
 /* The rotation's parameters of an attention_split that does rope_append's work. */
@@ -624,7 +641,7 @@ static const float *head_of(const struct qn_ref_call *c, float own[MAX_HEAD], co
 
 /* Appends the new key and value of every row, each of another slot. */
 static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_params_rope *p,
-                                 bool f16, bool interleaved, struct qn_error *err) {
+                                 bool interleaved, struct qn_error *err) {
     const struct qn_params_step *step = c->p[1];
     const struct qn_params_attention *norms = c->p[0];
     uint32_t dim = p->head_dim, width = (p->n_kv_heads - 1) * p->head_stride + dim;
@@ -644,14 +661,10 @@ static enum qn_status append_one(const struct qn_ref_call *c, const struct qn_pa
         const float *k = (const float *)c->p[3] + (size_t)t * p->k_stride + p->k_column;
         const float *v = (const float *)c->p[4] + (size_t)t * p->v_stride + p->v_column;
         for (uint32_t h = 0; h < p->n_kv_heads; h++) {
-            size_t at = (size_t)row.slot * p->n_kv_heads + h, from = (size_t)h * p->head_stride;
             float own[MAX_HEAD];
-            const float *head = head_of(c, own, k + from, dim, norms->k_norm);
-            for (uint32_t d = 0; d < dim; d++) {
-                size_t to = (at * p->context + row.pos) * dim + d;
-                state_set(c->p[6], f16, to, rotated(p, head, freq, row.pos, d, interleaved));
-                state_set(c->p[7], f16, to, v[from + d]);
-            }
+            const float *head = head_of(c, own, k + (size_t)h * p->head_stride, dim, norms->k_norm);
+            append(c, p, head, v + (size_t)h * p->head_stride, freq,
+                   (size_t)row.slot * p->n_kv_heads + h, row.pos, interleaved);
         }
     }
     return QN_OK;
@@ -662,7 +675,7 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
     const struct qn_params_step *step = c->p[1];
     uint32_t dim = (uint32_t)c->constants[1], end;
     uint64_t slots;
-    bool f16 = c->constants[0] != 0, rope = c->constants[2] != 0, inter = c->constants[3] != 0;
+    bool rope = c->constants[2] != 0, inter = c->constants[3] != 0;
     float *partial = c->p[8], own[MAX_HEAD];
     struct qn_params_rope turn = rope_of(p, dim);
     QN_TRY(attention_checks(c, dim, 6, err));
@@ -674,7 +687,7 @@ static enum qn_status attention_split(const struct qn_ref_call *c, struct qn_err
     if (c->constants[5] != 0)
         QN_TRY(qn_ref_holds(c, 5, (uint64_t)qn_max_u32(p->q_norm, p->k_norm) + dim, 4, err));
     if (rope)
-        QN_TRY(append_one(c, &turn, f16, inter, err));
+        QN_TRY(append_one(c, &turn, inter, err));
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             struct qn_step_row row = qn_step_row(step, t);

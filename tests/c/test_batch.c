@@ -14,12 +14,15 @@ static uint32_t prompts[SESSIONS][40];
 static struct qn_request requests[SESSIONS];
 static struct told alone[SESSIONS], got[SESSIONS];
 
+static enum qn_kv_type kv_type;
+
 static bool start_bench(struct bench *b, uint32_t chunk) {
     struct qn_error err = {0};
     struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
                                   .main = model.main,
                                   .context = CONTEXT,
-                                  .chunk = chunk};
+                                  .chunk = chunk,
+                                  .kv_type = kv_type};
     memset(b, 0, sizeof *b);
     if (on_gpu)
         CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
@@ -277,7 +280,8 @@ static void test_snapshots(void) {
     struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
                                   .main = model.main,
                                   .context = CONTEXT + 32,
-                                  .chunk = 8};
+                                  .chunk = 8,
+                                  .kv_type = kv_type};
     memset(&other, 0, sizeof other);
     if (on_gpu)
         CHECK(qn_ref_host_create(&other.host, qn_allocator_default(), NULL) == QN_OK);
@@ -310,9 +314,24 @@ static void test_snapshots(void) {
             finish(&t, &other, s, 0, &want, "after a refusal");
         }
     CHECK(restore(s, pieces, n) == QN_OK);
+    stop_bench(&other);
+    // A cache of another type refuses it, and says which two.
+    static const char *const names[QN_KV_COUNT] = {"F32", "F16", "Q8_0", "Q4_1"};
+    enum qn_kv_type mine = kv_type;
+    kv_type = (mine + 1) % QN_KV_COUNT;
+    if (start_bench(&b, 8)) {
+        CHECK(qn_engine_take(b.engine, &s, &err) == QN_OK);
+        CHECK(qn_session_restore(s, pieces[0].bytes, pieces[0].n, 0, &err) == QN_E_CONFIG);
+        char want_text[80];
+        snprintf(want_text, sizeof want_text, "a cache in %s, this one is in %s", names[mine],
+                 names[kv_type]);
+        CHECK_MSG(strstr(err.text, want_text) != NULL, "%s", err.text);
+        CHECK(qn_session_start(s, &ask, &err) == QN_OK && tell(&t, &b, s, &err) == QN_OK);
+    }
+    kv_type = mine;
     for (uint32_t i = 0; i < n; i++)
         free(pieces[i].bytes);
-    stop_bench(&other);
+    stop_bench(&b);
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */
@@ -438,10 +457,13 @@ int main(void) {
             continue;
         for (int gpu = 0; gpu < 2; gpu++) {
             on_gpu = gpu;
-            test_together();
+            for (kv_type = QN_KV_COUNT; kv_type-- > QN_KV_F32;) {
+                test_together();
+                test_pool();
+                test_snapshots();
+            }
+            kv_type = QN_KV_F32;
             test_fair();
-            test_pool();
-            test_snapshots();
             if (!on_gpu)
                 test_masks();
         }

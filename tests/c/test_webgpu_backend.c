@@ -57,7 +57,8 @@ static void check_model(const char *name, const struct model_shape *shape,
                   prefill(p.gpu, p.host, g, prompt, PROMPT, chunks[i], true, QN_WANT_LOGITS, &have);
         for (uint32_t k = 0; ok && k < 8; k++) {
             double error = relative_error(have.logits, want.logits, shape->vocab);
-            CHECK_MSG(error < 1e-5, "%s: chunk %u, token %u: error %g", name, chunks[i], k, error);
+            double limit = qn_dtype_block(shape->kv) > 1 ? 1e-4 : 1e-5; // codes may fall apart
+            CHECK_MSG(error < limit, "%s: chunk %u, token %u: error %g", name, chunks[i], k, error);
             CHECK_MSG(have.token == want.token, "%s: chunk %u, token %u: %u instead of %u", name,
                       chunks[i], k, have.token, want.token);
             struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS, 0};
@@ -123,6 +124,26 @@ static void test_post_norms(void) {
     shape.no_norm = false;
     shape.no_fusion = true;
     check_model("post norms, no fusion", &shape, &dot);
+}
+
+/* Every size of head that models have, alone and shared, with and without a window. */
+static void test_caches(void) {
+    static const uint32_t heads[][4] = {{64, 4, 2, 0},  {80, 2, 2, 0},  {96, 2, 1, 11},
+                                        {128, 2, 1, 0}, {256, 2, 1, 7}, {20, 3, 1, 0}};
+    static const enum qn_dtype types[] = {QN_DTYPE_Q8_0, QN_DTYPE_Q4_1};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        for (size_t j = 0; j < sizeof types / sizeof *types; j++) {
+            struct model_shape shape = base;
+            char name[40];
+            snprintf(name, sizeof name, "head %u, %s", heads[i][0], qn_dtype_name(types[j]));
+            shape.head_dim = shape.n_rot = heads[i][0];
+            shape.n_heads = heads[i][1];
+            shape.n_kv_heads = heads[i][2];
+            shape.window = heads[i][3];
+            shape.no_fusion = i % 2 != 0;
+            shape.kv = types[j];
+            check_model(name, &shape, NULL);
+        }
 }
 
 /* So wide a layer that tiles take it as soon as there are enough tokens for them. */
@@ -548,6 +569,7 @@ int main(void) {
     test_formats();
     test_shapes();
     test_post_norms();
+    test_caches();
     test_tiles();
     test_limits();
     test_argmax_all();

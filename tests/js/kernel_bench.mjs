@@ -52,7 +52,7 @@ function compileReference() {
     '--target=wasm32-wasi', '-std=c17', '-O2', '-Isrc', '-Iinclude', '-ffp-contract=off', '-nostartfiles', '-nodefaultlibs', '-L/usr/lib/wasm32-wasi',
     '-Wl,--no-entry,--export-dynamic,--initial-memory=16777216,--max-memory=1073741824', '-o', out,
     'tests/wasm/optest.c', ...['kernels', 'ref_experts', 'ref_kernels', 'ref_sample'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
-    ...['num', 'rng', 'status', 'format', 'str', 'dtype', 'mem', 'decimal', 'utf8'].map((f) => `src/base/${f}.c`), 'src/quant/wformat.c',
+    ...['num', 'rng', 'status', 'format', 'str', 'dtype', 'mem', 'decimal', 'utf8'].map((f) => `src/base/${f}.c`), 'src/quant/wformat.c', 'src/quant/kv.c',
     '-lc', ...(builtins ? [builtins] : []),
   ], { cwd: root, stdio: 'inherit' });
   const bytes = readFileSync(out);
@@ -121,6 +121,27 @@ export class Reference {
     const few = this.x.optest_takes_few(this.put(parameters), glu ? 1 : 0, matrix ? 1 : 0, rows);
     this.top = mark;
     return few !== 0;
+  }
+
+  /** Values as rows of a cache. @param {Float32Array} x @param {number} type @param {number} dim @returns {Uint8Array} */
+  cache(x, type, dim) {
+    const mark = this.top;
+    const [from, n] = [this.put(x), x.length / dim];
+    const bytes = n * this.x.optest_kv_bytes(type, dim);
+    const to = this.take(bytes);
+    this.x.optest_kv_write(to, from, type, dim, n);
+    this.top = mark;
+    return new Uint8Array(this.memory.buffer).slice(to, to + bytes);
+  }
+
+  /** The values of rows. @param {Uint8Array} rows @param {number} type @param {number} dim @returns {Float32Array} */
+  values(rows, type, dim) {
+    const mark = this.top;
+    const [from, n] = [this.put(rows), Math.floor(rows.length / this.x.optest_kv_bytes(type, dim))];
+    const to = this.take(n * dim * 4);
+    this.x.optest_kv_read(to, from, type, dim, n);
+    this.top = mark;
+    return new Float32Array(this.memory.buffer.slice(to, to + n * dim * 4));
   }
 
   /** Runs a dispatch; W bindings are changed in place. @param {Kernel} kernel @param {Uint8Array[]} bindings

@@ -1,4 +1,5 @@
 /* The reference kernels and grids as a wasm module of their own, for tests/js/kernels.test.mjs. */
+#include "quant/kv.h"
 #include "webgpu/ref_kernels.h"
 
 #define EXPORT __attribute__((visibility("default"), used))
@@ -16,6 +17,11 @@ EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu,
 EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
 EXPORT uint32_t optest_chunks(uint32_t vocab);
 EXPORT uint32_t optest_kernels(void);
+EXPORT uint32_t optest_kv_bytes(uint32_t number, uint32_t dim);
+EXPORT void optest_kv_write(unsigned char *rows, const float *x, uint32_t number, uint32_t dim,
+                            uint32_t n);
+EXPORT void optest_kv_read(float *x, const unsigned char *rows, uint32_t number, uint32_t dim,
+                           uint32_t n);
 
 const char *optest_error(void) {
     return error.text;
@@ -114,4 +120,21 @@ uint32_t optest_chunks(uint32_t vocab) {
 }
 uint32_t optest_kernels(void) {
     return QN_KERNEL_COUNT;
+}
+
+/* n rows of keys or values. */
+uint32_t optest_kv_bytes(uint32_t number, uint32_t dim) {
+    return (uint32_t)qn_kv_row_bytes(qn_kv_dtype(number), dim);
+}
+void optest_kv_write(unsigned char *rows, const float *x, uint32_t number, uint32_t dim,
+                     uint32_t n) {
+    for (uint32_t i = 0; i < n; i++)
+        qn_kv_row_write(rows + (size_t)i * optest_kv_bytes(number, dim), qn_kv_dtype(number),
+                        x + (size_t)i * dim, dim);
+}
+void optest_kv_read(float *x, const unsigned char *rows, uint32_t number, uint32_t dim,
+                    uint32_t n) {
+    for (uint32_t i = 0; i < n * dim; i++)
+        x[i] = qn_kv_row_at(rows + (size_t)(i / dim) * optest_kv_bytes(number, dim),
+                            qn_kv_dtype(number), dim, i % dim);
 }

@@ -34,6 +34,11 @@ var<workgroup> meet: array<vec4<f32>, THREADS>;           // [ty, tx]: of rows i
 
 // vec4 number d4 of a row.
 fn key4(row: u32, d4: u32) -> vec4<f32> {
+    if (KV_CODED) {
+        let w = row + d4 * 4u / KV_CODES;
+        let s = row + kv_scale_at(HEAD_DIM, d4 / 8u);
+        return kv_decode(k_state[w / 2u][w % 2u], k_state[s / 2u][s % 2u], d4);
+    }
     if (KV_TYPE == KV_F16) {
         return kv_four(k_state[row / 2u + d4]);
     }
@@ -42,6 +47,11 @@ fn key4(row: u32, d4: u32) -> vec4<f32> {
 }
 
 fn value4(row: u32, d4: u32) -> vec4<f32> {
+    if (KV_CODED) {
+        let w = row + d4 * 4u / KV_CODES;
+        let s = row + kv_scale_at(HEAD_DIM, d4 / 8u);
+        return kv_decode(v_state[w / 2u][w % 2u], v_state[s / 2u][s % 2u], d4);
+    }
     if (KV_TYPE == KV_F16) {
         return kv_four(v_state[row / 2u + d4]);
     }

@@ -14,7 +14,7 @@
 // Splits are the 64-aligned blocks of the cache from the first that the token sees. 256 threads: four share a
 // position and score it for all heads, each every fourth vec4 of the dims (a key is read once, in whole
 // lines); then a thread sums two dims of v over every SHARES-th position, and the shares meet for four heads at a
-// time. HEADS is a power of two that holds the heads, at most 8, or 4 above head size 128. At most 15.5 KiB of
+// time. HEADS is a power of two that holds the heads, at most 8, or 4 above head size 128. At most 15.6 KiB of
 // workgroup memory. Grid (split, KV head × group of query heads, t); with ROPE no two
 // rows are of one slot. 7 storage buffers.
 #include "common_attention.wgsl"
@@ -43,37 +43,105 @@ override MEET: u32 = max(PARTS * HEADS * SPLIT, TOGETHER * SHARES * HEAD_DIM);
 var<workgroup> qs: array<vec4<f32>, HEADS * HEAD_DIM / 4u>; // [head, dim / 4], times scale
 var<workgroup> ks: array<f32, HEAD_DIM>;              // the new key and value, as the cache will have them
 var<workgroup> vs: array<f32, HEAD_DIM>;
+override FRESH: u32 = select(1u, HEAD_DIM / 2u + 12u, KV_CODED);
+var<workgroup> fresh: array<u32, FRESH>;              // as rows of codes
 var<workgroup> ps: array<f32, HEADS * SPLIT>;         // [position, head]: scores, then p
 // q before it is packed, and behind it, from SQUARES on, squares of pairs [head, pair]; [part, head, position] of scores; [share, head, dim] of o, and behind it masses [share, head].
 var<workgroup> sums: array<f32, MEET + SHARES * HEADS>;
 
 override SQUARES: u32 = HEADS * HEAD_DIM;
 
-// A key is read in units of 16 bytes; vec4 number i of a unit.
-override UNIT4: u32 = select(1u, 2u, KV_TYPE == KV_F16); // vec4s of a unit
+// A key is read in units of 16 bytes, or 8 of codes; vec4 number i of a unit.
+override UNIT4: u32 = select(select(1u, 2u, KV_TYPE >= KV_F16), 4u, KV_TYPE == KV_Q4); // vec4s of a unit
 
-fn key_unit(row: u32, unit: u32) -> vec4<u32> {
-    return k_state[row / 4u + unit];
+struct Unit {
+    w: vec4<u32>,
+    scale: u32,
 }
 
-fn key4(w: vec4<u32>, i: u32) -> vec4<f32> {
-    if (KV_TYPE == KV_F16) {
-        return kv_four(select(w.xy, w.zw, i == 1u));
+fn key_unit(row: u32, unit: u32) -> Unit {
+    if (KV_CODED) {
+        let at = row / 2u + unit;
+        let w = k_state[at / 2u];
+        let s = row + kv_scale_at(HEAD_DIM, unit * UNIT4 / 8u);
+        return Unit(vec4<u32>(select(w.xy, w.zw, (at & 1u) == 1u), 0u, 0u), k_state[s / 4u][s % 4u]);
     }
-    return bitcast<vec4<f32>>(w);
+    return Unit(k_state[row / 4u + unit], 0u);
+}
+
+fn key4(u: Unit, unit: u32, i: u32) -> vec4<f32> {
+    if (KV_CODED) {
+        return kv_decode(select(u.w.x, u.w.y, i * 2u >= UNIT4), u.scale, unit * UNIT4 + i);
+    }
+    if (KV_TYPE == KV_F16) {
+        return kv_four(select(u.w.xy, u.w.zw, i == 1u));
+    }
+    return bitcast<vec4<f32>>(u.w);
 }
 
 // Dims d and d + 1 of a value.
 fn value_pair(row: u32, d: u32) -> vec2<f32> {
+    if (KV_CODED) {
+        let four = kv_decode(v_state[row + d / KV_CODES], v_state[row + kv_scale_at(HEAD_DIM, d / 32u)], d / 4u);
+        return select(four.xy, four.zw, (d & 2u) != 0u);
+    }
     if (KV_TYPE == KV_F16) {
         return unpack2x16float(v_state[row + d / 2u]);
     }
     return bitcast<vec2<f32>>(vec2<u32>(v_state[row + d], v_state[row + d + 1u]));
 }
 
+// The scale of a block of the new key or value.
+fn fit(is_value: bool, block: u32) -> u32 {
+    var least = -LOWEST;
+    var most = LOWEST;
+    for (var d = block * 32u; d < min(block * 32u + 32u, HEAD_DIM); d++) {
+        let x = select(ks[d], vs[d], is_value);
+        least = min(least, x);
+        most = max(most, x);
+    }
+    return kv_fit(least, most);
+}
+
+// Word w of the row of the new key or value.
+fn coded(is_value: bool, w: u32) -> u32 {
+    let values = kv_values(HEAD_DIM);
+    var word = 0u;
+    if (w < values) {
+        let scale = kv_scale(fit(is_value, w * KV_CODES / 32u), 0u);
+        for (var i = 0u; i < KV_CODES; i++) {
+            let d = w * KV_CODES + i;
+            if (d < HEAD_DIM) {
+                word |= kv_code(select(ks[d], vs[d], is_value), scale) << (i * 32u / KV_CODES);
+            }
+        }
+        return word;
+    }
+    let per = select(2u, 1u, KV_TYPE == KV_Q4); // blocks of a word
+    for (var i = 0u; i < per; i++) {
+        let block = (w - values) * per + i;
+        if (block * 32u < HEAD_DIM) {
+            word |= fit(is_value, block) << (i * 16u);
+        }
+    }
+    return word;
+}
+
 // The new key and value into the cache, by all threads.
 fn append(row: u32, tid: u32) {
-    if (KV_TYPE == KV_F16) {
+    if (KV_CODED) {
+        let words = kv_words(HEAD_DIM);
+        for (var i = tid; i < words; i += THREADS) {
+            v_state[row + i] = fresh[words + i];
+        }
+        for (var v = row / 4u + tid; v * 4u < row + words; v += THREADS) {
+            for (var c = 0u; c < 4u; c++) {
+                if (v * 4u + c >= row && v * 4u + c < row + words) {
+                    k_state[v][c] = fresh[v * 4u + c - row];
+                }
+            }
+        }
+    } else if (KV_TYPE == KV_F16) {
         for (var i = tid; i < HEAD_DIM / 8u; i += THREADS) {
             let d = i * 8u;
             k_state[row / 4u + i] = vec4<u32>(kv_halves(ks[d], ks[d + 1u]), kv_halves(ks[d + 2u], ks[d + 3u]), kv_halves(ks[d + 4u], ks[d + 5u]), kv_halves(ks[d + 6u], ks[d + 7u]));
@@ -203,6 +271,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
 
+    if (KV_CODED && newest) {
+        let words = kv_words(HEAD_DIM); // ≤ THREADS / 2
+        if (tid < 2u * words) {
+            fresh[tid] = coded(tid >= words, tid % words);
+        }
+        workgroupBarrier();
+        for (var i = tid; i < HEAD_DIM / 2u; i += THREADS) { // vec4s of the key, then of the value
+            let row = select(0u, words, i >= HEAD_DIM / 4u);
+            let d4 = i % (HEAD_DIM / 4u);
+            let x = kv_decode(fresh[row + d4 * 4u / KV_CODES], fresh[row + kv_scale_at(HEAD_DIM, d4 / 8u)], d4);
+            for (var c = 0u; c < 4u; c++) {
+                if (row == 0u) {
+                    ks[d4 * 4u + c] = x[c];
+                } else {
+                    vs[d4 * 4u + c] = x[c];
+                }
+            }
+        }
+    }
     if (newest && group.y % blocks == 0u) {
         append(kv_row(own_head, params.context, p, HEAD_DIM), tid);
     }
@@ -221,9 +308,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     } else if (seen) {
         let at = kv_row(own_head, params.context, begin + j, HEAD_DIM);
         for (var unit = part; unit * UNIT4 < HEAD_DIM / 4u; unit += PARTS) {
-            let w = key_unit(at, unit);
-            for (var i = 0u; i < UNIT4; i++) {
-                let a = key4(w, i);
+            let u = key_unit(at, unit);
+            for (var i = 0u; i < UNIT4 && (HEAD_DIM % (4u * UNIT4) == 0u || unit * UNIT4 + i < HEAD_DIM / 4u); i++) {
+                let a = key4(u, unit, i);
                 for (var h = 0u; h < HEADS; h++) {
                     s[h] += dot(a, qs[h * HEAD_DIM / 4u + unit * UNIT4 + i]);
                 }

@@ -8,8 +8,9 @@
 //   freq     f32 [sets, n_rot / 2], radians per position; the step says which set
 //   k_state, v_state  rows of common_kv.wgsl
 //   out      f32 [T, n_heads × head_dim]
-// A thread makes two adjacent dims of one head of one token (so that an f16 word has one writer);
-// workgroup (x, t): words of q, then of k, then of v. 7 storage buffers.
+// A thread makes two adjacent dims of one head of one token (so that an f16 word has one writer). Heads of q, then
+// of k, then of v have a multiple of 32 threads each, so that a workgroup holds whole pairs of blocks of codes, which
+// meet in 768 bytes of its memory. Grid (thread / 64, t). 7 storage buffers.
 #include "common_step.wgsl"
 #include "common_rope.wgsl"
 #include "common_kv.wgsl"
@@ -69,36 +70,79 @@ fn append(is_v: bool, row: u32, d: u32, pair: vec2<f32>) {
     }
 }
 
+var<workgroup> pairs: array<vec2<f32>, 64>; // least and greatest of a thread's two
+var<workgroup> codes: array<u32, 64>;
+
+fn fit(first: u32) -> u32 {
+    var span = pairs[first];
+    for (var i = 1u; i < 16u; i++) {
+        span = vec2<f32>(min(span.x, pairs[first + i].x), max(span.y, pairs[first + i].y));
+    }
+    return kv_fit(span.x, span.y);
+}
+
+fn put(is_v: bool, at: u32, word: u32) {
+    if (is_v) {
+        v_state[at] = word;
+    } else {
+        k_state[at] = word;
+    }
+}
+
+// The same as codes, by all threads; `live`: this one has dims.
+fn append_codes(live: bool, is_v: bool, row: u32, d: u32, pair: vec2<f32>, tid: u32) {
+    pairs[tid] = select(vec2<f32>(3.4e38, -3.4e38), vec2<f32>(min(pair.x, pair.y), max(pair.x, pair.y)), live);
+    workgroupBarrier();
+    let first = tid & 48u;
+    let scale = kv_scale(fit(first), 0u);
+    codes[tid] = select(0u, kv_code(pair.x, scale) | (kv_code(pair.y, scale) << (32u / KV_CODES)), live);
+    workgroupBarrier();
+    if (!live) {
+        return;
+    }
+    if (d % KV_CODES == 0u) {
+        var word = 0u;
+        for (var i = 0u; i < KV_CODES / 2u; i++) {
+            word |= codes[tid + i] << (i * 64u / KV_CODES);
+        }
+        put(is_v, row + d / KV_CODES, word);
+    }
+    let at = row + kv_scale_at(params.head_dim, d / 32u);
+    if (KV_TYPE == KV_Q4 && d % 32u == 0u) {
+        put(is_v, at, fit(first));
+    } else if (KV_TYPE != KV_Q4 && d % 64u == 0u) {
+        put(is_v, at, fit(first) | (fit(first + 16u) << 16u));
+    }
+}
+
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let t = id.y;
-    let words = params.head_dim / 2u; // per head
-    let head = id.x / words;
-    let d = id.x % words * 2u;
-    if (t >= step.n_tokens || head >= params.n_heads + 2u * params.n_kv_heads) {
-        return;
-    }
-    let row = step_row(t);
-    let p = row.x;
-    if (head < params.n_heads) {
-        let start = t * params.q_stride + params.q_column + head * params.head_stride;
-        let to = (t * params.n_heads + head) * params.head_dim + d;
-        out[to] = rotated(0u, start, d, row);
-        out[to + 1u] = rotated(0u, start, d + 1u, row);
-        return;
-    }
-    if (p >= params.context) {
-        return;
-    }
+    let threads = (params.head_dim + 63u) / 64u * 32u; // of a head
+    let head = id.x / threads;
+    let d = id.x % threads * 2u;
+    let token = step_row(t);
+    let live = t < step.n_tokens && d < params.head_dim && head < params.n_heads + 2u * params.n_kv_heads;
     let is_v = head >= params.n_heads + params.n_kv_heads;
     let kv_head = head - params.n_heads - select(0u, params.n_kv_heads, is_v);
-    var pair: vec2<f32>;
-    if (is_v) {
+    var pair = vec2<f32>(0.0);
+    if (live && is_v) {
         let start = t * params.v_stride + params.v_column + kv_head * params.head_stride + d;
         pair = vec2<f32>(v[start], v[start + 1u]);
-    } else {
+    } else if (live && head >= params.n_heads) {
         let start = t * params.k_stride + params.k_column + kv_head * params.head_stride;
-        pair = vec2<f32>(rotated(1u, start, d, row), rotated(1u, start, d + 1u, row));
+        pair = vec2<f32>(rotated(1u, start, d, token), rotated(1u, start, d + 1u, token));
+    } else if (live) {
+        let start = t * params.q_stride + params.q_column + head * params.head_stride;
+        let to = (t * params.n_heads + head) * params.head_dim + d;
+        out[to] = rotated(0u, start, d, token);
+        out[to + 1u] = rotated(0u, start, d + 1u, token);
     }
-    append(is_v, kv_row(row.y * params.n_kv_heads + kv_head, params.context, p, params.head_dim), d, pair);
+    let kept = live && head >= params.n_heads && token.x < params.context;
+    let row = kv_row(token.y * params.n_kv_heads + kv_head, params.context, token.x, params.head_dim);
+    if (KV_CODED) {
+        append_codes(kept, is_v, row, d, pair, tid);
+    } else if (kept) {
+        append(is_v, row, d, pair);
+    }
 }
