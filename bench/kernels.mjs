@@ -1,12 +1,15 @@
 // Prefill matmul, kernel by kernel: every variant over the matrices of two models and a range of token counts.
 //
 //   node bench/kernels.mjs [--tokens=8,16,32,…] [--repeats=10] [--kernels=FOLDER] [--extra=NAME[:tile],…] [--only=MATRIX]
+//   node bench/kernels.mjs --prompts    the tiles of matmul_tiles, in float32 and float16, at 128 and 512 tokens
 //
 // Each variant is first compared with sums in float64 over a sample of its results, then timed by timestamp
 // queries over one pass of `repeats` dispatches, the best of three passes. Dispatches take turns over copies of the
 // weights that together exceed the caches, as layers of a model do. Printed per matrix: microseconds per
 // dispatch, a column per token count; * marks the fastest, x a wrong result. The last line of a matrix is the
-// fastest variant's Tflop/s. --extra adds other texts with the same bindings and a square tile (64).
+// fastest variant's Tflop/s. --extra adds other texts with the same bindings and a square tile (64). --prompts sets
+// beside them matmul, matmul_matrix where there is one, and products without quantisation: of bench/plain_matmul.wgsl,
+// and of matmul_tiles with weights in float32 and float16; it ends with each variant's Tflop/s over all matrices of a model.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +21,8 @@ import { expandKernel } from '../tools/embed_wgsl.mjs';
 
 Object.assign(globalThis, globals); // GPUBufferUsage and its kin
 const options = Object.fromEntries(process.argv.slice(2).map((a) => a.replace(/^--/, '').split('=')));
-const tokens = (options.tokens ?? '8,16,32,64,128,256,512').split(',').map(Number);
+const prompts = 'prompts' in options;
+const tokens = (options.tokens ?? (prompts ? '128,512' : '8,16,32,64,128,256,512')).split(',').map(Number);
 const repeats = Number(options.repeats ?? 10);
 const folder = options.kernels ?? fileURLToPath(new URL('../src/webgpu/kernels/', import.meta.url));
 const CACHE = 96 * 2 ** 20; // bytes of weights that take turns, at least
@@ -33,14 +37,30 @@ const MATRICES = [
   { name: '3B out', n: 2048, k: 2048, residual: 1 },
   { name: '3B gate/up', n: 11008, k: 2048, glu: 1 },
   { name: '3B down', n: 2048, k: 11008, residual: 1 },
-].filter((m) => !options.only || m.name.startsWith(options.only));
+];
+/** One layer of each model; `plain`: without quantisation too. */
+const MODELS = [
+  { name: 'Qwen 0.5B qkv', n: 1152, k: 896, bias: 1 },
+  { name: 'Qwen 0.5B out', n: 896, k: 896, residual: 1 },
+  { name: 'Qwen 0.5B gate/up', n: 4864, k: 896, glu: 1 },
+  { name: 'Qwen 0.5B down', n: 896, k: 4864, residual: 1 },
+  { name: 'Gemma 2B qkv', n: 4096, k: 2304 },
+  { name: 'Gemma 2B out', n: 2304, k: 2048, residual: 1 },
+  { name: 'Gemma 2B gate/up', n: 9216, k: 2304, glu: 1, plain: true },
+  { name: 'Gemma 2B down', n: 2304, k: 9216, residual: 1, plain: true },
+  { name: 'Phi mini qkv', n: 9216, k: 3072 },
+  { name: 'Phi mini out', n: 3072, k: 3072, residual: 1 },
+  { name: 'Phi mini gate/up', n: 8192, k: 3072, glu: 1 },
+  { name: 'Phi mini down', n: 3072, k: 8192, residual: 1 },
+];
 
 const ceil = (/** @type {number} */ a, /** @type {number} */ b) => Math.ceil(a / b);
-/** @typedef {{ n: number, k: number, glu?: number, bias?: number, residual?: number, name: string }} Matrix */
+/** @typedef {{ n: number, k: number, glu?: number, bias?: number, residual?: number, plain?: boolean, name: string }} Matrix */
 /** @type {{ name: string, file: string, constants: Record<string, number>,
- *  grid: (m: Matrix, t: number) => number[] }[]} grids as in src/webgpu/kernels.c */
+ *  grid: (m: Matrix, t: number) => number[], weights?: 'f32' | 'f16' | 'turned', error?: number }[]} grids as in
+ *  src/webgpu/kernels.c; weights: not 4 bits; error: of the largest result that is let pass */
 const VARIANTS = [];
-for (const LANES of [8, 16, 32, 64]) {
+for (const LANES of prompts ? [] : [8, 16, 32, 64]) {
   VARIANTS.push({ name: `few, ${LANES} lanes`, file: 'matmul_few', constants: { LANES }, grid: (m, t) => [ceil(m.n, 64 / LANES * (m.glu ? 2 : 4)), 1, ceil(t, 8)] });
 }
 VARIANTS.push({ name: 'tiles', file: 'matmul', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 64), 1] });
@@ -49,12 +69,29 @@ for (const extra of (options.extra ?? '').split(',').filter(Boolean)) {
   VARIANTS.push({ name: extra, file, constants: {}, grid: (m, t) => [ceil(m.n, m.glu ? +tile / 2 : +tile), ceil(t, +tile), 1] });
 }
 
+if (prompts) {
+  VARIANTS.push({ name: 'matrix units', file: 'matmul_matrix', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 128), 1], error: 5e-3 });
+  const tiles = [...readFileSync(join(folder, '../kernels.c'), 'utf8').split('TILES[] = {')[1].split('};')[0].matchAll(/\{(\d+), (\d+), (\d+), (\d+)\}/g)].map((r) => r.slice(1).map(Number));
+  for (const file of ['matmul_tiles', 'matmul_tiles_f16']) {
+    for (const [TX, TY, SLICES, BUFFERS] of tiles) {
+      const weights = /** @type {('f32' | 'f16' | undefined)[]} */ (TX + TY === 24 ? [undefined, file === 'matmul_tiles' ? 'f32' : 'f16'] : [undefined]);
+      for (const w of weights) {
+        VARIANTS.push({
+          name: `${file.endsWith('f16') ? 'f16' : 'f32'} ${TY * 8}×${TX * 8}, ${TX * TY * SLICES}${BUFFERS > 1 ? ' twice' : ''}${w ? `, ${w} weights` : ''}`, file, weights: w, constants: { ALIGNED: 1, TX, TY, SLICES, BUFFERS },
+          grid: (m, t) => [ceil(m.n, TX * (m.glu ? 4 : 8)), ceil(t, TY * 8), 1], error: file.endsWith('f16') ? 5e-3 : 1e-4,
+        });
+      }
+    }
+  }
+  VARIANTS.push({ name: 'plain f32', file: 'plain_matmul', weights: 'turned', constants: {}, grid: (m, t) => [m.n * (m.glu ? 2 : 1) / 128, ceil(t, 128), 1] });
+}
+
 let seed = 12345;
 const next = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0);
 /** Half-precision bits of ±(1 + i/1024) / 256, and the number. @param {number} i */
 const scale = (i) => ({ bits: (i & 1024 ? 0x8000 : 0) | (7 << 10) | (i & 1023), value: (i & 1024 ? -1 : 1) * (1 + (i & 1023) / 1024) / 256 });
 
-const { device, info } = await openNodeDevice();
+const { device, info, caps } = await openNodeDevice();
 console.log(`${info.vendor} ${info.architecture} ${info.description}; ${repeats} dispatches per pass`);
 const errors = [];
 device.addEventListener('uncapturederror', (e) => errors.push(/** @type {GPUUncapturedErrorEvent} */ (e).error.message));
@@ -93,6 +130,20 @@ function words(name, values) {
   return Uint32Array.from([...list.matchAll(/\b[UF]\((\w+)\)/g)], ([, member]) => values[member] ?? 0);
 }
 
+/** Weight number `at`. @param {{ values: Uint32Array, scales: Uint16Array }} d @param {number} at */
+function decode(d, at) {
+  const bits = d.scales[at >> 5];
+  return ((d.values[at >> 3] >>> (at & 7) * 4 & 15) - 8) * (bits & 0x8000 ? -1 : 1) * (1 + (bits & 1023) / 1024) / 256;
+}
+
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+/** Half-precision bits, truncated. @param {number} v of ordinary size */
+function half(v) {
+  float[0] = v;
+  return v === 0 ? 0 : (word[0] >>> 16 & 0x8000) | ((word[0] >>> 23 & 255) - 112 << 10) | (word[0] >>> 13 & 1023);
+}
+
 /** The matrix in canonical planes on the device, several times, with activations for the most tokens. @param {Matrix} m */
 function load(m) {
   const rows = m.n * (m.glu ? 2 : 1);
@@ -104,36 +155,53 @@ function load(m) {
   const bias = Float32Array.from({ length: rows }, () => next() / 2 ** 32);
   const residual = Float32Array.from({ length: most * m.n }, () => next() / 2 ** 32);
   const weights = Array.from({ length: Math.min(ceil(CACHE, values.byteLength), 2 * repeats) }, () => buffer(values));
-  return { rows, groups, values, scales, x, bias, residual, weights, gpu: { scales: buffer(scales), x: buffer(x), bias: buffer(bias), residual: buffer(residual), out: buffer(most * m.n * 4) } };
+  /** @type {Record<string, GPUBuffer>} the same weights decoded */
+  const decoded = {};
+  if (prompts && m.plain) {
+    const [f32, turned, f16] = [new Float32Array(rows * m.k), new Float32Array(rows * m.k), new Uint16Array(rows * m.k)];
+    for (let row = 0; row < rows; row++) {
+      for (let k = 0; k < m.k; k++) {
+        const at = row * m.k + k;
+        const v = decode({ values, scales }, at);
+        turned[k * rows + row] = f32[at] = v;
+        f16[at] = half(v);
+      }
+    }
+    const xt = new Float32Array(most * m.k);
+    for (let t = 0; t < most; t++) for (let k = 0; k < m.k; k++) xt[k * most + t] = x[t * m.k + k];
+    Object.assign(decoded, { f32: buffer(f32), f16: buffer(f16), turned: buffer(turned), xt: buffer(xt), all: buffer(most * rows * 4) });
+  }
+  return { decoded, rows, groups, values, scales, x, bias, residual, weights, gpu: { scales: buffer(scales), x: buffer(x), bias: buffer(bias), residual: buffer(residual), out: buffer(most * m.n * 4) } };
 }
 
-/** One result in float64. @param {Matrix} m @param {ReturnType<typeof load>} d @param {number} t @param {number} n */
-function expected(m, d, t, n) {
+/** One result in float64; plain: of the bare product. @param {Matrix} m @param {ReturnType<typeof load>} d @param {number} t @param {number} n
+ *  @param {boolean} plain */
+function expected(m, d, t, n, plain) {
   const row = (/** @type {number} */ r) => {
     let sum = 0;
-    for (let k = 0; k < m.k; k++) {
-      const at = r * m.k + k;
-      const bits = d.scales[at >> 5];
-      const s = (bits & 0x8000 ? -1 : 1) * (1 + (bits & 1023) / 1024) / 256;
-      sum += ((d.values[at >> 3] >>> (at & 7) * 4 & 15) - 8) * s * d.x[t * m.k + k];
-    }
+    for (let k = 0; k < m.k; k++) sum += decode(d, r * m.k + k) * d.x[t * m.k + k];
     return sum;
   };
+  if (plain) return row(n);
   let v = row(n) + (m.bias ? d.bias[n] : 0);
   if (m.glu) v = v / (1 + Math.exp(-v)) * row(n + m.n);
   return v + (m.residual ? d.residual[t * m.n + n] : 0);
 }
 
 /** Microseconds per dispatch, and whether a sample of results is right. @param {GPUComputePipeline} pipeline @param {Matrix} m
- *  @param {ReturnType<typeof load>} d @param {number} t @param {number[]} grid */
-async function measure(pipeline, m, d, t, grid) {
-  const params = buffer(words('MATMUL', { cols: m.k, n_rows: m.n, up_row: m.glu ? m.n : 0, x_stride: m.k, out_stride: m.n, residual_stride: m.n }), GPUBufferUsage.UNIFORM);
+ *  @param {ReturnType<typeof load>} d @param {number} t @param {typeof VARIANTS[number]} v */
+async function measure(pipeline, m, d, t, v) {
+  const grid = v.grid(m, t);
+  const plain = v.weights === 'turned';
+  const n = plain ? d.rows : m.n;
+  const params = buffer(words('MATMUL', { cols: m.k, n_rows: n, up_row: m.glu ? m.n : 0, x_stride: m.k, out_stride: m.n, residual_stride: m.n }), GPUBufferUsage.UNIFORM);
   const step = buffer(words('STEP', { n_tokens: t, n_rows: t }), GPUBufferUsage.UNIFORM);
-  const { scales, x, bias, residual, out } = d.gpu;
-  const groups = d.weights.map((values) => device.createBindGroup({
+  const { scales, bias, residual } = d.gpu;
+  const [x, out] = plain ? [d.decoded.xt, d.decoded.all] : [d.gpu.x, d.gpu.out];
+  const groups = (v.weights ? [d.decoded[v.weights]] : d.weights).map((values) => device.createBindGroup({
     layout, entries: [params, step, x, values, scales, bias, residual, x, out].map((b, binding) => ({ binding, resource: { buffer: b } })),
   }));
-  device.queue.writeBuffer(out, 0, new Uint8Array(t * m.n * 4).fill(0x7f));
+  device.queue.writeBuffer(out, 0, new Uint8Array(t * n * 4).fill(0x7f));
   let best = Infinity;
   for (let run = 0; run < 3; run++) {
     const encoder = device.createCommandEncoder();
@@ -149,50 +217,81 @@ async function measure(pipeline, m, d, t, grid) {
     const [begin, end] = new BigUint64Array(await read(resolved, 16));
     best = Math.min(best, Number(end - begin) / 1000 / repeats);
   }
-  const got = new Float32Array(await read(out, t * m.n * 4));
+  const got = new Float32Array(await read(out, t * n * 4));
   let worst = 0;
   let largest = 1;
   for (let i = 0; i < 24; i++) {
-    const [row, column] = i === 0 ? [t - 1, m.n - 1] : [next() % t, next() % m.n];
-    const want = expected(m, d, row, column);
+    const [row, column] = i === 0 ? [t - 1, n - 1] : [next() % t, next() % n];
+    const want = expected(m, d, row, column, plain);
     largest = Math.max(largest, Math.abs(want));
-    const error = Math.abs(want - got[row * m.n + column]);
+    const error = Math.abs(want - got[row * n + column]);
     worst = Math.max(worst, Number.isNaN(error) ? Infinity : error);
   }
   for (const b of [params, step]) b.destroy();
-  return { time: best, ok: worst <= 1e-4 * largest && got.every(Number.isFinite) };
+  return { time: best, ok: worst <= (v.error ?? 1e-4) * largest && got.every(Number.isFinite) };
 }
 
-/** @param {string} file @param {Record<string, number>} constants @param {Matrix} m */
-function compile(file, constants, m) {
-  const module = device.createShaderModule({ code: expandKernel(join(folder, `${file}.wgsl`)), label: file });
+/** @param {typeof VARIANTS[number]} v @param {Matrix} m @returns {Promise<GPUComputePipeline | undefined> | undefined} */
+function compile({ file, constants, weights }, m) {
+  const [f16, matrix] = [/f16$|matrix$/.test(file), file.endsWith('_matrix')];
+  if ((f16 && !caps.features.includes('shader-f16')) || (matrix && !caps.features.includes('chromium-experimental-subgroup-matrix')) || (weights && !m.plain)) return undefined;
+  const plain = weights === 'turned';
+  const code = plain ? readFileSync(new URL(`${file}.wgsl`, import.meta.url), 'utf8') : expandKernel(join(folder, `${file}.wgsl`));
+  const module = device.createShaderModule({ code, label: file });
   return device.createComputePipelineAsync({
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-    compute: { module, constants: { WTYPE: 4, STYPE: 0, ZERO: 8, BIAS: m.bias ?? 0, RESIDUAL: m.residual ?? 0, GLU: m.glu ?? 0, ACT: 0, ...constants } },
+    compute: { module, constants: plain ? {} : { WTYPE: weights ? weights === 'f32' ? 0 : 1 : 4, STYPE: 256, ZERO: 8, BIAS: m.bias ?? 0, RESIDUAL: m.residual ?? 0, GLU: m.glu ?? 0, ACT: 0, ...constants } },
   }).catch((error) => (console.log(`${file} ${JSON.stringify(constants)}: ${error.message}`), undefined));
 }
 
-for (const m of MATRICES) {
+const pipelines = new Map();
+/** @param {typeof VARIANTS[number]} v @param {Matrix} m */
+function pipelineFor(v, m) {
+  const key = JSON.stringify([v, m.glu, m.bias, m.residual, m.plain]);
+  if (!pipelines.has(key)) pipelines.set(key, compile(v, m));
+  return pipelines.get(key);
+}
+
+/** @type {Map<string, number[]>} model, variant and token count: operations, microseconds */
+const totals = new Map();
+const chosen = (prompts ? MODELS : MATRICES).filter((m) => !options.only || m.name.startsWith(options.only));
+if (prompts) await Promise.all(chosen.flatMap((m) => VARIANTS.map((v) => pipelineFor(v, m))));
+for (const m of chosen) {
   const d = load(m);
-  const pipelines = await Promise.all(VARIANTS.map((v) => compile(v.file, v.constants, m)));
+  const ready = await Promise.all(VARIANTS.map((v) => pipelineFor(v, m)));
   const warm = performance.now(); // up to full clocks
-  const pipeline = pipelines.find(Boolean);
-  while (pipeline && m === MATRICES[0] && performance.now() < warm + 500) await measure(pipeline, m, d, tokens[0], VARIANTS[0].grid(m, tokens[0]));
+  const first = ready.findIndex(Boolean);
+  while (first >= 0 && performance.now() < warm + (m === chosen[0] ? 1000 : 100)) await measure(ready[first], m, d, tokens[0], VARIANTS[first]);
   const table = [];
   for (const [i, v] of VARIANTS.entries()) {
-    const pipeline = pipelines[i];
-    if (!pipeline) continue;
+    if (!ready[i]) continue;
     const cells = [];
-    for (const t of tokens) cells.push(await measure(pipeline, m, d, t, v.grid(m, t)));
+    for (const t of tokens) {
+      const cell = await measure(ready[i], m, d, t, v);
+      cells.push(cell);
+      const total = totals.get(`${m.name.split(' ')[0]}|${v.name}|${t}`) ?? [0, 0, 0];
+      totals.set(`${m.name.split(' ')[0]}|${v.name}|${t}`, [total[0] + 2 * t * d.rows * m.k, total[1] + cell.time, total[2] + 1]);
+    }
     table.push({ name: v.name, cells });
   }
   const best = tokens.map((_, i) => Math.min(...table.map((r) => r.cells[i].time)));
-  console.log(`${m.name} ${m.n}${m.glu ? '×2' : ''}×${m.k}`.padEnd(24) + tokens.map((t) => String(t).padStart(9)).join(''));
+  console.log(`${m.name} ${m.n}${m.glu ? '×2' : ''}×${m.k}`.padEnd(34) + tokens.map((t) => String(t).padStart(9)).join(''));
   for (const r of table) {
-    console.log(`  ${r.name}`.padEnd(24) + r.cells.map((c, i) => `${c.ok ? '' : 'x'}${c.time.toFixed(1)}${c.time === best[i] ? '*' : ' '}`.padStart(9)).join(''));
+    const rates = r.cells.map((c, i) => (2 * tokens[i] * d.rows * m.k / c.time / 1e6).toFixed(1).padStart(9)).join('');
+    console.log(`  ${r.name}`.padEnd(34) + r.cells.map((c, i) => `${c.ok ? '' : 'x'}${c.time.toFixed(1)}${c.time === best[i] ? '*' : ' '}`.padStart(9)).join('') + (prompts ? `  Tflop/s${rates}` : ''));
   }
-  console.log('  Tflop/s'.padEnd(24) + tokens.map((t, i) => `${(2 * t * d.rows * m.k / best[i] / 1e6).toFixed(1)} `.padStart(9)).join(''));
-  for (const b of [...d.weights, ...Object.values(d.gpu)]) b.destroy();
+  if (!prompts) console.log('  Tflop/s'.padEnd(34) + tokens.map((t, i) => `${(2 * t * d.rows * m.k / best[i] / 1e6).toFixed(1)} `.padStart(9)).join(''));
+  for (const b of [...d.weights, ...Object.values(d.gpu), ...Object.values(d.decoded)]) b.destroy();
+}
+if (prompts) {
+  for (const model of new Set(chosen.map((m) => m.name.split(' ')[0]))) {
+    console.log(`${model}: Tflop/s over a layer's matrices`.padEnd(34) + tokens.map((t) => String(t).padStart(9)).join(''));
+    const matrices = chosen.filter((m) => m.name.startsWith(model)).length;
+    for (const v of VARIANTS) {
+      const rates = tokens.map((t) => totals.get(`${model}|${v.name}|${t}`)).map((r) => (r && r[2] === matrices ? (r[0] / r[1] / 1e6).toFixed(1) : ''));
+      if (rates.some(Boolean)) console.log(`  ${v.name}`.padEnd(34) + rates.map((r) => r.padStart(9)).join(''));
+    }
+  }
 }
 if (errors.length) console.log(errors.slice(0, 3).join('\n'));
 device.destroy();

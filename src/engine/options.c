@@ -93,6 +93,7 @@ static const struct member cap_members[] = {
     {"maxWorkgroups", U32, CAP(max_workgroups)},
     {"subgroupMin", U32, CAP(subgroup_min)},
     {"subgroupMax", U32, CAP(subgroup_max)},
+    {"tile", U32, CAP(tile)},
     {"selfTest", BOOL, CAP(self_test)},
 };
 

@@ -28,9 +28,9 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE",    "STYPE", "ZERO",  "BIAS",   "RESIDUAL", "NORM",    "GLU",
-    "ACT",      "LANES", "ROWS",  "SPAN",   "AHEAD",    "KV_TYPE", "INTERLEAVED",
-    "HEAD_DIM", "ROPE",  "HEADS", "GUMBEL", "GATE",     "ALIGNED", "POST",
+    "WTYPE", "STYPE",   "ZERO",  "BIAS",    "RESIDUAL",    "NORM",     "GLU",     "ACT",   "LANES",
+    "ROWS",  "SPAN",    "AHEAD", "KV_TYPE", "INTERLEAVED", "HEAD_DIM", "ROPE",    "HEADS", "GUMBEL",
+    "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -169,6 +169,47 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool m
 bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps) {
     const uint32_t wanted = QN_GPU_F16 | QN_GPU_SUBGROUPS | QN_GPU_SUBGROUP_MATRIX;
     return (caps->features & wanted) == wanted && caps->max_workgroup_memory >= 24576;
+}
+
+/* The first serves every device and matrix. */
+static const struct qn_matmul_tile TILES[] = {
+    {8, 8, 2, 1},   // 64 rows × 64 columns
+    {16, 8, 1, 1},  // 64 × 128
+    {8, 4, 4, 1},   // 32 × 64
+    {16, 16, 1, 1}, // 128 × 128
+    {8, 8, 4, 2},   // 64 × 64
+};
+
+bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_gpu_caps *caps) {
+    if (i >= sizeof TILES / sizeof *TILES)
+        return false;
+    struct qn_matmul_tile t = *out = TILES[i];
+    uint32_t blocks = 2 + (t.tx > 8) + (t.ty > 8),
+             bytes = caps->features & QN_GPU_F16 ? 4096 : 8192;
+    return blocks * t.buffers * bytes <= caps->max_workgroup_memory &&
+           t.tx * t.ty * t.slices <= caps->max_invocations;
+}
+
+/* Larger tiles read less and decode less, where even so there are enough of them: four for each
+ * multiprocessor of a large machine. */
+struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
+                                     const struct qn_gpu_caps *caps) {
+    struct qn_matmul_tile tile;
+    if (caps->tile == 1)
+        return (struct qn_matmul_tile){0};
+    if (caps->tile > 1 && qn_matmul_tile_get(&tile, caps->tile - 2, caps))
+        return tile;
+    if (qn_matmul_tile_get(&tile, 1, caps)) {
+        struct qn_grid g = qn_grid_matmul_tiles(p, glu, tile, rows);
+        if ((uint64_t)g.x * g.y >= 512)
+            return tile;
+    }
+    return TILES[0];
+}
+
+struct qn_grid qn_grid_matmul_tiles(const struct qn_params_matmul *p, bool glu,
+                                    struct qn_matmul_tile tile, uint32_t rows) {
+    return (struct qn_grid){parts(p->n_rows, tile.tx * (glu ? 4 : 8)), parts(rows, tile.ty * 8), 1};
 }
 
 /* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more

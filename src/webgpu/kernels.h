@@ -97,6 +97,7 @@ enum qn_scale_type {
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
  *                    qn_matmul_takes_few says when.
  *  MATMUL_MATRIX     as MATMUL, where qn_matmul_has_matrix.
+ *  MATMUL_TILES      as MATMUL; TX … BUFFERS: struct qn_matmul_tile.
  *  GLU               params, step, x, up, out. In one tensor: the same range twice.
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
@@ -143,6 +144,7 @@ enum qn_scale_type {
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
+    X(MATMUL_TILES,      matmul_tiles,      matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED TX TY SLICES BUFFERS") \
     X(GLU,               glu,               glu,       "UURRW",     "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
@@ -224,6 +226,18 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool m
                               uint32_t rows);
 /* Whether a device can run MATMUL_MATRIX. */
 bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps);
+/* Constants of a MATMUL_TILES: 8 ty rows of x by 8 tx columns (GLU: 4 tx) in a workgroup of tx × ty
+ * × slices threads. tx 0: none, MATMUL is meant. */
+struct qn_matmul_tile {
+    uint32_t tx, ty, slices, buffers;
+};
+/* Tile number `i` of those that there are; false: past the last, or too large for the device. */
+bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_gpu_caps *caps);
+/* The one for a matrix, where steps have up to `rows` rows: caps->tile says it, or a rule. */
+struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
+                                     const struct qn_gpu_caps *caps);
+struct qn_grid qn_grid_matmul_tiles(const struct qn_params_matmul *p, bool glu,
+                                    struct qn_matmul_tile tile, uint32_t rows);
 /* Constant LANES of a matmul_few, and whether it is the faster one for so many rows of x. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows);

@@ -43,6 +43,7 @@ struct qn_lower_dispatch {
     bool glu;          // matvec, matmul
     uint32_t head_dim; // attention
     struct qn_matvec_tune tune;
+    struct qn_matmul_tile tile; // matmul_tiles
     struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
 };
 

@@ -103,10 +103,12 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             dot = qn_matvec_dot_tune(&params, glu, &l->caps);
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
+        struct qn_matmul_tile tile = qn_matmul_tile(&params, glu, p->max_tokens, &l->caps);
         struct qn_lower_draft draft = {.kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
                                                  : matvec   ? QN_KERNEL_MATVEC
                                                  : only_few ? QN_KERNEL_MATMUL_FEW
                                                  : matrix   ? QN_KERNEL_MATMUL_MATRIX
+                                                 : tile.tx  ? QN_KERNEL_MATMUL_TILES
                                                             : QN_KERNEL_MATMUL,
                                        .params = &params,
                                        .bindings = {{0},
@@ -118,7 +120,7 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
                                                     added,
                                                     norm,
                                                     out},
-                                       .rest = {.by_rows = rows, .glu = glu}};
+                                       .rest = {.by_rows = rows, .glu = glu, .tile = tile}};
         float format[3] = {(float)weight->format.type, qn_lower_scale_type(&weight->format),
                            (float)weight->format.zero};
         float act = glu ? (float)op->u.glu.act : 0.0f;
@@ -143,8 +145,18 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
             float last = only_few ? (float)draft.rest.few_lanes : aligned;
-            float constants[] = {format[0],    format[1], format[2], has_bias,
-                                 has_residual, glu,       act,       last};
+            float constants[] = {format[0],
+                                 format[1],
+                                 format[2],
+                                 has_bias,
+                                 has_residual,
+                                 glu,
+                                 act,
+                                 last,
+                                 (float)tile.tx,
+                                 (float)tile.ty,
+                                 (float)tile.slices,
+                                 (float)tile.buffers};
             memcpy(draft.constants, constants, sizeof constants);
             draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
         }

@@ -329,23 +329,36 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     return product(&m, c, rows, err);
 }
 
-static enum qn_status tiles(const struct qn_ref_call *c, bool matrix, struct qn_error *err) {
+static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
+                            struct qn_error *err) {
+    const float *k = c->constants + 8;
+    struct qn_matmul_tile t = {(uint32_t)k[0], (uint32_t)k[1], (uint32_t)k[2], (uint32_t)k[3]};
     struct product m;
     product_begin(&m, c, false);
     QN_TRY(product_weights(&m, c, err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
-    QN_TRY(qn_ref_covers(c, qn_grid_matmul(m.p, m.glu, matrix, rows), err));
+    struct qn_grid grid = qn_grid_matmul(m.p, m.glu, id == QN_KERNEL_MATMUL_MATRIX, rows);
+    if (id == QN_KERNEL_MATMUL_TILES) {
+        if (t.tx * t.slices < 16 || t.ty * t.slices < 8 || t.tx > 16 || t.ty > 16 || t.slices > 4)
+            return qn_fail(err, QN_E_INTERNAL, "matmul_tiles: %u × %u × %u", t.tx, t.ty, t.slices);
+        grid = qn_grid_matmul_tiles(m.p, m.glu, t, rows);
+    }
+    QN_TRY(qn_ref_covers(c, grid, err));
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul: not aligned");
     return product(&m, c, rows, err);
 }
 
 static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
-    return tiles(c, false, err);
+    return tiles(c, QN_KERNEL_MATMUL, err);
 }
 
 static enum qn_status matmul_matrix(const struct qn_ref_call *c, struct qn_error *err) {
-    return tiles(c, true, err);
+    return tiles(c, QN_KERNEL_MATMUL_MATRIX, err);
+}
+
+static enum qn_status matmul_tiles(const struct qn_ref_call *c, struct qn_error *err) {
+    return tiles(c, QN_KERNEL_MATMUL_TILES, err);
 }
 
 static enum qn_status matmul_few(const struct qn_ref_call *c, struct qn_error *err) {
@@ -807,6 +820,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_MATMUL] = matmul,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
         [QN_KERNEL_MATMUL_MATRIX] = matmul_matrix,
+        [QN_KERNEL_MATMUL_TILES] = matmul_tiles,
         [QN_KERNEL_GLU] = glu,
         [QN_KERNEL_ACT] = activate,
         [QN_KERNEL_ADD] = add,

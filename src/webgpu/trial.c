@@ -64,7 +64,7 @@ static uint32_t features_of(enum qn_kernel_id id, uint32_t features) {
 }
 
 static bool is_matrix(enum qn_kernel_id id) {
-    return id >= QN_KERNEL_MATVEC && id <= QN_KERNEL_MATMUL_MATRIX;
+    return id >= QN_KERNEL_MATVEC && id <= QN_KERNEL_MATMUL_TILES;
 }
 
 static void take(struct part *part, uint32_t binding, uint32_t *end, size_t bytes) {
@@ -100,7 +100,8 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
         return false;
     while (d->pipeline != index && !(d->few_lanes && d->few == index))
         d++; // it was made for one of them
-    bool tiles = kernel == QN_KERNEL_MATMUL || kernel == QN_KERNEL_MATMUL_MATRIX,
+    bool tiles = kernel == QN_KERNEL_MATMUL || kernel == QN_KERNEL_MATMUL_MATRIX ||
+                 kernel == QN_KERNEL_MATMUL_TILES,
          few = kernel == QN_KERNEL_MATMUL_FEW;
     uint32_t dim = (uint32_t)constant(part.pipeline, "HEAD_DIM");
     uint32_t cols = tiles || few ? FEW_COLS : COLS;
@@ -334,8 +335,8 @@ void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n) {
             return; // no answer to this
         memcpy(got, (const unsigned char *)bytes + part.at[OUT], part.n[OUT]);
         expect(want, &part, trial->input);
-        if (difference(want, got, part.rows * ROWS) >
-            (id == QN_KERNEL_MATMUL_MATRIX ? TOLERANCE_F16 : TOLERANCE))
+        bool f16 = features_of(id, gpu->host.caps.features) & (QN_GPU_F16 | QN_GPU_SUBGROUP_MATRIX);
+        if (difference(want, got, part.rows * ROWS) > (f16 ? TOLERANCE_F16 : TOLERANCE))
             condemn(gpu, id, QN_STR("wrong results"));
     }
 }

@@ -42,6 +42,17 @@ export function params(name, values) {
   return words;
 }
 
+/** A kernel's text. Suffix `_half`: that of float16 in float32, its storage still rounded to float16, for devices
+ *  without the type. @param {string} name @param {string} suffix */
+function textOf(name, suffix) {
+  const path = `${root}src/webgpu/kernels/${name}${suffix === '_half' ? '_f16' : suffix}.wgsl`;
+  if (suffix !== '_half') return expandKernel(path);
+  const text = expandKernel(path).replace('enable f16;', '').replace('bitcast<vec2<u32>>(vec4<f16>(v))', 'vec2<u32>(pack2x16float(v.xy),pack2x16float(v.zw))')
+    .replace('bitcast<vec2<f16>>(word)', 'unpack2x16float(word)').replaceAll('vec2<f16>', 'vec2<f32>').replace('Real=f16', 'Real=f32');
+  if (/\bf16\b/.test(text)) throw new Error(`${name}: float16 is left`);
+  return text;
+}
+
 /** Compiles src/webgpu's reference kernels to wasm. */
 function compileReference() {
   mkdirSync(`${root}build`, { recursive: true });
@@ -236,7 +247,7 @@ export class Bench {
     const tag = this.tag++;
     const entries = Object.entries(constants);
     const words = [
-      OP.CREATE_MODULE, id, ...this.text(expandKernel(`${root}src/webgpu/kernels/${kernel.name}${suffix}.wgsl`)), ...this.text(kernel.name),
+      OP.CREATE_MODULE, id, ...this.text(textOf(kernel.name, suffix)), ...this.text(kernel.name),
       OP.CREATE_LAYOUT, id, kernel.bindings.length, ...[...kernel.bindings].map((b) => 'URW'.indexOf(b)),
       OP.CREATE_PIPELINE, id, id, id, entries.length,
       ...entries.flatMap(([name, value]) => [...this.text(name), (bits.fill(value), new Uint32Array(bits.buffer)[0])]),

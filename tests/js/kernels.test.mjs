@@ -13,9 +13,11 @@ const MATRIX = 'chromium-experimental-subgroup-matrix';
 const reference = new Reference();
 /** @type {{ name: string, suffix: string, bench: Bench }[]} */
 const devices = [];
+/** @type {Bench | undefined} all that there is, more workgroup memory too */
+let full;
 try {
   devices.push({ name: 'minimum', suffix: '', bench: await new Bench(reference).open([]) });
-  const full = await new Bench(reference).open([...FEATURES, MATRIX, 'packed-dot']); // which software adapters have, but are not given by themselves
+  full = await new Bench(reference).open([...FEATURES, MATRIX, 'packed-dot']); // which software adapters have, but are not given by themselves
   for (const [feature, suffix] of [['subgroups', '_subgroups'], ['shader-f16', '_f16']]) {
     if (full.caps?.features.includes(feature)) devices.push({ name: feature, suffix, bench: full });
   }
@@ -23,10 +25,13 @@ try {
   if (!devices.length) console.log(`skipped: ${/** @type {Error} */ (error).message}`);
 }
 const options = { skip: devices.length === 0 };
-test.after(() => devices.forEach(({ bench }) => bench.close()));
+test.after(() => new Set([full, ...devices.map(({ bench }) => bench)]).forEach((bench) => bench?.close()));
 
 const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
 const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
+
+/** Workgroup memory of a matmul_tiles in float32. @param {Record<string, number>} c */
+const tileBytes = (c) => (Math.max(c.TX, 8) + Math.max(c.TY, 8)) * c.BUFFERS * 1024;
 
 /** Runs a dispatch everywhere and compares all W bindings. @param {string} name @param {object} c
  *  @param {ArrayBufferView[]} c.bindings @param {Record<string, number>} [c.constants] @param {number[]} c.grid
@@ -37,13 +42,19 @@ async function check(name, { bindings, constants = {}, grid, tolerance = 0, labe
   const expected = bindings.map(bytesOf);
   reference.run(kernel, expected, constants, grid);
   const matrix = name === 'MATMUL_MATRIX';
-  for (const { name: device, suffix, bench } of devices) {
+  const large = name === 'MATMUL_TILES' && tileBytes(constants) > 16384 && full ? [{ name: 'all limits', suffix: '', bench: full }] : undefined;
+  for (const { name: device, suffix, bench } of large ?? devices) {
     if (matrix ? !bench.caps?.features.includes(MATRIX) : name === 'MATVEC_DOT' ? !bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups' : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
     const actual = bindings.map(bytesOf);
     await bench.run(kernel, matrix || name === 'MATVEC_DOT' ? '' : suffix, actual, constants, grid);
     for (const [i, want] of expected.entries()) {
-      if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (matrix ? 1000 : suffix === '_f16' ? 300 : 1), `${name} on ${device}, ${label}, binding ${i}`);
+      if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (matrix || suffix === '_f16' ? 1000 : 1), `${name} on ${device}, ${label}, binding ${i}`);
     }
+  }
+  if (name === 'MATMUL_TILES' && grid[1] > 1) {
+    const actual = bindings.map(bytesOf);
+    await (large ?? devices)[0].bench.run(kernel, '_half', actual, constants, grid);
+    compare(expected[8], actual[8], tolerance * 1000, `${name} by halves, ${label}`);
   }
 }
 
@@ -200,10 +211,10 @@ test('route, expert_glu, expert_down', options, async () => {
   }
 });
 
-/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW' | 'MATMUL_MATRIX'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW' | 'MATMUL_MATRIX' | 'MATMUL_TILES'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
- *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] */
-async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune }) {
+ *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] */
+async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune, tile = [8, 8, 2, 1] }) {
   const rng = random(cols * 7 + rows + t + type);
   const glu = constants.GLU ? 1 : 0;
   const total = (values.row_begin ?? 0) + rows;
@@ -221,9 +232,10 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
     MATMUL: aligned,
     MATMUL_MATRIX: aligned,
+    MATMUL_TILES: { ...aligned, TX: tile[0], TY: tile[1], SLICES: tile[2], BUFFERS: tile[3] },
     MATMUL_FEW: { LANES: lanes.lanes },
   };
-  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_MATRIX: [glu], MATMUL_FEW: [glu, lanes.lanes] };
+  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_MATRIX: [glu], MATMUL_TILES: [glu, tile[0] + 256 * tile[1]], MATMUL_FEW: [glu, lanes.lanes] };
   await check(name, {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
@@ -232,7 +244,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     ],
     constants: { ...w.constants, ...constants, ...own[name] },
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
-    tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })}`,
+    tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })} ${tile}`,
   });
 }
 
@@ -286,9 +298,9 @@ test('matvec: epilogues, fused norm, gate, views and slabs', options, async () =
   await product('MATVEC', { format: [1, 256, 0], cols: 64, rows: 20, t: 2, constants: { NORM: 1 }, values: { softcap: 3 } });
 });
 
-/** @type {('MATMUL' | 'MATMUL_MATRIX')[]} the second where the device has such units */
-const TILED = ['MATMUL', 'MATMUL_MATRIX'];
-test('matmul, matmul_matrix', options, async () => {
+/** @type {('MATMUL' | 'MATMUL_MATRIX' | 'MATMUL_TILES')[]} the second where the device has such units */
+const TILED = ['MATMUL', 'MATMUL_MATRIX', 'MATMUL_TILES'];
+test('matmul, matmul_matrix, matmul_tiles', options, async () => {
   for (const name of TILED) {
     for (const format of FORMATS) await product(name, { format, cols: whole(format, 100), rows: 70, t: 9 });
     for (const [cols, rows, t] of [[1, 1, 1], [31, 65, 64], [33, 63, 65], [256, 128, 130], [7, 200, 3]]) await product(name, { format: [4, 256, 7], cols, rows, t });
@@ -297,6 +309,16 @@ test('matmul, matmul_matrix', options, async () => {
     await product(name, { format: [1, 256, 0], cols: 64, rows: 45, t: 33, constants: { BIAS: 1 }, values: { softcap: 2 } });
     await product(name, { format: [0, 256, 0], cols: 40, rows: 33, t: 70, r: 66, values: { rows_sym: 1, tail: 1 } });
     await product(name, { format: [4, 256, 8], cols: 100, rows: 130, t: 67, constants: { GLU: 1, RESIDUAL: 1 } }); // three columns of tiles
+  }
+});
+
+test('matmul_tiles: sizes', options, async () => {
+  // Those of kernels.c and others; the larger ones where the device grants more than 16 KiB.
+  const memory = full?.caps?.maxWorkgroupMemory ?? 16384;
+  for (const tile of [[8, 8, 4, 1], [16, 8, 1, 1], [8, 4, 4, 1], [16, 16, 1, 1], [8, 8, 4, 2], [8, 4, 2, 1], [4, 4, 4, 1], [8, 16, 2, 1]]) {
+    if (tileBytes({ TX: tile[0], TY: tile[1], BUFFERS: tile[3] }) > memory) continue;
+    for (const [cols, rows, t] of [[33, 63, 65], [256, 200, 130]]) await product('MATMUL_TILES', { format: [4, 256, 7], cols, rows, t, tile });
+    await product('MATMUL_TILES', { format: [3, 256, 0], cols: 100, rows: 70, t: 33, tile, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
   }
 });
 
