@@ -126,8 +126,8 @@ async function read(from, bytes) {
 const definitions = readFileSync(join(folder, '../params.def'), 'utf8').replace(/\\\r?\n/g, ' ');
 /** A parameter struct of params.def; what is not given is 0. @param {string} name @param {Record<string, number>} values */
 function words(name, values) {
-  const list = definitions.match(new RegExp(`QN_PARAMS_${name}\\(U, F\\)([^\\n]*)`))?.[1].replace(/\/\*[^]*?\*\//g, '') ?? '';
-  return Uint32Array.from([...list.matchAll(/\b[UF]\((\w+)\)/g)], ([, member]) => values[member] ?? 0);
+  const list = definitions.match(new RegExp(`QN_PARAMS_${name}\\(U, F(?:, V)?\\)([^\\n]*)`))?.[1].replace(/\/\*[^]*?\*\//g, '') ?? '';
+  return Uint32Array.from([...list.matchAll(/\b[UFV]\((\w+)(?:, (\d+))?\)/g)].flatMap(([, member, vectors]) => (vectors ? Array(4 * +vectors).fill(0) : [values[member] ?? 0])));
 }
 
 /** Weight number `at`. @param {{ values: Uint32Array, scales: Uint16Array }} d @param {number} at */
