@@ -127,7 +127,7 @@ struct qn_gpu_caps {
     uint32_t max_invocations;
     uint32_t max_workgroups;
     uint32_t subgroup_min, subgroup_max; // 0: unknown
-    uint32_t tile; // for measurements, how prompts' products are tiled: 0 as the engine sees fit
+    uint32_t tile;  // for measurements, how prompts' products are tiled: 0 as the engine sees fit
     bool self_test; // compare kernels with what they should give, and do without those that differ
 };
 
