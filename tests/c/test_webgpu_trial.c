@@ -130,7 +130,7 @@ static void test_broken(void) {
                  "self-test of matvec_dot: wrong results");
     check_device(&base, &subgroups, "matvec", "enable subgroups", "[\"matvec\",",
                  "self-test of matvec: wrong results");
-    check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul\"]",
+    check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul_tiles_f16\"]",
                  "self-test of matmul_matrix: wrong");
     check_device(&wide, &matrix, NULL, "", "\"matmul_matrix\"", "\"note\":\"\"");
     // All that needs subgroups, whatever it is called.
