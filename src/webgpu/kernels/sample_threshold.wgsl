@@ -10,6 +10,7 @@
 // top-p e^(z − max) in units of 2^-30: integer sums in two words do not depend on their order.
 // First a short list is tried instead of the row: 256 threads take the maxima of their shares; the k-th
 // largest of these is a lower bound of the k-th largest z (k: top_k, or 128 for top-p), and few ids reach it.
+// (A thread loads AHEAD values before it looks at them: one workgroup hides latency in no other way.)
 // If they fit (1024) and, for top-p alone, hold the mass that is needed, all digits are searched there.
 // A workgroup of 256 threads per row; 8.1 KiB of workgroup memory.
 #include "common_vocab.wgsl"
@@ -21,6 +22,7 @@
 
 const THREADS = 256u;
 const LIST = 1024u;
+const AHEAD = 16u;
 const UNIT = 1073741824.0; // 2^30
 const TWO_32 = 4294967296.0;
 
@@ -37,6 +39,18 @@ var<workgroup> total: f32;
 
 fn key_at(row: u32, i: u32) -> u32 {
     return key_of(z[row * params.stride + i]);
+}
+
+// A thread's next AHEAD keys, from i on; 0 past the end.
+fn keys_at(row: u32, i: u32) -> array<u32, AHEAD> {
+    var keys: array<u32, AHEAD>;
+    for (var a = 0u; a < AHEAD; a++) {
+        keys[a] = z[row * params.stride + min(i + a * THREADS, params.vocab - 1u)];
+    }
+    for (var a = 0u; a < AHEAD; a++) {
+        keys[a] = select(0u, key_of(keys[a]), i + a * THREADS < params.vocab);
+    }
+    return keys;
 }
 
 fn mass(key: u32, top: f32) -> u32 {
@@ -120,8 +134,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let by_p = s.top_p < 1.0;
     // Each thread's maximum, and the largest.
     var most = 0u;
-    for (var i = tid; i < params.vocab; i += THREADS) {
-        most = max(most, key_at(row, i));
+    for (var i = tid; i < params.vocab; i += THREADS * AHEAD) {
+        let keys = keys_at(row, i);
+        for (var a = 0u; a < AHEAD; a++) {
+            most = max(most, keys[a]);
+        }
     }
     tops[tid] = most;
     clear_bins(tid);
@@ -149,18 +166,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var low = 0u;
     var high = 0u;
     if (by_k || by_p) {
-        for (var i = tid; i < params.vocab; i += THREADS) {
-            let key = key_at(row, i);
-            if (key >= lower) {
-                let at = atomicAdd(&list_n, 1u);
-                if (at < LIST) {
-                    list[at] = key;
+        for (var i = tid; i < params.vocab; i += THREADS * AHEAD) {
+            let keys = keys_at(row, i);
+            for (var a = 0u; a < AHEAD; a++) {
+                let key = keys[a];
+                if (key >= lower && i + a * THREADS < params.vocab) {
+                    let at = atomicAdd(&list_n, 1u);
+                    if (at < LIST) {
+                        list[at] = key;
+                    }
                 }
-            }
-            if (by_p && !by_k && key != 0u) {
-                let add = mass(key, top);
-                low += add;
-                high += select(0u, 1u, low < add);
+                if (by_p && !by_k && key != 0u) {
+                    let add = mass(key, top);
+                    low += add;
+                    high += select(0u, 1u, low < add);
+                }
             }
         }
         bin_add(0u, low);
