@@ -108,6 +108,7 @@ static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_va
         {"timestamp-query", QN_GPU_TIMESTAMPS},
         {"subgroup-size-control", QN_GPU_SUBGROUP_SIZE},
         {"packed-dot", QN_GPU_PACKED_DOT},
+        {"rows", QN_GPU_ROWS},
         {"chromium-experimental-subgroup-matrix", QN_GPU_SUBGROUP_MATRIX},
     };
     struct qn_gpu_caps *caps = out;

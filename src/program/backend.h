@@ -44,6 +44,8 @@ struct qn_backend {
     uint32_t max_batch;     // steps in one enqueue, at least 1
     uint32_t max_exact;     // tokens of an exact step; 0: there are none
     float exact_cost;       // of each further token in it, in steps of one
+    float exact_wait;       // until its result is known, in steps that could have been under way
+    uint32_t exact_edge;    // position that it may not cross; 0: none
     /* Tokens that a prompt's next step should take at most: what the backend learns from the time
      * that steps took (it changes). 0: no advice, and no use in QN_WANT_DONE. */
     uint32_t chunk;

@@ -5,7 +5,8 @@
  *
  * Guesses cost time where they fail. The rate at which they come true is learnt from plain steps,
  * which tell for nothing whether a guess would have been right, so that nothing is spent before it
- * pays, and nothing after it has ceased to. */
+ * pays, and nothing after it has ceased to. Where steps are computed ahead of their results,
+ * guesses have to wait for those: until they pay for that too, steps stay ahead. */
 #include <string.h>
 
 #include "base/num.h"
@@ -22,7 +23,7 @@ void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
     run->speculates = request->speculate && plain &&
                       (run->masker.mask == NULL || run->masker.waits) && request->want == 0 &&
                       run->backend->max_exact > 1;
-    run->guess = UINT32_MAX;
+    run->drafts = run->backend->exact_wait == 0.0f;
     run->rate = 0.0f;
     run->n_draft = run->n_queue = run->queue_at = run->drafted = run->accepted = 0;
 }
@@ -30,44 +31,60 @@ void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
 /* Where the token stands that followed the last three the last time; 0: nowhere. */
 static uint32_t find(const uint32_t *tokens, uint32_t n) {
     for (uint32_t i = n - 1; n > 3 && i >= 3; i--)
-        if (memcmp(tokens + i - 3, tokens + n - 3, 3 * sizeof *tokens) == 0)
+        if (tokens[i - 1] == tokens[n - 1] &&
+            memcmp(tokens + i - 3, tokens + n - 3, 2 * sizeof *tokens) == 0)
             return i;
     return 0;
 }
 
-/* How many guesses give the most tokens for the time. */
-static uint32_t length(const struct qn_run *run) {
-    const struct qn_program *p = run->backend->program;
-    uint32_t most = qn_min_u32(QN_DRAFT, run->backend->max_exact - 1);
-    most = qn_min_u32(most, qn_min_u32(p->max_rows, run->chunk) - 1);
-    most = qn_min_u32(most, run->limit - run->sampled - 1);
-    most = qn_min_u32(most, run->context - run->fed - 1);
-    if (p->rope_switch > run->fed) // the frequencies change there
-        most = qn_min_u32(most, p->rope_switch - run->fed - 1);
+/* How many guesses, at most `most`, give the most tokens for the time. */
+static uint32_t best_of(const struct qn_run *run, uint32_t most) {
     float right = 1.0f, tokens = 1.0f, best = WORTH;
     uint32_t n = 0;
     for (uint32_t i = 1; i <= most; i++) {
         right *= run->rate;
         tokens += right;
-        float gain = tokens / (1.0f + run->backend->exact_cost * (float)i);
-        if (gain > best) {
-            best = gain;
+        float time = 1.0f + run->backend->exact_wait + run->backend->exact_cost * (float)i;
+        if (tokens / time > best) {
+            best = tokens / time;
             n = i;
         }
     }
     return n;
 }
 
+static uint32_t longest(const struct qn_run *run) {
+    return qn_min_u32(QN_DRAFT, run->backend->max_exact - 1);
+}
+
+/* And of as many as have room. */
+static uint32_t length(const struct qn_run *run) {
+    const struct qn_program *p = run->backend->program;
+    uint32_t most = longest(run), edge = run->backend->exact_edge;
+    most = qn_min_u32(most, qn_min_u32(p->max_rows, run->chunk) - 1);
+    most = qn_min_u32(most, run->limit - run->sampled - 1);
+    most = qn_min_u32(most, run->context - run->fed - 1);
+    if (p->rope_switch > run->fed) // the frequencies change there
+        most = qn_min_u32(most, p->rope_switch - run->fed - 1);
+    if (edge > run->fed)
+        most = qn_min_u32(most, edge - run->fed - 1);
+    return best_of(run, most);
+}
+
 void qn_draft_step(struct qn_run *run, struct qn_step *out, bool alone) {
     if (!run->speculates)
         return;
-    uint32_t known = run->fed + 1, at = find(run->tokens, known);
-    out->ids = run->tokens + run->fed; // the backend may have sampled another token last
-    out->n = 1;
-    run->guess = at == 0 ? UINT32_MAX : run->tokens[at];
-    run->n_draft = at != 0 && alone && !qn_run_masked(run) ? length(run) : 0;
-    if (run->n_draft == 0)
+    bool may = run->drafts && alone && !qn_run_masked(run);
+    uint32_t known = run->fed + 1, at = may ? find(run->tokens, known) : 0;
+    if (run->drafts) {
+        out->ids = run->tokens + run->fed; // the backend may have sampled another token last
+        out->n = 1;
+    }
+    run->n_draft = at != 0 ? length(run) : 0;
+    if (run->n_draft == 0) {
+        run->drafts = run->backend->exact_wait == 0.0f; // ahead again, until guesses hold
         return;
+    }
     for (uint32_t i = 0; i < run->n_draft; i++) // may go on into what is written here
         run->tokens[known + i] = run->tokens[at + i];
     out->n += run->n_draft;
@@ -81,10 +98,15 @@ static void learn(struct qn_run *run, bool right) {
 }
 
 void qn_draft_take(struct qn_run *run, const struct qn_step_result *result) {
+    bool waits = run->backend->exact_wait > 0.0f;
     if (run->n_draft == 0) {
-        if (run->guess != UINT32_MAX && result->sampled)
-            learn(run, result->token == run->guess);
-        run->guess = UINT32_MAX;
+        uint32_t known = run->n_prefix + run->n_out - run->dropped, at = 0;
+        if (result->sampled)
+            at = find(run->tokens, known);
+        if (at != 0)
+            learn(run, result->token == run->tokens[at]);
+        if (at != 0 && waits)
+            run->drafts = result->token == run->tokens[at] && best_of(run, longest(run)) > 0;
         return;
     }
     uint32_t n = 0;
@@ -103,4 +125,6 @@ void qn_draft_take(struct qn_run *run, const struct qn_step_result *result) {
     run->fed += n + 1;
     run->sampled += n + 1;
     run->n_draft = 0;
+    run->given = true;
+    run->drafts = !waits || best_of(run, longest(run)) > 0;
 }

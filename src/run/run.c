@@ -326,7 +326,8 @@ bool qn_run_decodes(const struct qn_run *run) {
 }
 
 uint32_t qn_run_depth(const struct qn_run *run) {
-    bool one = qn_run_masked(run) || (run->masker.mask && run->counted) || run->speculates;
+    bool one = qn_run_masked(run) || (run->masker.mask && run->counted) ||
+               (run->speculates && run->drafts);
     return one ? 1 : run->backend->max_in_flight;
 }
 
@@ -395,7 +396,6 @@ static void rewind_steps(struct qn_run *run) {
     run->in_flight = 0;
     run->token_due = false;
     run->n_queue = run->queue_at = run->n_draft = 0;
-    run->guess = UINT32_MAX;
     run->sampled = run->n_out;
     run->fed = known(run) - 1;
     run->given = true;

@@ -101,7 +101,7 @@ struct qn_run {
     /* Guesses from what followed the last three tokens before (prompt lookup): verified in one
      * step, where that pays by the rate at which guesses come true. */
     bool speculates;
-    uint32_t guess;   // the next token, if the step under way is a plain one; or UINT32_MAX
+    bool drafts;      // steps wait for the results before them, so that guesses can be made
     uint32_t n_draft; // tokens guessed in the step under way
     float rate;       // of guesses that came true, of late
     uint32_t queue[QN_DRAFT + 1], n_queue, queue_at; // tokens that become due after `due`

@@ -6,6 +6,11 @@
 #include "webgpu/gpu_internal.h"
 
 #define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
+/* What guesses cost, until a device says better: a further row multiplies weights that are there
+ * anyway, but other kernels' work grows with it; a result that is waited for costs a round trip, in
+ * which a short step would have been done. */
+#define EXACT_COST 0.08f
+#define EXACT_WAIT 1.0f
 
 static struct qn_gpu *of(struct qn_backend *backend) {
     return (struct qn_gpu *)(void *)backend;
@@ -457,6 +462,12 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
         destroy(&gpu->base);
         return status;
     }
+    if (gpu->lower.max_rows > 1 && program->max_rows > 1) {
+        gpu->base.max_exact = qn_min_u32(gpu->lower.max_rows, program->max_rows);
+        gpu->base.exact_cost = EXACT_COST;
+        gpu->base.exact_wait = EXACT_WAIT;
+    }
+    gpu->base.exact_edge = QN_SHORT;
     *out = &gpu->base;
     return QN_OK;
 }

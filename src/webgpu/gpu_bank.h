@@ -28,6 +28,7 @@ struct qn_gpu_bank {
     struct qn_tape decode;
     enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
     enum qn_list decode_body;
+    uint32_t decode_dispatches;
     size_t decode_read;     // word index of the READ
     size_t *decode_patches; // word indices of DISPATCH, by attention dispatch
     uint32_t n_patches;

@@ -19,6 +19,7 @@ struct player {
     enum qn_list sampler;
     uint32_t pipeline; // set last in this pass
     uint32_t end;      // positions in the cache after the step
+    enum qn_when when; // what it is: not ALWAYS
     uint32_t dispatches;
 };
 
@@ -26,6 +27,8 @@ static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, 
     const struct qn_lower *l = &p->gpu->lower;
     for (uint32_t i = range.begin; i < range.end; i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i];
+        if (d->when != QN_WHEN_ALWAYS && d->when != p->when)
+            continue;
         struct qn_grid grid = qn_lower_grid(l, d, t, r, p->end);
         uint32_t pipeline = qn_lower_pipeline_for(l, d, t, r);
         if (pipeline != p->pipeline) {
@@ -39,8 +42,8 @@ static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, 
         qn_tape_word(p->tape, grid.x);
         qn_tape_word(p->tape, grid.y);
         qn_tape_word(p->tape, grid.z);
+        p->dispatches++;
     }
-    p->dispatches += range.end - range.begin;
 }
 
 static void put_read(struct qn_tape *tape, uint32_t tag, uint32_t buffer, uint32_t offset,
@@ -53,13 +56,18 @@ static uint32_t own(const struct player *p, uint32_t buffer) {
 }
 
 /* The body for T tokens up to position `end`. */
-static enum qn_list body_list(uint32_t t, uint32_t end) {
-    if (t > 1)
+static enum qn_list body_list(const struct qn_gpu *gpu, uint32_t t, uint32_t end, bool exact) {
+    if (t > 1 && !exact)
         return QN_LIST_BODY_LARGE;
-    return end <= QN_SHORT ? QN_LIST_BODY_SHORT : QN_LIST_BODY_ONE;
+    return end <= gpu->base.exact_edge ? QN_LIST_BODY_SHORT : QN_LIST_BODY_ONE;
 }
 
 /* ---- Decode, prepared ---------------------------------------------------------------------- */
+
+/* Attention of a decode step. */
+static bool is_split(const struct qn_lower_dispatch *d) {
+    return d->kernel == QN_KERNEL_ATTENTION_SPLIT && d->when != QN_WHEN_RUN;
+}
 
 /* The words of a decode step, once per sampler; then only the READ's tag and the grids of
  * attention change. */
@@ -72,11 +80,11 @@ static void prepare_decode(struct player *p) {
     qn_tape_clear(&s->decode);
     qn_tape_word(&s->decode, QN_TAPE_BEGIN_PASS);
     s->n_patches = 0;
-    s->decode_body = body_list(1, p->end);
+    s->decode_body = body_list(p->gpu, 1, p->end, false);
     struct qn_lower_range body = l->lists[s->decode_body];
     for (uint32_t i = body.begin; i < body.end; i++) {
         put_list(&decode, (struct qn_lower_range){i, i + 1}, 1, 1);
-        if (l->dispatches[i].kernel == QN_KERNEL_ATTENTION_SPLIT)
+        if (is_split(&l->dispatches[i]))
             s->decode_patches[s->n_patches++] = s->decode.n - 3;
     }
     put_list(&decode, l->lists[QN_LIST_HEAD], 1, 1);
@@ -85,6 +93,7 @@ static void prepare_decode(struct player *p) {
     s->decode_read = s->decode.n;
     put_read(&s->decode, 0, own(p, l->b_results), 0, 4);
     qn_tape_word(&s->decode, QN_TAPE_SUBMIT);
+    s->decode_dispatches = decode.dispatches;
     s->decode_sampler = s->decode.failed ? QN_LIST_COUNT : p->sampler;
 }
 
@@ -94,7 +103,7 @@ static void patch_decode(struct player *p, uint32_t tag) {
     struct qn_lower_range body = l->lists[s->decode_body];
     uint32_t patch = 0;
     for (uint32_t i = body.begin; i < body.end && patch < s->n_patches; i++) {
-        if (l->dispatches[i].kernel != QN_KERNEL_ATTENTION_SPLIT)
+        if (!is_split(&l->dispatches[i]))
             continue;
         struct qn_grid grid = qn_lower_grid(l, &l->dispatches[i], 1, 1, p->end);
         uint32_t *words = s->decode.words + s->decode_patches[patch++];
@@ -126,6 +135,10 @@ static enum qn_status check(const struct qn_gpu *gpu, const struct qn_backend_se
         return qn_fail(err, QN_E_LIMIT, "%u rows wanted of at most %u", t, p->max_rows);
     if (step->pos > p->context || t > p->context - step->pos)
         return qn_fail(err, QN_E_CONTEXT, "positions %u + %u of %u", step->pos, t, p->context);
+    if (step->exact &&
+        (t > gpu->base.max_exact || step->sample || step->want != QN_WANT_ARGMAX_ALL ||
+         (step->pos < gpu->base.exact_edge && step->pos + t > gpu->base.exact_edge)))
+        return qn_fail(err, QN_E_ARGUMENT, "an exact step of %u tokens at %u", t, step->pos);
     if (step->pos > s->end)
         return qn_fail(err, QN_E_ARGUMENT, "position %u leaves a gap after %u", step->pos, s->end);
     for (uint32_t i = 0; i < step->n; i++)
@@ -173,12 +186,16 @@ static void put_step(struct player *p, const struct qn_step *step,
     put_now(p, now);
     if (step->n)
         qn_gpu_put_write(p->tape, own(p, l->b_ids), QN_SLOTS * 4, t * 4, step->ids);
-    if (results->wants_argmax)
+    if (results->wants_argmax && !step->exact)
         write_blocks(p, step, t);
     qn_tape_word(p->tape, QN_TAPE_BEGIN_PASS);
-    put_list(p, l->lists[body_list(t, p->end)], t, 1);
-    if (results->wants_argmax)
+    put_list(p, l->lists[body_list(p->gpu, t, p->end, step->exact)], t, 1);
+    if (step->exact) {
+        put_list(p, l->lists[QN_LIST_HEAD_ALL], t, t);
+        put_list(p, l->lists[QN_LIST_ARGMAX], t, t);
+    } else if (results->wants_argmax) {
         put_blocks(p, t);
+    }
     if (head)
         put_list(p, l->lists[QN_LIST_HEAD], t, 1);
     if (results->sampled)
@@ -277,26 +294,27 @@ static enum qn_status enqueue_one(struct qn_gpu *gpu, const struct qn_step *step
     QN_TRY(results_open(gpu, &results, step, t, err));
     struct qn_params_step now = {.pos = step->pos,
                                  .n_tokens = t,
-                                 .n_rows = 1,
+                                 .n_rows = step->exact ? t : 1,
                                  .rope_set = step->rope_set,
                                  .slot = session->slot,
                                  .first_id = step->n ? QN_SLOTS : session->slot};
-    struct player p = {
-        .gpu = gpu, .bank = bank, .tape = &gpu->tape, .pipeline = UINT32_MAX, .end = step->pos + t};
+    struct player p = {.gpu = gpu,
+                       .bank = bank,
+                       .tape = &gpu->tape,
+                       .pipeline = UINT32_MAX,
+                       .end = step->pos + t,
+                       .when = t > 1 ? QN_WHEN_RUN : QN_WHEN_ONE};
     p.sampler = put_mask(&p, step);
     bool waits = results->tag_token || results->wants_logits || results->wants_argmax;
     bool decode = step->n == 0 && step->sample && step->want == 0 && bank->step_known &&
                   memcmp(&bank->step, &now, sizeof now) == 0;
-    if (decode && (bank->decode_sampler != p.sampler || bank->decode_body != body_list(1, p.end)))
+    if (decode &&
+        (bank->decode_sampler != p.sampler || bank->decode_body != body_list(gpu, 1, p.end, false)))
         prepare_decode(&p);
     if (decode && bank->decode_sampler == p.sampler) {
         patch_decode(&p, results->tag_token);
         qn_tape_append(&gpu->tape, bank->decode.words, bank->decode.n);
-        const struct qn_lower *l = &gpu->lower;
-        const struct qn_lower_range *body = &l->lists[bank->decode_body];
-        p.dispatches = body->end - body->begin + l->lists[QN_LIST_HEAD].end -
-                       l->lists[QN_LIST_HEAD].begin + l->lists[p.sampler].end -
-                       l->lists[p.sampler].begin;
+        p.dispatches = bank->decode_dispatches;
     } else {
         put_step(&p, step, results, &now);
     }
@@ -316,7 +334,8 @@ static enum qn_status enqueue_rows(struct qn_gpu *gpu, const struct qn_step *con
                        .bank = steps[0]->session->bank,
                        .tape = &gpu->tape,
                        .sampler = QN_LIST_GREEDY,
-                       .pipeline = UINT32_MAX};
+                       .pipeline = UINT32_MAX,
+                       .when = QN_WHEN_ONE};
     struct qn_params_step now = {.n_tokens = n, .n_rows = n, .batch = 1};
     uint32_t ids[QN_STEP_ROWS] = {0}, tag = qn_gpu_tag(gpu);
     bool given = false;
@@ -340,7 +359,7 @@ static enum qn_status enqueue_rows(struct qn_gpu *gpu, const struct qn_step *con
     if (given)
         qn_gpu_put_write(p.tape, own(&p, l->b_ids), QN_SLOTS * 4, n * 4, ids);
     qn_tape_word(p.tape, QN_TAPE_BEGIN_PASS);
-    put_list(&p, l->lists[body_list(1, p.end)], n, n);
+    put_list(&p, l->lists[body_list(gpu, 1, p.end, false)], n, n);
     put_list(&p, l->lists[QN_LIST_HEAD], n, n);
     put_list(&p, l->lists[p.sampler], n, n);
     qn_tape_word(p.tape, QN_TAPE_END_PASS);
@@ -350,9 +369,9 @@ static enum qn_status enqueue_rows(struct qn_gpu *gpu, const struct qn_step *con
 }
 
 /* Whether two steps can be rows of one: the same buffers, and the same kernels as each alone. */
-static bool together(const struct qn_step *a, const struct qn_step *b) {
+static bool together(const struct qn_gpu *gpu, const struct qn_step *a, const struct qn_step *b) {
     return a->session->bank == b->session->bank &&
-           body_list(1, a->pos + 1) == body_list(1, b->pos + 1);
+           body_list(gpu, 1, a->pos + 1, false) == body_list(gpu, 1, b->pos + 1, false);
 }
 
 static enum qn_status check_several(const struct qn_gpu *gpu, const struct qn_step *steps,
@@ -383,9 +402,9 @@ enum qn_status qn_gpu_session_enqueue(struct qn_backend *backend, const struct q
         uint32_t n = 0;
         bool first = true; // else a step before has taken it along
         for (uint32_t j = 0; j < i && n_steps > 1; j++)
-            first &= !together(&steps[j], &steps[i]);
+            first &= !together(gpu, &steps[j], &steps[i]);
         for (uint32_t j = i; first && j < n_steps && n < QN_STEP_ROWS; j++)
-            if (j == i || together(&steps[i], &steps[j]))
+            if (j == i || together(gpu, &steps[i], &steps[j]))
                 rows[n++] = &steps[j];
         if (n > 1)
             QN_TRY(enqueue_rows(gpu, rows, n, err));

@@ -30,7 +30,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE", "STYPE",   "ZERO",  "BIAS",    "RESIDUAL",    "NORM",     "GLU",     "ACT",   "LANES",
     "ROWS",  "SPAN",    "AHEAD", "KV_TYPE", "INTERLEAVED", "HEAD_DIM", "ROPE",    "HEADS", "GUMBEL",
-    "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS",
+    "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS", "COLS",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -112,16 +112,24 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
     uint32_t most = glu ? 2 : 4;
     while (rows < most && p->n_rows / rows >= 4096)
         rows *= 2;
-    return (struct qn_matvec_tune){.lanes = lanes, .rows = rows};
+    return (struct qn_matvec_tune){.lanes = lanes, .rows = rows, .cols = 1};
 }
 
 #define DOT_THREADS 256u
 #define DOT_GROUP_BYTES 72u // of workgroup memory, per group of x
-#define DOT_FIXED_BYTES 1024u
+#define DOT_ROW_BYTES 272u  // and per row of x
 
 bool qn_matvec_dot_takes(const struct qn_wformat *format) {
     return format->type == QN_W_Q4 && format->group >= QN_GROUP && !format->levels &&
            format->high < 2;
+}
+
+/* Groups that fit workgroup memory: all of them, or a multiple of `unit`, so that each thread gets
+ * the same ones whatever the number of rows is. */
+static uint32_t dot_span(uint32_t groups, uint32_t cols, uint32_t unit,
+                         const struct qn_gpu_caps *caps) {
+    uint32_t room = (caps->max_workgroup_memory / cols - DOT_ROW_BYTES) / DOT_GROUP_BYTES & ~1u;
+    return groups <= room ? (groups + 1) & ~1u : room / unit * unit;
 }
 
 /* All threads of a workgroup first make x integer, so the more rows it has the better; but a large
@@ -130,7 +138,7 @@ bool qn_matvec_dot_takes(const struct qn_wformat *format) {
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps) {
     uint32_t groups = parts(p->cols, QN_GROUP), rows = p->n_rows, most = 32;
-    struct qn_matvec_tune tune = {8, 1, 0, 1};
+    struct qn_matvec_tune tune = {8, 1, 0, 1, 1};
     if (!(caps->features & QN_GPU_PACKED_DOT) || !(caps->features & QN_GPU_SUBGROUPS) ||
         caps->subgroup_min < 4 || caps->max_workgroup_memory < 16384)
         return tune;
@@ -145,19 +153,32 @@ struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool 
     }
     while (tune.ahead * tune.rows * (glu ? 2 : 1) < 4 && tune.ahead * tune.lanes < groups)
         tune.ahead *= 2;
-    uint32_t room = (caps->max_workgroup_memory - DOT_FIXED_BYTES) / DOT_GROUP_BYTES;
-    tune.span = (parts(groups, parts(groups, room)) + 1) & ~1u;
+    tune.span = dot_span(groups, 1, 64, caps);
+    return tune;
+}
+
+struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                      bool glu, uint32_t cols, const struct qn_gpu_caps *caps) {
+    while (tune.rows > 1 && tune.rows * (glu ? 2 : 1) * cols > 16) // sums in registers
+        tune.rows /= 2;
+    tune.cols = cols;
+    if (tune.span != 0) {
+        tune.span = dot_span(parts(p->cols, QN_GROUP), cols, tune.lanes, caps);
+        while (tune.ahead > 1 && tune.ahead * tune.lanes > tune.span)
+            tune.ahead /= 2;
+        tune.rows = tune.span == 0 ? 0 : tune.rows;
+    }
     return tune;
 }
 
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                                   uint32_t rows) {
-    return fold(parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows), rows);
+    return fold(parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows), parts(rows, tune.cols));
 }
 
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows) {
-    return fold(parts(p->n_rows, THREADS / tune.lanes * tune.rows), rows);
+    return fold(parts(p->n_rows, THREADS / tune.lanes * tune.rows), parts(rows, tune.cols));
 }
 
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,

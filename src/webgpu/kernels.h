@@ -84,9 +84,9 @@ enum qn_scale_type {
  *  RMSNORM           params, step, x, w f32[cols], residual f32, out. RESIDUAL: 0 or 1.
  *  LAYERNORM         params rmsnorm, step, x, w, b, residual, out. BIAS, RESIDUAL: 0 or 1.
  *  MATVEC            params, step, x, values, scales, bias f32, residual f32, norm f32[cols], out.
- *                    One row of x per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a
+ *                    COLS rows of x per grid z. NORM: x is normed first (out = norm(x) Wᵀ; saves a
  *                    dispatch). GLU: see params. BIAS, RESIDUAL, NORM, GLU: 0 or 1; ACT: enum
- *                    qn_act. LANES, ROWS: see qn_matvec_tune.
+ *                    qn_act. LANES, ROWS, COLS: see qn_matvec_tune.
  *  MATVEC_DOT        the same for some of Q4, through products of bytes; x becomes
  *                    16-bit integers per group. Needs QN_GPU_PACKED_DOT. LANES … AHEAD: see
  *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial.
@@ -139,8 +139,8 @@ enum qn_scale_type {
     X(EMBED,             embed,             embed,     "UURRRW",    "WTYPE STYPE ZERO") \
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
-    X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS") \
-    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST") \
+    X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS COLS") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST COLS") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
@@ -207,7 +207,15 @@ struct qn_grid qn_grid_rmsnorm(uint32_t rows);
 struct qn_matvec_tune {
     uint32_t lanes, rows;
     uint32_t span, ahead; // matvec_dot: groups of x held at once, groups loaded ahead per thread
+    uint32_t cols;        // rows of x that a workgroup takes together: 1, 2, 4, 8
 };
+/* The most that `cols` may be, and how many choices there are above 1. */
+#define QN_MATVEC_COLS 8u
+#define QN_MATVEC_WIDE 3u
+/* What multiplies so many rows of x at once and gives each of them, to the last bit, what `tune`,
+ * made for one, gives it. rows 0: there is none. */
+struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                      bool glu, uint32_t cols, const struct qn_gpu_caps *caps);
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu);
 /* Whether matvec_dot reads this format; its constants on a device with these caps. span 0: it

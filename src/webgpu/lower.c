@@ -434,7 +434,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
         .small = true, .fused = fused, .producer = producer, .partner = partner};
     qn_lower_fold(l, fused, partner, &small);
     QN_TRY(qn_lower_buffers(l, fused, partner, err));
-    QN_TRY(qn_lower_scratch(l, &small.partial, err));
+    QN_TRY(qn_lower_scratch(l, &small, &small.partial, err));
     l->b_params = l->n_buffers[QN_SPACE_SHARED]; // its size is known at the end
 
     // Its place is taken now, so that bindings can name it.
@@ -448,6 +448,10 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_ONE], false, &small, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_BODY_LARGE], false, &large, err));
     QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD], true, &small, err));
+    small.all_rows = true;
+    if (l->max_rows > 1)
+        QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD_ALL], true, &small, err));
+    small.all_rows = false;
     small.merged = merged;
     l->lists[QN_LIST_BODY_SHORT] = l->lists[QN_LIST_BODY_ONE];
     if (qn_lower_merge(l, merged, &small))
@@ -481,15 +485,31 @@ static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *
            qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows);
 }
 
+/* The matvec for so many rows: the narrowest that takes all of them at once, else the widest. NULL:
+ * that for one. */
+static const struct qn_lower_wide *wide_for(const struct qn_lower_dispatch *d, uint32_t rows) {
+    const struct qn_lower_wide *best = NULL;
+    if (d->kernel != QN_KERNEL_MATVEC && d->kernel != QN_KERNEL_MATVEC_DOT)
+        return NULL;
+    for (uint32_t i = 0; i < QN_MATVEC_WIDE && rows > (best ? best->tune.cols : 1); i++)
+        if (d->wide[i].tune.rows != 0)
+            best = &d->wide[i];
+    return best;
+}
+
 uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                                uint32_t t, uint32_t r) {
-    return takes_few(l, d, d->by_rows ? r : t) ? d->few : d->pipeline;
+    uint32_t rows = d->by_rows ? r : t;
+    const struct qn_lower_wide *wide = wide_for(d, rows);
+    return wide ? wide->pipeline : takes_few(l, d, rows) ? d->few : d->pipeline;
 }
 
 struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                              uint32_t t, uint32_t r, uint32_t end) {
     const void *params = l->params + d->params;
     uint32_t rows = d->by_rows ? r : t;
+    const struct qn_lower_wide *wide = wide_for(d, rows);
+    struct qn_matvec_tune tune = wide ? wide->tune : d->tune;
     switch (d->kernel) {
     case QN_KERNEL_EMBED:
         return qn_grid_embed(params, t);
@@ -497,9 +517,9 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_LAYERNORM:
         return qn_grid_rmsnorm(rows * d->rows_mul);
     case QN_KERNEL_MATVEC:
-        return qn_grid_matvec(params, d->tune, rows);
+        return qn_grid_matvec(params, tune, rows);
     case QN_KERNEL_MATVEC_DOT:
-        return qn_grid_matvec_dot(params, d->tune, rows);
+        return qn_grid_matvec_dot(params, tune, rows);
     case QN_KERNEL_MATMUL:
     case QN_KERNEL_MATMUL_MATRIX:
     case QN_KERNEL_MATMUL_TILES:

@@ -31,6 +31,14 @@ struct qn_lower_pipeline {
     float values[QN_KERNEL_CONSTANTS];
 };
 
+/* Which steps a dispatch of a list for one token is for: attention does the rotation of a single
+ * new token, but several of one session need each other's keys first. */
+enum qn_when {
+    QN_WHEN_ALWAYS,
+    QN_WHEN_ONE, // one token of a session
+    QN_WHEN_RUN, // several
+};
+
 struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
     uint32_t pipeline;
@@ -40,10 +48,15 @@ struct qn_lower_dispatch {
     uint32_t params;   // byte offset in qn_lower.params
     uint32_t rows_mul; // rmsnorm: rows per token
     bool by_rows;      // works on R rows, not on T tokens
+    enum qn_when when;
     bool glu;          // matvec, matmul
     uint32_t head_dim; // attention
     struct qn_matvec_tune tune;
     struct qn_matmul_tile tile; // matmul_tiles
+    struct qn_lower_wide { // a matvec for more rows: the same group; tune.rows 0: there is none
+        uint32_t pipeline;
+        struct qn_matvec_tune tune;
+    } wide[QN_MATVEC_WIDE];
     struct qn_lower_ref bindings[QN_KERNEL_BINDINGS];
 };
 
@@ -53,6 +66,8 @@ enum qn_list {
     QN_LIST_BODY_SHORT, // the same while the cache has at most QN_SHORT positions
     QN_LIST_BODY_LARGE, // the same for any T
     QN_LIST_HEAD,       // the last row to logits, R = 1
+    QN_LIST_HEAD_ALL,   // R rows to logits of what may be sampled, as HEAD does; R ≤ max_rows
+    QN_LIST_ARGMAX,     // those to ids
     QN_LIST_GREEDY,     // samplers, on logits row 0
     QN_LIST_PENALTY,    // greedy after penalties or bias
     QN_LIST_DRAW,
@@ -62,8 +77,10 @@ enum qn_list {
 };
 
 #define QN_LOWER_SLOT 256u // of params: uniform bindings begin at multiples of this
-#define QN_SMALL_ROWS 4u   // that go through the head as matvecs
-#define QN_SHORT 1024u     // positions; their splits are few enough for every workgroup to join
+#define QN_ROWS_BYTES \
+    ((uint64_t)32 << 20) // of attention's scratch, at most, for steps of several tokens
+#define QN_SMALL_ROWS 4u // that go through the head as matvecs
+#define QN_SHORT 1024u   // positions; their splits are few enough for every workgroup to join
 #define QN_LOGITS_BYTES \
     ((uint64_t)16 << 20) // of the logits buffer, at most, when one row is smaller
 
@@ -120,6 +137,7 @@ struct qn_lower {
     uint32_t max_slots; // of a bank, so that its buffers stay within the device's limits
     uint32_t max_batch; // rows of a batch
     uint32_t bounce;    // shared buffer that copies within a bank may go through
+    uint32_t max_rows;  // that the lists for one token take too, with the same results; at least 1
     /* Shared buffers. */
     uint32_t b_params, b_dummy, b_vectors, b_logits, b_all_ids, b_block_steps, b_prefix, b_prefix_n;
     /* Buffers of a bank. Ids: a token per slot, then those of a step. */

@@ -50,8 +50,9 @@ static struct qn_params_rope rope_params(const struct qn_program *p,
     return params;
 }
 
-enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mode,
-                             const struct qn_program_op *op, struct qn_error *err) {
+static enum qn_status rope_add(struct qn_lower *l, const struct qn_lower_mode *mode,
+                               const struct qn_program_op *op, enum qn_when when,
+                               struct qn_error *err) {
     const struct qn_program *p = l->program;
     QN_TRY(head_dim_ok(l, op->in[3].tensor, op->u.rope.head_dim, err));
     struct qn_params_rope params = rope_params(p, op);
@@ -68,32 +69,42 @@ enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mod
                      l->places[op->in[4].tensor],
                      l->places[op->out]},
         .constants = {(float)qn_kv_number(p->tensors[op->in[3].tensor].dtype),
-                      op->u.rope.interleaved}};
+                      op->u.rope.interleaved},
+        .rest = {.when = when}};
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-/* Attention of one token; with the ROPE_APPEND in front of it, where that is fused. */
-static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode *mode,
-                                  const struct qn_program_op *op, struct qn_error *err) {
+enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mode,
+                             const struct qn_program_op *op, struct qn_error *err) {
+    return rope_add(l, mode, op, QN_WHEN_ALWAYS, err);
+}
+
+/* Whether the attention behind a rotation norms its heads too. */
+static bool norms_heads(const struct qn_lower_mode *mode, const struct qn_program_op *rope) {
+    uint32_t normed = mode->producer[rope->in[0].tensor];
+    return normed != QN_NONE && mode->fused[normed];
+}
+
+/* attention_split, which does the work of `rope` first where that is not NULL. */
+static enum qn_status split_add(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                const struct qn_program_op *op, const struct qn_program_op *rope,
+                                enum qn_when when, struct qn_error *err) {
     const struct qn_program *p = l->program;
-    uint32_t head_dim = op->u.attention.head_dim;
+    uint32_t head_dim = op->u.attention.head_dim, q = op->in[0].tensor;
     struct qn_params_attention params = qn_lower_attention_params(p, op);
-    uint32_t q = op->in[0].tensor, made = mode->producer[q];
-    const struct qn_program_op *rope = NULL;
     struct qn_program_op turned; // rope, of what was not normed yet
     struct qn_lower_ref none = {0}, freq = none;
     bool norms = false;
-    if (made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND) {
-        turned = p->ops[made];
+    if (rope != NULL) {
+        const struct qn_program_op *made = rope;
+        turned = *rope;
         rope = &turned;
         freq = qn_lower_vector_of(l, rope->in[5]);
-        uint32_t normed = mode->producer[rope->in[0].tensor];
-        norms = normed != QN_NONE && mode->fused[normed];
+        norms = norms_heads(mode, made);
         if (norms) {
             uint32_t at[2];
             for (uint32_t i = 0; i < 2; i++) {
-                const struct qn_program_op *norm =
-                    qn_lower_head_norm(p, &p->ops[made], i, mode->producer);
+                const struct qn_program_op *norm = qn_lower_head_norm(p, made, i, mode->producer);
                 struct qn_lower_ref w = qn_lower_vector_of(l, norm->in[1]);
                 at[i] = (w.offset - freq.offset) / 4;
                 freq.bytes = qn_max_u32(freq.bytes, w.offset + w.bytes - freq.offset);
@@ -131,10 +142,29 @@ static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode
         .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim,
                       rope != NULL, rope != NULL && rope->u.rope.interleaved,
                       (float)qn_attention_heads(&params, head_dim), norms},
-        .rest = {.head_dim = head_dim}};
-    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+        .rest = {.head_dim = head_dim, .when = when}};
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
+/* Attention of few tokens; with the ROPE_APPEND in front of it, where that is fused: a single new
+ * token's key is made wherever it is needed, those of several are appended first. */
+static enum qn_status lower_split(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                  const struct qn_program_op *op, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint32_t made = mode->producer[op->in[0].tensor];
+    bool fused = made != QN_NONE && mode->fused[made] && p->ops[made].kind == QN_OP_ROPE_APPEND;
+    const struct qn_program_op *rope = fused ? &p->ops[made] : NULL;
+    enum qn_when run = fused ? QN_WHEN_RUN : QN_WHEN_ALWAYS;
+    if (fused)
+        QN_TRY(split_add(l, mode, op, rope, QN_WHEN_ONE, err));
+    if (fused && l->max_rows > 1)
+        QN_TRY(rope_add(l, mode, rope, run, err));
+    if (!fused || l->max_rows > 1)
+        QN_TRY(split_add(l, mode, op, NULL, run, err));
     if (mode->merged && mode->merged[op - p->ops])
         return QN_OK;
+    uint32_t head_dim = op->u.attention.head_dim;
+    struct qn_params_attention params = qn_lower_attention_params(p, op);
     struct qn_lower_draft merge = {.kernel = QN_KERNEL_ATTENTION_MERGE,
                                    .params = &params,
                                    .bindings = {{0}, mode->step, mode->partial, l->places[op->out]},
@@ -165,8 +195,28 @@ enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-enum qn_status qn_lower_scratch(struct qn_lower *l, struct qn_lower_ref *out,
-                                struct qn_error *err) {
+/* Tokens of a session that give in one step what each gives in its own: their matvecs take them
+ * together, and all else treats rows apart. Attention that norms heads itself adds their squares in
+ * another order than a norm apart. */
+static uint32_t max_rows(const struct qn_lower *l, const struct qn_lower_mode *mode,
+                         uint64_t partial) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_ops; i++)
+        if (p->ops[i].kind == QN_OP_ROPE_APPEND && norms_heads(mode, &p->ops[i]))
+            return 1;
+    if (!qn_lower_wide(l) || partial * QN_STEP_ROWS > QN_ROWS_BYTES)
+        return 1;
+    return qn_min_u32(QN_STEP_ROWS, qn_min_u32(l->block_rows, p->max_tokens));
+}
+
+bool qn_lower_wide(const struct qn_lower *l) {
+    return l->caps.features & QN_GPU_ROWS &&
+           (!(l->caps.features & QN_GPU_SUBGROUPS) || l->caps.subgroup_min == l->caps.subgroup_max);
+}
+
+enum qn_status qn_lower_scratch(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                struct qn_lower_ref *out, struct qn_error *err) {
+    static const char what[] = "the scratch of attention";
     const struct qn_program *p = l->program;
     uint64_t most = 16;
     for (uint32_t i = 0; i < p->n_ops; i++) {
@@ -177,8 +227,15 @@ enum qn_status qn_lower_scratch(struct qn_lower *l, struct qn_lower_ref *out,
         most = bytes > most ? bytes : most;
     }
     uint32_t id;
-    QN_TRY(qn_lower_bank_add(l, &id, most, QN_STEP_ROWS, QN_USE_STORAGE | QN_USE_COPY_SRC,
-                             "the scratch of attention", err));
+    l->max_rows = max_rows(l, mode, most);
+    if (l->max_rows > 1) {
+        QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, most * QN_STEP_ROWS,
+                                   QN_USE_STORAGE | QN_USE_COPY_SRC, what, err));
+        *out = qn_lower_whole(l, QN_SPACE_SHARED, id);
+        return QN_OK;
+    }
+    QN_TRY(
+        qn_lower_bank_add(l, &id, most, QN_STEP_ROWS, QN_USE_STORAGE | QN_USE_COPY_SRC, what, err));
     *out = qn_lower_whole(l, QN_SPACE_BANK, id);
     return QN_OK;
 }

@@ -21,6 +21,36 @@ static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *m
     return qn_lower_pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
 }
 
+static void set_tune(float *constants, const struct qn_matvec_tune *tune) {
+    constants[8] = (float)tune->lanes;
+    constants[9] = (float)tune->rows;
+    constants[tune->span ? 14 : 10] = (float)tune->cols;
+    if (tune->span) { // of matvec_dot
+        constants[10] = (float)tune->span;
+        constants[11] = (float)tune->ahead;
+    }
+}
+
+/* The matvec that was added last may take several rows at once: over the same group, and the same
+ * but for some constants. */
+static enum qn_status wide_add(struct qn_lower *l, const struct qn_lower_draft *matvec,
+                               struct qn_error *err) {
+    struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
+    struct qn_kernel kernel;
+    qn_kernel_get(&kernel, d->kernel);
+    for (uint32_t i = 0; i < QN_MATVEC_WIDE; i++) {
+        struct qn_lower_wide *wide = &d->wide[i];
+        float constants[QN_KERNEL_CONSTANTS];
+        wide->tune = qn_matvec_widen(matvec->params, d->tune, d->glu, 2u << i, &l->caps);
+        if (wide->tune.rows == 0)
+            continue;
+        memcpy(constants, matvec->constants, sizeof constants);
+        set_tune(constants, &wide->tune);
+        QN_TRY(qn_lower_pipeline_add(l, &wide->pipeline, &kernel, d->kernel, constants, err));
+    }
+    return QN_OK;
+}
+
 enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *mode,
                                const struct qn_program_op *op, struct qn_error *err) {
     const struct qn_program *p = l->program;
@@ -98,9 +128,12 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             }
         }
         added.bytes = (added.bytes + 15) & ~15u; // read as vec4s
+        // The order of sums depends on the tune, and may not on how many rows of logits are used.
+        struct qn_params_matmul all = params;
+        all.n_rows = w->half ? params.n_rows : slab->n_rows;
         struct qn_matvec_tune dot = {0};
         if (matvec && qn_matvec_dot_takes(&weight->format))
-            dot = qn_matvec_dot_tune(&params, glu, &l->caps);
+            dot = qn_matvec_dot_tune(&all, glu, &l->caps);
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens);
         struct qn_matmul_tile tile = qn_matmul_tile(&params, glu, p->max_tokens, &l->caps);
@@ -126,22 +159,14 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         float act = glu ? (float)op->u.glu.act : 0.0f;
         float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
         if (matvec) {
-            draft.rest.tune = dot.span ? dot : qn_matvec_tune(&params, weight->format.type, glu);
-            float constants[] = {format[0],
-                                 format[1],
-                                 format[2],
-                                 has_bias,
-                                 has_residual,
-                                 x.norm != NULL,
-                                 glu,
-                                 act,
-                                 (float)draft.rest.tune.lanes,
-                                 (float)draft.rest.tune.rows,
-                                 (float)draft.rest.tune.span,
-                                 (float)draft.rest.tune.ahead,
-                                 attention ? (float)attention->u.attention.head_dim : 0.0f,
-                                 post != NULL};
+            draft.rest.tune = dot.span ? dot : qn_matvec_tune(&all, weight->format.type, glu);
+            float constants[QN_KERNEL_CONSTANTS] = {format[0], format[1],    format[2],
+                                                    has_bias,  has_residual, x.norm != NULL,
+                                                    glu,       act,          [13] = post != NULL};
             memcpy(draft.constants, constants, sizeof constants);
+            set_tune(draft.constants, &draft.rest.tune);
+            if (attention)
+                draft.constants[12] = (float)attention->u.attention.head_dim;
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
             float last = only_few ? (float)draft.rest.few_lanes : aligned;
@@ -163,6 +188,8 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
         if (few && !only_few)
             QN_TRY(few_add(l, &draft, err));
+        if (matvec && qn_lower_wide(l))
+            QN_TRY(wide_add(l, &draft, err));
     }
     return QN_OK;
 }

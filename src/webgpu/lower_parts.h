@@ -92,7 +92,11 @@ enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode
                                   const struct qn_program_op *op, struct qn_error *err);
 struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
                                                      const struct qn_program_op *op);
-enum qn_status qn_lower_scratch(struct qn_lower *l, struct qn_lower_ref *out, struct qn_error *err);
+/* Decides l->max_rows too. */
+enum qn_status qn_lower_scratch(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                struct qn_lower_ref *out, struct qn_error *err);
+/* Whether matvecs take rows together: subgroups of several sizes would add in several orders. */
+bool qn_lower_wide(const struct qn_lower *l);
 
 /* lower_experts.c */
 enum qn_status qn_lower_route(struct qn_lower *l, struct qn_lower_ref step,

@@ -79,14 +79,13 @@ static enum qn_status sampler(struct qn_lower *l, const struct scratch *s, enum 
     return QN_OK;
 }
 
-/* Logits of row block `i` to ids; played right behind the block's head. */
-static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_t i,
-                            struct qn_error *err) {
+/* Logits of a step's R rows to ids. */
+static enum qn_status all_rows(struct qn_lower *l, const struct scratch *s,
+                               struct qn_lower_range *out, struct qn_lower_ref step,
+                               uint32_t offset, struct qn_error *err) {
     struct qn_params_vocab params = vocab_params(l, l->sample_vocab);
-    struct qn_lower_ref step = {QN_SPACE_SHARED, l->b_block_steps, i * 256,
-                                sizeof(struct qn_params_step)};
-    struct qn_lower_ref ids = {QN_SPACE_SHARED, l->b_all_ids, i * l->block_stride, l->block_stride};
-    l->block_ids[i].begin = l->n_dispatches;
+    struct qn_lower_ref ids = {QN_SPACE_SHARED, l->b_all_ids, offset, l->block_stride};
+    out->begin = l->n_dispatches;
     QN_TRY(
         argmax(l, s, step, qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits), &params, false, err));
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_ARGMAX_FINAL,
@@ -94,8 +93,16 @@ static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_
                                    .bindings = {{0}, step, s->partial, ids},
                                    .rest = {.by_rows = true}};
     QN_TRY(qn_lower_dispatch_add(l, &draft, err));
-    l->block_ids[i].end = l->n_dispatches;
+    out->end = l->n_dispatches;
     return QN_OK;
+}
+
+/* Those of row block `i`; played right behind the block's head. */
+static enum qn_status block(struct qn_lower *l, const struct scratch *s, uint32_t i,
+                            struct qn_error *err) {
+    struct qn_lower_ref step = {QN_SPACE_SHARED, l->b_block_steps, i * 256,
+                                sizeof(struct qn_params_step)};
+    return all_rows(l, s, &l->block_ids[i], step, i * l->block_stride, err);
 }
 
 static enum qn_status seen(struct qn_lower *l, struct qn_error *err) {
@@ -128,6 +135,8 @@ enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err) {
     s.step.bytes = sizeof(struct qn_params_step);
     for (int list = QN_LIST_GREEDY; list <= QN_LIST_DRAW_LIMITED; list++)
         QN_TRY(sampler(l, &s, (enum qn_list)list, err));
+    if (l->max_rows > 1)
+        QN_TRY(all_rows(l, &s, &l->lists[QN_LIST_ARGMAX], s.step, 0, err));
     l->block_ids = QN_ARENA_NEW(l->arena, struct qn_lower_range, l->n_blocks);
     if (l->block_ids == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "lowering %u blocks of rows", l->n_blocks);

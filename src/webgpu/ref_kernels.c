@@ -236,13 +236,13 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
-    for (size_t z = 0; z < rows; z++) {
+    for (uint32_t z = 0; z < rows; z++) {
         if (m->head_dim)
-            QN_TRY(joined(own, m, c, (uint32_t)z, err));
+            QN_TRY(joined(own, m, c, z, err));
         if (m->post)
-            QN_TRY(behind(own, m, c, (uint32_t)z, err));
+            QN_TRY(behind(own, m, c, z, err));
         const float *row =
-            m->head_dim || m->post ? own : x + (z + skip) * p->x_stride + p->x_column;
+            m->head_dim || m->post ? own : x + (size_t)(z + skip) * p->x_stride + p->x_column;
         double scale = 1;
         if (m->norm) {
             double sum = 0;
@@ -260,8 +260,8 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
             if (p->softcap != 0)
                 v = p->softcap * tanh(v / p->softcap);
             if (m->residual)
-                v += residual[z * p->residual_stride + column + at];
-            out[z * p->out_stride + at] = (float)v;
+                v += residual[(size_t)z * p->residual_stride + column + at];
+            out[(size_t)z * p->out_stride + at] = (float)v;
         }
     }
     return QN_OK;
@@ -287,14 +287,22 @@ static enum qn_status product_weights(struct product *m, const struct qn_ref_cal
     return qn_ref_weights_of(&m->w, c, 3, m->p->cols, rows, err);
 }
 
+static bool cols_ok(const struct qn_matvec_tune *tune, uint32_t sums) {
+    return sums <= 16 && tune->cols && tune->cols <= QN_MATVEC_COLS &&
+           !(tune->cols & (tune->cols - 1));
+}
+
 static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) {
     struct product m;
     product_begin(&m, c, true);
-    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0};
+    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0,
+                                  (uint32_t)c->constants[10]};
     const struct qn_params_matmul *p = m.p;
+    uint32_t sums = tune.rows * (m.glu ? 2 : 1) * tune.cols;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
-        (tune.rows != 1 && tune.rows != 2 && tune.rows != 4))
-        return qn_fail(err, QN_E_INTERNAL, "matvec: LANES %u, ROWS %u", tune.lanes, tune.rows);
+        (tune.rows != 1 && tune.rows != 2 && tune.rows != 4) || !cols_ok(&tune, sums))
+        return qn_fail(err, QN_E_INTERNAL, "matvec: LANES %u, ROWS %u, COLS %u", tune.lanes,
+                       tune.rows, tune.cols);
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);
@@ -311,13 +319,20 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     m.post = c->constants[13] != 0;
     const struct qn_params_matmul *p = m.p;
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
-                                  (uint32_t)c->constants[10], (uint32_t)c->constants[11]};
-    uint32_t sets = tune.rows * (m.glu ? 2 : 1);
+                                  (uint32_t)c->constants[10], (uint32_t)c->constants[11],
+                                  (uint32_t)c->constants[14]};
+    uint32_t sets = tune.rows * (m.glu ? 2 : 1), groups = qn_ceil_div_u32(p->cols, QN_GROUP);
     if (tune.lanes < 4 || tune.lanes > 32 || tune.lanes & (tune.lanes - 1) || !tune.rows ||
         sets > 4 || (tune.rows & (tune.rows - 1)) || !tune.ahead || tune.ahead > 4 || !tune.span ||
-        tune.span % 2 || (uint32_t)c->constants[0] != QN_W_Q4)
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: LANES %u, ROWS %u, SPAN %u, AHEAD %u",
-                       tune.lanes, tune.rows, tune.span, tune.ahead);
+        tune.span % 2 || (uint32_t)c->constants[0] != QN_W_Q4 ||
+        !cols_ok(&tune, sets * tune.cols) || (tune.span * 72 + 272) * tune.cols > 16384)
+        return qn_fail(err, QN_E_INTERNAL,
+                       "matvec_dot: LANES %u, ROWS %u, SPAN %u, AHEAD %u, COLS %u", tune.lanes,
+                       tune.rows, tune.span, tune.ahead, tune.cols);
+    // Else a row's sums would be in another order beside others than alone.
+    if (tune.span < groups &&
+        (tune.span % tune.lanes || (m.norm && tune.cols == 1 && tune.span % 64)))
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: spans of %u groups", tune.span);
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns, stride %u, column %u", p->cols,
                        p->x_stride, p->x_column);

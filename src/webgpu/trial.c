@@ -91,6 +91,16 @@ static struct qn_wformat format_of(const float *constants) {
     return f;
 }
 
+/* Whether a dispatch has that pipeline; *wide: as one for several rows, or NULL. */
+static bool made_for(const struct qn_lower_wide **wide, const struct qn_lower_dispatch *d,
+                     uint32_t index) {
+    *wide = NULL;
+    for (uint32_t i = 0; i < QN_MATVEC_WIDE; i++)
+        if (d->wide[i].tune.rows != 0 && d->wide[i].pipeline == index)
+            *wide = &d->wide[i];
+    return *wide || d->pipeline == index || (d->few_lanes && d->few == index);
+}
+
 /* The case of pipeline `index`; false: there is none. */
 static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l, uint32_t index) {
     struct part part = {.pipeline = &l->pipelines[index]};
@@ -98,8 +108,9 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     const struct qn_lower_dispatch *d = l->dispatches;
     if (!is_matrix(kernel))
         return false;
-    while (d->pipeline != index && !(d->few_lanes && d->few == index))
-        d++; // it was made for one of them
+    const struct qn_lower_wide *wide;
+    while (!made_for(&wide, d, index))
+        d++; // one of them
     bool tiles = kernel == QN_KERNEL_MATMUL || kernel == QN_KERNEL_MATMUL_MATRIX ||
                  kernel == QN_KERNEL_MATMUL_TILES,
          few = kernel == QN_KERNEL_MATMUL_FEW;
@@ -112,6 +123,8 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     }
     memcpy(&part.params, l->params + d->params, sizeof part.params);
     struct qn_params_matmul *p = &part.params;
+    if (kernel == QN_KERNEL_MATVEC_DOT) // its spans are made for no more
+        cols = qn_min_u32(cols, p->cols);
     p->cols = p->x_stride = cols;
     p->n_rows = p->out_stride = p->residual_stride = ROWS;
     p->row_begin = p->tail = p->x_column = p->residual_column = 0;
@@ -131,6 +144,8 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     view.params = (unsigned char *)p;
     shaped.kernel = kernel;
     shaped.params = 0;
+    shaped.tune = wide ? wide->tune : d->tune;
+    memset(shaped.wide, 0, sizeof shaped.wide);
     if (tiles)
         shaped.few_lanes = 0; // though there are few
     part.rows = rows;

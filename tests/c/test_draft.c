@@ -10,13 +10,14 @@
 static struct model_case model;
 static uint32_t ids[CONTEXT];
 
-static bool start_bench(struct bench *b, bool gpu) {
+/* `caps`: of a GPU that the reference host is; NULL: the CPU. */
+static bool start_bench(struct bench *b, const struct qn_gpu_caps *caps) {
     struct qn_error err = {0};
     struct qn_engine_desc desc = {
         .files = qn_files_from_memory(&model.list), .main = model.main, .context = CONTEXT};
     memset(b, 0, sizeof *b);
-    if (gpu)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
+    if (caps)
+        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), caps) == QN_OK);
     return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text);
 }
 
@@ -58,7 +59,7 @@ static void test_same(int cheap) {
     struct bench b;
     qn_session *s;
     struct qn_error err = {0};
-    if (!start_bench(&b, false) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
+    if (!start_bench(&b, NULL) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
         return;
     if (cheap)
         b.engine->backend->exact_cost = 0.01f; // guesses pay even where most are wrong
@@ -115,7 +116,7 @@ static void test_company(void) {
     struct bench b;
     qn_session *s[3], *which;
     struct qn_error err = {0};
-    if (!start_bench(&b, false))
+    if (!start_bench(&b, NULL))
         return;
     fill(1);
     struct qn_request r = {.ids = ids, .n_ids = 20, .max_tokens = 100, .speculate = true};
@@ -153,17 +154,71 @@ static void test_company(void) {
     stop_bench(&b);
 }
 
-/* A backend whose rows do not come out the same makes no guesses. */
-static void test_gpu(void) {
+#define FLOATS QN_GPU_ROWS
+#define BYTES (QN_GPU_ROWS | QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT)
+
+static uint32_t gpu_drafted, gpu_accepted;
+
+/* A GPU computes steps ahead until guesses pay; then they are verified by exact steps. */
+static void test_gpu(uint32_t features) {
     struct bench b;
     qn_session *s;
     struct qn_error err = {0};
-    if (!start_bench(&b, true) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
+    struct qn_gpu_caps caps = {.features = features, .subgroup_min = 32, .subgroup_max = 32};
+    if (!start_bench(&b, &caps) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
+        return;
+    CHECK(b.engine->backend->max_exact == 8 && b.engine->backend->exact_wait > 0);
+    b.engine->backend->exact_cost = 0.01f;
+    for (uint32_t round = 0; round < 12; round++) {
+        fill(round);
+        b.engine->backend->exact_wait = round % 2 ? 0.1f : 1.0f;
+        struct qn_request r = {.ids = ids, .n_ids = 1 + round * 3, .max_tokens = 120};
+        compare(&b, s, &r, "gpu");
+        gpu_drafted += guessed.done.drafted_tokens;
+        gpu_accepted += guessed.done.accepted_tokens;
+        r.max_tokens = 7;
+        r.n_ids += 3;
+        compare(&b, s, &r, "gpu, after it");
+        r.max_tokens = 1000;
+        compare(&b, s, &r, "gpu, the context");
+        r.stop_on_eos = true;
+        compare(&b, s, &r, "gpu, an end token");
+    }
+    stop_bench(&b);
+}
+
+/* Attention's parts are joined otherwise from a position on: no step crosses it. */
+static void test_edge(void) {
+    struct bench b;
+    qn_session *s;
+    struct qn_error err = {0};
+    struct qn_gpu_caps caps = {.features = BYTES, .subgroup_min = 32, .subgroup_max = 32};
+    if (!start_bench(&b, &caps) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
+        return;
+    CHECK(b.engine->backend->exact_edge > 1000);
+    b.engine->backend->exact_cost = b.engine->backend->exact_wait = 0.01f;
+    fill(1);
+    struct qn_request r = {.ids = ids, .n_ids = 20, .max_tokens = 70};
+    for (uint32_t edge = 30; edge < 60; edge += 7) {
+        b.engine->backend->exact_edge = edge;
+        compare(&b, s, &r, "across the edge");
+    }
+    stop_bench(&b);
+}
+
+/* A device that adds in several orders, or computes rows one after another, makes no guesses. */
+static void test_none(uint32_t features, uint32_t subgroup_max) {
+    struct bench b;
+    qn_session *s;
+    struct qn_error err = {0};
+    struct qn_gpu_caps caps = {
+        .features = features, .subgroup_min = 16, .subgroup_max = subgroup_max};
+    if (!start_bench(&b, &caps) || !CHECK(qn_session_create(&s, b.engine, &err) == QN_OK))
         return;
     fill(1);
     struct qn_request r = {.ids = ids, .n_ids = 20, .max_tokens = 60};
     compare(&b, s, &r, "gpu");
-    CHECK(b.engine->backend->max_exact > 0 || guessed.done.drafted_tokens == 0);
+    CHECK(b.engine->backend->max_exact == 0 && guessed.done.drafted_tokens == 0);
     stop_bench(&b);
 }
 
@@ -174,7 +229,11 @@ int main(void) {
         test_same(0);
         test_same(1);
         test_company();
-        test_gpu();
+        test_gpu(FLOATS);
+        test_gpu(BYTES);
+        test_edge();
+        test_none(QN_GPU_SUBGROUPS, 16);
+        test_none(BYTES, 32);
         case_free(&model);
     }
     // At what it costs here, guessing is left where it fails; where it costs nothing it is not.
@@ -183,5 +242,7 @@ int main(void) {
     CHECK_MSG(all_drafted[1] > all_drafted[0] && all_accepted[1] > all_accepted[0] &&
                   all_accepted[1] + 50 < all_drafted[1],
               "%u of %u cheap guesses held", all_accepted[1], all_drafted[1]);
+    CHECK_MSG(gpu_drafted > 100 && gpu_accepted > gpu_drafted / 3,
+              "%u of %u guesses held on the GPU", gpu_accepted, gpu_drafted);
     return test_done("draft");
 }

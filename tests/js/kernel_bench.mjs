@@ -117,6 +117,17 @@ export class Reference {
     return { lanes: word & 0xffff, rows: word >>> 16 };
   }
 
+  /** The tune for `cols` rows of x at once; null: there is none. @param {Uint32Array} parameters @param {boolean} glu @param {number} cols
+   *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} tune */
+  widen(parameters, glu, cols, { lanes, rows, span = 0, ahead = 1 }) {
+    const mark = this.top;
+    const at = this.put(Uint32Array.of(lanes, rows, span, ahead, 1));
+    this.x.optest_widen(at, this.put(parameters), glu ? 1 : 0, cols);
+    const [l, r, s, a, c] = new Uint32Array(this.memory.buffer, at, 5);
+    this.top = mark;
+    return r ? { lanes: l, rows: r, span: s, ahead: a, cols: c } : null;
+  }
+
   /** LANES of a matmul_few. @param {Uint32Array} parameters @returns {number} */
   lanes(parameters) {
     const mark = this.top;

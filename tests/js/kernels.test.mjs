@@ -213,8 +213,8 @@ test('route, expert_glu, expert_down', options, async () => {
 
 /** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL' | 'MATMUL_FEW' | 'MATMUL_MATRIX' | 'MATMUL_TILES'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
- *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] */
-async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune, tile = [8, 8, 2, 1] }) {
+ *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] @param {number} [c.wide] then with so many rows of x at once */
+async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune, tile = [8, 8, 2, 1], wide = 0 }) {
   const rng = random(cols * 7 + rows + t + type);
   const glu = constants.GLU ? 1 : 0;
   const total = (values.row_begin ?? 0) + rows;
@@ -228,15 +228,15 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const lanes = tune ?? (name === 'MATVEC' ? reference.tune(p, type, glu > 0) : { lanes: reference.lanes(p), rows: 0 });
   const aligned = { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 };
   const own = {
-    MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows },
-    MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
+    MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows, COLS: 1 },
+    MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0, COLS: 1 },
     MATMUL: aligned,
     MATMUL_MATRIX: aligned,
     MATMUL_TILES: { ...aligned, TX: tile[0], TY: tile[1], SLICES: tile[2], BUFFERS: tile[3] },
     MATMUL_FEW: { LANES: lanes.lanes },
   };
   const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL: [glu], MATMUL_MATRIX: [glu], MATMUL_TILES: [glu, tile[0] + 256 * tile[1]], MATMUL_FEW: [glu, lanes.lanes] };
-  await check(name, {
+  const c = {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
       constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL || constants.POST ? rng.floats((t * residual_stride + 11) & ~3) : none,
@@ -245,7 +245,30 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     constants: { ...w.constants, ...constants, ...own[name] },
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
     tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })} ${tile}`,
-  });
+  };
+  await check(name, c);
+  if (wide) {
+    const to = reference.widen(p, glu > 0, wide, lanes);
+    assert.ok(to);
+    const { SPAN, AHEAD, ...rest } = c.constants;
+    const set = { ...rest, LANES: to.lanes, ROWS: to.rows, COLS: to.cols, ...(SPAN ? { SPAN: to.span, AHEAD: to.ahead } : {}) };
+    await same(name, c, { ...c, constants: set, grid: reference.grid(KERNELS[name], p, Math.ceil(m / wide), to.lanes, to.rows) });
+  }
+}
+
+/** Runs a dispatch in two ways on every device: the results are the same bits; the second one's twin is looked at too. @param {string} name
+ *  @param {{ bindings: ArrayBufferView[], constants: Record<string, number>, grid: number[], tolerance: number, label: string }} one @param {typeof one} other */
+async function same(name, one, other) {
+  const label = `${other.label} ${JSON.stringify(other.constants)}`;
+  await check(name, { ...other, label });
+  for (const { name: device, suffix, bench } of devices) {
+    if (name === 'MATVEC_DOT' && (!bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups')) continue;
+    if (suffix && name !== 'MATVEC_DOT' && !existsSync(`src/webgpu/kernels/${KERNELS[name].name}${suffix}.wgsl`)) continue;
+    const [want, got] = [one, other].map(({ bindings }) => bindings.map(bytesOf));
+    await bench.run(KERNELS[name], name === 'MATVEC_DOT' ? '' : suffix, want, one.constants, one.grid);
+    await bench.run(KERNELS[name], name === 'MATVEC_DOT' ? '' : suffix, got, other.constants, other.grid);
+    for (const i of want.keys()) compare(want[i], got[i], 0, `${name} on ${device}, ${label}, binding ${i}, not as alone`);
+  }
 }
 
 test('matvec: all weight types', options, async () => {
@@ -267,20 +290,37 @@ test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
   for (const [rows, ahead] of [[1, 1], [1, 2], [1, 4], [2, 1], [2, 2], [4, 1]]) {
     await product('MATVEC_DOT', { format: [4, 256, 7], cols: 896, rows: 67, t: 2, tune: { ...tune, rows, ahead } });
   }
-  for (const span of [2, 6, 28, 30]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 896, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 }, constants: { NORM: 1 } });
+  for (const span of [64, 128, 132]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 4196, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 }, constants: { NORM: 1 } });
+  for (const span of [4, 28, 30]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 896, rows: 130, t: 1, tune: { ...tune, span, ahead: 2 } });
   for (const cols of [4, 32, 36, 2304]) await product('MATVEC_DOT', { format: [4, 256, 8], cols, rows: 70, t: 1, tune: { ...tune, span: 72 } });
   for (const format of FORMATS.filter(([type, stype]) => type === 4 && stype > 255 && !(stype & 160))) {
     await product('MATVEC_DOT', { format, cols: whole(format, 100), rows: 70, t: 1, tune: { ...tune, span: 4, ahead: 4 }, constants: { BIAS: 1, RESIDUAL: 1 } });
-    for (const rows of [1, 2]) await product('MATVEC_DOT', { format, cols: whole(format, 164), rows: 70, t: 3, tune: { ...tune, span: 4, rows }, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
+    for (const rows of [1, 2]) await product('MATVEC_DOT', { format, cols: whole(format, 164), rows: 70, t: 3, tune: { ...tune, span: 64, rows }, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
   }
   await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 2, tune, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 30, residual_column: 7, residual_stride: 60, x_stride: 200, x_column: 16 } });
   await product('MATVEC_DOT', { format: [4, 256, 8], cols: 64, rows: 20, t: 5, r: 2, tune, values: { rows_sym: 1, tail: 1, softcap: 3 } });
-  for (const [cols, span] of [[96, 4], [1188, 20], [2304, 72]]) { // behind a norm with a residual
+  for (const [cols, span] of [[96, 4], [1188, 38], [2304, 64]]) { // behind a norm with a residual
     const all = { format: [4, 256, 8], cols, rows: 75, t: 2, tune: { ...tune, span } };
     await product('MATVEC_DOT', { ...all, constants: { POST: 1, NORM: 1, GLU: 1, BIAS: 1 }, values: { norm_at: cols + 64, kept: 192, residual_stride: cols + 12, residual_column: 8, x_stride: cols + 4, x_column: 4 } });
     await product('MATVEC_DOT', { ...all, constants: { POST: 1 }, values: { kept: 152, residual_stride: cols } });
     await product('MATVEC_DOT', { ...all, t: 5, r: 2, constants: { POST: 1, NORM: 1 }, values: { norm_at: cols, residual_stride: cols, rows_sym: 1, tail: 3, row_begin: 9 } });
   }
+});
+
+test('matvecs: several rows at once, to the last bit as one after another', options, async () => {
+  const tune = { lanes: 4, rows: 1 }; // matvec_dot: within a subgroup, which may be four
+  for (const [wide, t] of [[2, 3], [4, 3], [8, 8]]) await product('MATVEC', { format: [4, 256, 7], cols: 896, rows: 67, t, constants: { NORM: 1, BIAS: 1 }, wide });
+  for (const [i, format] of [[0, 256, 0], [3, 256, 0], [4, 276, 0]].entries()) await product('MATVEC', { format, cols: whole(format, 100), rows: 37, t: 5, wide: 2 << i, tune: { ...tune, rows: 2 }, constants: { RESIDUAL: 1 } });
+  await product('MATVEC', { format: [1, 256, 8], cols: 164, rows: 45, t: 6, tune: { lanes: 64, rows: 2 }, wide: 4, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
+  await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 20, t: 9, r: 5, wide: 4, values: { rows_sym: 1, tail: 1, softcap: 3 } });
+  for (const [wide, t, rows, norm] of [[2, 2, 1, 1], [4, 3, 4, 0], [8, 8, 2, 1], [8, 9, 1, 0]]) {
+    await product('MATVEC_DOT', { format: [4, 256, 7], cols: 896, rows: 67, t, tune: { lanes: 4, rows, span: 28, ahead: 4 / rows }, wide, constants: norm ? { NORM: 1, BIAS: 1 } : { RESIDUAL: 1 } });
+  }
+  for (const wide of [2, 8]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 7364, rows: 40, t: 5, tune: { ...tune, span: 192, ahead: 4 }, wide, constants: { NORM: 1, GLU: 1 } });
+  const behind = { format: [4, 256, 8], cols: 2304, rows: 75, t: 5, wide: 4, tune: { ...tune, span: 64, ahead: 2 } };
+  await product('MATVEC_DOT', { ...behind, constants: { POST: 1, NORM: 1, GLU: 1 }, values: { norm_at: 2368, kept: 384, residual_stride: 2316, residual_column: 8 } });
+  await product('MATVEC_DOT', { ...behind, r: 3, constants: { POST: 1, NORM: 1 }, values: { norm_at: 2304, residual_stride: 2304, rows_sym: 1, tail: 3 } });
+  for (const format of [[4, 276, 0], [4, 340, 0]]) await product('MATVEC_DOT', { format, cols: whole(format, 1000), rows: 40, t: 4, tune: { ...tune, span: 64, ahead: 2 }, wide: 4 });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
@@ -543,7 +583,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       });
       await check('MATVEC_DOT', {
         bindings: [m, step(pos, 1), expected[8], w.values, w.scales, none, rng.floats(40), none, output(40)],
-        constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim },
+        constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim, COLS: 1 },
         grid: reference.grid(KERNELS.MATVEC_DOT, m, 1, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}`,
       });
     }
@@ -753,7 +793,7 @@ test('a batch: rows of several sessions', options, async () => {
     if (dim % 8) continue;
     const w = weights(rng, 4, 256, 8, 40, n_heads * dim);
     const m = params('matmul', { norm_at: 0, kept: 0, post_eps: 0, cols: n_heads * dim, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: 0, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0, eps: 0, softcap: 0, splits, window: 0 });
-    await check('MATVEC_DOT', { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim }, grid: reference.grid(KERNELS.MATVEC_DOT, m, t, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` });
+    await check('MATVEC_DOT', { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim, COLS: 4 }, grid: reference.grid(KERNELS.MATVEC_DOT, m, Math.ceil(t / 4), 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` });
   }
 
   // Samplers of three kinds: greedy with counts, a draw, a draw among the likeliest.

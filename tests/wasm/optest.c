@@ -11,7 +11,17 @@ EXPORT uint32_t optest_run(uint32_t id, const struct qn_ref_call *call);
 EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a,
                         uint32_t b, uint32_t c);
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
-EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
+EXPORT void optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p,
+                         uint32_t glu, uint32_t cols);
+EXPORT /* `tune` for one row of x becomes that for `cols`. */
+    void
+    optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p, uint32_t glu,
+                 uint32_t cols) {
+    struct qn_gpu_caps caps = {.max_workgroup_memory = 16384};
+    *tune = qn_matvec_widen(p, *tune, glu != 0, cols, &caps);
+}
+
+uint32_t optest_lanes(const struct qn_params_matmul *p);
 EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
                                  uint32_t rows);
 EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
@@ -48,10 +58,10 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_experts(b, a);
         break;
     case QN_KERNEL_MATVEC:
-        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0}, a);
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0, 1}, a);
         break;
     case QN_KERNEL_MATVEC_DOT:
-        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0}, a);
+        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0, 1}, a);
         break;
     case QN_KERNEL_MATMUL:
     case QN_KERNEL_MATMUL_MATRIX:

@@ -6,6 +6,8 @@ import { fail, STATUS } from '../errors.js';
 export const FEATURES = /** @type {const} */ (['shader-f16', 'subgroups', 'timestamp-query', 'subgroup-size-control']);
 /** One more, which is no feature of a device: products of four bytes, where the hardware has them and subgroups. */
 const PACKED_DOT = 'packed-dot';
+/** Another: one step computes several rows for little more than the time of one, which no software adapter does. */
+const ROWS = 'rows';
 
 /** An experimental feature (Dawn, behind a flag): used where its matrices are those of matmul_matrix.wgsl. */
 const MATRIX = 'chromium-experimental-subgroup-matrix';
@@ -81,6 +83,7 @@ export async function openDevice(gpu, { features } = {}) {
   const software = isSoftware(info);
   const dot = gpu.wgslLanguageFeatures?.has('packed_4x8_integer_dot_product') && wanted.includes('subgroups') && info?.vendor !== 'apple';
   if (dot && (features === undefined ? !software : features.includes(PACKED_DOT))) wanted.push(PACKED_DOT);
+  if (features === undefined ? !software : features.includes(ROWS)) wanted.push(ROWS);
   return {
     device,
     caps: {

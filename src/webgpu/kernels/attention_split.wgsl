@@ -205,7 +205,7 @@ fn turned(is_key: bool, start: u32, pair: u32, row: vec4<u32>) -> Turned {
     let dims = select(vec2<u32>(pair, pair + half), vec2<u32>(pair * 2u, pair * 2u + 1u), INTERLEAVED != 0u);
     let turn = cos_sin(f32(row.x) * freq[row.z * params.set_stride + pair]) * params.magnitude;
     let v = weighted(is_key, start, dims);
-    return Turned(dims, vec2<f32>(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y));
+    return Turned(dims, vec2<f32>(fma(v.x, turn.x, v.y * -turn.y), fma(v.y, turn.x, v.x * turn.y))); // as rope_append, to the last bit
 }
 
 @compute @workgroup_size(THREADS)
@@ -299,10 +299,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let seen = begin + j <= p && begin + j >= first;
     var s = array<f32, MOST>();
     if (seen && newest && begin + j == p) {
-        for (var d = part * 4u; d < HEAD_DIM; d += PARTS * 4u) {
-            let a = vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]);
-            for (var h = 0u; h < HEADS; h++) {
-                s[h] += dot(a, qs[(h * HEAD_DIM + d) / 4u]);
+        // In the order of a key that is read, so that a step of several tokens, which reads it, gives the same.
+        for (var unit = part; unit * UNIT4 < HEAD_DIM / 4u; unit += PARTS) {
+            for (var i = 0u; i < UNIT4; i++) {
+                let d = (unit * UNIT4 + i) * 4u;
+                let a = vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]);
+                for (var h = 0u; h < HEADS; h++) {
+                    s[h] += dot(a, qs[(h * HEAD_DIM + d) / 4u]);
+                }
             }
         }
     } else if (seen) {

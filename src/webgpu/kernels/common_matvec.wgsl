@@ -2,23 +2,21 @@
 #include "common_matvec_io.wgsl"
 
 const THREADS = 64u;
-const AHEAD = 4u; // units whose loads are issued together
+const AHEAD = 4u; // units whose products are added up first
+override HELD: u32 = max(AHEAD / COLS, 1u); // of them loaded together
 
 // The unit of work is eight columns: one word of Q4, two of Q8, one vec4 of F16. Neighbouring lanes take
 // neighbouring units, so that both weights and x are read in whole cache lines.
 struct Unit {
     x0: vec4<f32>, // times the powers of two that the weights' raw integers leave out; 0 past the end
     x1: vec4<f32>,
-    at: u32,       // its number in the row, or 0 past the end
     sum: f32,      // Σ x of the unit, which a minimum multiplies
+    square: f32,   // Σ x², for the norm
 }
 
-var<private> squares: f32; // Σ x² over the columns that this thread has seen
-
 fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
-    var u = Unit(vec4<f32>(0.0), vec4<f32>(0.0), 0u, 0.0);
+    var u = Unit();
     if (unit < units) {
-        u.at = unit;
         let c = unit * 2u;
         let end = params.cols / 4u;
         if (c < end) {
@@ -28,7 +26,7 @@ fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
             u.x1 = x[start + c + 1u];
         }
         if (NORM != 0u) {
-            squares += dot(u.x0, u.x0) + dot(u.x1, u.x1);
+            u.square = dot(u.x0, u.x0) + dot(u.x1, u.x1);
             u.x0 *= norm[min(c, end - 1u)];
             u.x1 *= norm[min(c + 1u, end - 1u)];
         }
@@ -46,76 +44,88 @@ fn load_unit(start: u32, unit: u32, units: u32) -> Unit {
     return u;
 }
 
-// Σ over the unit's columns of W[row, c] x[c]; `groups` per row.
-fn dot_unit(row: u32, groups: u32, u: Unit) -> f32 {
-    let at = row * groups * 4u + u.at; // in units
+// Eight weights as they are multiplied, then their scale and minimum.
+struct Eight {
+    a: vec4<f32>,
+    b: vec4<f32>,
+    factors: vec2<f32>,
+}
+
+// Unit number `at`, counted over the plane.
+fn unpack_unit(at: u32) -> Eight {
     switch (WTYPE) {
         case W_F32: {
-            return dot(bitcast<vec4<f32>>(values[at * 2u]), u.x0) + dot(bitcast<vec4<f32>>(values[at * 2u + 1u]), u.x1);
+            return Eight(bitcast<vec4<f32>>(values[at * 2u]), bitcast<vec4<f32>>(values[at * 2u + 1u]), vec2<f32>());
         }
         case W_F16: {
             let v = values[at];
-            return dot(f16x4(v.x, v.y), u.x0) + dot(f16x4(v.z, v.w), u.x1);
+            return Eight(f16x4(v.x, v.y), f16x4(v.z, v.w), vec2<f32>());
         }
         case W_BF16: {
             let v = values[at];
-            return dot(bf16x4(v.x, v.y), u.x0) + dot(bf16x4(v.z, v.w), u.x1);
+            return Eight(bf16x4(v.x, v.y), bf16x4(v.z, v.w), vec2<f32>());
         }
         case W_Q8: {
             let a = values[at >> 1u][(at & 1u) * 2u];
             let b = values[at >> 1u][(at & 1u) * 2u + 1u];
-            return (dot(q8_raw(a), u.x0) + dot(q8_raw(b), u.x1)) * factors_of(scale_words(at), at).x;
+            return Eight(q8_raw(a), q8_raw(b), factors_of(scale_words(at), at));
         }
         default: {
             let v = values[at >> 2u][at & 3u];
             let words = scale_words(at);
             let high = high_of(words, at);
-            let f = factors_of(words, at);
-            let product = (dot(q4_raw(v, high), u.x0) + dot(q4_raw(v >> 16u, high >> 16u), u.x1)) * f.x;
-            if (PAIRS) {
-                return product - u.sum * f.y;
-            }
-            return product;
+            return Eight(q4_raw(v, high), q4_raw(v >> 16u, high >> 16u), factors_of(words, at));
         }
     }
 }
 
-fn dot_ahead(row: u32, groups: u32, a: Unit, b: Unit, c: Unit, d: Unit) -> f32 {
-    return dot_unit(row, groups, a) + dot_unit(row, groups, b) + dot_unit(row, groups, c) + dot_unit(row, groups, d);
+// sum + Σ over the unit's columns of w x. What may be fused is, by name: so it rounds alike in every pipeline.
+fn dot_unit(w: Eight, u: Unit, sum: f32) -> f32 {
+    let d = dot(w.a, u.x0) + dot(w.b, u.x1);
+    if (WTYPE != W_Q8 && WTYPE != W_Q4) {
+        return sum + d;
+    }
+    if (WTYPE == W_Q4 && PAIRS) {
+        return fma(d, w.factors.x, fma(-u.sum, w.factors.y, sum));
+    }
+    return fma(d, w.factors.x, sum);
 }
 
-// This lane's share of ROWS rows from `first` on (clamped: surplus rows repeat the last one).
-fn dot_rows(first: u32, lane: u32, start: u32, sums: ptr<function, array<vec4<f32>, 2>>) {
+var<private> squares: array<f32, MOST_COLS>; // Σ x² over the columns that this thread has seen
+
+// This lane's share of ROWS rows of weights from `first` on (clamped: surplus rows repeat the last one), then of their
+// partners, times COLS rows of x from z on: sums [row, row of x].
+fn dot_rows(first: u32, lane: u32, z: u32, sums: ptr<function, array<f32, MOST_SUMS>>) {
     let groups = (params.cols + 31u) / 32u;
     let units = groups * 4u;
     let last = params.n_rows - 1u;
-    let r = min(vec4<u32>(first) + vec4<u32>(0u, 1u, 2u, 3u), vec4<u32>(last));
-    var v = vec4<f32>(0.0);
-    var up = vec4<f32>(0.0);
+    var starts: array<u32, MOST_COLS>;
+    for (var c = 0u; c < COLS; c++) {
+        starts[c] = x_start(z + c);
+    }
     for (var unit = lane; unit < units; unit += LANES * AHEAD) {
-        let a = load_unit(start, unit, units);
-        let b = load_unit(start, unit + LANES, units);
-        let c = load_unit(start, unit + LANES * 2u, units);
-        let d = load_unit(start, unit + LANES * 3u, units);
-        v.x += dot_ahead(r.x, groups, a, b, c, d);
-        if (ROWS > 1u) {
-            v.y += dot_ahead(r.y, groups, a, b, c, d);
-        }
-        if (ROWS > 2u) {
-            v.z += dot_ahead(r.z, groups, a, b, c, d);
-            v.w += dot_ahead(r.w, groups, a, b, c, d);
-        }
-        if (GLU != 0u) {
-            up.x += dot_ahead(r.x + params.up_row, groups, a, b, c, d);
-            if (ROWS > 1u) {
-                up.y += dot_ahead(r.y + params.up_row, groups, a, b, c, d);
+        var parts = array<f32, MOST_SUMS>();
+        for (var a = 0u; a < AHEAD; a += HELD) {
+            var held: array<Unit, MOST_COLS>; // [unit, row of x]
+            for (var i = 0u; i < HELD; i++) {
+                for (var c = 0u; c < COLS; c++) {
+                    held[i * COLS + c] = load_unit(starts[c], unit + (a + i) * LANES, units);
+                    squares[c] += held[i * COLS + c].square;
+                }
             }
-            if (ROWS > 2u) {
-                up.z += dot_ahead(r.z + params.up_row, groups, a, b, c, d);
-                up.w += dot_ahead(r.w + params.up_row, groups, a, b, c, d);
+            for (var s = 0u; s < SETS; s++) {
+                let row = (min(first + s % ROWS, last) + s / ROWS * params.up_row) * units;
+                for (var i = 0u; i < HELD; i++) {
+                    let at = unit + (a + i) * LANES;
+                    let w = unpack_unit(row + select(0u, at, at < units));
+                    for (var c = 0u; c < COLS; c++) {
+                        parts[s * COLS + c] = dot_unit(w, held[i * COLS + c], parts[s * COLS + c]);
+                    }
+                }
             }
+        }
+        for (var i = 0u; i < SETS * COLS; i++) {
+            (*sums)[i] += parts[i];
         }
     }
-    (*sums)[0] = v;
-    (*sums)[1] = up;
 }

@@ -18,10 +18,23 @@ override RESIDUAL: u32 = 0u;
 override NORM: u32 = 0u;
 override GLU: u32 = 0u;
 override LANES: u32 = 32u; // threads that share a row: a power of two, 1..64
-override ROWS: u32 = 1u;   // rows that a thread works on at once: 1, 2, 4
+override ROWS: u32 = 1u;   // rows of weights that a thread works on at once: 1, 2, 4
+override COLS: u32 = 1u;   // rows of x that they are multiplied with: 1, 2, 4, 8. The order of each sum is that of 1
+override SETS: u32 = ROWS * select(1u, 2u, GLU != 0u); // rows and their partners
+const MOST_COLS = 8u;
+const MOST_SUMS = 16u; // SETS × COLS at most
 
-// Epilogue of one result: the whole row's sums → out.
+// Where row z of x begins, in vec4s; rows past the last repeat it.
+fn x_start(z: u32) -> u32 {
+    let row = min(z, row_count(params.rows_sym) - 1u);
+    return (row_source(params.tail & 1u, row) * params.x_stride + params.x_column) / 4u;
+}
+
+// Epilogue of one result, if there is such a row of x: the whole row's sums → out.
 fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
+    if (row >= params.n_rows || z >= row_count(params.rows_sym)) {
+        return;
+    }
     let column = params.row_begin + row;
     var v = sum;
     var up = sum_up;

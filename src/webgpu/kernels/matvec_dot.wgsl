@@ -9,9 +9,10 @@
 //           post lies where norm begins, norm `norm_at` columns further; with `kept` the first workgroup writes
 //           that x to out, from element `kept` on. (mean x² of the norm itself is of the new x.)
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
-// then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group. LANES is no larger
-// than a subgroup. SPAN groups of x are held at once: 72 bytes each, at most 224 (16 KiB), a multiple of 2.
-// 7 storage buffers. Workgroup x + 32768 y; row of x: z.
+// then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group, unpacked once for COLS rows of x.
+// LANES is no larger than a subgroup. SPAN groups of x are held at once: 72 bytes each and row of x, which with 272 bytes
+// per row of x fit 16 KiB. For sums of the same order whatever COLS is, SPAN, where it is less than all groups, is a
+// multiple of LANES, and with NORM and one row of x, of 64. 7 storage buffers. Workgroup x + 32768 y; rows of x from z × COLS on.
 enable subgroups;
 requires packed_4x8_integer_dot_product;
 diagnostic(off, subgroup_uniformity);
@@ -22,7 +23,6 @@ override POST: u32 = 0u;
 override DIM: u32 = max(HEAD_DIM, 8u);
 override SPAN: u32 = 28u;
 override AHEAD: u32 = 1u; // groups of a row that are loaded before they are needed, per thread: 1, 2, 4
-override SETS: u32 = ROWS * select(1u, 2u, GLU != 0u); // rows and their partners
 
 const THREADS = 256u;
 const MOST = 4u; // SETS at most
@@ -30,10 +30,12 @@ const LARGEST = 32639.0; // 127 × 256 + 127
 const NIBBLES = 0x0f0f0f0fu;
 const MAGIC_I = 12582912.0; // 1.5 × 2^23: what is added to it is rounded to an integer in the low bits
 
-var<workgroup> xq: array<vec4<u32>, 4u * SPAN>; // [word of a group, group]: hi of even, of odd columns; lo
-var<workgroup> units: array<f32, SPAN>;         // s
-var<workgroup> zeros: array<i32, SPAN>;         // ZERO Σ q, or Σ q where the format has minima
-var<workgroup> squares: array<f32, THREADS>;    // one per subgroup
+override HELD: u32 = COLS * SPAN;
+var<workgroup> xq: array<vec4<u32>, 4u * HELD>; // [row of x, word of a group, group]: hi of even, of odd columns; lo
+var<workgroup> units: array<f32, HELD>;         // s
+var<workgroup> zeros: array<i32, HELD>;         // ZERO Σ q, or Σ q where the format has minima
+var<workgroup> squares: array<f32, COLS * THREADS / 4u>; // [row of x, subgroup]: they have four lanes at least
+var<workgroup> gains: array<f32, COLS>;         // rsqrt of POST
 
 fn bytes_of(v: vec4<i32>) -> u32 {
     let b = v & vec4<i32>(255);
@@ -59,85 +61,97 @@ fn joined(c: u32, z: u32) -> array<vec4<f32>, 2> {
         let new_top = max(top, pair.x);
         let old = exp(top - new_top);
         let now = exp(pair.x - new_top);
-        mass = mass * old + pair.y * now;
-        a = a * old + x[o + s * (DIM / 4u)] * now;
-        b = b * old + x[o + s * (DIM / 4u) + 1u] * now;
+        mass = fma(mass, old, pair.y * now);
+        a = fma(a, vec4<f32>(old), x[o + s * (DIM / 4u)] * now);
+        b = fma(b, vec4<f32>(old), x[o + s * (DIM / 4u) + 1u] * now);
         top = new_top;
     }
     return array<vec4<f32>, 2>(a / mass, b / mass);
 }
 
-// The workgroup's sum.
-fn total(value: f32, tid: u32, size: u32) -> f32 {
-    let v = subgroupAdd(value);
-    if (tid % size == 0u) {
-        squares[tid / size] = v;
+fn fold(value: f32, lanes: u32) -> f32 {
+    var v = value;
+    for (var m = 1u; m < lanes; m *= 2u) {
+        v += subgroupShuffleXor(v, m);
     }
-    workgroupBarrier();
+    return v;
+}
+
+var<private> square: array<f32, MOST_COLS>; // this thread's Σ x² of each row of x, then the workgroup's
+
+// Begins to sum `square` over the workgroup; behind a barrier total(col) is that.
+fn meet(tid: u32, size: u32) {
+    for (var col = 0u; col < COLS; col++) {
+        let v = fold(square[col], size);
+        if (tid % size == 0u) {
+            squares[col * (THREADS / 4u) + tid / size] = v;
+        }
+    }
+}
+
+fn total(col: u32, size: u32) -> f32 {
     var sum = 0.0;
     for (var i = 0u; i < THREADS / size; i++) {
-        sum += squares[i];
+        sum += squares[col * (THREADS / 4u) + i];
     }
     return sum;
 }
 
-// This thread's Σ x² of a row as it lies in memory.
-fn squares_of(start: u32, tid: u32) -> f32 {
-    var sum = 0.0;
-    for (var c = tid; c < params.cols / 4u; c += THREADS) {
-        sum += dot(x[start + c], x[start + c]);
-    }
-    return sum;
+// Row z, or the last.
+fn within(z: u32) -> u32 {
+    return min(z, row_count(params.rows_sym) - 1u);
 }
 
-// Where row z's parts begin, in vec4s, and what POST makes of it.
-struct Place {
-    z: u32,
-    start: u32,
-    before: u32, // of residual
-    gain: f32,
-    kept: u32,   // element of out that takes the new x, 0: none
-}
-
-// Columns 4c .. 4c + 3 of a row, c below its end.
-fn column4(place: Place, c: u32) -> vec4<f32> {
-    let v = x[place.start + c];
+// Columns 4c .. 4c + 3 of row z + col, c below its end; element `kept` of out on takes them, if it is not 0.
+fn column4(z: u32, col: u32, c: u32, kept: u32) -> vec4<f32> {
+    let v = x[x_start(z + col) + c];
     if (POST == 0u) {
         return v;
     }
-    let sum = v * place.gain * norm[c] + residual[place.before + c];
-    if (place.kept != 0u) {
+    let row = within(z + col);
+    let before = row_source(params.tail & 2u, row) * params.residual_stride + params.residual_column;
+    let sum = fma(v * gains[col], norm[c], residual[before / 4u + c]);
+    if (kept != 0u) {
         for (var i = 0u; i < 4u; i++) {
-            out[place.kept + c * 4u + i] = sum[i];
+            out[kept + row * params.cols + c * 4u + i] = sum[i];
         }
     }
     return sum;
 }
 
-// Groups [first, first + SPAN) of x as integers; returns this thread's Σ x².
-fn take(place: Place, first: u32, tid: u32) -> f32 {
+// Columns 4c .. 4c + 7; 0 past the end.
+fn column8(z: u32, col: u32, c: u32, kept: u32) -> array<vec4<f32>, 2> {
     let end = params.cols / 4u;
-    var sum = 0.0;
-    for (var u = tid; u < SPAN * 4u; u += THREADS) { // four neighbours share a group
-        let c = (first * 4u + u) * 2u;
-        var a = vec4<f32>(0.0);
-        var b = vec4<f32>(0.0);
-        if (HEAD_DIM != 0u) {
-            if (c < end) {
-                let ab = joined(c, place.z);
-                a = ab[0];
-                b = ab[1];
-            }
-        } else {
-            if (c < end) {
-                a = column4(place, c);
-            }
-            if (c + 1u < end) {
-                b = column4(place, c + 1u);
-            }
+    var ab = array<vec4<f32>, 2>();
+    if (HEAD_DIM != 0u) {
+        if (c < end) {
+            ab = joined(c, within(z + col));
         }
+        return ab;
+    }
+    if (c < end) {
+        ab[0] = column4(z, col, c, kept);
+    }
+    if (c + 1u < end) {
+        ab[1] = column4(z, col, c + 1u, kept);
+    }
+    return ab;
+}
+
+// Groups [first, first + SPAN) of COLS rows of x from z on as integers; their squares too, where COLS is 1.
+fn take(z: u32, first: u32, tid: u32, kept: u32) {
+    let end = params.cols / 4u;
+    for (var v = tid; v < HELD * 4u; v += THREADS) { // four neighbours share a group
+        let col = v / (SPAN * 4u);
+        let u = v % (SPAN * 4u);
+        let c = (first * 4u + u) * 2u;
+        let ab = column8(z, col, c, kept);
+        var a = ab[0];
+        var b = ab[1];
         if (NORM != 0u) {
-            sum += dot(a, a) + dot(b, b);
+            if (COLS == 1u) {
+                square[0] += dot(a, a) + dot(b, b);
+            }
             a *= norm[params.norm_at / 4u + min(c, end - 1u)];
             b *= norm[params.norm_at / 4u + min(c + 1u, end - 1u)];
         }
@@ -152,35 +166,18 @@ fn take(place: Place, first: u32, tid: u32) -> f32 {
         let even = vec4<i32>(p.xz, q.xz);
         let odd = vec4<i32>(p.yw, q.yw);
         let both = even + odd;
-        var z = both.x + both.y + both.z + both.w;
-        z += subgroupShuffleXor(z, 1u);
-        z += subgroupShuffleXor(z, 2u);
+        var zero = both.x + both.y + both.z + both.w;
+        zero += subgroupShuffleXor(zero, 1u);
+        zero += subgroupShuffleXor(zero, 2u);
         let word = u & 3u;
         let group = u >> 2u;
-        xq[word * SPAN + group] = vec4<u32>(bytes_of((even + 128) >> vec4<u32>(8u)), bytes_of((odd + 128) >> vec4<u32>(8u)),
+        xq[(col * 4u + word) * SPAN + group] = vec4<u32>(bytes_of((even + 128) >> vec4<u32>(8u)), bytes_of((odd + 128) >> vec4<u32>(8u)),
             bytes_of(even), bytes_of(odd));
         if (word == 0u) {
-            units[group] = s;
-            zeros[group] = select(i32(ZERO) * z, z, PAIRS);
+            units[col * SPAN + group] = s;
+            zeros[col * SPAN + group] = select(i32(ZERO) * zero, zero, PAIRS);
         }
     }
-    return sum;
-}
-
-struct Parts {
-    hi: i32,
-    lo: i32,
-}
-
-// high: the fifth bits of even columns at bits 0, 8, …, those of odd ones above them.
-fn dot_word(p: Parts, w: u32, high: u32, v: vec4<u32>) -> Parts {
-    var even = w & NIBBLES;
-    var odd = (w >> 4u) & NIBBLES;
-    if (HIGH != 0u) {
-        even |= (high & 0x01010101u) << 4u;
-        odd |= (high & 0x02020202u) << 3u;
-    }
-    return Parts(p.hi + dot4I8Packed(even, v.x) + dot4I8Packed(odd, v.y), p.lo + dot4I8Packed(even, v.z) + dot4I8Packed(odd, v.w));
 }
 
 // A group of a weight row as it lies in memory.
@@ -193,38 +190,82 @@ fn fetch(at: u32) -> Raw {
     return Raw(values[at], scale_words(at * 4u));
 }
 
-// Σ over group `at` of the slab with group g of the span.
-fn dot_group(w: Raw, at: u32, g: u32) -> f32 {
-    let high = w.scale.z;
-    var p = dot_word(Parts(0, 0), w.words.x, high, xq[g]);
-    p = dot_word(p, w.words.y, high >> 2u, xq[SPAN + g]);
-    p = dot_word(p, w.words.z, high >> 4u, xq[2u * SPAN + g]);
-    p = dot_word(p, w.words.w, high >> 6u, xq[3u * SPAN + g]);
-    let f = factors_of(w.scale, at * 4u);
-    let sum = p.hi * 256 + p.lo;
-    if (PAIRS) {
-        return units[g] * (f.x * f32(sum) - f.y * f32(zeros[g]));
-    }
-    return units[g] * f.x * f32(sum - zeros[g]);
+// Its weights, four to a word, as they meet the words of xq; its scale and minimum.
+struct Unpacked {
+    even: vec4<u32>,
+    odd: vec4<u32>,
+    factors: vec2<f32>,
 }
 
-fn fold(value: f32) -> f32 {
-    var v = value;
-    for (var m = 1u; m < LANES; m *= 2u) {
-        v += subgroupShuffleXor(v, m);
+// Of group `at` of the slab. Fifth bits: of even columns at bits 0, 8, …, of odd ones above them; two more per word.
+fn unpack(w: Raw, at: u32) -> Unpacked {
+    var even = w.words & vec4<u32>(NIBBLES);
+    var odd = (w.words >> vec4<u32>(4u)) & vec4<u32>(NIBBLES);
+    if (HIGH != 0u) {
+        let high = vec4<u32>(w.scale.z) >> vec4<u32>(0u, 2u, 4u, 6u);
+        even |= (high & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
+        odd |= (high & vec4<u32>(0x02020202u)) << vec4<u32>(3u);
     }
-    return v;
+    return Unpacked(even, odd, factors_of(w.scale, at * 4u));
+}
+
+// sum + Σ over a group with group g of row `col` of the span. What may be fused is, by name: so it rounds alike in every
+// pipeline.
+fn dot_group(w: Unpacked, col: u32, g: u32, sum: f32) -> f32 {
+    var hi = 0;
+    var lo = 0;
+    for (var i = 0u; i < 4u; i++) {
+        let v = xq[(col * 4u + i) * SPAN + g];
+        hi += dot4I8Packed(w.even[i], v.x) + dot4I8Packed(w.odd[i], v.y);
+        lo += dot4I8Packed(w.even[i], v.z) + dot4I8Packed(w.odd[i], v.w);
+    }
+    let q = hi * 256 + lo;
+    let unit = units[col * SPAN + g];
+    let zero = zeros[col * SPAN + g];
+    if (PAIRS) {
+        return fma(unit, fma(w.factors.x, f32(q), -w.factors.y * f32(zero)), sum);
+    }
+    return fma(unit * w.factors.x, f32(q - zero), sum);
+}
+
+// What is known of x before it is taken: the gains of POST, and the squares of several rows, which are summed in the
+// order in which take sums those of one.
+fn begin_rows(z: u32, tid: u32, size: u32) {
+    if (POST != 0u) {
+        for (var col = 0u; col < COLS; col++) {
+            let start = x_start(z + col);
+            square[col] = 0.0;
+            for (var c = tid; c < params.cols / 4u; c += THREADS) {
+                square[col] += dot(x[start + c], x[start + c]);
+            }
+        }
+        meet(tid, size);
+        workgroupBarrier();
+        if (tid < COLS) {
+            gains[tid] = inverseSqrt(total(tid, size) / f32(params.cols) + params.post_eps);
+        }
+        workgroupBarrier();
+    }
+    for (var col = 0u; col < COLS; col++) {
+        square[col] = 0.0;
+        if (NORM != 0u && COLS > 1u) {
+            for (var u = tid; u < (params.cols + 31u) / 32u * 4u; u += THREADS) {
+                let ab = column8(z, col, u * 2u, 0u);
+                square[col] += dot(ab[0], ab[0]) + dot(ab[1], ab[1]);
+            }
+        }
+    }
 }
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32,
         @builtin(subgroup_size) size: u32) {
-    let z = group.z;
+    let z = group.z * COLS;
     let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
     if (begin >= params.n_rows) {
         return;
     }
-    var place = Place(z, (row_source(params.tail & 1u, z) * params.x_stride + params.x_column) / 4u, 0u, 1.0, 0u);
+    let kept = select(0u, params.kept, POST != 0u && begin == 0u);
     let lane = tid % LANES;
     let first = begin + tid / LANES * ROWS;
     let groups = (params.cols + 31u) / 32u;
@@ -232,9 +273,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < SETS; i++) {
         rows[i] = (min(first + i % ROWS, params.n_rows - 1u) + i / ROWS * params.up_row) * groups;
     }
-    var sums: array<f32, MOST>;
+    var sums: array<f32, MOST_SUMS>; // [row, row of x]
     var w: array<Raw, MOST * 4u>;
-    var square = 0.0;
     for (var span = 0u; span < groups; span += SPAN) {
         let most = min(SPAN, groups - span);
         // The first weights are on their way while x is taken.
@@ -245,15 +285,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         if (span != 0u) {
             workgroupBarrier();
-        } else if (POST != 0u) {
-            let before = row_source(params.tail & 2u, z) * params.residual_stride + params.residual_column;
-            place.before = before / 4u;
-            place.gain = inverseSqrt(total(squares_of(place.start, tid), tid, size) / f32(params.cols) + params.post_eps);
-            if (begin == 0u && params.kept != 0u) {
-                place.kept = params.kept + z * params.cols;
-            }
+        } else {
+            begin_rows(z, tid, size);
         }
-        square += take(place, span, tid);
+        take(z, span, tid, kept);
         workgroupBarrier();
         for (var g = lane; g < most; g += LANES * AHEAD) {
             for (var a = 0u; a < AHEAD; a++) {
@@ -265,21 +300,30 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
                         w[a * MOST + i] = fetch(rows[i] + span + next);
                     }
                     if (at < most) {
-                        sums[i] += dot_group(now, rows[i] + span + at, at);
+                        let weights = unpack(now, rows[i] + span + at);
+                        for (var c = 0u; c < COLS; c++) {
+                            sums[i * COLS + c] = dot_group(weights, c, at, sums[i * COLS + c]);
+                        }
                     }
                 }
             }
         }
     }
     if (NORM != 0u) {
-        square = total(square, tid, size);
+        meet(tid, size);
+        workgroupBarrier();
+        for (var c = 0u; c < COLS; c++) {
+            square[c] = total(c, size);
+        }
     }
-    for (var i = 0u; i < SETS; i++) {
-        sums[i] = fold(sums[i]);
+    for (var i = 0u; i < SETS * COLS; i++) {
+        sums[i] = fold(sums[i], LANES);
     }
-    for (var i = 0u; i < ROWS; i++) {
-        if (lane == i % LANES && first + i < params.n_rows) {
-            finish_row(first + i, z, sums[i], sums[(ROWS + i) % MOST], square);
+    for (var c = 0u; c < COLS; c++) {
+        for (var i = 0u; i < ROWS; i++) {
+            if (lane == (c * ROWS + i) % LANES) {
+                finish_row(first + i, z + c, sums[i * COLS + c], sums[select(0u, (ROWS + i) * COLS + c, GLU != 0u)], square[c]);
+            }
         }
     }
 }

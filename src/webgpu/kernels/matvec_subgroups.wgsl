@@ -6,7 +6,8 @@ enable subgroups;
 diagnostic(off, subgroup_uniformity);
 #include "common_matvec.wgsl"
 
-var<workgroup> parts: array<f32, 9u * THREADS>; // [value, subgroup within the row]
+override VALUES: u32 = (SETS + NORM) * COLS;
+var<workgroup> parts: array<f32, VALUES * THREADS>; // [value, subgroup within the row]: sums, then squares
 
 fn fold(value: f32, size: u32) -> f32 {
     var v = value;
@@ -18,52 +19,57 @@ fn fold(value: f32, size: u32) -> f32 {
     return v;
 }
 
+// Value i of the rows whose first lane is `own`, out of their subgroups' sums.
+fn met(i: u32, own: u32, size: u32) -> f32 {
+    var v = parts[i * THREADS + own];
+    for (var other = size; other < LANES; other += size) {
+        v += parts[i * THREADS + own + other];
+    }
+    return v;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32,
         @builtin(subgroup_size) size: u32) {
-    let z = group.z;
-    let start = (row_source(params.tail, z) * params.x_stride + params.x_column) / 4u;
+    let z = group.z * COLS;
     let begin = (group.x + group.y * 32768u) * (THREADS / LANES) * ROWS;
     if (begin >= params.n_rows) {
         return;
     }
     let lane = tid % LANES;
     let first = begin + tid / LANES * ROWS;
-    var sums = array<vec4<f32>, 2>();
-    dot_rows(first, lane, start, &sums);
-    var v = sums[0];
-    var up = sums[1];
-    for (var r = 0u; r < ROWS; r++) {
-        v[r] = fold(v[r], size);
-        if (GLU != 0u) {
-            up[r] = fold(up[r], size);
-        }
+    var sums: array<f32, MOST_SUMS>;
+    dot_rows(first, lane, z, &sums);
+    for (var i = 0u; i < SETS * COLS; i++) {
+        sums[i] = fold(sums[i], size);
     }
     if (NORM != 0u) {
-        squares = fold(squares, size);
+        for (var c = 0u; c < COLS; c++) {
+            squares[c] = fold(squares[c], size);
+        }
     }
     if (LANES > size) {
         if (tid % size == 0u) {
-            for (var r = 0u; r < ROWS; r++) {
-                parts[r * THREADS + tid] = v[r];
-                parts[(4u + r) * THREADS + tid] = up[r];
+            for (var i = 0u; i < SETS * COLS; i++) {
+                parts[i * THREADS + tid] = sums[i];
             }
-            parts[8u * THREADS + tid] = squares;
+            for (var i = SETS * COLS; i < VALUES; i++) {
+                parts[i * THREADS + tid] = squares[i - SETS * COLS];
+            }
         }
         workgroupBarrier();
-        if (lane == 0u) {
-            for (var other = tid + size; other < tid + LANES; other += size) {
-                for (var r = 0u; r < ROWS; r++) {
-                    v[r] += parts[r * THREADS + other];
-                    up[r] += parts[(4u + r) * THREADS + other];
-                }
-                squares += parts[8u * THREADS + other];
-            }
+        for (var i = 0u; i < SETS * COLS; i++) {
+            sums[i] = met(i, tid - lane, size);
+        }
+        for (var i = SETS * COLS; i < VALUES; i++) {
+            squares[i - SETS * COLS] = met(i, tid - lane, size);
         }
     }
-    if (lane == 0u) {
-        for (var r = 0u; r < ROWS && first + r < params.n_rows; r++) {
-            finish_row(first + r, z, v[r], up[r], squares);
+    for (var c = 0u; c < COLS; c++) {
+        for (var r = 0u; r < ROWS; r++) {
+            if (lane == (c * ROWS + r) % LANES) {
+                finish_row(first + r, z + c, sums[r * COLS + c], sums[select(0u, (ROWS + r) * COLS + c, GLU != 0u)], squares[c]);
+            }
         }
     }
 }

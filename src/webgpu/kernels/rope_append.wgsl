@@ -49,7 +49,7 @@ fn rotated(which: u32, start: u32, d: u32, row: vec4<u32>) -> f32 {
         other = d ^ 1u;
     }
     let turn = cos_sin(f32(row.x) * freq[row.z * params.set_stride + i]) * params.magnitude;
-    return own * turn.x + source(which, start + other) * select(-turn.y, turn.y, high);
+    return fma(own, turn.x, source(which, start + other) * select(-turn.y, turn.y, high));
 }
 
 // Dims d and d + 1 into a row of a state.
