@@ -59,9 +59,9 @@ class Counter {
 /**
  * @param {string} synthetic "qwen2.5-0.5b:q4f16_1"
  * @param {object} caps one of DEVICES
- * @param {{ prompt?: number, depth?: number, sampling?: Record<string, number> }} [options]
+ * @param {{ prompt?: number, sessions?: number, sampling?: Record<string, number> }} [options] sessions: that decode at once
  */
-export async function countLaunches(synthetic, caps, { prompt = 512, sampling = {} } = {}) {
+export async function countLaunches(synthetic, caps, { prompt = 512, sessions = 1, sampling = {} } = {}) {
   const counter = new Counter();
   const none = { size: async () => null, read: async () => new Uint8Array(0), sizeSync: () => null, readSync: () => false };
   const files = new ModelFiles(none);
@@ -73,18 +73,18 @@ export async function countLaunches(synthetic, caps, { prompt = 512, sampling = 
   core.create({ main: '', synthetic, context: prompt + 64, kv: 'f16', gpu: caps });
   await runner.load();
   const compiled = counter.snapshot();
-  const session = core.createSession();
+  const all = Array.from({ length: sessions }, () => core.createSession());
   const run = async (/** @type {number} */ n, /** @type {number} */ tokens, /** @type {number} */ seed) => {
     const before = counter.snapshot();
-    core.start(session, Array.from({ length: n }, (_, i) => 7 + ((i * 31 + seed) % 1000)), { maxTokens: tokens, ...sampling });
-    for await (const _ of runner.events(session));
+    for (const [k, session] of all.entries()) core.start(session, Array.from({ length: n }, (_, i) => 7 + ((i * 31 + seed + k) % 1000)), { maxTokens: tokens, ...sampling });
+    await Promise.all(all.map(async (session) => { for await (const _ of runner.events(session)); }));
     const after = counter.snapshot();
     return /** @type {Record<string, number>} */ (Object.fromEntries(Object.entries(after).map(([k, v]) => [k, v - (/** @type {Record<string, number>} */ (before)[k] ?? 0)])));
   };
-  await run(4, 8, 1);
-  const short = await run(prompt, 4, 2);
-  const long = await run(prompt, 36, 3);
-  const prefill = await run(prompt, 1, 4);
+  await run(4, 8, 100);
+  const short = await run(prompt, 4, 200);
+  const long = await run(prompt, 36, 300);
+  const prefill = await run(prompt, 1, 400);
   core.destroy();
   return {
     pipelines: compiled.CREATE_PIPELINE,

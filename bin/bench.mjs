@@ -26,6 +26,24 @@ async function once(m, session, vocab, run, n, tokens) {
 }
 
 /**
+ * Requests of n sessions at once: tokens of all of them per second, while all of them decode.
+ * @param {any} m @param {number[]} sessions @param {number} vocab @param {number} run @param {number} n @param {number} tokens
+ */
+async function together(m, sessions, vocab, run, n, tokens) {
+  const times = sessions.map(() => /** @type {number[]} */ ([]));
+  for (const [i, session] of sessions.entries()) {
+    m.core.start(session, Array.from({ length: n }, (_, k) => ((run + i) * 7919 + k * 104729 + 13) % vocab), { maxTokens: tokens });
+  }
+  await Promise.all(sessions.map(async (session, i) => {
+    for await (const e of m.runner.events(session)) if (e.kind === 'token') times[i].push(performance.now());
+  }));
+  const begin = Math.max(...times.map((t) => t[0]));
+  const end = Math.min(...times.map((t) => t[t.length - 1]));
+  const count = times.flat().filter((t) => t > begin && t <= end).length;
+  return end > begin ? (1000 * count) / (end - begin) : 0;
+}
+
+/**
  * @param {Record<string, any>} o
  * @param {(o: any, need: 'weights') => Promise<any>} open
  * @param {(value: unknown) => void} print
@@ -35,10 +53,13 @@ export async function bench(o, open, print) {
   const tg = o['-n'] ?? 128;
   const depth = o['-d'] ?? 0;
   const repeats = o['-r'] ?? 5;
+  const many = o['--sessions'] ?? 1;
   const m = await open({ ...o, '--context': o['--context'] ?? Math.max(pp, depth + 1, 32) + tg + 8 }, 'weights');
   try {
-    const session = m.core.createSession();
+    const sessions = Array.from({ length: Math.max(many, 1) }, () => m.core.createSession());
+    const [session] = sessions;
     const { vocab } = m.core.sizes();
+    const all = [];
     const prefill = [];
     const decode = [];
     const ttft = [];
@@ -47,7 +68,9 @@ export async function bench(o, open, print) {
       const a = await once(m, session, vocab, 3 * i + 4, pp, 1);
       const b = await once(m, session, vocab, 3 * i + 5, depth || 1, tg);
       const c = await once(m, session, vocab, 3 * i + 6, 32, 1);
+      const d = many > 1 ? await together(m, sessions, vocab, 3 * repeats + 10 + i * many, depth || 1, tg) : 0;
       if (i < 0) continue;
+      all.push(d);
       prefill.push(a.prefill);
       decode.push(b.decode);
       ttft.push(c.ttft);
@@ -56,6 +79,7 @@ export async function bench(o, open, print) {
     print({
       pp: { n: pp, tps: spread(prefill) },
       tg: { n: tg, tps: spread(decode) },
+      ...(many > 1 && { tg_sessions: { n: tg, tps: spread(all) }, sessions: many, times_one: spread(all).median / spread(decode).median }),
       ttft32_ms: spread(ttft),
       depth,
       load_ms: Math.round(m.loadMs),

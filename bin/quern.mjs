@@ -22,7 +22,7 @@ const HELP = `usage: quern COMMAND [MODEL] [OPTIONS]
   embed MODEL (--text T | --ids 1,2,3) [--pooling last|mean] [--normalize] --json
   serve [MODEL] --port P [--embeddings]
   inspect MODEL [--json]
-  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--synthetic NAME:QUANT] --json
+  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--sessions N] [--synthetic NAME:QUANT] --json
 MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default model.
 Common: --backend cpu|webgpu|auto, --context N, --device-features LIST, --variant scalar|simd|relaxed, --json
 `;
@@ -30,8 +30,8 @@ Common: --backend cpu|webgpu|auto, --context N, --device-features LIST, --varian
 /** @typedef {Record<string, string | number | boolean | undefined> & { model?: string }} Options */
 
 const FLAGS = new Set(['--json', '--all', '--raw', '--no-special', '--skip-special', '--lines', '--no-generation-prompt', '--stop-on-eos', '--verbose', '--normalize', '--embeddings']);
-const NUMBERS = new Set(['-n', '--port', '-d', '-r', '--threads', '--context', '--chunk', '--temp', '--top-k', '--top-p', '--min-p', '--seed']);
-const WHOLE = new Set(['-n', '--port', '-d', '-r', '--threads', '--context', '--chunk', '--top-k']); // unsigned 32-bit
+const NUMBERS = new Set(['-n', '--port', '-d', '-r', '--sessions', '--threads', '--context', '--chunk', '--temp', '--top-k', '--top-p', '--min-p', '--seed']);
+const WHOLE = new Set(['-n', '--port', '-d', '-r', '--sessions', '--threads', '--context', '--chunk', '--top-k']); // unsigned 32-bit
 const TEXTS = new Set(['--ids', '--text', '--file', '--messages', '--tools', '--type', '--hex', '--synthetic', '--backend', '--device-features', '--variant', '--kv', '--pooling', '-p']);
 
 class UsageError extends Error {}

@@ -14,7 +14,7 @@ struct options {
     const char *prompt;
     uint32_t n;        // -n
     uint32_t prompt_n; // -p of bench
-    uint32_t depth, repeats, threads, context;
+    uint32_t depth, repeats, sessions, threads, context;
     float temperature, top_p, min_p;
     uint32_t top_k;
     uint64_t seed;

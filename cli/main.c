@@ -28,7 +28,8 @@ static const char help[] =
     "  template MODEL --messages F.json [--tools F.json] [--no-generation-prompt]\n"
     "  dequant --type Q4_0 --hex … --json\n"
     "  inspect MODEL [--json]\n"
-    "  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--synthetic NAME:QUANT] --json\n"
+    "  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--sessions N] [--synthetic NAME:QUANT] "
+    "--json\n"
     "MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default "
     "model.\n"
     "Common: --threads N, --context N, --kv f32|f16|q8|q4, --backend cpu, --json, --verbose\n";
@@ -91,6 +92,7 @@ static const struct option options[] = {
     {"-n", U32, FIELD(n), FIELD(has_n)},
     {"-d", U32, FIELD(depth), 0},
     {"-r", U32, FIELD(repeats), 0},
+    {"--sessions", U32, FIELD(sessions), 0},
     {"--threads", U32, FIELD(threads), 0},
     {"--context", U32, FIELD(context), 0},
     {"--temp", F32, FIELD(temperature), FIELD(has_temperature)},

@@ -128,11 +128,58 @@ static int once(qn_session *s, uint32_t vocab, uint32_t run, uint32_t n, uint32_
     return code;
 }
 
+#define MOST_SESSIONS 64u
+
+/* Requests of several sessions at once: tokens of all of them per second, from when the last one has
+ * its first to when the first one has its last. */
+static int together(qn_engine *engine, qn_session *const *s, uint32_t count, uint32_t run,
+                    uint32_t n, uint32_t m, double *rate) {
+    struct qn_error err = {0};
+    uint32_t vocab = qn_engine_vocab(engine), tokens[MOST_SESSIONS] = {0}, started = 0, ended = 0;
+    uint32_t *ids = malloc(n * sizeof *ids);
+    double *times = calloc((size_t)count * m, sizeof *times), begin = 0, end = 0;
+    int code = ids && times ? EXIT_DONE : refuse_with(QN_E_NO_MEMORY, "out of memory");
+    for (; started < count && code == EXIT_DONE; started++) {
+        for (uint32_t i = 0; i < n; i++)
+            ids[i] = ((run + started) * 7919u + i * 104729u + 13u) % vocab;
+        struct qn_request request = {.ids = ids, .n_ids = n, .max_tokens = m};
+        if (qn_session_start(s[started], &request, &err) != QN_OK)
+            code = refuse(&err);
+    }
+    while (code == EXIT_DONE && ended < count) {
+        qn_session *which = NULL;
+        struct qn_event e;
+        if (qn_engine_next(engine, &which, &e, &err) != QN_OK) {
+            code = refuse(&err);
+            break;
+        }
+        ended += e.kind == QN_EVENT_DONE;
+        for (uint32_t i = 0; i < count && e.kind == QN_EVENT_TOKEN; i++)
+            if (s[i] == which && tokens[i] < m)
+                times[(size_t)i * m + tokens[i]++] = seconds();
+    }
+    uint32_t within = 0;
+    for (uint32_t i = 0; i < count && code == EXIT_DONE; i++) {
+        const double *mine = times + (size_t)i * m;
+        begin = i == 0 || mine[0] > begin ? mine[0] : begin;
+        end = i == 0 || mine[m - 1] < end ? mine[m - 1] : end;
+    }
+    for (size_t i = 0; times && i < (size_t)count * m; i++)
+        within += times[i] > begin && times[i] <= end;
+    *rate = end > begin ? within / (end - begin) : 0;
+    free(ids);
+    free(times);
+    return code;
+}
+
 int command_bench(const struct options *o) {
     uint32_t pp = o->prompt ? (uint32_t)strtoul(o->prompt, NULL, 10) : 512;
     uint32_t tg = o->has_n ? o->n : 128, repeats = o->repeats ? o->repeats : 5;
-    if (pp == 0 || tg < 2 || repeats > 1000)
-        return usage("bench needs -p of at least 1, -n of at least 2, -r of at most 1000");
+    uint32_t many = o->sessions ? o->sessions : 1;
+    if (pp == 0 || tg < 2 || repeats > 1000 || many > MOST_SESSIONS)
+        return usage(
+            "bench needs -p of at least 1, -n of at least 2, -r of at most 1000, --sessions "
+            "of at most 64");
     struct options with = *o;
     if (!with.context)
         with.context = (pp > o->depth + 1 ? pp : o->depth + 1) + tg + 8;
@@ -142,11 +189,14 @@ int command_bench(const struct options *o) {
     if (code != EXIT_DONE)
         return code;
     double *prefill = calloc(repeats, sizeof *prefill), *decode = calloc(repeats, sizeof *decode);
-    qn_session *s = NULL;
-    if (!prefill || !decode)
+    double *all = calloc(repeats, sizeof *all);
+    qn_session *sessions[MOST_SESSIONS] = {0};
+    if (!prefill || !decode || !all)
         code = refuse_with(QN_E_NO_MEMORY, "out of memory");
-    else if (qn_session_create(&s, m.engine, &err) != QN_OK)
-        code = refuse(&err);
+    for (uint32_t i = 0; i < many && code == EXIT_DONE; i++)
+        if (qn_session_create(&sessions[i], m.engine, &err) != QN_OK)
+            code = refuse(&err);
+    qn_session *s = sessions[0];
     uint32_t vocab = code == EXIT_DONE ? qn_engine_vocab(m.engine) : 1;
     double ignored = 0;
     if (code == EXIT_DONE) // warm-up
@@ -155,6 +205,9 @@ int command_bench(const struct options *o) {
         code = once(s, vocab, 2 * i + 1, pp, 1, &prefill[i], &ignored);
         if (code == EXIT_DONE)
             code = once(s, vocab, 2 * i + 2, o->depth ? o->depth : 1, tg, &ignored, &decode[i]);
+        if (code == EXIT_DONE && many > 1)
+            code = together(m.engine, sessions, many, 2 * repeats + 3 + i * many,
+                            o->depth ? o->depth : 1, tg, &all[i]);
     }
     struct qn_str info;
     if (code == EXIT_DONE && qn_engine_info(m.engine, &info, &err) != QN_OK)
@@ -165,6 +218,11 @@ int command_bench(const struct options *o) {
         print_rates("pp", pp, prefill, repeats);
         putchar(',');
         print_rates("tg", tg, decode, repeats);
+        if (many > 1) {
+            putchar(',');
+            print_rates("tg_sessions", tg, all, repeats);
+            printf(",\"sessions\":%u", many);
+        }
         printf(",\"depth\":%u,\"load_ms\":%.0f,\"bytes_per_token\":%llu,\"device\":{\"backend\":"
                "\"cpu\",\"threads\":%u}}\n",
                o->depth, 1000 * m.load_seconds, bytes ? strtoull(bytes + 15, NULL, 10) : 0ull,
@@ -172,6 +230,7 @@ int command_bench(const struct options *o) {
     }
     free(prefill);
     free(decode);
+    free(all);
     model_close(&m);
     return code;
 }

@@ -72,7 +72,9 @@ enum qn_status qn_engine_pick(qn_engine *e, qn_session **out, const uint32_t *id
         enum qn_status status = qn_session_create(out, e, oldest ? &refused : err);
         if (status == QN_OK) {
             (*out)->pooled = true;
-            e->session_bytes = e->backend->ops->memory(e->backend) - before;
+            uint64_t after = e->backend->ops->memory(e->backend);
+            if (after > before) // else it found room that was there
+                e->session_bytes = after - before;
         } else if (!oldest) {
             return status;
         }

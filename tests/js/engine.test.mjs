@@ -9,6 +9,7 @@ import test, { after } from 'node:test';
 
 import { QuernError } from '../../web/errors.js';
 import { FEATURES } from '../../web/gpu/device.js';
+import { TapePlayer } from '../../web/gpu/player.js';
 import { bestVariant } from '../../web/variants.js';
 import { ask, askFresh, closeDevices, finish, fixture, gpuDevice, openEngine, skipFixtures } from './lib/models.mjs';
 
@@ -174,6 +175,27 @@ async function checkCancel(engine) {
   engine.core.destroySession(session);
 }
 
+/** Eight requests at once, of several kinds: each says what it says alone, in steps that they share. @param {Engine} engine */
+async function checkTogether(engine) {
+  const { ids } = fixture(MAIN).sequences[1];
+  const requests = [{}, { temperature: 0.9, seed: 3 }, {}, { temperature: 1.2, topK: 9, topP: 0.9, seed: 4 }, { repetitionPenalty: 1.3 }, {}, { temperature: 0.7, frequencyPenalty: 0.5, seed: 5 }, {}]
+    .map((sampling, i) => ({ ids: ids.slice(0, 3 + 2 * i), options: { maxTokens: 9 + i, ...sampling } }));
+  const alone = [];
+  for (const r of requests) alone.push((await askFresh(engine, r.ids, r.options)).ids);
+  let steps = 0;
+  const player = /** @type {import('../../web/gpu/player.js').TapePlayer} */ (engine.player);
+  player.play = (...args) => (steps++, TapePlayer.prototype.play.apply(player, args));
+  const sessions = requests.map(() => engine.core.createSession());
+  steps = 0;
+  const together = await Promise.all(requests.map((r, i) => ask(engine, sessions[i], r.ids, r.options)));
+  // In any order, but not one by one: a step for each prompt, some for penalties and late joiners, then shared ones.
+  const tokens = alone.flat().length;
+  assert.ok(steps < tokens * 0.75, `${steps} tapes for ${tokens} tokens`);
+  assert.deepEqual(together.map((a) => a.ids), alone);
+  for (const session of sessions) engine.core.destroySession(session);
+  Reflect.deleteProperty(player, 'play');
+}
+
 /** @param {Engine} engine */
 async function checkErrors(engine) {
   const { core } = engine;
@@ -274,6 +296,7 @@ async function checkRestOnGpu(t, gpu) {
   await t.test('reuses prefixes', () => checkReuse(engine));
   await t.test('cancels', () => checkCancel(engine));
   await t.test('refuses and goes on', () => checkErrors(engine));
+  await t.test('answers several at once', () => checkTogether(engine));
   engine.close();
   await t.test('a float16 KV cache', async () => {
     const half = await openEngine(fixture(MAIN).path, { gpu, kv: 'f16' });
