@@ -5,13 +5,12 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Core } from '../web/core.js';
-import { ChatCompletions } from '../web/chat.js';
-import { Completions } from '../web/completions.js';
-import { Embeddings } from '../web/embeddings.js';
+import { Engine } from '../web/engine.js';
 import { fail, STATUS } from '../web/errors.js';
 import { Requests } from '../web/requests.js';
 import { ModelFiles } from '../web/files.js';
 import { Runner } from '../web/runner.js';
+import { Steps } from '../web/steps.js';
 import { bestVariant, wasmUrl } from '../web/variants.js';
 
 /** Files of a folder, read at once. @param {string} folder @returns {import('../web/files.js').Backing & { close(): void }} */
@@ -105,7 +104,7 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
     gpu,
     loadMs: performance.now() - started,
     /** What serves requests as web/engine.js does, without a worker. @param {string} name @param {boolean} embeds */
-    engine: (name, embeds) => directEngine(core, /** @type {Runner} */ (runner), name, embeds),
+    engine: (name, embeds) => directEngine(core, /** @type {Runner} */ (runner), name, embeds, { backend: gpu ? 'webgpu' : 'cpu' }),
     close() {
       core.destroy();
       gpu?.close();
@@ -114,19 +113,38 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
   };
 }
 
-/** @param {Core} core @param {Runner} runner @param {string} model @param {boolean} embeddings @returns {import('../web/engine.js').Engine} */
-export function directEngine(core, runner, model, embeddings) {
-  const requests = new Requests(core, runner, async (url) => new WebAssembly.Module(readFileSync(fileURLToPath(url))));
+/**
+ * The engine of an application on this thread. Node has no storage for sessions.
+ * @param {Core} core @param {Runner} runner @param {string} model @param {boolean} embeddings
+ * @param {import('../web/requests.js').Window & { backend?: 'webgpu' | 'cpu' }} [options]
+ */
+export function directEngine(core, runner, model, embeddings, { backend = 'cpu', ...window } = {}) {
+  const compile = async (/** @type {URL} */ url) => new WebAssembly.Module(readFileSync(fileURLToPath(url)));
+  const requests = new Requests(core, runner, compile, window);
+  const steps = new Steps(core, runner, compile);
   const never = new AbortController().signal;
-  /** @type {import('../web/choices.js').Call} */
-  const call = async (method, [given], { signal = never, onEvent = () => {} } = {}) =>
-    method === 'detokenize' ? core.detokenize(/** @type {number[]} */ (given)) : method === 'tokenize' ? [...core.tokenize(String(given))] : requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
-  return /** @type {any} */ ({
-    info: { model, embeddings },
-    chat: { completions: new ChatCompletions(call, model) },
-    completions: new Completions(call, model),
-    embeddings: new Embeddings(call, model),
-  });
+  /** @type {Record<string, (given: any, signal: AbortSignal) => unknown>} */
+  const methods = {
+    tokenize: (text) => [...core.tokenize(text)],
+    detokenize: (ids) => core.detokenize(ids),
+    isEnd: (id) => core.token(id).eos,
+    logits: (ids, signal) => steps.logits(ids, signal),
+    promptTokens: (request) => steps.promptTokens(request),
+    memory: () => ({ wasm: core.memory.buffer.byteLength, device: 0 }),
+    requests: () => 0,
+  };
+  const channel = {
+    /** @type {import('../web/choices.js').Call} */
+    call: async (method, [given], { signal = never, onEvent = () => {} } = {}) => {
+      if (['chat', 'completion', 'embedding'].includes(method)) return requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
+      if (!Object.hasOwn(methods, method)) throw fail(STATUS.E_UNSUPPORTED, `${method} outside a browser`);
+      return methods[method](given, signal);
+    },
+    close: () => {},
+  };
+  const { architecture, quantization, parameters, memory } = core.info();
+  const info = { model, backend, device: {}, ...core.sizes(), embeddings, architecture, quantization, parameters, memory, variant: '' };
+  return new Engine(/** @type {any} */ (channel), /** @type {any} */ ({ terminate() {} }), info);
 }
 
 /**

@@ -39,7 +39,10 @@ export async function serve(engine, port) {
     if (posted && !/^application\/json\b/i.test(request.headers['content-type'] ?? '')) return refusal(415, 'the content type is not application/json');
     const body = posted ? await readBody(request) : undefined;
     if (body === null) return refusal(413, `the request is longer than ${MAX_BODY} bytes`);
-    return answer(new URL(request.url ?? '/', 'http://localhost'), { method: request.method, body: body && new Uint8Array(body), signal });
+    // Some targets are no addresses ("//["), and some would be another host's ("//host/").
+    const target = request.url?.startsWith('/') ? `http://localhost${request.url}` : String(request.url);
+    if (!URL.canParse(target)) return refusal(400, `"${request.url}" is no address`);
+    return answer(target, { method: request.method, body: body && new Uint8Array(body), signal });
   }
 
   const server = createServer(async (request, response) => {

@@ -307,7 +307,7 @@ struct qn_request {
      * is too long. Otherwise such a prompt is refused, and such an answer ends. An answer that
      * slides has max_tokens, or as many as the context if that is UINT32_MAX. */
     bool slide;
-    uint32_t sinks; // 0: 4
+    uint32_t sinks; // 0: 4; UINT32_MAX: none
     uint32_t want;  // enum qn_want
     /* Guess tokens from what was said before and verify several in one step, where that pays; only
      * for greedy choice without penalties, bias, constraint or logits. The tokens are the same. */

@@ -15,12 +15,14 @@ export class Channel {
   #pending = new Map();
   #next = 1;
   #port;
+  /** @type {unknown} why nothing is answered any more */
+  #dead = null;
 
   /** @param {Pick<Worker, 'postMessage' | 'addEventListener'>} port */
   constructor(port) {
     this.#port = port;
     port.addEventListener('message', (/** @type {any} */ e) => this.#take(e.data));
-    port.addEventListener('error', (/** @type {any} */ e) => this.#failAll(fail(STATUS.E_INTERNAL, `the worker failed: ${e.message ?? 'it could not be loaded'}`)));
+    port.addEventListener('error', (/** @type {any} */ e) => this.#die(fail(STATUS.E_INTERNAL, `the worker failed: ${e.message ?? 'it could not be loaded'}`)));
     port.addEventListener('messageerror', () => this.#failAll(fail(STATUS.E_INTERNAL, 'a message to the worker could not be read')));
   }
 
@@ -37,7 +39,13 @@ export class Channel {
     else call.resolve(data.result);
   }
 
-  /** @param {unknown} error */
+  /** So is what comes later. @param {unknown} error */
+  #die(error) {
+    this.#dead ??= error;
+    this.#failAll(error);
+  }
+
+  /** What is pending is rejected. @param {unknown} error */
   #failAll(error) {
     const calls = [...this.#pending.values()];
     this.#pending.clear();
@@ -50,16 +58,17 @@ export class Channel {
    */
   call(method, args, { signal, onEvent } = {}) {
     if (signal?.aborted) return Promise.reject(new DOMException('the operation was aborted', 'AbortError'));
+    if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#next++;
     const abort = () => this.#port.postMessage({ id, abort: true });
     signal?.addEventListener('abort', abort, { once: true });
     return new Promise((resolve, reject) => {
+      this.#port.postMessage({ id, method, args }); // throws where the arguments cannot be copied
       this.#pending.set(id, { resolve, reject, onEvent });
-      this.#port.postMessage({ id, method, args });
     }).finally(() => signal?.removeEventListener('abort', abort));
   }
 
   close() {
-    this.#failAll(fail(STATUS.E_CANCELLED, 'the engine was disposed of'));
+    this.#die(fail(STATUS.E_CANCELLED, 'the engine was disposed of'));
   }
 }

@@ -25,6 +25,8 @@ import { fail, STATUS } from './errors.js';
  * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU, else
  *   the CPU; 'webgpu' takes a software adapter too
  * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
+ * @property {'refuse' | 'slide' | 'drop_oldest_turns'} [overflow] what happens when the context is full, unless a request says otherwise (docs/requests.md)
+ * @property {number} [attentionSinks] first tokens that stay when the context slides; default 4
  * @property {boolean} [embeddings] loads the model for embeddings, not for answers
  * @property {'f32' | 'f16' | 'q8' | 'q4'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated

@@ -5,7 +5,7 @@ import { Core } from './core.js';
 import { fail, STATUS } from './errors.js';
 import { ModelFiles } from './files.js';
 import { TapePlayer } from './gpu/player.js';
-import { Requests } from './requests.js';
+import { Requests, windowFields } from './requests.js';
 import { Runner } from './runner.js';
 import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
@@ -46,6 +46,7 @@ export class Host {
    */
   async load(options, tell, signal) {
     if (this.#loaded) throw fail(STATUS.E_STATE, 'this worker has loaded a model already');
+    windowFields(options);
     /** @type {import('./runner.js').Progress} */
     let progress = { phase: 'open', loaded: 0, total: 0 };
     const report = () => {
@@ -81,7 +82,7 @@ export class Host {
         onOpen: () => memory && startThreads(core, module, threads),
       });
       await source.done();
-      this.#loaded = { core, runner, player, requests: new Requests(core, runner, compile) };
+      this.#loaded = { core, runner, player, requests: new Requests(core, runner, compile, options) };
     } catch (error) {
       core.destroy();
       gpu?.device.destroy();

@@ -8,6 +8,7 @@ const DELTA_MS = 16; // text is told at most this often
 /** @typedef {import('./core.js').CoreEvent} CoreEvent */
 /** @typedef {import('./runner.js').Runner} Runner */
 /** @typedef {(delta: import('./choices.js').Delta) => void} Tell */
+/** @typedef {{ overflow?: 'refuse' | 'slide' | 'drop_oldest_turns', attentionSinks?: number }} Window what happens when the context is full, unless a request says otherwise */
 
 const aborted = () => new DOMException('the request was aborted', 'AbortError');
 
@@ -19,9 +20,12 @@ export class Requests {
   #line = [];
 
   #compile;
+  /** @type {Record<string, unknown>} fields of every request */
+  #window;
 
-  /** @param {Core} core @param {Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile */
-  constructor(core, runner, compile) {
+  /** @param {Core} core @param {Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile @param {Window} [window] */
+  constructor(core, runner, compile, window = {}) {
+    this.#window = windowFields(window);
     this.#compile = compile;
     this.#core = core;
     this.#runner = runner;
@@ -34,6 +38,7 @@ export class Requests {
   async ask(api, request, tell, signal) {
     const begun = performance.now();
     let whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
+    if (api !== 'embedding') whole = { ...this.#window, ...whole, overflow: whole.overflow ?? (api === 'chat' || this.#window.overflow === 'slide' ? this.#window.overflow : null) };
     if (api === 'chat' && whole.overflow === 'drop_oldest_turns') whole = await this.#fitting(whole, signal);
     const session = await this.#core.starting(() => this.#start(() => this.#core.startChat(0, whole, api), signal), this.#compile);
     return this.#follow(session, tell, signal, begun);
@@ -198,6 +203,13 @@ export class Requests {
       this.#release(session);
     }
   }
+}
+
+/** @param {Window} window */
+export function windowFields({ overflow = 'refuse', attentionSinks = 4 }) {
+  if (!['refuse', 'slide', 'drop_oldest_turns'].includes(overflow)) throw fail(STATUS.E_ARGUMENT, `overflow: "${overflow}"; there are "refuse", "slide" and "drop_oldest_turns"`);
+  if (!(Number.isInteger(attentionSinks) && attentionSinks >= 0 && attentionSinks <= 1024)) throw fail(STATUS.E_ARGUMENT, `attentionSinks: ${attentionSinks}; a whole number from 0 to 1024`);
+  return { overflow, attention_sinks: attentionSinks };
 }
 
 /** Joins what belongs together. @param {import('./choices.js').Part[]} parts @param {CoreEvent} event */

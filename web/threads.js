@@ -5,8 +5,9 @@ const STACK = 1 << 17; // bytes
 
 const SCRIPT = new URL('./thread.js', import.meta.url).href;
 
-/** Under require-trusted-types-for 'script' a policy vouches for this one script. @type {{ createScriptURL(url: string): unknown } | undefined} */
-const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('quern-threads', { createScriptURL: () => SCRIPT });
+/** Under require-trusted-types-for 'script' a policy vouches for this one script. Pages that allow policies by name import this file
+ *  too, so it is made where it is needed. @type {{ createScriptURL(url: string): unknown } | undefined} */
+let policy;
 
 /**
  * @param {import('./core.js').Core} core an engine that is open
@@ -14,6 +15,7 @@ const policy = /** @type {any} */ (globalThis).trustedTypes?.createPolicy('quern
  * @param {number} threads the engine's own thread counted
  */
 export function startThreads(core, module, threads) {
+  policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy('quern-threads', { createScriptURL: () => SCRIPT });
   const pool = core.exports.qn_wasm_pool(core.handle) >>> 0;
   for (let index = 1; pool && index < threads; index++) {
     const stack = core.exports.qn_wasm_alloc(STACK) >>> 0;

@@ -72,7 +72,7 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                    : tools ? style->n_marks
                            : style->n_think,
         .slide = c->slide,
-        .sinks = c->sinks,
+        .sinks = c->sinks ? c->sinks : UINT32_MAX,
         .want = c->logprobs || w->engine->desc.embeddings
                     ? QN_WANT_LOGITS | (c->mean || c->echo ? QN_WANT_LOGITS_ALL : 0)
                     : 0,

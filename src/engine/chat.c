@@ -162,6 +162,12 @@ static enum qn_status read_modalities(struct qn_chat_reader *r, struct qn_json_v
     return qn_fail(r->err, QN_E_UNSUPPORTED, "request field %s, only [\"text\"]", name);
 }
 
+/* Which engine answers is chosen by who asks. */
+static enum qn_status read_model(struct qn_chat_reader *r, struct qn_json_value v,
+                                 const char *name) {
+    return qn_json_type(v) == QN_JSON_STRING ? QN_OK : qn_chat_expected(r, name, "a text");
+}
+
 static enum qn_status read_prompt(struct qn_chat_reader *r, struct qn_json_value v,
                                   const char *name) {
     static const char what[] = "one text, or one list of token ids";
@@ -298,7 +304,7 @@ static const struct field fields[] = {
     {"reasoning_effort", C, READ, .read = read_effort},
     {"modalities", C, READ, .read = read_modalities},
     {"extra_body", C | T, READ, .read = read_extra},
-    {"model", C | T | E, ECHOED},
+    {"model", C | T | E, READ, .read = read_model},
     {"stream_options", C | T, ECHOED},
     {"user", C | T | E, ECHOED},
     {"metadata", C | T, ECHOED},
@@ -475,6 +481,7 @@ enum qn_status qn_chat_parse(struct qn_chat *out, struct qn_arena *arena, enum q
     out->max_tokens = defaults->max_tokens;
     out->choices = 1;
     out->parallel_calls = true;
+    out->sinks = 4;
     struct qn_chat_reader r = {out, arena, defaults, err, &context, api, false, false};
     enum qn_status status = read_request(&r);
     qn_buf_free(&context);

@@ -33,7 +33,7 @@ struct qn_chat {
     struct qn_sampling sampling;
     uint32_t max_tokens, choices;
     uint32_t top_logprobs; // most likely tokens told beside the sampled one, at most 20
-    uint32_t sinks;        // first tokens that stay when the context slides; 0: the engine's
+    uint32_t sinks;        // first tokens that stay when the context slides
     bool slide, logprobs, ignore_eos, parallel_calls, stream, echo, continue_last;
     struct qn_str *stops;
     size_t n_stops;

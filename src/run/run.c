@@ -176,8 +176,9 @@ static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *r
                                   struct qn_error *err) {
     if (!qn_size_to_u32(&run->n_prefix, request->n_ids))
         return qn_fail(err, QN_E_LIMIT, "a prompt of %zu tokens", request->n_ids);
-    run->sinks = qn_min_u32(request->sinks ? request->sinks : 4, kept(run) / 2);
-    run->sinks = request->slide ? run->sinks : 0;
+    run->sinks = request->sinks == 0 ? 4 : request->sinks == UINT32_MAX ? 0 : request->sinks;
+    run->sinks = qn_min_u32(run->sinks, kept(run) / 2);
+    run->slides = request->slide;
     run->dropped = run->n_prefix > run->context ? run->n_prefix - kept(run) : 0;
     run->n_known = run->n_prefix - run->dropped;
     uint32_t first = run->dropped ? run->sinks : run->n_known;
@@ -191,7 +192,7 @@ static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *r
     /* The first token needs no room in the cache, each further one the room of the one before it.
      */
     uint32_t most = run->context - run->n_known + 1;
-    if (run->sinks) // an answer without a limit ends all the same
+    if (run->slides) // an answer without a limit ends all the same
         most = request->max_tokens < UINT32_MAX ? INT32_MAX : run->context;
     run->limit = qn_min_u32(request->max_tokens, most);
     run->finish = request->max_tokens > run->limit ? QN_FINISH_CONTEXT : QN_FINISH_LENGTH;

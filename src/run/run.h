@@ -70,7 +70,7 @@ struct qn_run {
     uint32_t n_prefix; // tokens given
     uint32_t n_reused; // of them found in the cache
     uint32_t dropped;  // tokens that the timeline lost by sliding, prompt and output
-    uint32_t sinks;    // tokens that stay at its beginning; 0: it does not slide
+    uint32_t sinks;    // tokens that stay at its beginning when it slides
     uint32_t n_known;  // tokens that prompt steps enqueue: the prefix, or all so far after a switch
     uint32_t fed;      // tokens enqueued so far, prefix and output
     uint32_t rope_set; // that the cache's keys are rotated by (program.rope_switch)
@@ -81,6 +81,7 @@ struct qn_run {
     uint32_t in_flight; // results outstanding
     uint32_t want;
     bool stop_on_eos;
+    bool slides;
     bool counted; // penalties: the backend counts what it samples
     bool given;   // the next step takes its token from `tokens`, not what was sampled last
     bool cancelled;

@@ -599,6 +599,30 @@ test('the API in a page: stores, typed errors, aborts', small, async (t) => {
   await end();
 });
 
+/** In the page: an answer in a form with log-probabilities, a forced call and a free answer beside tools, on both backends. @param {string} fixture */
+async function formed(fixture) {
+  const policy = /** @type {any} */ (window).trustedTypes.createPolicy('test', { createScriptURL: (/** @type {string} */ s) => s });
+  const { createEngine } = await import(/** @type {any} */ ('/web/index.js'));
+  const names = ['mlc-chat-config.json', 'ndarray-cache.json', 'tokenizer.json', 'params_shard_0.bin'];
+  const files = await Promise.all(names.map(async (name) => new File([await (await fetch(fixture + name)).blob()], name)));
+  const template = "{% if tools %}<tool_call>{{ tools[0].function.name }}{% endif %}{% for m in messages %}{{ m.content }}\n{% endfor %}";
+  files.push(new File([JSON.stringify({ chat_template: template })], 'tokenizer_config.json'));
+  const integer = (/** @type {string} */ name) => ({ type: 'object', properties: { [name]: { type: 'integer', minimum: 2, maximum: 9 } }, required: [name], additionalProperties: false });
+  const tools = [{ type: 'function', function: { name: 'roll', parameters: integer('sides') } }];
+  const results = [];
+  for (const backend of ['webgpu', 'cpu']) {
+    const engine = await createEngine({ worker: new Worker(policy.createScriptURL('/web/worker.js'), { type: 'module' }), model: files, backend, kv: 'f32', context: 256 });
+    const ask = async (/** @type {any} */ more) => (await engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], max_tokens: 120, temperature: 0, ...more })).choices[0];
+    results.push({
+      answer: await ask({ response_format: { type: 'json_schema', json_schema: { name: 'n', schema: integer('n') } }, logprobs: true, top_logprobs: 2 }),
+      call: await ask({ tools, tool_choice: 'required', parallel_tool_calls: false }),
+      free: await ask({ tools, max_tokens: 8 }),
+    });
+    engine.dispose();
+  }
+  return results;
+}
+
 test('on WebGPU', small, async () => {
   const gpu = await chromium.launch({ executablePath, args: [...QUIET, ...GPU] });
   try {
@@ -614,6 +638,17 @@ test('on WebGPU', small, async () => {
     await load(page);
     assert.match(await page.innerText('[data-stat=device]'), /CPU/);
     assert.equal(await ask(page, 'Hello'), onGpu, 'both backends give the same greedy answer');
+    const forms = await page.evaluate(formed, FIXTURE);
+    for (const { answer, call, free } of forms) {
+      assert.ok(Number.isInteger(JSON.parse(answer.message.content).n), answer.message.content);
+      assert.ok(answer.logprobs.content.length > 3 && answer.logprobs.content.every((/** @type {any} */ l) => l.logprob <= 0 && l.top_logprobs.length === 2));
+      assert.deepEqual([call.finish_reason, call.message.tool_calls[0].function.name], ['tool_calls', 'roll']);
+      assert.ok(JSON.parse(call.message.tool_calls[0].function.arguments).sides <= 9);
+      assert.equal(free.message.tool_calls, undefined);
+    }
+    const [gpuTokens, cpuTokens] = forms.map(({ answer }) => answer.logprobs.content);
+    assert.deepEqual(gpuTokens.map((/** @type {any} */ l) => l.token), cpuTokens.map((/** @type {any} */ l) => l.token), 'constrained, too');
+    gpuTokens.forEach((/** @type {any} */ l, /** @type {number} */ i) => assert.ok(Math.abs(l.logprob - cpuTokens[i].logprob) < 0.01));
     await end();
   } finally {
     await gpu.close();

@@ -231,6 +231,17 @@ test('what happens when the context is full: refuse, slide, drop the oldest turn
   // An answer that is longer than the context, with the same first tokens kept.
   const slid = await ask({ messages: messages.slice(-1), overflow: 'slide', attention_sinks: 4, max_tokens: 200, ignore_eos: true });
   assert.equal(slid.usage.completion_tokens, 200);
+  const bare = await ask({ messages: messages.slice(-1), overflow: 'slide', attention_sinks: 0, max_tokens: 200, ignore_eos: true });
+  assert.equal(bare.usage.completion_tokens, 200);
+  // The same for the engine's whole life; a request may say otherwise.
+  const sliding = new Requests(engine.core, engine.runner, /** @type {any} */ (undefined), { overflow: 'slide', attentionSinks: 2 });
+  const more = { messages: messages.slice(-1), temperature: 0, max_tokens: 200, ignore_eos: true };
+  for (const overflow of [undefined, null]) assert.equal((await sliding.ask('chat', { ...more, overflow }, () => {}, never())).usage.completion_tokens, 200);
+  assert.ok((await sliding.ask('chat', { ...more, overflow: 'refuse' }, () => {}, never())).usage.completion_tokens < 96);
+  assert.equal((await sliding.ask('completion', { prompt: 'the mat', temperature: 0, max_tokens: 150, ignore_eos: true }, () => {}, never())).usage.completion_tokens, 150);
+  const dropping = new Requests(engine.core, engine.runner, /** @type {any} */ (undefined), { overflow: 'drop_oldest_turns' });
+  assert.equal((await dropping.ask('chat', { messages, temperature: 0, max_tokens: 8 }, () => {}, never())).usage.prompt_tokens, dropped.usage.prompt_tokens);
+  for (const window of [{ overflow: 'x' }, { attentionSinks: -1 }, { attentionSinks: 1.5 }]) assert.throws(() => new Requests(engine.core, engine.runner, /** @type {any} */ (undefined), /** @type {any} */ (window)), { code: 'QN_E_ARGUMENT' });
   const ended = await ask({ messages: messages.slice(-1), max_tokens: 200, ignore_eos: true });
   assert.ok(ended.usage.completion_tokens < 96 && ended.finish === 'length');
   assert.equal(await code({ messages: messages.slice(-1), overflow: 'drop_oldest_turns' }), 'fine');

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import test, { after, before } from 'node:test';
 
 import { directEngine } from '../../bin/host.mjs';
@@ -80,6 +81,9 @@ test('refusals name the field, as OpenAI does', async () => {
     ['/v1/chat/completions', { ...CHAT, temperature: 3 }, 400, 'temperature'],
     ['/v1/chat/completions', { ...CHAT, temprature: 1 }, 400, 'temprature'],
     ['/v1/chat/completions', { ...CHAT, stream: true, top_p: 2 }, 400, 'top_p'],
+    ['/v1/chat/completions', { ...CHAT, model: 5 }, 400, 'model'],
+    ['/v1/completions', { prompt: 'a', model: { name: 'tiny' } }, 400, 'model'],
+    ['/v1/responses', { input: 'a', model: 5 }, 400, 'model'],
     ['/v1/chat/completions', '[1]', 400, null],
     ['/v1/chat/completions', '{', 400, null],
     ['/v1/completions', { prompt: 'a', suffix: 'b' }, 400, 'suffix'],
@@ -91,6 +95,28 @@ test('refusals name the field, as OpenAI does', async () => {
     assert.deepEqual([response.status, error.param, error.type], [status, param, 'invalid_request_error'], `${path} ${JSON.stringify(body)}: ${error.message}`);
   }
   assert.equal((await fetch(`${base}/v1/chat/completions`)).status, 404);
+});
+
+test('targets that are no addresses', async () => {
+  for (const [target, status] of /** @type {const} */ ([['//[', 404], ['http://[', 400], ['*', 400], ['//127.0.0.1/health', 404], ['/health', 200]])) {
+    const got = await new Promise((resolve, reject) => {
+      const socket = connect(Number(new URL(base).port), '127.0.0.1', () => socket.end(`GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`));
+      let text = '';
+      socket.on('data', (data) => (text += data)).on('end', () => resolve(text)).on('error', reject);
+    });
+    assert.match(String(got), new RegExp(`^HTTP/1.1 ${status} `), target);
+  }
+});
+
+test('an engine without a browser', async () => {
+  const direct = /** @type {any} */ (directEngine(engine.core, engine.runner, 'tiny', false));
+  const ids = await direct.tokenize('the x');
+  assert.equal(await direct.detokenize(ids), 'the x');
+  assert.equal(typeof (await direct.isEnd(0)), 'boolean');
+  assert.equal((await direct.logits(ids)).length, direct.info.vocab);
+  assert.ok((await direct.promptTokens({ messages: CHAT.messages })).length > 0);
+  assert.ok((await direct.memory()).wasm > 0);
+  await assert.rejects(direct.sessions.save('a', CHAT), { code: 'QN_E_UNSUPPORTED' });
 });
 
 test('pages of other origins get nothing', async () => {

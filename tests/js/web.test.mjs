@@ -398,9 +398,15 @@ test('calls are answered by number, tell events, abort, and fail together', asyn
   const three = channel.call('d', []);
   port.emit('error', { message: 'it broke' });
   await refuses(three, 'QN_E_INTERNAL');
-  const four = channel.call('e', []);
-  channel.close();
+  const sent = port.sent.length;
+  await assert.rejects(channel.call('e', []), /the worker failed: it broke/);
+  assert.equal(port.sent.length, sent, 'nothing is sent to a worker that failed');
+  const other = new Channel(/** @type {any} */ (fakePort()));
+  await assert.rejects(other.call('f', [() => {}]), { name: 'DataCloneError' });
+  const four = other.call('e', []);
+  other.close();
   await refuses(four, 'QN_E_CANCELLED');
+  await refuses(other.call('e', []), 'QN_E_CANCELLED');
 });
 
 // ---- chat completions

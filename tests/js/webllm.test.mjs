@@ -87,11 +87,14 @@ test('interrupting, aborting, and loading that is given up', { skip, timeout }, 
     const context = await webllm.CreateMLCEngine(id, {}, { context_window_size: 64 });
     await context.reload(id, { context_window_size: -1, sliding_window_size: 64, attention_sink_size: 4 });
     const slid = (await context.chatCompletion({ messages, max_tokens: 150, ignore_eos: true })).usage.completion_tokens;
+    const later = (await context.chatCompletion({ messages, max_tokens: 120, ignore_eos: true, stream: false })).usage.completion_tokens;
+    const neither = await context.reload(id, { context_window_size: -1, sliding_window_size: -1 }).catch((/** @type {any} */ e) => e.name);
+    const sinks = await context.reload(id, { context_window_size: -1, sliding_window_size: 64, attention_sink_size: -1 }).catch((/** @type {any} */ e) => e.name);
     const both = await context.reload(id, { context_window_size: 64, sliding_window_size: 64 }).catch((/** @type {any} */ e) => e.name);
     await context.reload(id, { context_window_size: 64 });
     const long = await context.chatCompletion({ messages: [{ role: 'user', content: 'word '.repeat(200) }] }).catch((/** @type {any} */ e) => e.name);
     await context.unload();
-    return { finish, aborted, whole, resolved, empty, lost, slid, both, long };
+    return { finish, aborted, whole, resolved, empty, lost, slid, both, long, later, neither, sinks };
   });
   assert.equal(r.finish, 'abort');
   assert.equal(r.aborted, 'AbortError');
@@ -102,6 +105,8 @@ test('interrupting, aborting, and loading that is given up', { skip, timeout }, 
   assert.match(r.lost[1], /no-such-model/);
   assert.equal(r.long, 'ContextWindowSizeExceededError');
   assert.equal(r.slid, 150);
+  assert.equal(r.later, 120);
+  assert.deepEqual([r.neither, r.sinks], ['WindowSizeSpecificationError', 'AttentionSinkSizeError']);
   assert.equal(r.both, 'WindowSizeConfigurationError');
 });
 

@@ -133,4 +133,39 @@ test('two engines on a page, a .gguf file as a model', { skip, timeout }, async 
   assert.deepEqual(r, { models: ['file', 'folder'], tokens: [4, 4], kept: [true, false, true] });
 });
 
+test('a page with Trusted Types starts the worker itself', { skip, timeout }, async () => {
+  const told = await inPage(async () => {
+    const frame = Object.assign(document.createElement('iframe'), { src: 'trusted.html' });
+    document.body.append(frame);
+    for (let i = 0; i < 400; i++) {
+      const { told: there } = /** @type {any} */ (frame.contentWindow) ?? {};
+      if (there) return there;
+      await new Promise((done) => setTimeout(done, 50));
+    }
+  });
+  assert.deepEqual(told, [3, 'TypeError']);
+});
+
+test('a service worker is kept alive until its models are let go', { skip, timeout }, async () => {
+  const r = await inPage(async (webllm, id) => {
+    const sent = [];
+    const port = { name: '', postMessage: (/** @type {any} */ m) => sent.push(m.kind), onMessage: { addListener() {} }, onDisconnect: { addListener() {} } };
+    /** @type {any} */ (globalThis).chrome = { ...(/** @type {any} */ (globalThis).chrome), runtime: { connect: () => port } };
+    const engine = new webllm.ExtensionServiceWorkerMLCEngine({}, 5);
+    const alive = async () => {
+      const before = sent.filter((kind) => kind === 'keepAlive').length;
+      await new Promise((done) => setTimeout(done, 200));
+      return sent.filter((kind) => kind === 'keepAlive').length > before;
+    };
+    const states = [await alive()];
+    void engine.unload();
+    states.push(await alive());
+    void engine.reload(id);
+    states.push(await alive());
+    void engine.unload();
+    return states;
+  });
+  assert.deepEqual(r, [true, false, true]);
+});
+
 test('nothing went wrong on the page', { skip }, () => assert.deepEqual(errors, []));

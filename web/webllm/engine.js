@@ -20,9 +20,9 @@ import { Stepper } from './stepper.js';
 /** @typedef {(report: InitProgressReport) => void} InitProgressCallback */
 /** @typedef {{ processLogits(logits: Float32Array): Float32Array, processSampledToken(token: number): void, resetState(): void }} LogitProcessor */
 /** @typedef {'TRACE' | 'DEBUG' | 'INFO' | 'WARN' | 'ERROR' | 'SILENT'} LogLevel */
-/** @typedef {{ appConfig?: AppConfig, initProgressCallback?: InitProgressCallback, logitProcessorRegistry?: Map<string, LogitProcessor>, logLevel?: LogLevel }} MLCEngineConfig */
+/** @typedef {{ appConfig?: AppConfig, initProgressCallback?: InitProgressCallback, logitProcessorRegistry?: Map<string, LogitProcessor>, logLevel?: LogLevel, createWorker?: () => import('../engine.js').EngineWorker }} MLCEngineConfig createWorker, which web-llm does not have: a worker that runs quern/worker, for each model */
 
-/** @typedef {{ engine: import('../engine.js').Engine, record: ModelRecord, options: ChatOptions, overflow: Record<string, unknown>, message: string, usage: any, stepper: Stepper }} Loaded */
+/** @typedef {{ engine: import('../engine.js').Engine, record: ModelRecord, options: ChatOptions, message: string, usage: any, stepper: Stepper }} Loaded */
 
 /** How Quern is asked: every chunk says how many tokens there are, so that an interrupted answer has a usage too. */
 const STREAM = { stream: true, stream_options: { include_usage: true, continuous_usage_stats: true } };
@@ -52,9 +52,11 @@ export class MLCEngine {
   #appConfig;
   #progress;
   #processors;
+  #createWorker;
 
   /** @param {MLCEngineConfig} [config] */
-  constructor({ appConfig = prebuiltAppConfig, initProgressCallback, logitProcessorRegistry, logLevel = 'WARN' } = {}) {
+  constructor({ appConfig = prebuiltAppConfig, initProgressCallback, logitProcessorRegistry, logLevel = 'WARN', createWorker } = {}) {
+    this.#createWorker = createWorker;
     this.#appConfig = appConfig;
     this.#progress = initProgressCallback;
     this.#processors = logitProcessorRegistry;
@@ -63,8 +65,6 @@ export class MLCEngine {
     this.completions = new Completions(this);
     this.embeddings = new Embeddings(this);
   }
-
-  // ---- settings
 
   /** @param {InitProgressCallback} [callback] */
   setInitProgressCallback(callback) {
@@ -126,20 +126,20 @@ export class MLCEngine {
     const record = this.#appConfig.model_list.find((m) => m.model_id === id);
     if (!record) throw new errors.ModelNotFoundError(id);
     const options = { ...record.overrides, ...chatOpts };
-    const { context, overflow = {} } = windowOf(options);
+    const window = windowOf(options);
     const begun = performance.now();
     const report = (/** @type {number} */ progress, /** @type {string} */ text) => this.#progress?.({ progress, timeElapsed: (performance.now() - begun) / 1000, text });
     report(0, 'Start to fetch params');
     const integrity = record.integrity;
     const engine = await createEngine({
       model: modelSource(record.model),
-      context,
+      ...window,
       config: configFields(options),
       store: this.#appConfig.cacheBackend === 'opfs' ? 'opfs' : 'auto',
       integrity: integrity && { files: { 'mlc-chat-config.json': integrity.config, ...integrity.tokenizer }, warn: integrity.onFailure === 'warn' },
       embeddings: record.model_type === ModelType.embedding,
       signal,
-      worker: ownThread() ? localWorker() : undefined,
+      worker: this.#createWorker?.() ?? (ownThread() ? localWorker() : undefined),
       onProgress: (p) => report(p.total && p.phase !== 'ready' ? Math.min(p.loaded / p.total, 0.999) : 0, progressText(p)),
     }).catch((error) => {
       throw errors.translate(error, record.model);
@@ -147,7 +147,7 @@ export class MLCEngine {
     if (signal.aborted) engine.dispose(); // it was ready just before
     signal.throwIfAborted();
     const { backend, device } = engine.info;
-    this.#loaded.set(id, { engine, record, options, overflow, message: '', usage: null, stepper: new Stepper(engine, options, this.#processors?.get(id)) });
+    this.#loaded.set(id, { engine, record, options, message: '', usage: null, stepper: new Stepper(engine, options, this.#processors?.get(id)) });
     report(1, `Finish loading on ${backend === 'webgpu' ? `WebGPU - ${device.vendor ?? 'gpu'}` : 'CPU'}`);
   }
 
@@ -188,7 +188,7 @@ export class MLCEngine {
     postInitAndCheckFieldsChatCompletion(copy, id, type, { anyModelCalls: true });
     postInitAndCheckGenerationConfigValues(copy);
     const system = loaded.options.conv_config?.system_message ?? loaded.options.conv_template?.system_message;
-    const asked = toQuern({ ...loaded.overflow, ...copy }, loaded.options, { vocab: loaded.engine.info.vocab, system: /** @type {string | undefined} */ (system) });
+    const asked = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab, system: /** @type {string | undefined} */ (system) });
     const processor = this.#processors?.get(id);
     if (processor) refuseBesideProcessor(copy);
     const config = copy.extra_body?.resumable;
@@ -267,7 +267,7 @@ export class MLCEngine {
     postInitAndCheckFieldsCompletion(copy, id);
     rejectCompletionResumable(copy);
     postInitAndCheckGenerationConfigValues(copy);
-    const { top_logprobs: top, echo, ...asked } = toQuern({ ...loaded.overflow, ...copy }, loaded.options, { vocab: loaded.engine.info.vocab });
+    const { top_logprobs: top, echo, ...asked } = toQuern(copy, loaded.options, { vocab: loaded.engine.info.vocab });
     const before = echo ? copy.prompt : '';
     if (asked.logprobs) asked.logprobs = top ?? 0;
     else delete asked.logprobs;

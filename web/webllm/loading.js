@@ -8,12 +8,13 @@ export const ownThread = () => typeof Worker === 'undefined' || 'WorkerGlobalSco
 /**
  * web-llm's sliding window is a cache of so many tokens that slides, its first ones staying.
  * @param {import('./config.js').ChatOptions} options
- * @returns {{ context?: number, overflow?: Record<string, unknown> }} tokens of context, if not the model's own; fields of every request
+ * @returns {{ context?: number, overflow?: 'slide', attentionSinks?: number }} of createEngine; no context: the model's own
  */
 export function windowOf({ context_window_size: context, sliding_window_size: sliding, attention_sink_size: sink }) {
   if (context !== undefined && sliding !== undefined && context > 0 && sliding > 0) throw new errors.WindowSizeConfigurationError(context, sliding);
   if (sliding !== undefined && sliding > 0 && (sink ?? 0) < 0) throw new errors.AttentionSinkSizeError();
-  if (sliding !== undefined && sliding > 0) return { context: sliding, overflow: { overflow: 'slide', attention_sinks: sink ?? 0 } };
+  if (sliding !== undefined && sliding > 0) return { context: sliding, overflow: 'slide', attentionSinks: sink };
+  if (context !== undefined && sliding !== undefined && context <= 0) throw new errors.WindowSizeSpecificationError();
   return { context: context !== undefined && context > 0 ? context : undefined };
 }
 

@@ -165,6 +165,7 @@ export class WebWorkerMLCEngine {
     this.completions = new Completions(this);
     this.embeddings = new Embeddings(this);
     worker.onmessage = (/** @type {any} */ event) => this.onmessage(event);
+    /** @type {any} */ (worker).addEventListener?.('error', (/** @type {any} */ e) => this.disconnected(`the worker failed: ${e.message ?? 'it could not be loaded'}`));
     if (appConfig) this.setAppConfig(appConfig);
     if (logLevel) this.setLogLevel(logLevel);
   }

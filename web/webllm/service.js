@@ -6,12 +6,37 @@ import { WebWorkerMLCEngine, WebWorkerMLCEngineHandler, withModel } from './remo
 /** @typedef {import('./engine.js').MLCEngineConfig} MLCEngineConfig */
 /** @typedef {import('./config.js').ChatOptions} ChatOptions */
 
-/** Sends keepAlive while the page lives: browsers end service workers that are idle. @param {WebWorkerMLCEngine & { missedHeartbeat: number }} engine @param {number} ms */
-function keepAlive(engine, ms) {
-  return setInterval(() => {
-    engine.missedHeartbeat++;
-    engine.worker.postMessage({ kind: 'keepAlive', uuid: crypto.randomUUID() });
-  }, ms);
+/** Sends keepAlive from now, or the next loading, until unload(): browsers end service workers that are idle. */
+class KeptAlive extends WebWorkerMLCEngine {
+  missedHeartbeat = 0;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  #timer;
+  #ms = 0;
+
+  /** @param {number} [ms] */
+  keepAlive(ms = this.#ms) {
+    this.letGo();
+    this.#ms = ms;
+    this.#timer = setInterval(() => {
+      this.missedHeartbeat++;
+      this.worker.postMessage({ kind: 'keepAlive', uuid: crypto.randomUUID() });
+    }, ms);
+  }
+
+  letGo() {
+    clearInterval(this.#timer);
+  }
+
+  /** @param {string | string[]} modelId @param {ChatOptions | ChatOptions[]} [chatOpts] */
+  async reload(modelId, chatOpts) {
+    this.keepAlive();
+    return super.reload(modelId, chatOpts);
+  }
+
+  async unload() {
+    this.letGo();
+    return super.unload();
+  }
 }
 
 /** Create it while the service worker's script is evaluated: listeners added later miss messages. */
@@ -74,14 +99,12 @@ class PageServiceWorker {
   }
 }
 
-export class ServiceWorkerMLCEngine extends WebWorkerMLCEngine {
-  missedHeartbeat = 0;
-
+export class ServiceWorkerMLCEngine extends KeptAlive {
   /** @param {MLCEngineConfig} [config] @param {number} [keepAliveMs] */
   constructor(config, keepAliveMs = 10000) {
     if (!('serviceWorker' in navigator)) throw new NoServiceWorkerAPIError();
     super(new PageServiceWorker(), config);
-    keepAlive(this, keepAliveMs);
+    this.keepAlive(keepAliveMs);
   }
 
   /** @param {any} event */
@@ -136,9 +159,7 @@ export class ExtensionServiceWorkerMLCEngineHandler extends WebWorkerMLCEngineHa
   }
 }
 
-export class ExtensionServiceWorkerMLCEngine extends WebWorkerMLCEngine {
-  missedHeartbeat = 0;
-
+export class ExtensionServiceWorkerMLCEngine extends KeptAlive {
   /** @param {ExtensionMLCEngineConfig} [config] @param {number} [keepAliveMs] */
   constructor(config = {}, keepAliveMs = 10000) {
     const { runtime } = /** @type {any} */ (globalThis).chrome;
@@ -149,9 +170,9 @@ export class ExtensionServiceWorkerMLCEngine extends WebWorkerMLCEngine {
     this.port = port;
     this.extensionId = config.extensionId;
     port.onMessage.addListener((message) => this.onmessage(message));
-    const timer = keepAlive(this, keepAliveMs);
+    this.keepAlive(keepAliveMs);
     port.onDisconnect.addListener(() => {
-      clearInterval(timer);
+      this.letGo();
       this.disconnected('the port to the extension was closed: create the engine again');
       config.onDisconnect?.();
     });

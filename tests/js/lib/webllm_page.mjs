@@ -33,6 +33,17 @@ const FILES = {
     const handler = new WebWorkerMLCEngineHandler();
     handler.setLogitProcessorRegistry(new Map([['${ID}', { processLogits: (l) => ((l[7] = 1000), l), processSampledToken() {}, resetState() {} }]]));
     onmessage = (message) => handler.onmessage(message);`,
+  'trusted.html': '<!doctype html><meta http-equiv="Content-Security-Policy" content="require-trusted-types-for \'script\'; trusted-types app"><script type="module" src="trusted.js"></script>',
+  'trusted.js': `import { CreateMLCEngine } from '/web/webllm/index.js';
+    const policy = trustedTypes.createPolicy('app', { createScriptURL: (url) => url });
+    const ask = async (config) => {
+      const engine = await CreateMLCEngine('${ID}', config);
+      const { usage } = await engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], max_tokens: 3, ignore_eos: true });
+      await engine.unload();
+      return usage.completion_tokens;
+    };
+    const own = await ask({ createWorker: () => new Worker(policy.createScriptURL('/web/worker.js'), { type: 'module' }) });
+    window.told = [own, await ask().catch((error) => error.name)];`,
   'sw.js': "import { ServiceWorkerMLCEngineHandler } from '/web/webllm/index.js'; new ServiceWorkerMLCEngineHandler(); addEventListener('activate', (e) => e.waitUntil(clients.claim()));",
 };
 
