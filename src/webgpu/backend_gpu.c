@@ -214,6 +214,11 @@ static void find_limits(struct qn_gpu *gpu) {
     gpu->max_banks = qn_min_u32(QN_GPU_BANKS, most / l->n_dispatches);
     gpu->max_banks = shared >= most ? 0 : qn_min_u32(gpu->max_banks, (most - shared) / (2 * own));
     gpu->base.max_batch = l->max_batch;
+    uint32_t exact = qn_min_u32(l->max_rows, l->program->max_rows);
+    gpu->base.max_exact = exact > 1 ? exact : 0;
+    gpu->base.exact_cost = EXACT_COST;
+    gpu->base.exact_wait = EXACT_WAIT;
+    gpu->base.exact_edge = QN_SHORT;
 }
 
 static void destroy(struct qn_backend *backend) {
@@ -462,12 +467,6 @@ enum qn_status qn_gpu_backend_create(struct qn_backend **out, const struct qn_al
         destroy(&gpu->base);
         return status;
     }
-    if (gpu->lower.max_rows > 1 && program->max_rows > 1) {
-        gpu->base.max_exact = qn_min_u32(gpu->lower.max_rows, program->max_rows);
-        gpu->base.exact_cost = EXACT_COST;
-        gpu->base.exact_wait = EXACT_WAIT;
-    }
-    gpu->base.exact_edge = QN_SHORT;
     *out = &gpu->base;
     return QN_OK;
 }

@@ -67,14 +67,22 @@ static void read(void *ud, void *out, uint32_t id, uint64_t offset, size_t n) {
     memcpy(out, host->buffers[id].p + offset, n);
 }
 
-/* Adds half of each to all floats of the first binding that is written. */
-static void spoil(const struct qn_kernel *kernel, const struct qn_ref_call *call) {
+/* Whether the pipeline takes several rows at once. */
+static bool is_wide(const struct qn_kernel *kernel, const struct qn_ref_call *call) {
+    for (uint32_t i = 0; i < kernel->n_constants; i++)
+        if (strcmp(kernel->constants[i], "COLS") == 0)
+            return call->constants[i] > 1;
+    return false;
+}
+
+/* Adds half of each, or a last bit, to all floats of the first binding that is written. */
+static void spoil(const struct qn_kernel *kernel, const struct qn_ref_call *call, float by) {
     uint32_t i = 0;
     while (kernel->kinds[i] != QN_BIND_WRITE)
         i++;
     float *results = call->p[i];
     for (size_t k = 0; k < call->n[i] / sizeof *results; k++)
-        results[k] *= 1.5f;
+        results[k] *= by;
 }
 
 static enum qn_status dispatch(void *ud, const struct qn_null_pipeline *pipeline,
@@ -108,9 +116,12 @@ static enum qn_status dispatch(void *ud, const struct qn_null_pipeline *pipeline
         call.constants[at] = pipeline->constants[i].value;
     }
     QN_TRY(qn_ref_run(id, &call, err));
-    if (host->broken && qn_str_is(pipeline->label, host->broken) &&
-        qn_str_find(pipeline->text, qn_str_from(host->part), 0) < pipeline->text.n)
-        spoil(&kernel, &call);
+    if (!host->broken || !qn_str_is(pipeline->label, host->broken))
+        return QN_OK;
+    if (strcmp(host->part, "COLS") == 0)
+        spoil(&kernel, &call, is_wide(&kernel, &call) ? 1.0000001f : 1.0f);
+    else if (qn_str_find(pipeline->text, qn_str_from(host->part), 0) < pipeline->text.n)
+        spoil(&kernel, &call, 1.5f);
     return QN_OK;
 }
 

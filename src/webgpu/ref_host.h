@@ -14,7 +14,8 @@ void qn_ref_host_destroy(struct qn_ref_host *host);
 struct qn_gpu_host qn_ref_host_interface(struct qn_ref_host *host);
 bool qn_ref_host_next_event(struct qn_ref_host *host, struct qn_gpu_event *out);
 /* From now on the device is bad: pipelines of the kernel `label` whose text contains `part` ("" is
- * in all) write results that are half too large. label NULL: it is good again. Both texts are the
+ * in all) write results that are half too large; with part "COLS", those that take several rows
+ * write results whose last bit is wrong. label NULL: it is good again. Both texts are the
  * caller's and must live on. */
 void qn_ref_host_break(struct qn_ref_host *host, const char *label, const char *part);
 /* The checks inside, for holds, faults and counts. */

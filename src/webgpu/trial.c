@@ -1,8 +1,9 @@
 /* The self-test of a start: every pipeline of a matrix kernel runs once on small made-up data, and
- * its results are compared with a plain product in C. A kernel that is wrong, or that
- * the device does not compile, takes the feature that it needs with it; then the program is lowered
- * anew without that and tested again, down to what every device has. Where even that is wrong the
- * backend fails: better no answer than a wrong one.
+ * its results are compared with a plain product in C; one that takes several rows at once has to
+ * give the same bits as that for one, else steps of several rows are left out. A kernel that is
+ * wrong, or that the device does not compile, takes the feature that it needs with it; then the
+ * program is lowered anew without that and tested again, down to what every device has. Where even
+ * that is wrong the backend fails: better no answer than a wrong one.
  *
  * It happens between the host's events, while weights arrive: a fence says that the pipelines are
  * there, a read-back brings the results, a fence ends the run. */
@@ -23,7 +24,8 @@
 #define NORM_AT 64u         // of a second norm, elements behind the first
 #define TOLERANCE 2e-3f     // of the largest result
 #define TOLERANCE_F16 2e-2f // where factors are rounded to float16 on the way
-#define OPTIONAL (QN_GPU_F16 | QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT | QN_GPU_SUBGROUP_MATRIX)
+#define OPTIONAL \
+    (QN_GPU_F16 | QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT | QN_GPU_SUBGROUP_MATRIX | QN_GPU_ROWS)
 
 enum { PARAMS, STEP, X, VALUES, SCALES, BIAS, RESIDUAL, NORM, OUT, BINDINGS };
 
@@ -36,6 +38,7 @@ struct part {
     struct qn_wformat format;
     uint32_t at[BINDINGS], n[BINDINGS]; // offsets and bytes
     uint32_t rows, dim;                 // of x; HEAD_DIM
+    uint32_t base; // pipeline for one row; its own number, if it is none for more
     bool post;
 };
 
@@ -149,6 +152,7 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     if (tiles)
         shaped.few_lanes = 0; // though there are few
     part.rows = rows;
+    part.base = wide ? d->pipeline : index;
     part.dim = dim;
     part.grid = qn_lower_grid(&view, &shaped, rows, rows, POS);
     part.format = format_of(part.pipeline->values);
@@ -305,14 +309,13 @@ static enum qn_status put_fence(struct qn_gpu *gpu, struct qn_error *err) {
 
 /* ---- Verdicts ------------------------------------------------------------------------------ */
 
-/* Kernel `id`, or any (QN_KERNEL_COUNT), failed. */
-static void condemn(struct qn_gpu *gpu, enum qn_kernel_id id, struct qn_str why) {
+/* Kernel `id`, or any (QN_KERNEL_COUNT), failed; `wrong`: features that it costs. */
+static void condemn(struct qn_gpu *gpu, enum qn_kernel_id id, uint32_t wrong, struct qn_str why) {
     struct qn_gpu_trial *trial = &gpu->trial;
     struct qn_kernel kernel = {.name = "?"};
     if (id != QN_KERNEL_COUNT)
         qn_kernel_get(&kernel, id);
-    uint32_t features = gpu->host.caps.features & OPTIONAL;
-    trial->wrong |= id == QN_KERNEL_COUNT ? features : features_of(id, features);
+    trial->wrong |= wrong;
     if (!trial->failed && !trial->note.status) // the first is the one that explains
         qn_fail(&trial->note, QN_E_GPU, "self-test of %s: %.*s", kernel.name, QN_STR_ARG(why));
     trial->failed = true;
@@ -326,9 +329,12 @@ bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event)
     const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
     name.n = colon ? (size_t)(colon - text.p) : 0;
     enum qn_kernel_id id = qn_kernel_find(name);
-    if (id != QN_KERNEL_COUNT && !features_of(id, gpu->host.caps.features))
+    uint32_t wrong = gpu->host.caps.features & OPTIONAL;
+    if (id != QN_KERNEL_COUNT)
+        wrong = features_of(id, wrong) | (id <= QN_KERNEL_MATVEC_DOT ? wrong & QN_GPU_ROWS : 0);
+    if (wrong == 0)
         return false;
-    condemn(gpu, id, text);
+    condemn(gpu, id, wrong, text);
     struct qn_error err = {0};
     // The fence may have been on a tape that was not played.
     if (!gpu->playing && put_fence(gpu, &err) != QN_OK)
@@ -336,10 +342,19 @@ bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event)
     return true;
 }
 
+/* The case of a pipeline, with its place. */
+static bool part_at(struct part *out, const struct qn_lower *l, uint32_t index) {
+    struct ends end = {0};
+    bool is = false;
+    for (uint32_t i = 0; i <= index; i++)
+        is = part_of(out, &end, l, i);
+    return is;
+}
+
 void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n) {
     struct qn_gpu_trial *trial = &gpu->trial;
     struct ends end = {0};
-    struct part part;
+    struct part part, one;
     float want[TILE_ROWS * ROWS], got[TILE_ROWS * ROWS];
     trial->answered = true;
     for (uint32_t i = 0; i < gpu->lower.n_pipelines; i++) {
@@ -352,7 +367,13 @@ void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n) {
         expect(want, &part, trial->input);
         bool f16 = features_of(id, gpu->host.caps.features) & (QN_GPU_F16 | QN_GPU_SUBGROUP_MATRIX);
         if (difference(want, got, part.rows * ROWS) > (f16 ? TOLERANCE_F16 : TOLERANCE))
-            condemn(gpu, id, QN_STR("wrong results"));
+            condemn(gpu, id,
+                    part.base == i ? features_of(id, gpu->host.caps.features) : QN_GPU_ROWS,
+                    QN_STR("wrong results"));
+        else if (part.base != i && part_at(&one, &gpu->lower, part.base) &&
+                 memcmp(&one.params, &part.params, sizeof one.params) == 0 &&
+                 memcmp(got, (const unsigned char *)bytes + one.at[OUT], part.n[OUT]) != 0)
+            condemn(gpu, id, QN_GPU_ROWS, QN_STR("rows that are not as alone"));
     }
 }
 
@@ -405,7 +426,7 @@ static enum qn_status run(struct qn_gpu *gpu, struct qn_error *err) {
     end = (struct ends){0};
     for (uint32_t i = 0; i < l->n_pipelines; i++)
         if (part_of(&part, &end, l, i))
-            part_fill(trial->input, &part, i * 3);
+            part_fill(trial->input, &part, part.base * 3);
     qn_gpu_put_write(tape, buffer, 0, (uint32_t)trial->n, trial->input);
     for (uint32_t i = 0, group = (end = (struct ends){0}, 0); i < l->n_pipelines; i++)
         if (part_of(&part, &end, l, i))
@@ -456,9 +477,9 @@ void qn_gpu_trial_turn(struct qn_gpu *gpu) {
         if (status == QN_OK)
             return;
         if (status == QN_E_GPU)
-            condemn(gpu, QN_KERNEL_COUNT, qn_str_from(err.text));
+            condemn(gpu, QN_KERNEL_COUNT, OPTIONAL, qn_str_from(err.text));
     } else if (trial->state == QN_TRIAL_RUNS && !trial->answered && !trial->failed) {
-        condemn(gpu, QN_KERNEL_COUNT, QN_STR("no results"));
+        condemn(gpu, QN_KERNEL_COUNT, OPTIONAL, QN_STR("no results"));
     }
     qn_gpu_trial_release(gpu);
     if (trial->failed)

@@ -30,6 +30,11 @@ static const struct qn_gpu_caps dot = {.self_test = true,
                                        .features = QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT,
                                        .subgroup_min = 32,
                                        .subgroup_max = 32};
+static const struct qn_gpu_caps rows = {.self_test = true,
+                                        .features =
+                                            QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT | QN_GPU_ROWS,
+                                        .subgroup_min = 32,
+                                        .subgroup_max = 32};
 static const struct qn_gpu_caps matrix = {.self_test = true,
                                           .features = QN_GPU_F16 | QN_GPU_SUBGROUPS |
                                                       QN_GPU_PACKED_DOT | QN_GPU_SUBGROUP_MATRIX,
@@ -109,7 +114,7 @@ static void check_device(const struct model_shape *shape, const struct qn_gpu_ca
 }
 
 static void test_good(void) {
-    static const struct qn_gpu_caps *const all[] = {&minimum, &subgroups, &dot, &matrix};
+    static const struct qn_gpu_caps *const all[] = {&minimum, &subgroups, &dot, &rows, &matrix};
     for (size_t i = 0; i < MODEL_FORMATS; i++)
         for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
             struct model_shape shape = base;
@@ -130,6 +135,9 @@ static void test_broken(void) {
                  "self-test of matvec_dot: wrong results");
     check_device(&base, &subgroups, "matvec", "enable subgroups", "[\"matvec\",",
                  "self-test of matvec: wrong results");
+    check_device(&base, &rows, NULL, "", "[\"matvec_dot\",\"matmul_few\"", "\"note\":\"\"");
+    check_device(&base, &rows, "matvec_dot", "COLS", "[\"matvec_dot\",\"matmul_few\"",
+                 "self-test of matvec_dot: rows that are not as alone");
     check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul_tiles_f16\"]",
                  "self-test of matmul_matrix: wrong");
     check_device(&wide, &matrix, NULL, "", "\"matmul_matrix\"", "\"note\":\"\"");
