@@ -130,8 +130,8 @@ static int once(qn_session *s, uint32_t vocab, uint32_t run, uint32_t n, uint32_
 
 #define MOST_SESSIONS 64u
 
-/* Requests of several sessions at once: tokens of all of them per second, from when the last one has
- * its first to when the first one has its last. */
+/* Requests of several sessions at once: tokens of all of them per second, from when the last one
+ * has its first to when the first one has its last. */
 static int together(qn_engine *engine, qn_session *const *s, uint32_t count, uint32_t run,
                     uint32_t n, uint32_t m, double *rate) {
     struct qn_error err = {0};
