@@ -301,7 +301,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (seen && newest && begin + j == p) {
         // In the order of a key that is read, so that a step of several tokens, which reads it, gives the same.
         for (var unit = part; unit * UNIT4 < HEAD_DIM / 4u; unit += PARTS) {
-            for (var i = 0u; i < UNIT4; i++) {
+            for (var i = 0u; i < UNIT4 && (HEAD_DIM % (4u * UNIT4) == 0u || unit * UNIT4 + i < HEAD_DIM / 4u); i++) {
                 let d = (unit * UNIT4 + i) * 4u;
                 let a = vec4<f32>(ks[d], ks[d + 1u], ks[d + 2u], ks[d + 3u]);
                 for (var h = 0u; h < HEADS; h++) {
