@@ -198,6 +198,7 @@ static const struct qn_matmul_tile TILES[] = {
     {16, 8, 1, 1},  // 64 × 128
     {8, 4, 4, 1},   // 32 × 64
     {16, 16, 1, 1}, // 128 × 128
+    {8, 8, 4, 1},   // 64 × 64
     {8, 8, 4, 2},   // 64 × 64
 };
 
@@ -212,7 +213,7 @@ bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_
 }
 
 /* Larger tiles read less and decode less, where even so there are enough of them: four for each
- * multiprocessor of a large machine. */
+ * multiprocessor of a large machine, and two fit the memory that one is let have. */
 struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
                                      const struct qn_gpu_caps *caps) {
     struct qn_matmul_tile tile;
@@ -220,7 +221,9 @@ struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu,
         return (struct qn_matmul_tile){0};
     if (caps->tile > 1 && qn_matmul_tile_get(&tile, caps->tile - 2, caps))
         return tile;
-    if (qn_matmul_tile_get(&tile, 1, caps)) {
+    struct qn_gpu_caps half = *caps;
+    half.max_workgroup_memory /= 2;
+    if (qn_matmul_tile_get(&tile, 1, &half)) {
         struct qn_grid g = qn_grid_matmul_tiles(p, glu, tile, rows);
         if ((uint64_t)g.x * g.y >= 512)
             return tile;

@@ -29,9 +29,32 @@ struct Row {
     d: vec2<Real>,
 }
 
+// Rows 4 ty … + 3, and 4 TY behind them. Named, and each call's indices literal, so that all are registers.
+struct Rows {
+    r0: Row,
+    r1: Row,
+    r2: Row,
+    r3: Row,
+    r4: Row,
+    r5: Row,
+    r6: Row,
+    r7: Row,
+}
+
 struct Sum {
     lo: vec4<f32>,
     hi: vec4<f32>,
+}
+
+struct Sums {
+    s0: Sum,
+    s1: Sum,
+    s2: Sum,
+    s3: Sum,
+    s4: Sum,
+    s5: Sum,
+    s6: Sum,
+    s7: Sum,
 }
 
 fn mac8(r: Row, x: Real, w: Quad, v: Quad) -> Row {
@@ -39,10 +62,25 @@ fn mac8(r: Row, x: Real, w: Quad, v: Quad) -> Row {
     return Row(fma(s, w.a, r.a), fma(s, w.b, r.b), fma(s, v.a, r.c), fma(s, v.b, r.d));
 }
 
+// One column: quads x and y of rows by w and v of columns.
+fn column(r: Rows, x: Quad, y: Quad, w: Quad, v: Quad) -> Rows {
+    return Rows(mac8(r.r0, x.a.x, w, v), mac8(r.r1, x.a.y, w, v), mac8(r.r2, x.b.x, w, v), mac8(r.r3, x.b.y, w, v),
+        mac8(r.r4, y.a.x, w, v), mac8(r.r5, y.a.y, w, v), mac8(r.r6, y.b.x, w, v), mac8(r.r7, y.b.y, w, v));
+}
+
+fn columns(r: Rows, x: Two, y: Two, w: Two, v: Two) -> Rows {
+    return column(column(r, x.even, y.even, w.even, v.even), x.odd, y.odd, w.odd, v.odd);
+}
+
 fn add(s: Sum, r: Row) -> Sum {
     let lo = vec4<f32>(vec2<f32>(r.a), vec2<f32>(r.b));
     let hi = vec4<f32>(vec2<f32>(r.c), vec2<f32>(r.d));
     return Sum(s.lo + X_UNIT * lo, s.hi + X_UNIT * hi);
+}
+
+fn add_all(s: Sums, r: Rows) -> Sums {
+    return Sums(add(s.s0, r.r0), add(s.s1, r.r1), add(s.s2, r.r2), add(s.s3, r.r3),
+        add(s.s4, r.r4), add(s.s5, r.r5), add(s.s6, r.r6), add(s.s7, r.r7));
 }
 
 fn scaled(v: vec4<f32>) -> vec4<f32> {
@@ -120,22 +158,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let lane = tid % (TX * TY);
     let tx = lane % 2u + lane / 4u % (TX / 2u) * 2u;
     let ty = lane / 2u % 2u + lane / (TX * 2u) * 2u;
-    var r0: Row; // row 4 ty; r4: 4 TY on
-    var r1: Row;
-    var r2: Row;
-    var r3: Row;
-    var r4: Row;
-    var r5: Row;
-    var r6: Row;
-    var r7: Row;
-    var s0: Sum;
-    var s1: Sum;
-    var s2: Sum;
-    var s3: Sum;
-    var s4: Sum;
-    var s5: Sum;
-    var s6: Sum;
-    var s7: Sum;
+    var products: Rows;
+    var sums: Sums;
 
     var next_a: Raw;
     var next_b: Raw;
@@ -186,57 +210,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let c = slice * (4u / SLICES) + i;
             let wc = (buffer + c) * W_CHUNKS;
             let xc = FIRST_X + (buffer + c) * X_CHUNKS;
-            for (var pair = 0u; pair < 4u; pair++) {
-                let turn = c * 2u + pair / 2u;
-                let w = two(wc, pair, tx ^ turn);
-                let v = two(wc + W_CHUNKS - 1u, pair, (tx + FAR_N) ^ turn);
-                let x = two(xc, pair, ty ^ turn);
-                let y = two(xc + X_CHUNKS - 1u, pair, (ty + FAR_M) ^ turn);
-                r0 = mac8(r0, x.even.a.x, w.even, v.even);
-                r1 = mac8(r1, x.even.a.y, w.even, v.even);
-                r2 = mac8(r2, x.even.b.x, w.even, v.even);
-                r3 = mac8(r3, x.even.b.y, w.even, v.even);
-                r4 = mac8(r4, y.even.a.x, w.even, v.even);
-                r5 = mac8(r5, y.even.a.y, w.even, v.even);
-                r6 = mac8(r6, y.even.b.x, w.even, v.even);
-                r7 = mac8(r7, y.even.b.y, w.even, v.even);
-                r0 = mac8(r0, x.odd.a.x, w.odd, v.odd);
-                r1 = mac8(r1, x.odd.a.y, w.odd, v.odd);
-                r2 = mac8(r2, x.odd.b.x, w.odd, v.odd);
-                r3 = mac8(r3, x.odd.b.y, w.odd, v.odd);
-                r4 = mac8(r4, y.odd.a.x, w.odd, v.odd);
-                r5 = mac8(r5, y.odd.a.y, w.odd, v.odd);
-                r6 = mac8(r6, y.odd.b.x, w.odd, v.odd);
-                r7 = mac8(r7, y.odd.b.y, w.odd, v.odd);
-            }
+            let wd = wc + W_CHUNKS - 1u;
+            let xd = xc + X_CHUNKS - 1u;
+            let w = tx ^ (c * 2u);
+            let v = (tx + FAR_N) ^ (c * 2u);
+            let x = ty ^ (c * 2u);
+            let y = (ty + FAR_M) ^ (c * 2u);
+            products = columns(products, two(xc, 0u, x), two(xd, 0u, y), two(wc, 0u, w), two(wd, 0u, v));
+            products = columns(products, two(xc, 1u, x), two(xd, 1u, y), two(wc, 1u, w), two(wd, 1u, v));
+            products = columns(products, two(xc, 2u, x ^ 1u), two(xd, 2u, y ^ 1u), two(wc, 2u, w ^ 1u), two(wd, 2u, v ^ 1u));
+            products = columns(products, two(xc, 3u, x ^ 1u), two(xd, 3u, y ^ 1u), two(wc, 3u, w ^ 1u), two(wd, 3u, v ^ 1u));
         }
-        if (HALF && (g % SLICES == SLICES - 1u || g + 1u == groups)) { // a slice has summed 32 columns
-            s0 = add(s0, r0);
-            r0 = Row();
-            s1 = add(s1, r1);
-            r1 = Row();
-            s2 = add(s2, r2);
-            r2 = Row();
-            s3 = add(s3, r3);
-            r3 = Row();
-            s4 = add(s4, r4);
-            r4 = Row();
-            s5 = add(s5, r5);
-            r5 = Row();
-            s6 = add(s6, r6);
-            r6 = Row();
-            s7 = add(s7, r7);
-            r7 = Row();
+        if (HALF && g % SLICES == SLICES - 1u) { // a slice has summed 32 columns
+            sums = add_all(sums, products);
+            products = Rows();
         }
     }
+    sums = add_all(sums, products);
     let n = n0 + tx * 4u;
     let m = m0 + ty * 4u;
-    finish(0u, add(s0, r0), tid, m, n, rows);
-    finish(1u, add(s1, r1), tid, m + 1u, n, rows);
-    finish(2u, add(s2, r2), tid, m + 2u, n, rows);
-    finish(3u, add(s3, r3), tid, m + 3u, n, rows);
-    finish(4u, add(s4, r4), tid, m + TY * 4u, n, rows);
-    finish(5u, add(s5, r5), tid, m + TY * 4u + 1u, n, rows);
-    finish(6u, add(s6, r6), tid, m + TY * 4u + 2u, n, rows);
-    finish(7u, add(s7, r7), tid, m + TY * 4u + 3u, n, rows);
+    finish(0u, sums.s0, tid, m, n, rows);
+    finish(1u, sums.s1, tid, m + 1u, n, rows);
+    finish(2u, sums.s2, tid, m + 2u, n, rows);
+    finish(3u, sums.s3, tid, m + 3u, n, rows);
+    finish(4u, sums.s4, tid, m + TY * 4u, n, rows);
+    finish(5u, sums.s5, tid, m + TY * 4u + 1u, n, rows);
+    finish(6u, sums.s6, tid, m + TY * 4u + 2u, n, rows);
+    finish(7u, sums.s7, tid, m + TY * 4u + 3u, n, rows);
 }

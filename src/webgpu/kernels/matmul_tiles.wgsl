@@ -23,10 +23,11 @@ struct Quad {
 }
 #include "common_tiles.wgsl"
 
-fn put(chunk: u32, first: u32, slot: u32, columns: mat4x4<f32>) {
-    for (var i = 0u; i < 4u; i++) {
-        tiles[chunk][first * 4u + i][slot] = bitcast<vec4<u32>>(columns[i]);
-    }
+fn put(chunk: u32, first: u32, slot: u32, four: mat4x4<f32>) {
+    tiles[chunk][first * 4u][slot] = bitcast<vec4<u32>>(four[0]);
+    tiles[chunk][first * 4u + 1u][slot] = bitcast<vec4<u32>>(four[1]);
+    tiles[chunk][first * 4u + 2u][slot] = bitcast<vec4<u32>>(four[2]);
+    tiles[chunk][first * 4u + 3u][slot] = bitcast<vec4<u32>>(four[3]);
 }
 
 fn two(chunk: u32, pair: u32, slot: u32) -> Two {
