@@ -10,7 +10,8 @@
 #include "base/num.h"
 #include "cpu/exec.h"
 
-/* Rows of a step of plain weights up to which products are dots with W decoded for each row. */
+/* Rows of a step up to which products are dots with W decoded for each row; scaled types: one more.
+ */
 #define QN_CPU_FEW 2
 
 #define QN_CPU_STRIP 1024 // columns of W that are decoded at a time

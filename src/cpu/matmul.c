@@ -1,4 +1,4 @@
-/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. One token: dot products, W
+/* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W
  * decoded in registers. More: a block's columns are decoded once into a small strip, which then
  * meets all tokens, four at a time.
  *
@@ -174,7 +174,9 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     else
         m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
     m.kernel = qn_cpu_kernel_of(&m.w->format);
-    m.few = m.kernel->tile != NULL ? m.out.rows == 1 : step->single || m.out.rows <= QN_CPU_FEW;
+    // Decoding a strip costs about one dot, and a tile's row a half.
+    m.few = m.kernel->tile != NULL ? m.out.rows <= QN_CPU_FEW + 1
+                                   : step->single || m.out.rows <= QN_CPU_FEW;
     m.x = qn_cpu_prepare(step, &m.x, m.w);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
