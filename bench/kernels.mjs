@@ -144,16 +144,22 @@ function half(v) {
   return v === 0 ? 0 : (word[0] >>> 16 & 0x8000) | ((word[0] >>> 23 & 255) - 112 << 10) | (word[0] >>> 13 & 1023);
 }
 
+/** @template {Uint32Array | Uint16Array | Float32Array} T @param {T} array @param {() => number} value @returns {T} */
+function fill(array, value) {
+  for (let i = 0; i < array.length; i++) array[i] = value();
+  return array;
+}
+
 /** The matrix in canonical planes on the device, several times, with activations for the most tokens. @param {Matrix} m */
 function load(m) {
   const rows = m.n * (m.glu ? 2 : 1);
   const groups = m.k / 32;
-  const values = Uint32Array.from({ length: rows * groups * 4 }, next);
-  const scales = Uint16Array.from({ length: rows * groups }, () => scale(next() >>> 7).bits);
+  const values = fill(new Uint32Array(rows * groups * 4), next);
+  const scales = fill(new Uint16Array(rows * groups), () => scale(next() >>> 7).bits);
   const most = Math.max(...tokens);
-  const x = Float32Array.from({ length: most * m.k }, () => (next() / 2 ** 31 - 1));
-  const bias = Float32Array.from({ length: rows }, () => next() / 2 ** 32);
-  const residual = Float32Array.from({ length: most * m.n }, () => next() / 2 ** 32);
+  const x = fill(new Float32Array(most * m.k), () => (next() / 2 ** 31 - 1));
+  const bias = fill(new Float32Array(rows), () => next() / 2 ** 32);
+  const residual = fill(new Float32Array(most * m.n), () => next() / 2 ** 32);
   const weights = Array.from({ length: Math.min(ceil(CACHE, values.byteLength), 2 * repeats) }, () => buffer(values));
   /** @type {Record<string, GPUBuffer>} the same weights decoded */
   const decoded = {};
@@ -194,7 +200,7 @@ async function measure(pipeline, m, d, t, v) {
   const grid = v.grid(m, t);
   const plain = v.weights === 'turned';
   const n = plain ? d.rows : m.n;
-  const params = buffer(words('MATMUL', { cols: m.k, n_rows: n, up_row: m.glu ? m.n : 0, x_stride: m.k, out_stride: m.n, residual_stride: m.n }), GPUBufferUsage.UNIFORM);
+  const params = buffer(words('MATMUL', { cols: m.k, n_rows: n, row_begin: plain ? Math.max(...tokens) : 0, up_row: m.glu ? m.n : 0, x_stride: m.k, out_stride: m.n, residual_stride: m.n }), GPUBufferUsage.UNIFORM);
   const step = buffer(words('STEP', { n_tokens: t, n_rows: t }), GPUBufferUsage.UNIFORM);
   const { scales, bias, residual } = d.gpu;
   const [x, out] = plain ? [d.decoded.xt, d.decoded.all] : [d.gpu.x, d.gpu.out];
@@ -247,7 +253,7 @@ function compile({ file, constants, weights }, m) {
 const pipelines = new Map();
 /** @param {typeof VARIANTS[number]} v @param {Matrix} m */
 function pipelineFor(v, m) {
-  const key = JSON.stringify([v, m.glu, m.bias, m.residual, m.plain]);
+  const key = JSON.stringify([v, m.glu, m.bias, m.residual, v.weights && m.plain]);
   if (!pipelines.has(key)) pipelines.set(key, compile(v, m));
   return pipelines.get(key);
 }

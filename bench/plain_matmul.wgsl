@@ -1,15 +1,15 @@
 // Matrix product without quantisation, as fast as WGSL plainly gives it: out[m, n] = Σ_k x[k, m] w[k, n], all float32,
 // both operands already transposed. What src/webgpu/kernels/matmul_tiles.wgsl is measured against.
 //
-//   x [K, M / 4], w [K, N / 4] vec4; out [M, N / 4]; K, M, N: multiples of 16, 128 and 128
+//   x [K, pitch / 4], w [K, N / 4] vec4; out [M, N / 4]; K, M, N: multiples of 16, 128 and 128
 // A workgroup of 256 threads makes 128 × 128 results in steps of 16 columns, 8 × 8 per thread, as quads: rows 4 ty and
 // 64 + 4 ty, columns 4 tx and 64 + 4 tx. The next step's operands are on their way while one computes. 16 KiB.
 struct Sizes {
     k: u32,
     n: u32,
+    pitch: u32, // rows that x has room for
 }
 @group(0) @binding(0) var<uniform> sizes: Sizes;
-@group(0) @binding(1) var<uniform> rows: vec4<u32>; // y: M
 @group(0) @binding(2) var<storage, read> x: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> w: array<vec4<f32>>;
 @group(0) @binding(8) var<storage, read_write> out: array<vec4<f32>>;
@@ -35,7 +35,7 @@ fn write(m: u32, n4: u32, r: Row) {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let line = tid / 32u;
     let quad = tid % 32u;
-    let m4 = rows.y / 4u;
+    let m4 = sizes.pitch / 4u;
     let n4 = sizes.n / 4u;
     let x_from = line * m4 + group.y * 32u + quad;
     let w_from = line * n4 + group.x * 32u + quad;
