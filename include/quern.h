@@ -129,6 +129,8 @@ struct qn_gpu_caps {
     uint32_t max_workgroups;
     uint32_t subgroup_min, subgroup_max; // 0: unknown
     uint32_t tile;  // for measurements, how prompts' products are tiled: 0 as the engine sees fit
+    bool tune;      // measure on the device what the next member says, after the self-test
+    uint32_t fill;  // tiles of a product that fill it, as info() said earlier; 0: not known
     bool self_test; // compare kernels with what they should give, and do without those that differ
 };
 

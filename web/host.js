@@ -11,6 +11,7 @@ import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
 import { Snapshots } from './snapshots.js';
 import { Steps } from './steps.js';
+import { recallFill, rememberFill } from './tuned.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
 
@@ -60,6 +61,9 @@ export class Host {
     };
     const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
     const { gpu, reason } = await chooseGpu(options.backend ?? 'auto');
+    // A software adapter is slow in its own way.
+    const tune = gpu && options.tune !== false && !gpu.info.fallback ? gpu : null;
+    const caps = gpu && { ...gpu.caps, tune: tune !== null, fill: tune ? await recallFill(tune) : 0 };
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ gpu: gpu !== null, threads });
     const module = await compile(wasmUrl(variant));
@@ -69,7 +73,7 @@ export class Host {
     let runner;
     const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : null;
     const core = new Core(module, { files, player: player ?? undefined, memory });
-    const create = { main: source.main, context: options.context ?? 0, kv: options.kv ?? (gpu ? 'f16' : 'f32'), embeddings: options.embeddings ?? false, threads, gpu: gpu?.caps ?? null };
+    const create = { main: source.main, context: options.context ?? 0, kv: options.kv ?? (gpu ? 'f16' : 'f32'), embeddings: options.embeddings ?? false, threads, gpu: caps };
     core.create(create);
     runner = new Runner(core, files);
     try {
@@ -89,6 +93,7 @@ export class Host {
       throw error;
     }
     const info = core.info();
+    if (tune && info.variants.tuned) await rememberFill(tune, info.variants.fill);
     return {
       model: source.name,
       backend: gpu ? 'webgpu' : 'cpu',

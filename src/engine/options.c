@@ -95,6 +95,8 @@ static const struct member cap_members[] = {
     {"subgroupMax", U32, CAP(subgroup_max)},
     {"tile", U32, CAP(tile)},
     {"selfTest", BOOL, CAP(self_test)},
+    {"tune", BOOL, CAP(tune)},
+    {"fill", U32, CAP(fill)},
 };
 
 static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_value v,

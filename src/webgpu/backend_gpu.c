@@ -394,6 +394,11 @@ static enum qn_status event(struct qn_backend *backend, const struct qn_gpu_even
             qn_gpu_trial_read(gpu, event->bytes, event->n);
             return QN_OK;
         }
+        if (gpu->trial.state == QN_TRIAL_MEASURES && event->tag == gpu->trial.read) {
+            gpu->trial.tuning.micros = event->micros;
+            turn(gpu);
+            return qn_gpu_check(gpu, err);
+        }
         return qn_gpu_session_read(gpu, event->tag, event->micros, event->bytes, event->n);
     case QN_GPU_EVENT_FENCE:
         if (gpu->state == QN_GPU_PENDING && event->tag == gpu->fence) {

@@ -14,5 +14,7 @@ struct qn_gpu_caps qn_gpu_caps_resolve(const struct qn_gpu_caps *caps) {
         c.max_invocations = 256;
     if (c.max_workgroups == 0)
         c.max_workgroups = 65535;
+    if (c.fill)
+        c.tune = false;
     return c;
 }

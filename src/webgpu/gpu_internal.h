@@ -41,8 +41,8 @@ struct qn_gpu {
     struct qn_backend_session *sessions;
     struct qn_gpu_bank *banks[QN_GPU_BANKS]; // NULL: there is none of that number
     uint32_t max_banks, n_sessions;
-    unsigned char *block_steps; // [n_blocks × 256]: on their way to the buffer of that name
-    bool playing, fenced;       // within play(); the fence of finish() has answered
+    unsigned char *block_steps;  // [n_blocks × 256]: on their way to the buffer of that name
+    bool playing, fenced, tuned; // within play(); finish()'s fence has answered; see tune.c
     struct qn_gpu_trial trial;
     struct qn_gpu_stats stats;
 };

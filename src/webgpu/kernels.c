@@ -245,10 +245,15 @@ uint32_t qn_matmul_lanes(const struct qn_params_matmul *p) {
     return units < 1024 ? 32 : 64;
 }
 
-/* Tiles are worth it once they are many enough to fill a large machine, and mostly full: 192, or 48
- * of the larger and faster ones. */
-bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows) {
-    uint32_t full = matrix ? 48 * MATRIX_ROWS : 192 * TILE;
+/* Of the larger and faster tiles of MATMUL_MATRIX a quarter is enough. */
+uint32_t qn_matmul_filled(bool matrix, uint32_t fill) {
+    return matrix ? fill / 4 * MATRIX_ROWS : fill * TILE;
+}
+
+/* Tiles are worth it once they are many enough to fill the machine, and mostly full. */
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows,
+                         uint32_t fill) {
+    uint32_t full = qn_matmul_filled(matrix, fill);
     return rows <= 48 || (uint64_t)qn_grid_matmul(p, glu, matrix, rows).x * rows < full;
 }
 

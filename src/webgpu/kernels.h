@@ -248,7 +248,11 @@ struct qn_grid qn_grid_matmul_tiles(const struct qn_params_matmul *p, bool glu,
                                     struct qn_matmul_tile tile, uint32_t rows);
 /* Constant LANES of a matmul_few, and whether it is the faster one for so many rows of x. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
-bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows);
+/* `fill`: tiles of MATMUL that fill the device, on a large one QN_FILL; see qn_matmul_filled. */
+bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows,
+                         uint32_t fill);
+enum { QN_FILL = 192, QN_FILL_LEAST = 12 };
+uint32_t qn_matmul_filled(bool matrix, uint32_t fill); // columns of tiles times rows of x
 struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,
                                   uint32_t rows);
 struct qn_grid qn_grid_elements(uint32_t cols, uint32_t rows); // and the like

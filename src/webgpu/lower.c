@@ -417,6 +417,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                 struct qn_error *err) {
     *l = (struct qn_lower){.program = program,
                            .caps = *caps,
+                           .fill = caps->fill ? caps->fill : QN_FILL,
                            .arena = arena,
                            .max_slots = QN_SLOTS,
                            .max_batch = qn_min_u32(QN_STEP_ROWS, program->max_tokens)};
@@ -482,7 +483,8 @@ static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *
     bool matrix = d->kernel == QN_KERNEL_MATMUL_MATRIX;
     return (matrix || d->kernel == QN_KERNEL_MATMUL || d->kernel == QN_KERNEL_MATMUL_TILES) &&
            d->few_lanes &&
-           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows);
+           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows,
+                               l->fill);
 }
 
 /* The matvec for so many rows: the narrowest that takes all of them at once, else the widest. NULL:

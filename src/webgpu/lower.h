@@ -110,6 +110,7 @@ struct qn_lower {
     const struct qn_program *program;
     struct qn_gpu_caps caps; // resolved
     struct qn_arena *arena;
+    uint32_t fill; // tiles that fill the device; may be changed later, where caps.tune
 
     struct qn_lower_buffer *buffers[QN_SPACE_COUNT];
     uint32_t n_buffers[QN_SPACE_COUNT], cap_buffers[QN_SPACE_COUNT];

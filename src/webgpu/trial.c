@@ -478,14 +478,23 @@ void qn_gpu_trial_turn(struct qn_gpu *gpu) {
             return;
         if (status == QN_E_GPU)
             condemn(gpu, QN_KERNEL_COUNT, OPTIONAL, qn_str_from(err.text));
+    } else if (trial->state == QN_TRIAL_MEASURES && !trial->failed) {
+        if (qn_gpu_tune_turn(gpu))
+            return;
     } else if (trial->state == QN_TRIAL_RUNS && !trial->answered && !trial->failed) {
         condemn(gpu, QN_KERNEL_COUNT, OPTIONAL, QN_STR("no results"));
     }
     qn_gpu_trial_release(gpu);
-    if (trial->failed)
+    if (trial->failed) {
         status = retry(gpu, &err);
-    else if (status == QN_OK)
-        trial->state = QN_TRIAL_OVER;
+    } else if (status == QN_OK) {
+        bool measures = trial->state == QN_TRIAL_RUNS && gpu->host.caps.tune;
+        trial->state = measures ? QN_TRIAL_MEASURES : QN_TRIAL_OVER;
+        if (measures && !qn_gpu_tune_begin(gpu)) {
+            qn_gpu_trial_release(gpu);
+            trial->state = QN_TRIAL_OVER;
+        }
+    }
     if (status != QN_OK)
         qn_gpu_set_failed(gpu, QN_GPU_FAILED, status, qn_str_from(err.text));
 }
@@ -509,7 +518,8 @@ void qn_gpu_backend_describe(const struct qn_backend *backend, struct qn_buf *ou
                       suffixes[qn_kernel_variant(&kernel, gpu->host.caps.features)]);
         comma = ",";
     }
-    qn_buf_format(out, "],\"tested\":%u,\"note\":", gpu->trial.n_tested);
+    qn_buf_format(out, "],\"tested\":%u,\"tuned\":%s,\"fill\":%u,\"note\":", gpu->trial.n_tested,
+                  gpu->tuned ? "true" : "false", gpu->lower.fill);
     qn_buf_json_str(out, qn_str_from(gpu->trial.note.text));
     qn_buf_char(out, '}');
 }

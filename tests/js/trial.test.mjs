@@ -53,6 +53,15 @@ test('the self-test', { skip: skip || false }, async (t) => {
     assert.ok(variants.kernels.includes('matvec_subgroups') && variants.tested > 0, JSON.stringify(variants));
     assert.equal(variants.note, '');
   });
+  await t.test('measures, where asked to, and answers the same', async () => {
+    const { device, caps, info } = /** @type {NonNullable<typeof gpu>} */ (gpu);
+    const { ids, variants } = await start({ device, info, caps: { ...caps, tune: true } });
+    assert.deepEqual(ids, expected);
+    assert.ok(variants.fill >= 12 && variants.fill <= 192 && variants.note === '', JSON.stringify(variants));
+    const known = await start({ device, info, caps: { ...caps, tune: true, fill: 24 } });
+    assert.deepEqual(known.ids, expected);
+    assert.deepEqual([known.variants.tuned, known.variants.fill], [false, 24]);
+  });
   await t.test('does without a variant that computes wrongly', async () => {
     const { ids, variants } = await start(badly((code) => code.replace('subgroupShuffleXor(', '2.0*subgroupShuffleXor(')));
     assert.deepEqual(ids, expected);

@@ -124,7 +124,7 @@ uint32_t optest_lanes(const struct qn_params_matmul *p) {
 }
 uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
                           uint32_t rows) {
-    return qn_matmul_takes_few(p, glu != 0, matrix != 0, rows);
+    return qn_matmul_takes_few(p, glu != 0, matrix != 0, rows, QN_FILL);
 }
 uint32_t optest_splits(uint32_t context, uint32_t window) {
     return qn_attention_splits(context, window);

@@ -40,6 +40,8 @@ const LIMITS = /** @type {const} */ ({
  * @property {number} maxWorkgroups
  * @property {number} subgroupMin 0: unknown
  * @property {number} subgroupMax
+ * @property {boolean} [tune] measure, once the self-test has passed, how many tiles of a product occupy the GPU
+ * @property {number} [fill] that number, known from an earlier start
  * @property {boolean} selfTest compare kernels with what they should give, while weights arrive
  */
 
