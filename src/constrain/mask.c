@@ -285,6 +285,7 @@ enum qn_status qn_matcher_mask(struct qn_matcher *m, uint32_t *bits, uint32_t n_
     if (cache_of(m) == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "masks of tokens");
     make_room(m->grammar);
+    qn_terms_token(t);
     memset(bits, 0, n_words * sizeof *bits);
     if (t->terms[m->state].kind == QN_T_OR) {
         for (uint32_t i = 0; i < t->terms[m->state].b; i++) {
@@ -313,6 +314,7 @@ enum qn_status qn_matcher_accept_bytes(struct qn_matcher *m, struct qn_str s,
     struct qn_terms *t = &m->grammar->terms;
     uint32_t state = m->state;
     make_room(m->grammar);
+    qn_terms_token(t);
     state = m->state;
     for (size_t i = 0; i < s.n; i++) {
         state = qn_term_step(t, state, (uint8_t)s.p[i]);

@@ -41,6 +41,10 @@ void qn_terms_spend(struct qn_terms *t, uint32_t n) {
         t->spent += n;
 }
 
+void qn_terms_token(struct qn_terms *t) {
+    t->derived = 0;
+}
+
 enum qn_status qn_terms_report(const struct qn_terms *t, struct qn_error *err) {
     if (t->status == QN_OK)
         return QN_OK;
@@ -501,6 +505,10 @@ uint32_t qn_term_derive(struct qn_terms *t, uint32_t id, uint8_t byte) {
         return t->late[at].next;
     if (t->depth >= DEPTH_MAX)
         return fail(t, QN_E_LIMIT, "that is nested too deeply");
+    /* An alternative of many is derived one by one, then sorted and compared. */
+    t->derived += 1 + (is_list(t->terms[id].kind) ? t->terms[id].b : 0);
+    if (t->sealed && t->derived > QN_TOKEN_MAX)
+        return fail(t, QN_E_LIMIT, "of too many alternatives for one token");
     t->depth++;
     uint32_t next = derive(t, id, byte);
     t->depth--;

@@ -34,6 +34,7 @@ enum qn_term_kind {
 #define QN_TERM_NONE UINT32_MAX
 #define QN_REP_MAX 1000000u // largest finite bound of a repetition
 #define QN_TERM_LATE 4096u
+#define QN_TOKEN_MAX 1000000u // derivatives for one token, see qn_terms_token
 
 struct qn_term {
     uint8_t kind, flags;
@@ -70,6 +71,7 @@ struct qn_terms {
     } late[QN_TERM_LATE];
     uint32_t stamp, depth;
     uint32_t spent;        // steps of work, see qn_terms_spend
+    uint32_t derived;      // terms that were derived since the last qn_terms_token
     uint8_t classes[256];  // byte → class; bytes of a class are in the same sets
     uint8_t examples[256]; // class → a byte of it
     uint32_t n_classes;
@@ -86,6 +88,9 @@ bool qn_vec_push(struct qn_terms *t, struct qn_vec *v, uint32_t value);
 /* Counts n steps of work, some nanoseconds each, before sealing: QN_E_LIMIT after a second or two.
  */
 void qn_terms_spend(struct qn_terms *t, uint32_t n);
+
+/* Before the work for one token: QN_E_LIMIT after some tenths of a second of it. */
+void qn_terms_token(struct qn_terms *t);
 
 /* ---- Making -------------------------------------------------------------------------------- */
 

@@ -247,6 +247,38 @@ static void test_refusals(void) {
     }
 }
 
+/* Counters of counters are ambiguous: after n bytes as many ways to have counted them as there are
+ * sums. What one token may cost is bounded by counted work, and past it the answer is refused. */
+static void test_counters(void) {
+    static const char *const patterns[] = {
+        "(a{1,60}){1,60}b",
+        "((a{1,40}){1,40}){1,40}b",
+        "(((a{0,30}b?){0,30}a?){0,30}){0,30}c",
+    };
+    uint32_t refused = 0;
+    for (size_t k = 0; k < sizeof patterns / sizeof *patterns; k++) {
+        struct qn_grammar *g = NULL;
+        struct qn_error err = {0};
+        struct qn_matcher m;
+        enum qn_status status =
+            compile(&g, R, qn_str_from(patterns[k]), qn_allocator_default(), &err);
+        CHECK_MSG(status == QN_OK, "%s: %s", patterns[k], err.text);
+        if (status != QN_OK)
+            continue;
+        qn_matcher_init(&m, g, NULL);
+        for (int i = 0; i < 120 && status == QN_OK; i++) {
+            status = qn_matcher_accept_bytes(&m, QN_STR("a"), &err);
+            CHECK_MSG(g->terms.derived <= QN_TOKEN_MAX + QN_TOKEN_MAX / 8, "%s: %u", patterns[k],
+                      g->terms.derived);
+        }
+        CHECK_MSG(status == QN_OK || status == QN_E_LIMIT, "%s: %s", patterns[k], err.text);
+        refused += status == QN_E_LIMIT && strstr(err.text, "for one token") != NULL;
+        qn_matcher_free(&m);
+        qn_grammar_free(g);
+    }
+    CHECK(refused > 0);
+}
+
 /* What is large or nested without end is refused within its bounds. */
 static void test_hostile(void) {
     struct qn_buf b;
@@ -562,6 +594,7 @@ int main(int argc, char **argv) {
         return drive(argc, argv);
     test_matches();
     test_refusals();
+    test_counters();
     test_hostile();
     test_flush();
     if (vocab_make(&v)) {
