@@ -88,11 +88,12 @@ static inline struct qn_kv_scale block_scale(const unsigned char *scales, uint32
 
 static inline __attribute__((always_inline)) void
 codes16(qn_vf out[STEPS], const unsigned char *row, uint32_t d, bool four) {
+    typedef int8_t bytes8 __attribute__((vector_size(8)));
     qn_vi8x16 codes;
     if (four) {
-        qn_vi8x8 bytes;
+        bytes8 bytes;
         memcpy(&bytes, row + d / 2, sizeof bytes);
-        qn_vi8x8 low = bytes & 15, high = bytes >> 4 & 15;
+        bytes8 low = bytes & 15, high = bytes >> 4 & 15;
         codes = __builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7,
                                         15);
     } else {

@@ -22,7 +22,6 @@ typedef uint8_t qn_vb __attribute__((vector_size(4 * QN_LANES)));
 typedef uint16_t qn_vus __attribute__((vector_size(4 * QN_LANES)));
 typedef int16_t qn_vs __attribute__((vector_size(4 * QN_LANES)));
 typedef int8_t qn_vi8x16 __attribute__((vector_size(16)));
-typedef int8_t qn_vi8x8 __attribute__((vector_size(8)));
 typedef int16_t qn_vi16x8 __attribute__((vector_size(16)));
 
 static inline qn_vf qn_v_load(const float *p) {

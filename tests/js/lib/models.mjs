@@ -71,7 +71,7 @@ function wasmModule(variant) {
  * @param {object} [options]
  * @param {import('../../../web/variants.js').Variant} [options.variant]
  * @param {Awaited<ReturnType<typeof openNodeDevice>> | null} [options.gpu] null: the CPU
- * @param {'f32' | 'f16'} [options.kv]
+ * @param {'f32' | 'f16' | 'q8' | 'q4'} [options.kv]
  * @param {number} [options.context]
  * @param {number} [options.chunk]
  * @param {boolean} [options.embeddings]
