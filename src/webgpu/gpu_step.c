@@ -62,6 +62,19 @@ static enum qn_list body_list(const struct qn_gpu *gpu, uint32_t t, uint32_t end
     return end <= gpu->base.exact_edge ? QN_LIST_BODY_SHORT : QN_LIST_BODY_ONE;
 }
 
+/* Logits and what is sampled of them; greedily, if nobody wants logits, in one. */
+static void put_head(struct player *p, uint32_t t, uint32_t r, bool logits, bool sampled) {
+    const struct qn_lower_range *lists = p->gpu->lower.lists, *one = &lists[QN_LIST_HEAD_GREEDY];
+    if (sampled && !logits && p->sampler == QN_LIST_GREEDY && one->end > one->begin) {
+        put_list(p, *one, t, r);
+        return;
+    }
+    if (logits || sampled)
+        put_list(p, lists[QN_LIST_HEAD], t, r);
+    if (sampled)
+        put_list(p, lists[p->sampler], t, r);
+}
+
 /* ---- Decode, prepared ---------------------------------------------------------------------- */
 
 /* Attention of a decode step. */
@@ -87,8 +100,7 @@ static void prepare_decode(struct player *p) {
         if (is_split(&l->dispatches[i]))
             s->decode_patches[s->n_patches++] = s->decode.n - 3;
     }
-    put_list(&decode, l->lists[QN_LIST_HEAD], 1, 1);
-    put_list(&decode, l->lists[p->sampler], 1, 1);
+    put_head(&decode, 1, 1, false, true);
     qn_tape_word(&s->decode, QN_TAPE_END_PASS);
     s->decode_read = s->decode.n;
     put_read(&s->decode, 0, own(p, l->b_results), 0, 4);
@@ -182,7 +194,6 @@ static void put_step(struct player *p, const struct qn_step *step,
                      const struct qn_gpu_pending *results, const struct qn_params_step *now) {
     const struct qn_lower *l = &p->gpu->lower;
     uint32_t t = now->n_tokens;
-    bool head = results->sampled || results->wants_logits;
     put_now(p, now);
     if (step->n)
         qn_gpu_put_write(p->tape, own(p, l->b_ids), QN_SLOTS * 4, t * 4, step->ids);
@@ -196,10 +207,7 @@ static void put_step(struct player *p, const struct qn_step *step,
     } else if (results->wants_argmax) {
         put_blocks(p, t);
     }
-    if (head)
-        put_list(p, l->lists[QN_LIST_HEAD], t, 1);
-    if (results->sampled)
-        put_list(p, l->lists[p->sampler], t, 1);
+    put_head(p, t, 1, results->wants_logits, results->sampled);
     qn_tape_word(p->tape, QN_TAPE_END_PASS);
     if (results->tag_token)
         put_read(p->tape, results->tag_token, own(p, l->b_results), 0, 4);
@@ -360,8 +368,7 @@ static enum qn_status enqueue_rows(struct qn_gpu *gpu, const struct qn_step *con
         qn_gpu_put_write(p.tape, own(&p, l->b_ids), QN_SLOTS * 4, n * 4, ids);
     qn_tape_word(p.tape, QN_TAPE_BEGIN_PASS);
     put_list(&p, l->lists[body_list(gpu, 1, p.end, false)], n, n);
-    put_list(&p, l->lists[QN_LIST_HEAD], n, n);
-    put_list(&p, l->lists[p.sampler], n, n);
+    put_head(&p, n, n, false, true);
     qn_tape_word(p.tape, QN_TAPE_END_PASS);
     put_read(p.tape, tag, own(&p, l->b_results), 0, n * 4);
     qn_tape_word(p.tape, QN_TAPE_SUBMIT);

@@ -30,7 +30,7 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 static const char *const CONSTANT_NAMES[] = {
     "WTYPE", "STYPE",   "ZERO",  "BIAS",    "RESIDUAL",    "NORM",     "GLU",     "ACT",   "LANES",
     "ROWS",  "SPAN",    "AHEAD", "KV_TYPE", "INTERLEAVED", "HEAD_DIM", "ROPE",    "HEADS", "GUMBEL",
-    "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS", "COLS",
+    "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS", "COLS",  "ARGMAX",
 };
 
 static struct qn_str text_of(const char *name, const char *suffix) {
@@ -171,9 +171,13 @@ struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct q
     return tune;
 }
 
+uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune) {
+    return parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows);
+}
+
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                                   uint32_t rows) {
-    return fold(parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows), parts(rows, tune.cols));
+    return fold(qn_grid_matvec_dot_places(p, tune), parts(rows, tune.cols));
 }
 
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

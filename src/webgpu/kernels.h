@@ -92,6 +92,7 @@ enum qn_scale_type {
  *                    qn_matvec_dot_tune. HEAD_DIM: x is attention_split's partial.
  *                    POST: x is residual + norm(x) first; norm holds the weights of that norm
  *                    and, norm_at columns on, its own; out takes x too, where kept says.
+ *                    ARGMAX: out is ARGMAX_PARTIAL's partial, a place per workgroup.
  *  MATMUL            the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met.
  *  MATMUL_FEW        the same again; groups of MATMUL fit it. LANES: qn_matmul_lanes.
@@ -140,7 +141,7 @@ enum qn_scale_type {
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS COLS") \
-    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST COLS") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST COLS ARGMAX") \
     X(MATMUL,            matmul,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
@@ -229,6 +230,8 @@ struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_ma
                                   uint32_t rows);
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
+/* Workgroups of one row of x: places that ARGMAX fills. */
+uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune);
 /* `matrix`: of MATMUL_MATRIX. */
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,
                               uint32_t rows);

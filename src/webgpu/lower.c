@@ -412,6 +412,25 @@ static enum qn_status check_order(const struct qn_program *p, struct qn_error *e
     return QN_OK;
 }
 
+/* The head with the choice of the largest logit in it, which nobody else sees then. */
+static enum qn_status lower_best(struct qn_lower *l, const struct qn_lower_mode *mode,
+                                 struct qn_error *err) {
+    struct qn_lower_range *list = &l->lists[QN_LIST_HEAD_GREEDY];
+    struct qn_lower_mode best = *mode;
+    uint32_t id;
+    list->begin = list->end = l->n_dispatches;
+    best.places = qn_lower_best_places(l);
+    if (best.places == 0)
+        return QN_OK;
+    QN_TRY(qn_lower_buffer_add(l, &id, QN_SPACE_SHARED, (uint64_t)QN_STEP_ROWS * best.places * 8,
+                               QN_USE_STORAGE | QN_USE_COPY_SRC, "the head's arg-max", err));
+    best.best = qn_lower_whole(l, QN_SPACE_SHARED, id);
+    QN_TRY(lower_list(l, list, true, &best, err));
+    QN_TRY(qn_lower_best(l, best.best, best.places, err));
+    list->end = l->n_dispatches;
+    return QN_OK;
+}
+
 enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
                                 const struct qn_program *program, const struct qn_gpu_caps *caps,
                                 struct qn_error *err) {
@@ -453,6 +472,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     if (l->max_rows > 1)
         QN_TRY(lower_list(l, &l->lists[QN_LIST_HEAD_ALL], true, &small, err));
     small.all_rows = false;
+    QN_TRY(lower_best(l, &small, err));
     small.merged = merged;
     l->lists[QN_LIST_BODY_SHORT] = l->lists[QN_LIST_BODY_ONE];
     if (qn_lower_merge(l, merged, &small))

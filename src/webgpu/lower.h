@@ -62,14 +62,15 @@ struct qn_lower_dispatch {
 
 /* Lists of dispatches, in their order. */
 enum qn_list {
-    QN_LIST_BODY_ONE,   // everything up to the head, for T = 1
-    QN_LIST_BODY_SHORT, // the same while the cache has at most QN_SHORT positions
-    QN_LIST_BODY_LARGE, // the same for any T
-    QN_LIST_HEAD,       // the last row to logits, R = 1
-    QN_LIST_HEAD_ALL,   // R rows to logits of what may be sampled, as HEAD does; R ≤ max_rows
-    QN_LIST_ARGMAX,     // those to ids
-    QN_LIST_GREEDY,     // samplers, on logits row 0
-    QN_LIST_PENALTY,    // greedy after penalties or bias
+    QN_LIST_BODY_ONE,    // everything up to the head, for T = 1
+    QN_LIST_BODY_SHORT,  // the same while the cache has at most QN_SHORT positions
+    QN_LIST_BODY_LARGE,  // the same for any T
+    QN_LIST_HEAD,        // the last row to logits, R = 1
+    QN_LIST_HEAD_ALL,    // R rows to logits of what may be sampled, as HEAD does; R ≤ max_rows
+    QN_LIST_ARGMAX,      // those to ids
+    QN_LIST_HEAD_GREEDY, // HEAD and GREEDY in one, without logits; empty where that cannot be
+    QN_LIST_GREEDY,      // samplers, on logits row 0
+    QN_LIST_PENALTY,     // greedy after penalties or bias
     QN_LIST_DRAW,
     QN_LIST_DRAW_LIMITED, // with top-k, top-p or min-p
     QN_LIST_SEEN,         // marks the prefix for the penalties

@@ -21,6 +21,32 @@ static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *m
     return qn_lower_pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
 }
 
+#define ARGMAX 15 // of matvec_dot's constants
+
+uint32_t qn_lower_best_places(const struct qn_lower *l) {
+    const struct qn_program *p = l->program;
+    for (uint32_t i = 0; i < p->n_ops; i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (op->out != p->logits || op->kind != QN_OP_MATMUL)
+            continue;
+        uint32_t index = p->tensors[op->in[1].tensor].weight, places = 0;
+        const struct qn_weight *weight = &p->weights[index];
+        const struct qn_lower_weight *w = &l->weights[index];
+        for (uint32_t j = 0; j < w->n_slabs; j++) {
+            const struct qn_lower_slab *slab = &l->slabs[w->first_slab + j];
+            struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = slab->n_rows};
+            struct qn_matvec_tune tune = qn_matvec_dot_tune(&shape, false, &l->caps);
+            if (!qn_matvec_dot_takes(&weight->format) || weight->cols % 4 || tune.span < 16)
+                return 0;
+            shape.n_rows = qn_min_u32(slab->n_rows, l->sample_vocab - slab->row_begin);
+            if (slab->row_begin < l->sample_vocab)
+                places += qn_grid_matvec_dot_places(&shape, tune);
+        }
+        return places;
+    }
+    return 0;
+}
+
 static void set_tune(float *constants, const struct qn_matvec_tune *tune) {
     constants[8] = (float)tune->lanes;
     constants[9] = (float)tune->rows;
@@ -42,6 +68,8 @@ static enum qn_status wide_add(struct qn_lower *l, const struct qn_lower_draft *
         struct qn_lower_wide *wide = &d->wide[i];
         float constants[QN_KERNEL_CONSTANTS];
         wide->tune = qn_matvec_widen(matvec->params, d->tune, d->glu, 2u << i, &l->caps);
+        if (matvec->constants[ARGMAX] != 0 && wide->tune.rows != d->tune.rows)
+            wide->tune.rows = 0; // it would have other places
         if (wide->tune.rows == 0)
             continue;
         memcpy(constants, matvec->constants, sizeof constants);
@@ -80,7 +108,11 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         return qn_fail(err, QN_E_UNSUPPORTED, "%.*s: a gated matrix in slabs with a bias",
                        QN_STR_ARG(weight->name));
     // The arg-max of all rows leaves out what no token can be, so that its rows are dense.
-    uint32_t limit = logits && mode->all_rows ? l->sample_vocab : w->half ? w->half : weight->rows;
+    bool best = logits && mode->places != 0;
+    uint32_t place = 0;
+    uint32_t limit = logits && (mode->all_rows || best) ? l->sample_vocab
+                     : w->half                          ? w->half
+                                                        : weight->rows;
     for (uint32_t i = 0; i < w->n_slabs; i++) {
         const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
         if (slab->row_begin >= limit)
@@ -134,6 +166,12 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         struct qn_matvec_tune dot = {0};
         if (matvec && qn_matvec_dot_takes(&weight->format))
             dot = qn_matvec_dot_tune(&all, glu, &l->caps);
+        if (best) {
+            params.out_stride = mode->places;
+            params.kept = place;
+            out = mode->best;
+            place += qn_grid_matvec_dot_places(&params, dot);
+        }
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens,
                                                    l->caps.tune ? QN_FILL_LEAST : l->fill);
@@ -168,6 +206,8 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             set_tune(draft.constants, &draft.rest.tune);
             if (attention)
                 draft.constants[12] = (float)attention->u.attention.head_dim;
+            if (best)
+                draft.constants[ARGMAX] = 1;
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
             float last = only_few ? (float)draft.rest.few_lanes : aligned;

@@ -16,6 +16,11 @@ enum qn_status qn_lower_weights(struct qn_lower *l, struct qn_error *err);
  * whose operand must live up to there, of qn_lower_fold. */
 enum qn_status qn_lower_buffers(struct qn_lower *l, const bool *fused, const uint32_t *partner,
                                 struct qn_error *err);
+/* Places per row that an arg-max within the head needs; 0: its matvecs cannot do that. */
+uint32_t qn_lower_best_places(const struct qn_lower *l);
+/* lower_sample.c: what follows that. */
+enum qn_status qn_lower_best(struct qn_lower *l, struct qn_lower_ref best, uint32_t places,
+                             struct qn_error *err);
 /* lower_sample.c: the sampler lists. */
 enum qn_status qn_lower_samplers(struct qn_lower *l, struct qn_error *err);
 
@@ -49,6 +54,9 @@ enum qn_status qn_lower_pipeline_add(struct qn_lower *l, uint32_t *out,
  * weights and norms are fused. */
 struct qn_lower_mode {
     bool small, all_rows;
+    struct qn_lower_ref
+        best;        // where the head leaves its largest results instead of all; or nothing
+    uint32_t places; // of a row there
     struct qn_lower_ref step;
     const bool *fused;
     const uint32_t *producer;    // op of each tensor, or QN_NONE

@@ -26,8 +26,10 @@ static enum qn_status argmax(struct qn_lower *l, const struct scratch *s, struct
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
-static enum qn_status finish(struct qn_lower *l, const struct scratch *s, struct qn_error *err) {
+static enum qn_status finish(struct qn_lower *l, const struct scratch *s, uint32_t chunks,
+                             struct qn_error *err) {
     struct qn_params_vocab params = vocab_params(l, l->vocab);
+    params.chunks = chunks;
     struct qn_lower_draft draft = {.kernel = QN_KERNEL_SAMPLE_FINISH,
                                    .params = &params,
                                    .bindings = {{0},
@@ -63,6 +65,13 @@ static enum qn_status threshold(struct qn_lower *l, const struct scratch *s, str
     return qn_lower_dispatch_add(l, &draft, err);
 }
 
+enum qn_status qn_lower_best(struct qn_lower *l, struct qn_lower_ref best, uint32_t places,
+                             struct qn_error *err) {
+    struct scratch s = {.partial = best, .step = qn_lower_whole(l, QN_SPACE_BANK, l->b_step)};
+    s.step.bytes = sizeof(struct qn_params_step);
+    return finish(l, &s, places, err);
+}
+
 static enum qn_status sampler(struct qn_lower *l, const struct scratch *s, enum qn_list list,
                               struct qn_error *err) {
     l->lists[list].begin = l->n_dispatches;
@@ -74,7 +83,7 @@ static enum qn_status sampler(struct qn_lower *l, const struct scratch *s, enum 
     struct qn_params_vocab params = vocab_params(l, l->vocab);
     struct qn_lower_ref logits = qn_lower_whole(l, QN_SPACE_SHARED, l->b_logits);
     QN_TRY(argmax(l, s, s->step, z ? s->z : logits, &params, draw, err));
-    QN_TRY(finish(l, s, err));
+    QN_TRY(finish(l, s, params.chunks, err));
     l->lists[list].end = l->n_dispatches;
     return QN_OK;
 }

@@ -168,7 +168,19 @@ struct product {
     struct qn_ref_weights w;
     uint32_t head_dim; // x is the partial of attention_split
     bool post;
+    uint32_t chunk; // results that one place of an arg-max stands for; 0: out takes results
 };
+
+/* The best result of a chunk so far. */
+static void best_result(uint32_t pair[2], float v, uint32_t id, bool first) {
+    uint32_t bits, key;
+    memcpy(&bits, &v, sizeof bits);
+    key = qn_ref_key(bits);
+    if (!first && key <= pair[0])
+        return;
+    pair[0] = key;
+    pair[1] = id;
+}
 
 static enum qn_status joined(float out[QN_MATVEC_DOT_MADE], const struct product *m,
                              const struct qn_ref_call *c, uint32_t z, struct qn_error *err);
@@ -211,7 +223,7 @@ static enum qn_status behind(float out[QN_MATVEC_DOT_MADE], const struct product
     double scale = 1 / sqrt(sum / p->cols + p->post_eps);
     for (uint32_t i = 0; i < p->cols; i++)
         out[i] = (float)(x[i] * scale * post[i] + residual[i]);
-    if (p->kept) {
+    if (p->kept && !m->chunk) {
         QN_TRY(qn_ref_holds(c, 8, p->kept + (z + 1) * (uint64_t)p->cols, 4, err));
         memcpy((float *)c->p[8] + p->kept + (size_t)z * p->cols, out, p->cols * sizeof *out);
     }
@@ -233,7 +245,9 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
     QN_TRY(qn_ref_holds(c, 6, m->residual ? extent(rows, p->residual_stride, column, end) : 0, 4,
                         err));
     QN_TRY(qn_ref_holds(c, 7, m->norm ? (uint64_t)p->norm_at + p->cols : 0, 4, err));
-    QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, end), 4, err));
+    uint32_t places = m->chunk ? p->kept + qn_ceil_div_u32(p->n_rows, m->chunk) : 0;
+    QN_TRY(qn_ref_holds(c, 8, extent(rows, p->out_stride, 0, places ? places : end), places ? 8 : 4,
+                        err));
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (uint32_t z = 0; z < rows; z++) {
@@ -261,7 +275,12 @@ static enum qn_status product(const struct product *m, const struct qn_ref_call 
                 v = p->softcap * tanh(v / p->softcap);
             if (m->residual)
                 v += residual[(size_t)z * p->residual_stride + column + at];
-            out[(size_t)z * p->out_stride + at] = (float)v;
+            if (m->chunk == 0)
+                out[(size_t)z * p->out_stride + at] = (float)v;
+            else
+                best_result((uint32_t *)c->p[8] +
+                                ((size_t)z * p->out_stride + p->kept + n / m->chunk) * 2,
+                            (float)v, at, n % m->chunk == 0);
         }
     }
     return QN_OK;
@@ -321,6 +340,8 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
                                   (uint32_t)c->constants[10], (uint32_t)c->constants[11],
                                   (uint32_t)c->constants[14]};
+    if (c->constants[15] != 0 && tune.lanes)
+        m.chunk = 256 / tune.lanes * tune.rows;
     uint32_t sets = tune.rows * (m.glu ? 2 : 1), groups = qn_ceil_div_u32(p->cols, QN_GROUP);
     if (tune.lanes < 4 || tune.lanes > 32 || tune.lanes & (tune.lanes - 1) || !tune.rows ||
         sets > 4 || (tune.rows & (tune.rows - 1)) || !tune.ahead || tune.ahead > 4 || !tune.span ||
@@ -329,6 +350,8 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
         return qn_fail(err, QN_E_INTERNAL,
                        "matvec_dot: LANES %u, ROWS %u, SPAN %u, AHEAD %u, COLS %u", tune.lanes,
                        tune.rows, tune.span, tune.ahead, tune.cols);
+    if (m.chunk && (m.glu || tune.span * tune.cols < 16))
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: arg-max, SPAN %u", tune.span);
     // Else a row's sums would be in another order beside others than alone.
     if (tune.span < groups &&
         (tune.span % tune.lanes || (m.norm && tune.cols == 1 && tune.span % 64)))

@@ -96,6 +96,26 @@ static void check_sequence(struct fixture *f, const char *folder, const uint32_t
     p->gpu->ops->session_destroy(p->gpu, g);
 }
 
+/* The same without logits, as answers are decoded. */
+static void check_greedy(struct fixture *f, const char *folder, const uint32_t *ids, uint32_t n,
+                         const uint32_t *expected, uint32_t n_expected) {
+    struct pair *p = &f->pair;
+    struct qn_backend_session *g = session_open(p->gpu);
+    struct qn_step_result have;
+    bool ok = prefill(p->gpu, p->host, g, ids, n, 33, true, 0, &have);
+    for (uint32_t k = 0; ok && k < n_expected; k++) {
+        CHECK_MSG(have.token == expected[k] && have.logits == NULL,
+                  "%s, %u ids: token %u is %u instead of %u", folder, n, k, have.token,
+                  expected[k]);
+        if (have.token != expected[k])
+            break;
+        bool far = p->program->rope_switch && n > p->program->rope_switch;
+        struct qn_step next = {.pos = n + k, .sample = true, .rope_set = far};
+        ok = step_once(p->gpu, p->host, g, &next, &have);
+    }
+    p->gpu->ops->session_destroy(p->gpu, g);
+}
+
 static void check_argmax_all(struct fixture *f, const char *folder, const uint32_t *ids, uint32_t n,
                              struct qn_json_value expected) {
     struct qn_step_result r;
@@ -131,6 +151,7 @@ static void check_fixture(const char *folder, const struct qn_model_options *opt
             for (size_t i = n == 33 ? 0 : 3; i < sizeof chunks / sizeof *chunks; i++)
                 if (chunks[i] <= f.model.program.max_tokens)
                     check_sequence(&f, folder, ids, n, greedy_ids, m, chunks[i]);
+            check_greedy(&f, folder, ids, n, greedy_ids, m);
             if (n <= f.model.program.max_tokens)
                 check_argmax_all(&f, folder, ids, n, qn_json_get(it.value, "argmax"));
         }

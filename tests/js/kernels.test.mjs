@@ -240,7 +240,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
       constants.BIAS ? rng.floats(total * (1 + glu)) : none, constants.RESIDUAL || constants.POST ? rng.floats((t * residual_stride + 11) & ~3) : none,
-      constants.NORM || constants.POST ? rng.floats((values.norm_at ?? 0) + cols) : none, output(values.kept ? values.kept + m * cols : m * out_stride),
+      constants.NORM || constants.POST ? rng.floats((values.norm_at ?? 0) + cols) : none, output(constants.ARGMAX ? m * out_stride * 2 : values.kept ? values.kept + m * cols : m * out_stride),
     ],
     constants: { ...w.constants, ...constants, ...own[name] },
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
@@ -304,6 +304,52 @@ test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
     await product('MATVEC_DOT', { ...all, constants: { POST: 1, NORM: 1, GLU: 1, BIAS: 1 }, values: { norm_at: cols + 64, kept: 192, residual_stride: cols + 12, residual_column: 8, x_stride: cols + 4, x_column: 4 } });
     await product('MATVEC_DOT', { ...all, constants: { POST: 1 }, values: { kept: 152, residual_stride: cols } });
     await product('MATVEC_DOT', { ...all, t: 5, r: 2, constants: { POST: 1, NORM: 1 }, values: { norm_at: cols, residual_stride: cols, rows_sym: 1, tail: 3, row_begin: 9 } });
+  }
+});
+
+test('matvec_dot: the best result of every workgroup', options, async () => {
+  const kernel = KERNELS.MATVEC_DOT;
+  for (const [cols, n_rows, t, COLS, same] of [[896, 300, 1, 1, 0], [512, 300, 3, 2, 0], [512, 150, 1, 1, 1]]) {
+    const rng = random(cols + t);
+    const w = weights(rng, 4, 256, 8, n_rows, cols);
+    if (same) { // ties: the lowest id wins
+      const [v, s] = [bytesOf(w.values), bytesOf(w.scales)].map((b) => b.subarray(0, b.length / n_rows));
+      for (let i = 1; i < n_rows; i++) [w.values, w.scales].forEach((plane, k) => new Uint8Array(plane.buffer).set(k ? s : v, i * (k ? s : v).length));
+    }
+    const base = { cols, n_rows, row_begin: 40, up_row: 0, rows_sym: 1, tail: 0, x_stride: cols, x_column: 0, residual_stride: 0, residual_column: 0, eps: 1e-5, softcap: 2, splits: 0, window: 0, norm_at: 0, post_eps: 0 };
+    const [places, kept, per] = [Math.ceil(n_rows / 128), 3, 128]; // 64 runs of four lanes, two rows each
+    const [x, norm] = [rng.floats(t * cols), rng.floats(cols)];
+    const constants = { ...w.constants, NORM: 1, LANES: 4, ROWS: 2, SPAN: 28, AHEAD: 1, COLS };
+    const bind = (/** @type {Uint32Array} */ p, /** @type {Uint32Array} */ out) => [p, step(0, t), x, w.values, w.scales, none, none, norm, out];
+    const all = params('matmul', { ...base, out_stride: n_rows + 40, kept: 0 });
+    const logits = bind(all, output(t * (n_rows + 40))).map(bytesOf);
+    reference.run(kernel, logits, constants, reference.grid(kernel, all, t, 4, 2));
+    const want = new Float32Array(logits[8].buffer);
+    const p = params('matmul', { ...base, out_stride: places + kept, kept });
+    const grid = [places, 1, Math.ceil(t / COLS)];
+    const expected = bind(p, output(t * (places + kept) * 2)).map(bytesOf);
+    reference.run(kernel, expected, { ...constants, ARGMAX: 1 }, grid);
+    const outs = [expected[8]];
+    for (const { suffix, bench } of devices) {
+      if (suffix !== '_subgroups' || !bench.caps?.features.includes('packed-dot')) continue;
+      const actual = bind(p, output(t * (places + kept) * 2)).map(bytesOf);
+      await bench.run(kernel, '', actual, { ...constants, ARGMAX: 1 }, grid);
+      outs.push(actual[8]);
+    }
+    for (const [which, out] of outs.map((b) => new Uint32Array(b.buffer, 0, b.length >> 2)).entries()) {
+      for (let z = 0; z < t; z++) {
+        for (let i = 0; i < kept * 2; i++) assert.equal(out[z * (places + kept) * 2 + i], SENTINEL);
+        for (let i = 0; i < places; i++) {
+          const [key, id] = out.subarray((z * (places + kept) + kept + i) * 2);
+          const row = want.subarray(z * (n_rows + 40) + 40 + i * per, z * (n_rows + 40) + 40 + Math.min((i + 1) * per, n_rows));
+          const value = new Float32Array(Uint32Array.of(key >>> 31 ? key & 0x7fffffff : ~key).buffer)[0];
+          const where = `${which ? 'device' : 'reference'}, ${n_rows}×${cols}, row ${z}, place ${i}`;
+          assert.ok(Math.abs(value - Math.max(...row)) < 1e-3, `${where}: ${value}, not ${Math.max(...row)}`);
+          assert.ok(id >= 40 + i * per && id < 40 + i * per + row.length && Math.max(...row) - row[id - 40 - i * per] < 1e-3, `${where}: id ${id}`);
+          if (same) assert.equal(id, 40 + i * per, where);
+        }
+      }
+    }
   }
 });
 

@@ -11,7 +11,7 @@
 @group(0) @binding(5) var<storage, read> bias: array<f32>;
 @group(0) @binding(6) var<storage, read> residual: array<vec4<f32>>;
 @group(0) @binding(7) var<storage, read> norm: array<vec4<f32>>;
-@group(0) @binding(8) var<storage, read_write> out: array<f32>;
+@group(0) @binding(8) var<storage, read_write> out: array<u32>; // bits of floats
 #include "common_weights.wgsl"
 override BIAS: u32 = 0u;
 override RESIDUAL: u32 = 0u;
@@ -30,11 +30,12 @@ fn x_start(z: u32) -> u32 {
     return (row_source(params.tail & 1u, row) * params.x_stride + params.x_column) / 4u;
 }
 
-// Epilogue of one result, if there is such a row of x: the whole row's sums → out.
-fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
-    if (row >= params.n_rows || z >= row_count(params.rows_sym)) {
-        return;
-    }
+fn is_result(row: u32, z: u32) -> bool {
+    return row < params.n_rows && z < row_count(params.rows_sym);
+}
+
+// One result out of the whole row's sums.
+fn result(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) -> f32 {
     let column = params.row_begin + row;
     var v = sum;
     var up = sum_up;
@@ -57,5 +58,12 @@ fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
         let at = z * params.residual_stride + params.residual_column + column;
         v += residual[at / 4u][at % 4u];
     }
-    out[z * params.out_stride + column] = v;
+    return v;
+}
+
+// Epilogue of one result, if there is such a row of x: → out.
+fn finish_row(row: u32, z: u32, sum: f32, sum_up: f32, sum_squares: f32) {
+    if (is_result(row, z)) {
+        out[z * params.out_stride + params.row_begin + row] = bitcast<u32>(result(row, z, sum, sum_up, sum_squares));
+    }
 }

@@ -8,6 +8,8 @@
 //           POST: x is residual + x × rsqrt(mean x² + post_eps) × post first (the norm behind a layer's part);
 //           post lies where norm begins, norm `norm_at` columns further; with `kept` the first workgroup writes
 //           that x to out, from element `kept` on. (mean x² of the norm itself is of the new x.)
+//           ARGMAX: out takes no results but, as argmax_partial leaves it, u32 [rows of x, out_stride, 2]: of every
+//           workgroup the key of its largest result and the lowest id that has it, from place `kept` of a row on.
 // 256 threads. They take x together (times norm, where there is one), 8 columns each, into workgroup memory;
 // then LANES of them share ROWS rows (GLU: pairs), a thread taking every LANES-th group, unpacked once for COLS rows of x.
 // LANES is no larger than a subgroup. SPAN groups of x are held at once: 72 bytes each and row of x, which with 272 bytes
@@ -18,8 +20,10 @@ requires packed_4x8_integer_dot_product;
 diagnostic(off, subgroup_uniformity);
 #include "common_matvec_io.wgsl"
 #include "common_splits.wgsl"
+#include "common_key.wgsl"
 override HEAD_DIM: u32 = 0u;
 override POST: u32 = 0u;
+override ARGMAX: u32 = 0u;
 override DIM: u32 = max(HEAD_DIM, 8u);
 override SPAN: u32 = 28u;
 override AHEAD: u32 = 1u; // groups of a row that are loaded before they are needed, per thread: 1, 2, 4
@@ -113,7 +117,7 @@ fn column4(z: u32, col: u32, c: u32, kept: u32) -> vec4<f32> {
     let sum = fma(v * gains[col], norm[c], residual[before / 4u + c]);
     if (kept != 0u) {
         for (var i = 0u; i < 4u; i++) {
-            out[kept + row * params.cols + c * 4u + i] = sum[i];
+            out[kept + row * params.cols + c * 4u + i] = bitcast<u32>(sum[i]);
         }
     }
     return sum;
@@ -257,6 +261,30 @@ fn begin_rows(z: u32, tid: u32, size: u32) {
     }
 }
 
+// The workgroup's best result for row z of x, into its place. xq has served.
+fn best_of_all(z: u32, place: u32, key: u32, id: u32, tid: u32, size: u32) {
+    let most = subgroupMax(key);
+    let lowest = subgroupMin(select(0xffffffffu, id, key == most));
+    workgroupBarrier();
+    if (tid % size == 0u) {
+        xq[tid / size] = vec4<u32>(most, lowest, 0u, 0u);
+    }
+    workgroupBarrier();
+    if (tid != 0u || z >= row_count(params.rows_sym)) {
+        return;
+    }
+    var best = xq[0];
+    for (var i = 1u; i < THREADS / size; i++) {
+        let other = xq[i];
+        if (other.x > best.x || (other.x == best.x && other.y < best.y)) {
+            best = other;
+        }
+    }
+    let at = (z * params.out_stride + params.kept + place) * 2u;
+    out[at] = best.x;
+    out[at + 1u] = best.y;
+}
+
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32,
         @builtin(subgroup_size) size: u32) {
@@ -265,7 +293,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (begin >= params.n_rows) {
         return;
     }
-    let kept = select(0u, params.kept, POST != 0u && begin == 0u);
+    let kept = select(0u, params.kept, POST != 0u && ARGMAX == 0u && begin == 0u);
     let lane = tid % LANES;
     let first = begin + tid / LANES * ROWS;
     let groups = (params.cols + 31u) / 32u;
@@ -318,6 +346,23 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (var i = 0u; i < SETS * COLS; i++) {
         sums[i] = fold(sums[i], LANES);
+    }
+    if (ARGMAX != 0u) {
+        for (var c = 0u; c < COLS; c++) {
+            var best = 0u;
+            var id = 0xffffffffu;
+            for (var i = 0u; i < ROWS; i++) {
+                if (is_result(first + i, z + c)) {
+                    let key = key_of(bitcast<u32>(result(first + i, z + c, sums[i * COLS + c], 0.0, square[c])));
+                    if (key > best || id == 0xffffffffu) { // in rising order
+                        best = key;
+                        id = params.row_begin + first + i;
+                    }
+                }
+            }
+            best_of_all(z + c, group.x + group.y * 32768u, best, id, tid, size);
+        }
+        return;
     }
     for (var c = 0u; c < COLS; c++) {
         for (var i = 0u; i < ROWS; i++) {

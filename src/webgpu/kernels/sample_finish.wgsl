@@ -7,7 +7,7 @@
 //   ids      u32: of the slot = token
 //   results  u32 [R] = token
 //   seen     u32 [slots, stride]: count of the token + 1 (nothing where the buffer is shorter)
-// A workgroup of 64 threads per row; 512 bytes of workgroup memory.
+// A workgroup of 256 threads per row; 2 KiB of workgroup memory.
 #include "common_vocab.wgsl"
 @group(0) @binding(0) var<uniform> params: Vocab;
 @group(0) @binding(1) var<storage, read> partial: array<u32>;
@@ -16,7 +16,7 @@
 @group(0) @binding(4) var<storage, read_write> results: array<u32>;
 @group(0) @binding(5) var<storage, read_write> seen: array<u32>;
 
-const THREADS = 64u;
+const THREADS = 256u;
 var<workgroup> keys: array<u32, THREADS>;
 var<workgroup> tokens: array<u32, THREADS>;
 
@@ -36,10 +36,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     keys[tid] = best;
     tokens[tid] = token;
     workgroupBarrier();
+    if (tid < 16u) { // two levels: a barrier costs more than a dozen comparisons
+        for (var i = tid + 16u; i < THREADS; i += 16u) {
+            if (keys[i] > best || (keys[i] == best && tokens[i] < token)) {
+                best = keys[i];
+                token = tokens[i];
+            }
+        }
+        keys[tid] = best;
+        tokens[tid] = token;
+    }
+    workgroupBarrier();
     if (tid != 0u) {
         return;
     }
-    for (var i = 1u; i < THREADS; i++) {
+    for (var i = 1u; i < 16u; i++) {
         if (keys[i] > best || (keys[i] == best && tokens[i] < token)) {
             best = keys[i];
             token = tokens[i];
