@@ -8,7 +8,7 @@
 // weights that together exceed the caches, as layers of a model do. Printed per matrix: microseconds per
 // dispatch, a column per token count; * marks the fastest, x a wrong result. The last line of a matrix is the
 // fastest variant's Tflop/s. --extra adds other texts with the same bindings and a square tile (64). --prompts sets
-// beside them matmul, matmul_matrix where there is one, and products without quantisation: of bench/plain_matmul.wgsl,
+// beside them matmul_matrix where there is one, and products without quantisation: of bench/plain_matmul.wgsl,
 // and of matmul_tiles with weights in float32 and float16; it ends with each variant's Tflop/s over all matrices of a model.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,12 +58,12 @@ const ceil = (/** @type {number} */ a, /** @type {number} */ b) => Math.ceil(a /
 /** @typedef {{ n: number, k: number, glu?: number, bias?: number, residual?: number, plain?: boolean, name: string }} Matrix */
 /** @type {{ name: string, file: string, constants: Record<string, number>,
  *  grid: (m: Matrix, t: number) => number[], weights?: 'f32' | 'f16' | 'turned', error?: number }[]} grids as in
- *  src/webgpu/kernels.c; weights: not 4 bits; error: of the largest result that is let pass */
+ *  src/webgpu/grids.c; weights: not 4 bits; error: of the largest result that is let pass */
 const VARIANTS = [];
 for (const LANES of prompts ? [] : [8, 16, 32, 64]) {
   VARIANTS.push({ name: `few, ${LANES} lanes`, file: 'matmul_few', constants: { LANES }, grid: (m, t) => [ceil(m.n, 64 / LANES * (m.glu ? 2 : 4)), 1, ceil(t, 8)] });
 }
-VARIANTS.push({ name: 'tiles', file: 'matmul', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 64), 1] });
+if (!prompts) VARIANTS.push({ name: 'tiles', file: 'matmul_tiles', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 64), 1] });
 for (const extra of (options.extra ?? '').split(',').filter(Boolean)) {
   const [file, tile = '64'] = extra.split(':');
   VARIANTS.push({ name: extra, file, constants: {}, grid: (m, t) => [ceil(m.n, m.glu ? +tile / 2 : +tile), ceil(t, +tile), 1] });
@@ -71,7 +71,7 @@ for (const extra of (options.extra ?? '').split(',').filter(Boolean)) {
 
 if (prompts) {
   VARIANTS.push({ name: 'matrix units', file: 'matmul_matrix', constants: { ALIGNED: 1 }, grid: (m, t) => [ceil(m.n, m.glu ? 32 : 64), ceil(t, 128), 1], error: 5e-3 });
-  const tiles = [...readFileSync(join(folder, '../kernels.c'), 'utf8').split('TILES[] = {')[1].split('};')[0].matchAll(/\{(\d+), (\d+), (\d+), (\d+)\}/g)].map((r) => r.slice(1).map(Number));
+  const tiles = [...readFileSync(join(folder, '../grids.c'), 'utf8').split('TILES[] = {')[1].split('};')[0].matchAll(/\{(\d+), (\d+), (\d+), (\d+)\}/g)].map((r) => r.slice(1).map(Number));
   for (const file of ['matmul_tiles', 'matmul_tiles_f16']) {
     for (const [TX, TY, SLICES, BUFFERS] of tiles) {
       const weights = /** @type {('f32' | 'f16' | undefined)[]} */ (TX + TY === 24 ? [undefined, file === 'matmul_tiles' ? 'f32' : 'f16'] : [undefined]);

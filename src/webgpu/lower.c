@@ -501,8 +501,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
 
 static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t rows) {
     bool matrix = d->kernel == QN_KERNEL_MATMUL_MATRIX;
-    return (matrix || d->kernel == QN_KERNEL_MATMUL || d->kernel == QN_KERNEL_MATMUL_TILES) &&
-           d->few_lanes &&
+    return (matrix || d->kernel == QN_KERNEL_MATMUL_TILES) && d->few_lanes &&
            qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows,
                                l->fill);
 }
@@ -542,14 +541,13 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
         return qn_grid_matvec(params, tune, rows);
     case QN_KERNEL_MATVEC_DOT:
         return qn_grid_matvec_dot(params, tune, rows);
-    case QN_KERNEL_MATMUL:
     case QN_KERNEL_MATMUL_MATRIX:
     case QN_KERNEL_MATMUL_TILES:
         if (takes_few(l, d, rows))
             return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
         if (d->kernel == QN_KERNEL_MATMUL_TILES)
             return qn_grid_matmul_tiles(params, d->glu, d->tile, rows);
-        return qn_grid_matmul(params, d->glu, d->kernel == QN_KERNEL_MATMUL_MATRIX, rows);
+        return qn_grid_matmul(params, d->glu, true, rows);
     case QN_KERNEL_MATMUL_FEW:
         return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
     case QN_KERNEL_GLU:

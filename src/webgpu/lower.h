@@ -3,7 +3,7 @@
 #ifndef QN_WEBGPU_LOWER_H
 #define QN_WEBGPU_LOWER_H
 
-#include "webgpu/kernels.h"
+#include "webgpu/grids.h"
 
 /* Buffers and groups are numbered from 0 within a space. Shared ones exist once per backend:
  * weights, activations, scratch (steps run one after the other, so sessions may share them). The
@@ -43,7 +43,7 @@ struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
     uint32_t pipeline;
     uint32_t few,
-        few_lanes;     // matmul: pipeline and LANES of matmul_few, which takes its place for few
+        few_lanes;     // tiles: pipeline and LANES of matmul_few, which takes its place for few
                        // rows; few_lanes 0: it cannot. matmul_few: LANES
     uint32_t params;   // byte offset in qn_lower.params
     uint32_t rows_mul; // rmsnorm: rows per token

@@ -180,8 +180,7 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
                                                  : matvec   ? QN_KERNEL_MATVEC
                                                  : only_few ? QN_KERNEL_MATMUL_FEW
                                                  : matrix   ? QN_KERNEL_MATMUL_MATRIX
-                                                 : tile.tx  ? QN_KERNEL_MATMUL_TILES
-                                                            : QN_KERNEL_MATMUL,
+                                                            : QN_KERNEL_MATMUL_TILES,
                                        .params = &params,
                                        .bindings = {{0},
                                                     mode->step,

@@ -375,7 +375,7 @@ static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
     product_begin(&m, c, false);
     QN_TRY(product_weights(&m, c, err));
     uint32_t rows = row_count(c->p[1], m.p->rows_sym);
-    struct qn_grid grid = qn_grid_matmul(m.p, m.glu, id == QN_KERNEL_MATMUL_MATRIX, rows);
+    struct qn_grid grid = qn_grid_matmul(m.p, m.glu, true, rows);
     if (id == QN_KERNEL_MATMUL_TILES) {
         if (t.tx * t.slices < 16 || t.ty * t.slices < 8 || t.tx > 16 || t.ty > 16 || t.slices > 4)
             return qn_fail(err, QN_E_INTERNAL, "matmul_tiles: %u × %u × %u", t.tx, t.ty, t.slices);
@@ -385,10 +385,6 @@ static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul: not aligned");
     return product(&m, c, rows, err);
-}
-
-static enum qn_status matmul(const struct qn_ref_call *c, struct qn_error *err) {
-    return tiles(c, QN_KERNEL_MATMUL, err);
 }
 
 static enum qn_status matmul_matrix(const struct qn_ref_call *c, struct qn_error *err) {
@@ -855,7 +851,6 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_LAYERNORM] = layernorm,
         [QN_KERNEL_MATVEC] = matvec,
         [QN_KERNEL_MATVEC_DOT] = matvec_dot,
-        [QN_KERNEL_MATMUL] = matmul,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
         [QN_KERNEL_MATMUL_MATRIX] = matmul_matrix,
         [QN_KERNEL_MATMUL_TILES] = matmul_tiles,

@@ -3,7 +3,7 @@
 #ifndef QN_WEBGPU_REF_KERNELS_H
 #define QN_WEBGPU_REF_KERNELS_H
 
-#include "webgpu/kernels.h"
+#include "webgpu/grids.h"
 
 /* One dispatch. Bindings in the order of the kernel's list; a binding may be larger than needed. */
 struct qn_ref_call {

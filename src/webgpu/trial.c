@@ -114,8 +114,7 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     const struct qn_lower_wide *wide;
     while (!made_for(&wide, d, index))
         d++; // one of them
-    bool tiles = kernel == QN_KERNEL_MATMUL || kernel == QN_KERNEL_MATMUL_MATRIX ||
-                 kernel == QN_KERNEL_MATMUL_TILES,
+    bool tiles = kernel == QN_KERNEL_MATMUL_MATRIX || kernel == QN_KERNEL_MATMUL_TILES,
          few = kernel == QN_KERNEL_MATMUL_FEW;
     uint32_t dim = (uint32_t)constant(part.pipeline, "HEAD_DIM");
     uint32_t cols = tiles || few ? FEW_COLS : COLS;

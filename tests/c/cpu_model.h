@@ -50,13 +50,8 @@ static inline float model_random(struct model *m) { // roughly [-1, 1)
 
 static inline uint32_t model_weight(struct model *m, const char *name, struct qn_wformat format,
                                     uint32_t rows, uint32_t cols, const float *computed) {
-    struct qn_weight w = {
-        .name = qn_str_from(name),
-        .format = format,
-        .rows = rows,
-        .cols = cols,
-        .computed = computed,
-    };
+    struct qn_weight w = {.format = format, .rows = rows, .cols = cols, .computed = computed};
+    w.name = qn_str_from(name);
     struct qn_program_tensor t = {
         .kind = QN_TENSOR_WEIGHT, .n_dims = 2, .dims = {QN_DIM(rows), QN_DIM(cols)}, .label = name};
     uint32_t out = QN_NONE;

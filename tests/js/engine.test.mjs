@@ -2,7 +2,7 @@
 // WebGPU (Dawn) on the smallest conforming device and with every feature that the adapter has.
 //
 // Nearly all of the time goes into pipelines on a software adapter: about 3 s of processor time for
-// each specialisation of matmul.wgsl, and four of them for every weight format.
+// each specialisation of the matrix kernels, and four of them for every weight format.
 
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';

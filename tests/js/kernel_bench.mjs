@@ -62,7 +62,7 @@ function compileReference() {
   execFileSync(process.env.CC ?? 'clang-19', [
     '--target=wasm32-wasi', '-std=c17', '-O2', '-Isrc', '-Iinclude', '-ffp-contract=off', '-nostartfiles', '-nodefaultlibs', '-L/usr/lib/wasm32-wasi',
     '-Wl,--no-entry,--export-dynamic,--initial-memory=16777216,--max-memory=1073741824', '-o', out,
-    'tests/wasm/optest.c', ...['kernels', 'ref_experts', 'ref_kernels', 'ref_sample'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
+    'tests/wasm/optest.c', ...['grids', 'kernels', 'ref_experts', 'ref_kernels', 'ref_sample'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
     ...['num', 'rng', 'status', 'format', 'str', 'dtype', 'mem', 'decimal', 'utf8'].map((f) => `src/base/${f}.c`), 'src/quant/wformat.c', 'src/quant/kv.c',
     '-lc', ...(builtins ? [builtins] : []),
   ], { cwd: root, stdio: 'inherit' });
@@ -136,7 +136,7 @@ export class Reference {
     return lanes;
   }
 
-  /** Whether matmul_few takes the place of matmul, or of matmul_matrix. @param {Uint32Array} parameters @param {boolean} glu @param {number} rows
+  /** Whether matmul_few takes the place of matmul_tiles, or of matmul_matrix. @param {Uint32Array} parameters @param {boolean} glu @param {number} rows
    *  @param {boolean} matrix */
   takesFew(parameters, glu, rows, matrix = false) {
     const mark = this.top;

@@ -63,9 +63,8 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
     case QN_KERNEL_MATVEC_DOT:
         *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0, 1}, a);
         break;
-    case QN_KERNEL_MATMUL:
     case QN_KERNEL_MATMUL_MATRIX:
-        *out = qn_grid_matmul(params, b != 0, id == QN_KERNEL_MATMUL_MATRIX, a);
+        *out = qn_grid_matmul(params, b != 0, true, a);
         break;
     case QN_KERNEL_MATMUL_TILES: // c: tx + 256 × ty
         *out =

@@ -1,4 +1,4 @@
-// Bindings, loads and the epilogue that matmul, matmul_few and matmul_matrix share. See matmul.wgsl.
+// Bindings, loads and the epilogue that matmul_tiles, matmul_few and matmul_matrix share. See matmul_tiles.wgsl.
 #include "common_step.wgsl"
 #include "common_act.wgsl"
 #include "common_softcap.wgsl"

@@ -1,7 +1,7 @@
-// Matrix product as matmul's, for so few rows of x that its tiles would leave most of the machine idle.
+// Matrix product as matmul_tiles', for so few rows of x that its tiles would leave most of the machine idle.
 // GLU: act(row n) × row n + up_row.
 //
-//   params, step and bindings: as matmul; x_stride, x_column and cols are multiples of 4
+//   params, step and bindings: as matmul_tiles; x_stride, x_column and cols are multiples of 4
 // As in matvec, LANES (8..64) of a workgroup's 64 threads share weight rows, each taking every LANES-th unit
 // of eight columns; but a thread holds four rows (GLU: two pairs) and eight rows of x at once, 32 sums, so
 // that a decoded weight is used eight times and an element of x four times. No barrier until the sums meet:

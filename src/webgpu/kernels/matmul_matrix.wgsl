@@ -1,7 +1,7 @@
-// Matrix product as matmul's, with the matrix units of a GPU (subgroup matrices, an experimental feature of
+// Matrix product as matmul_tiles', with the matrix units of a GPU (subgroup matrices, an experimental feature of
 // Dawn): products of float16, sums in float32. GLU: act(row n) × row n + up_row.
 //
-//   params, step, bindings, constants: as matmul
+//   params, step, bindings, constants: as matmul_tiles (but for tiles' sizes)
 // A workgroup of 128 threads, four subgroups of 32, makes a tile of 128 rows of x by 64 weight rows (GLU: 32
 // pairs) in steps of 32 columns, which lie as float16 in workgroup memory; x is clamped to that type's range.
 // Column 8e + i of a step lies at 4i + e in both tiles, so that threads' single stores go to different banks;

@@ -1,7 +1,8 @@
-// Matrix product as matmul's, in tiles of several sizes: 8 TY rows of x by 8 TX weight rows (GLU: 4 TX pairs).
-// GLU: act(row n) × row n + up_row.
+// Matrix product: out[m, n] = Σ_k x[m', k] W[n, k] (+ bias[n]) (+ residual[m, n]), for many rows m, in tiles of several
+// sizes: 8 TY rows of x by 8 TX weight rows (GLU: 4 TX pairs). GLU: act(row n) × row n + up_row.
 //
-//   params, step, bindings, constants: as matmul
+//   params  MATMUL     step  STEP (rows M = T or R by rows_sym)
+//   x, values, scales, bias, residual, out: as matvec; binding 7 is not used. 6 storage buffers.
 //   TX, TY 4, 8 or 16; SLICES 1, 2 or 4; BUFFERS 1 or 2: TX × TY × SLICES threads; TX × SLICES >= 16, TY × SLICES >= 8
 // A step is 32 columns. A thread makes 8 × 8 results: two quads (runs of four) of rows by two quads of columns, from
 // the columns of its slice, so that four vec4s from workgroup memory feed 64 products; the slices' sums meet at the
