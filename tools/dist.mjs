@@ -1,5 +1,5 @@
 // The npm package, and the page as a folder that any static server can serve: dist/quern-VERSION.tgz,
-// dist/site/. JavaScript without comments (tools/publish.mjs), types from the JSDoc.
+// dist/site/. JavaScript without comments and indentation (tools/publish.mjs), types from the JSDoc.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';

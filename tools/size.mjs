@@ -1,6 +1,6 @@
 // What a visitor downloads besides weights, gzipped: the page and every module that it reaches by
 // import, the engine's worker, and one wasm module – that of the CPU's backend or that of WebGPU's. As it is
-// published, without comments, and as `make demo` serves it.
+// published, without comments and indentation, and as `make demo` serves it.
 
 import { readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';

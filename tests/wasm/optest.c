@@ -13,15 +13,7 @@ EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, ui
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
 EXPORT void optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p,
                          uint32_t glu, uint32_t cols);
-EXPORT /* `tune` for one row of x becomes that for `cols`. */
-    void
-    optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p, uint32_t glu,
-                 uint32_t cols) {
-    struct qn_gpu_caps caps = {.max_workgroup_memory = 16384};
-    *tune = qn_matvec_widen(p, *tune, glu != 0, cols, &caps);
-}
-
-uint32_t optest_lanes(const struct qn_params_matmul *p);
+EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
 EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
                                  uint32_t rows);
 EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
@@ -32,6 +24,13 @@ EXPORT void optest_kv_write(unsigned char *rows, const float *x, uint32_t number
                             uint32_t n);
 EXPORT void optest_kv_read(float *x, const unsigned char *rows, uint32_t number, uint32_t dim,
                            uint32_t n);
+
+/* `tune` for one row of x becomes that for `cols`. */
+void optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p, uint32_t glu,
+                  uint32_t cols) {
+    struct qn_gpu_caps caps = {.max_workgroup_memory = 16384};
+    *tune = qn_matvec_widen(p, *tune, glu != 0, cols, &caps);
+}
 
 const char *optest_error(void) {
     return error.text;
