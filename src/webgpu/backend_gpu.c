@@ -6,10 +6,10 @@
 #include "webgpu/gpu_internal.h"
 
 #define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
-/* What guesses cost, until a device says better: a further row multiplies weights that are there
- * anyway, but other kernels' work grows with it; a result that is waited for costs a round trip, in
- * which a short step would have been done. */
-#define EXACT_COST 0.08f
+/* What guesses cost. Measured on one GPU (docs/speed.md), steps of eight rows take 3.5 to 7.4 times
+ * as long as steps of one, the more the larger the model: a further row is nearly a step. A result
+ * that is waited for costs a round trip, in which a short step would have been done. */
+#define EXACT_COST 0.8f
 #define EXACT_WAIT 1.0f
 
 static struct qn_gpu *of(struct qn_backend *backend) {

@@ -100,8 +100,12 @@ struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct q
     return tune;
 }
 
+uint32_t qn_grid_matvec_dot_rows(struct qn_matvec_tune tune) {
+    return DOT_THREADS / tune.lanes * tune.rows;
+}
+
 uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune) {
-    return parts(p->n_rows, DOT_THREADS / tune.lanes * tune.rows);
+    return parts(p->n_rows, qn_grid_matvec_dot_rows(tune));
 }
 
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
@@ -127,11 +131,11 @@ bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps) {
 
 /* The first serves every device and matrix. */
 static const struct qn_matmul_tile TILES[] = {
-    {8, 8, 2, 1},   // 64 rows × 64 columns
+    {8, 8, 4, 1},   // 64 rows × 64 columns
     {16, 8, 1, 1},  // 64 × 128
     {8, 4, 4, 1},   // 32 × 64
     {16, 16, 1, 1}, // 128 × 128
-    {8, 8, 4, 1},   // 64 × 64
+    {8, 8, 2, 1},   // 64 × 64
     {8, 8, 4, 2},   // 64 × 64
 };
 
@@ -145,8 +149,8 @@ bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_
            t.tx * t.ty * t.slices <= caps->max_invocations;
 }
 
-/* Larger tiles read less and decode less, where even so there are enough of them: four for each
- * multiprocessor of a large machine, and two fit the memory that one is let have. */
+/* As measured (docs/speed.md): the first, whatever the size. With factors in float16 larger tiles are
+ * better where even so there are enough of them, four for each multiprocessor of a large machine. */
 struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
                                      const struct qn_gpu_caps *caps) {
     struct qn_matmul_tile tile;
@@ -154,7 +158,7 @@ struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu,
         return tile;
     struct qn_gpu_caps half = *caps;
     half.max_workgroup_memory /= 2;
-    if (qn_matmul_tile_get(&tile, 1, &half)) {
+    if (caps->features & QN_GPU_F16 && qn_matmul_tile_get(&tile, 1, &half)) {
         struct qn_grid g = qn_grid_matmul_tiles(p, glu, tile, rows);
         if ((uint64_t)g.x * g.y >= 512)
             return tile;

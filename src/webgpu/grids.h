@@ -40,6 +40,7 @@ struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_ma
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 /* Workgroups of one row of x: places that ARGMAX fills. */
+uint32_t qn_grid_matvec_dot_rows(struct qn_matvec_tune tune); // of a workgroup
 uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune);
 /* `matrix`: of MATMUL_MATRIX; else tiles of 64 × 64, which qn_matmul_takes_few counts in. */
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,

@@ -339,10 +339,19 @@ static void test_measured(void) {
     check_measured(&known, 24);
 }
 
+/* A head wide enough to find its largest results itself. */
+static void test_best(void) {
+    struct model_shape shape = base;
+    shape.hidden = 512;
+    check_device(&shape, &dot, NULL, NULL, "matvec_dot", "\"note\":\"\"");
+    check_device(&shape, &rows, NULL, NULL, "matvec_dot", "\"note\":\"\"");
+}
+
 int main(void) {
     for (uint32_t i = 0; i < PROMPT; i++)
         prompt[i] = i * 37 % VOCAB;
     test_good();
+    test_best();
     test_broken();
     test_hopeless();
     test_refused();
