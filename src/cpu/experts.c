@@ -62,7 +62,7 @@ void qn_cpu_simd_experts(const struct qn_cpu_step *step, const struct qn_program
         x.cols /= c.n_used;
         x.stride = x.cols;
     }
-    c.x = qn_cpu_prepare(step, &x, c.w);
+    c.x = qn_cpu_prepare(step, &x, c.w, false);
     c.blocks = qn_ceil_div_u32(c.out.cols, OUTPUTS);
     qn_pool_run(step->pool, glu ? expert_glu_task : expert_down_task, &c, c.out.rows * c.blocks);
 }

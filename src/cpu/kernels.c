@@ -275,9 +275,15 @@ INLINE qn_vi dot_bytes(const qn_vb w[2], const unsigned char *x) {
     qn_vi lo = qn_v_dot_bytes(q[3], w[1], qn_v_dot_bytes(q[2], w[0], (qn_vi){0}));
     return (hi << 8) + lo;
 }
+INLINE qn_vi dot_rest_bytes(const qn_vb w[2], const unsigned char *x) {
+    qn_vb q[2];
+    memcpy(q, x, sizeof q);
+    return qn_v_dot_bytes(q[1], w[1], qn_v_dot_bytes(q[0], w[0], (qn_vi){0}));
+}
 #else
-#define takes_bytes(l) false
-#define dot_bytes(w, x) ((qn_vi){0})
+#define takes_bytes(l) ((void)(l), false)
+#define dot_bytes(w, x) ((void)(w), (qn_vi){0})
+#define dot_rest_bytes(w, x) ((void)(w), (qn_vi){0})
 #endif
 
 /* Factors by lanes: of GROUPS groups four each, or of their halves two each. */
@@ -296,15 +302,17 @@ INLINE qn_vf factors(const float *p, struct layout l) {
 
 /* A prepared input, from group g on. */
 struct input {
-    const unsigned char *q;
+    const unsigned char *q, *rests;
     const float *units, *sums;
 };
 
-INLINE struct input input_at(const struct qn_cpu_weight *w, const float *x, size_t g) {
+INLINE struct input input_at(const struct qn_cpu_weight *w, const float *x, size_t g,
+                             struct layout l) {
     const float *units = x + qn_cpu_units(w->cols);
-    size_t at = g * qn_cpu_entries(&w->format);
-    return (struct input){(const unsigned char *)(const void *)(x + 16 * g), units + 4 * g,
-                          units + qn_cpu_sums(w->cols) + at};
+    const float *rests = units + qn_cpu_rests(w->cols) + (takes_bytes(l) ? 8 : 16) * g;
+    return (struct input){(const unsigned char *)(const void *)(x + 16 * g),
+                          (const unsigned char *)(const void *)rests, units + 4 * g,
+                          units + qn_cpu_sums(w->cols) + g * qn_cpu_entries(&w->format)};
 }
 
 /* total + what zeros or minima make of the sums of x, for n scales or pairs. */
@@ -328,9 +336,17 @@ INLINE void first_of_pairs(float *out, const float *scales, size_t n) {
     }
 }
 
-/* total + a sum of products of integers in the units of x (their vector at `units`), scaled. */
-INLINE qn_vf add_dot(qn_vf total, qn_vi dot, const float *units, qn_vf factor) {
-    return qn_v_madd(__builtin_convertvector(dot, qn_vf) * qn_v_load(units), factor, total);
+/* total + what group i of the input and GROUPS groups of W give, scaled. words, or bytes. */
+INLINE qn_vf add_dot(qn_vf total, const qn_vb bytes[2], const qn_vs words[4],
+                     const struct input *in, size_t i, qn_vf factor, struct layout l) {
+    bool b = takes_bytes(l);
+    qn_vi dot = b ? dot_bytes(bytes, in->q + 64 * i) : dot_words(words, in->q + 64 * i);
+    qn_vi rest =
+        b ? dot_rest_bytes(bytes, in->rests + 32 * i) : dot_words(words, in->rests + 64 * i);
+    qn_vf sum = qn_v_madd(__builtin_convertvector(rest, qn_vf),
+                          qn_v_splat(1 / (b ? QN_CPU_FINE_BYTES : QN_CPU_FINE_WORDS)),
+                          __builtin_convertvector(dot, qn_vf));
+    return qn_v_madd(sum * qn_v_load(in->units + 4 * i), factor, total);
 }
 
 INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x,
@@ -341,26 +357,62 @@ INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float
     for (size_t begin = 0; begin < groups; begin += SCALES) {
         float scales[4 * SCALES + 16];
         size_t n = qn_min_size(SCALES, groups - begin);
-        struct input in = input_at(w, x, begin);
+        struct input in = input_at(w, x, begin, l);
         load_scales(scales, w, row, begin, n);
         total = add_sums(total, scales, in.sums, n * entries, &w->format);
         if (w->format.minimum)
             first_of_pairs(scales, scales, n * entries);
         for (size_t i = 0; i < n; i += GROUPS) {
             qn_vb bytes[2];
-            qn_vi dot;
+            qn_vs words[4];
             load_groups(bytes, &r, begin + i, l);
-            if (takes_bytes(l)) {
-                dot = dot_bytes(bytes, in.q + 64 * i);
-            } else {
-                qn_vs words[4];
-                widen(words, bytes, l);
-                dot = dot_words(words, in.q + 64 * i);
-            }
-            total = add_dot(total, dot, in.units + 4 * i, factors(scales + l.halves * i + i, l));
+            widen(words, bytes, l); // for nothing where bytes are taken: then it is not compiled
+            total = add_dot(total, bytes, words, &in, i, factors(scales + l.halves * i + i, l), l);
         }
     }
     return qn_v_sum(total);
+}
+
+/* Columns of a row in float32 and in their order. */
+INLINE void expand_scaled(float *out, const struct qn_cpu_weight *w, uint32_t row, uint32_t col,
+                          uint32_t n, struct layout l) {
+    enum { VECTORS = QN_GROUP / QN_LANES };
+    struct groups r = groups_of(w, row, l);
+    float scales[4 * SCALES + 16];
+    size_t pair = w->format.minimum ? 2 : 1, entries = qn_cpu_entries(&w->format);
+    size_t first = col / QN_GROUP, groups = n / QN_GROUP;
+    int8_t zero = (int8_t)w->format.zero;
+    for (size_t g = 0; g < groups; g++, out += QN_GROUP) {
+        qn_vb both[2];
+        qn_vi8x16 even, odd;
+        qn_vf q[VECTORS];
+        if (g % SCALES == 0)
+            load_scales(scales, w, row, first + g, qn_min_size(SCALES, groups - g));
+        if (g % GROUPS == 0)
+            load_groups(both, &r, first + g, l);
+        memcpy(&even, (const char *)&both[0] + g % GROUPS * 16, 16);
+        memcpy(&odd, (const char *)&both[1] + g % GROUPS * 16, 16);
+        even -= zero, odd -= zero;
+        if (l.type == QN_W_Q8) { // halves of the group
+            qn_v_widen(q, even);
+            qn_v_widen(q + VECTORS / 2, odd);
+        } else {
+            qn_v_widen(q, __builtin_shufflevector(even, odd, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5,
+                                                  21, 6, 22, 7, 23));
+            qn_v_widen(q + VECTORS / 2,
+                       __builtin_shufflevector(even, odd, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13,
+                                               29, 14, 30, 15, 31));
+        }
+        const float *scale = scales + g % SCALES * entries;
+#pragma clang loop unroll(full)
+        for (int j = 0; j < VECTORS; j++) {
+            const float *own = scale + (l.halves && j >= VECTORS / 2 ? pair : 0);
+            q[j] *= own[0];
+            if (pair == 2)
+                q[j] -= own[1];
+            qn_v_store(out + QN_LANES * j, q[j]);
+        }
+    }
 }
 
 INLINE void unpack_scaled(struct qn_cpu_strip *out, const struct qn_cpu_weight *w, uint32_t row,
@@ -388,7 +440,7 @@ INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *s
     struct input in[4];
     qn_vf total[4];
     for (int t = 0; t < tokens; t++) {
-        in[t] = input_at(w, x + (size_t)t * stride, g);
+        in[t] = input_at(w, x + (size_t)t * stride, g, l);
         total[t] = add_sums(qn_v_load(totals + (size_t)t * step), strip->scales, in[t].sums,
                             n * entries, &w->format);
     }
@@ -402,11 +454,8 @@ INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *s
             memcpy(words, (const char *)strip->values + 64 * i, sizeof words);
         qn_vf factor = factors(scales + l.halves * i + i, l);
 #pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++) {
-            const unsigned char *q = in[t].q + 64 * i;
-            qn_vi dot = takes_bytes(l) ? dot_bytes(bytes, q) : dot_words(words, q);
-            total[t] = add_dot(total[t], dot, in[t].units + 4 * i, factor);
-        }
+        for (int t = 0; t < tokens; t++)
+            total[t] = add_dot(total[t], bytes, words, &in[t], i, factor, l);
     }
     for (int t = 0; t < tokens; t++)
         qn_v_store(totals + (size_t)t * step, total[t]);
@@ -442,6 +491,10 @@ TILE_KERNEL(q8, QN_W_Q8, false)
     static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
         return dot_scaled(w, row, x, (struct layout){__VA_ARGS__});                        \
     }                                                                                      \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
+                              uint32_t col, uint32_t n) {                                  \
+        expand_scaled(out, w, row, col, n, (struct layout){__VA_ARGS__});                  \
+    }                                                                                      \
     static void unpack_##name(struct qn_cpu_strip *out, const struct qn_cpu_weight *w,     \
                               uint32_t row, size_t g, size_t n) {                          \
         unpack_scaled(out, w, row, g, n, (struct layout){__VA_ARGS__});                    \
@@ -458,18 +511,18 @@ const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format) {
         [QN_W_F32] = {QN_CPU_FLOATS, dot_f32, expand_f32},
         [QN_W_F16] = {QN_CPU_FLOATS, dot_f16, expand_f16},
         [QN_W_BF16] = {QN_CPU_FLOATS, dot_bf16, expand_bf16},
-        [QN_W_Q8] = {QN_CPU_WORDS, dot_q8, NULL, unpack_q8, tile_q8},
+        [QN_W_Q8] = {QN_CPU_WORDS, dot_q8, expand_q8, unpack_q8, tile_q8},
     };
-    static const struct qn_cpu_kernel levels = {QN_CPU_WORDS, dot_levels, NULL, unpack_levels,
-                                                tile_q8};
+    static const struct qn_cpu_kernel levels = {QN_CPU_WORDS, dot_levels, expand_levels,
+                                                unpack_levels, tile_q8};
     static const struct qn_cpu_kernel nibbles[2][3] = {
         // [halves][high]
-        {{NIBBLES, dot_q4, NULL, unpack_q4, tile_q4},
-         {NIBBLES, dot_q5, NULL, unpack_q5, tile_q4},
+        {{NIBBLES, dot_q4, expand_q4, unpack_q4, tile_q4},
+         {NIBBLES, dot_q5, expand_q5, unpack_q5, tile_q4},
          {0}},
-        {{NIBBLES, dot_q4_halves, NULL, unpack_q4_halves, tile_q4_halves},
+        {{NIBBLES, dot_q4_halves, expand_q4_halves, unpack_q4_halves, tile_q4_halves},
          {0},
-         {NIBBLES, dot_q6_halves, NULL, unpack_q6_halves, tile_q4_halves}},
+         {NIBBLES, dot_q6_halves, expand_q6_halves, unpack_q6_halves, tile_q4_halves}},
     };
     if (format->type != QN_W_Q4)
         return &plain[format->type];

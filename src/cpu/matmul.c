@@ -1,9 +1,9 @@
 /* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W
  * decoded in registers. More: a block's columns are decoded once into a small strip, which then
- * meets all tokens, four at a time.
+ * meets all tokens, four at a time; as integers (kernels.h), or in float32 where there are many.
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor
- * on the tokens beside it; for plain weights in float32, not on those of the same kind of step. */
+ * on the tokens beside it, of the same kind of step. */
 #include <math.h>
 
 #include "cpu/act.h"
@@ -19,7 +19,7 @@ struct matmul {
     const struct qn_cpu_kernel *kernel;
     struct qn_cpu_rows x, out, residual; // x: prepared for the kernel
     const float *bias;
-    bool glu, few; // few: dot products
+    bool glu, few, integers; // few: dot products; else: strips of integers, not of floats
     enum qn_act act;
     float softcap; // 0: none
     uint32_t blocks, blocks_per_task;
@@ -154,7 +154,7 @@ static void matmul_task(void *arg, uint32_t index) {
     for (uint32_t b = index * m->blocks_per_task; b < end; b++) {
         if (m->few)
             block_dots(m, b);
-        else if (m->kernel->tile != NULL)
+        else if (m->integers)
             block_strips(m, b);
         else
             block_many(m, b);
@@ -177,7 +177,8 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     // Decoding a strip costs about one dot, and a tile's row a half.
     m.few = m.kernel->tile != NULL ? m.out.rows <= QN_CPU_FEW + 1
                                    : step->single || m.out.rows <= QN_CPU_FEW;
-    m.x = qn_cpu_prepare(step, &m.x, m.w);
+    m.integers = m.kernel->tile != NULL && (step->single || m.out.rows < QN_CPU_MANY);
+    m.x = qn_cpu_prepare(step, &m.x, m.w, !m.few && !m.integers);
     m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
     // Some tasks per thread, so that a slow one does not hold up the rest.
     m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));

@@ -11,9 +11,9 @@ struct prepare {
     size_t stride;
 };
 
-/* 32 columns in units of the result, rounded to the nearest. Infinities and NaN make the unit what
- * they are. */
-static float quantise(int32_t q[QN_GROUP], const float *x) {
+/* 32 columns in units of the result, rounded to the nearest, and what is left of them in parts of
+ * a unit. Infinities and NaN make the unit what they are. */
+static float quantise(int32_t q[QN_GROUP], int32_t rest[QN_GROUP], float fine, const float *x) {
     qn_vi most = {0};
     for (int k = 0; k < QN_GROUP; k += QN_LANES) {
         qn_vi bits = (qn_vi)qn_v_load(x + k) & 0x7fffffff, more = bits > most;
@@ -24,9 +24,13 @@ static float quantise(int32_t q[QN_GROUP], const float *x) {
         top = most[i] > top ? most[i] : top;
     float largest = qn_bits_f32((uint32_t)top);
     float scale = largest < 1e-30f ? 0.0f : QN_CPU_LARGEST / largest;
-    for (int k = 0; k < QN_GROUP; k += QN_LANES) { // adding 1.5 × 2^23 rounds to an integer
-        qn_vi v = (qn_vi)(qn_v_load(x + k) * scale + 12582912.0f) - 0x4b400000;
-        memcpy(q + k, &v, sizeof v);
+    qn_vf magic = qn_v_splat(12582912.0f); // 1.5 × 2^23: adding it rounds to an integer
+    for (int k = 0; k < QN_GROUP; k += QN_LANES) {
+        qn_vf v = qn_v_load(x + k) * scale, whole = v + magic;
+        qn_vf part = (v - (whole - magic)) * fine + magic; // the difference is exact
+        qn_vi n = (qn_vi)whole - 0x4b400000, r = (qn_vi)part - 0x4b400000;
+        memcpy(q + k, &n, sizeof n);
+        memcpy(rest + k, &r, sizeof r);
     }
     return largest / QN_CPU_LARGEST;
 }
@@ -51,35 +55,48 @@ static void put_bytes(int8_t *out, const int32_t q[QN_GROUP]) {
     }
 }
 
+static void put_rest_bytes(int8_t *out, const int32_t rest[QN_GROUP]) {
+    for (int i = 0; i < QN_GROUP; i++)
+        out[i] = (int8_t)rest[i % 16 * 2 + i / 16];
+}
+
 static void prepare_integers(const struct prepare *p, float *out, const float *x) {
     const struct qn_wformat *f = &p->w->format;
     uint32_t cols = p->w->cols;
     size_t at = 0;
     uint32_t share = qn_min_u32(f->group, QN_GROUP);
     float *units = out + qn_cpu_units(cols), *sums = units + qn_cpu_sums(cols);
+    float *rests = units + qn_cpu_rests(cols);
+    float fine = p->type == QN_CPU_BYTES ? QN_CPU_FINE_BYTES : QN_CPU_FINE_WORDS;
     memset(out, 0, p->stride * sizeof *out);
     for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
-        int32_t q[QN_GROUP];
+        int32_t q[QN_GROUP], rest[QN_GROUP];
         float last[QN_GROUP] = {0};
         const float *in = x + g * QN_GROUP;
         if (cols - g * QN_GROUP < QN_GROUP) {
             memcpy(last, in, (cols - g * QN_GROUP) * sizeof *in);
             in = last;
         }
-        float unit = quantise(q, in);
+        float unit = quantise(q, rest, fine, in);
         for (int i = 0; i < 4; i++)
             units[4 * g + i] = unit;
-        if (p->type == QN_CPU_BYTES)
+        if (p->type == QN_CPU_BYTES) {
             put_bytes((int8_t *)(out + g * 16), q);
-        else
-            put_words((int16_t *)(out + g / (QN_LANES / 4) * 4 * QN_LANES) + g % (QN_LANES / 4) * 8,
-                      q, f->type == QN_W_Q4);
+            put_rest_bytes((int8_t *)(rests + g * 8), rest);
+        } else {
+            size_t word = g / (QN_LANES / 4) * 4 * QN_LANES * 2 + g % (QN_LANES / 4) * 8;
+            put_words((int16_t *)out + word, q, f->type == QN_W_Q4);
+            put_words((int16_t *)rests + word, rest, f->type == QN_W_Q4);
+        }
         for (uint32_t k = 0; k < QN_GROUP; k += share) {
-            int32_t sum = 0;
-            for (uint32_t i = k; i < k + share; i++)
+            int32_t sum = 0, more = 0;
+            for (uint32_t i = k; i < k + share; i++) {
                 sum += q[i];
+                more += rest[i];
+            }
+            int32_t zero = f->minimum ? 1 : (int32_t)f->zero;
             at += f->minimum;
-            sums[at++] = -unit * (float)(f->minimum ? sum : sum * (int32_t)f->zero);
+            sums[at++] = -unit * ((float)(sum * zero) + (float)(more * zero) / fine);
         }
     }
 }
@@ -98,10 +115,11 @@ static void prepare_task(void *arg, uint32_t t) {
 }
 
 struct qn_cpu_rows qn_cpu_prepare(const struct qn_cpu_step *step, const struct qn_cpu_rows *x,
-                                  const struct qn_cpu_weight *w) {
+                                  const struct qn_cpu_weight *w, bool floats) {
     // Lines of the cache; qn_cpu_scratch has room for it.
     float *out = step->scratch + (0 - (uintptr_t)step->scratch) % 64 / sizeof(float);
-    struct prepare p = {x, w, qn_cpu_kernel_of(&w->format)->input, out, qn_cpu_prepared(w->cols)};
+    struct prepare p = {x, w, floats ? QN_CPU_FLOATS : qn_cpu_kernel_of(&w->format)->input, out,
+                        qn_cpu_prepared(w->cols)};
     if (p.type == QN_CPU_FLOATS && w->cols % QN_GROUP == 0)
         return *x;
     qn_pool_run(step->pool, prepare_task, &p, x->rows);

@@ -151,11 +151,10 @@ static void test_shape(const struct model_shape *shape, uint32_t n, const char *
                 float error = fabsf(first[i] - want[i]);
                 worst = error <= worst ? worst : error; // NaN sticks
             }
-            // Scaled weights meet x in 16 bits. Between two codes of a key, a sum in another order
-            // may fall to the other side: one value is off by a step then.
-            bool coarse =
-                shape->type == QN_W_Q4 || shape->type == QN_W_Q8 || qn_dtype_block(shape->kv) > 1;
-            CHECK_MSG(worst <= (coarse ? 3e-4f : 1e-5f) * peak, "%s, steps of %u: error %g of %g",
+            // Between two codes of a key, a sum in another order may fall to the other side: one
+            // value is off by a step then.
+            bool codes = qn_dtype_block(shape->kv) > 1;
+            CHECK_MSG(worst <= (codes ? 3e-4f : 1e-5f) * peak, "%s, steps of %u: error %g of %g",
                       what, cuts[c], (double)worst, (double)peak);
             uint32_t wrong = 0;
             for (uint32_t i = 0; i < n; i++)

@@ -176,14 +176,6 @@ static uint32_t read_ids(uint32_t *out, struct qn_json_value list) {
 static double worst; // largest error / max |logit| over everything, for the report
 static uint32_t n_positions;
 
-/* Of max |logit|: quantised weights meet inputs rounded to 16 bits per 32 columns. */
-static double tolerance_of(const struct qn_program *p) {
-    bool scaled = false;
-    for (uint32_t i = 0; i < p->n_weights; i++)
-        scaled |= p->weights[i].format.type >= QN_W_Q8;
-    return scaled ? 3e-4 : 1e-4;
-}
-
 static void check_sequence(struct machine *m, const char *folder, uint32_t chunk,
                            struct qn_json_value sequence) {
     uint32_t ids[MAX_IDS], expected[MAX_IDS], argmax[MAX_IDS], greedy[MAX_IDS];
@@ -209,8 +201,8 @@ static void check_sequence(struct machine *m, const char *folder, uint32_t chunk
         double difference = fabs(value - (double)logits[i]);
         error = difference > error || isnan(difference) ? difference : error;
     }
-    CHECK_MSG(error <= tolerance_of(&m->model.program) * scale,
-              "%s, %u ids, chunk %u: error %g of %g", folder, n, chunk, error, scale);
+    CHECK_MSG(error <= 1e-4 * scale, "%s, %u ids, chunk %u: error %g of %g", folder, n, chunk,
+              error, scale);
     worst = error / scale > worst ? error / scale : worst;
     CHECK_MSG(memcmp(greedy, expected, n_new * sizeof *greedy) == 0, "%s, %u ids, chunk %u", folder,
               n, chunk);

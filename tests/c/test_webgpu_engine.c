@@ -121,8 +121,8 @@ static void compare(struct side *cpu, struct side *gpu, const char *name,
         d = d < 0 ? -d : d;
         difference = d > difference ? d : difference;
     }
-    CHECK_MSG(difference <= 3e-4f * size, // the CPU rounds inputs of quantised weights to 16 bits
-              "%s: logits differ by %g of %g", name, (double)difference, (double)size);
+    CHECK_MSG(difference <= 1e-4f * size, "%s: logits differ by %g of %g", name, (double)difference,
+              (double)size);
     CHECK(b.waits > 0);
 }
 

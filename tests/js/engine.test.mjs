@@ -20,9 +20,8 @@ const F32_TOLERANCE = 1e-4; // of max |logit|: fixtures/README.md
 // A float16 key or value is off by up to 2^-11 = 4.9e-4 of itself. Scores and outputs are sums of such
 // products whose errors mostly cancel, but two to three layers add theirs: 2e-3 of max |logit|.
 const F16_KV_TOLERANCE = 2e-3;
-// matvec_dot, and the CPU, round what a quantised weight multiplies to 16 bits: 2^-17 of the largest of 32, in every product.
+// matvec_dot rounds what a quantised weight multiplies to 16 bits: 2^-17 of the largest of 32, in every product.
 const DOT_TOLERANCE = 3e-4;
-const cpuTolerance = (/** @type {string} */ name) => (/q4|Q/.test(name) ? DOT_TOLERANCE : F32_TOLERANCE);
 const EVERY = [...FEATURES, 'packed-dot']; // software adapters are not given packed-dot unless it is asked for
 
 const CPU_MODELS = [
@@ -248,7 +247,7 @@ for (const variant of VARIANTS) {
     for (const name of CPU_MODELS) {
       await t.test(name, async () => {
         const engine = await openEngine(fixture(name).path, { variant });
-        await checkModel(engine, name, cpuTolerance(name));
+        await checkModel(engine, name, F32_TOLERANCE);
         engine.close();
       });
     }
@@ -264,7 +263,7 @@ for (const variant of VARIANTS) {
     engine.close();
     await t.test('prompts in chunks of 8', async () => {
       const chunked = await openEngine(fixture(MAIN).path, { variant, chunk: 8 });
-      await checkModel(chunked, MAIN, DOT_TOLERANCE);
+      await checkModel(chunked, MAIN, F32_TOLERANCE);
       chunked.close();
     });
     await t.test('a float16 KV cache', async () => {
