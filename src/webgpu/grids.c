@@ -149,8 +149,9 @@ bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_
            t.tx * t.ty * t.slices <= caps->max_invocations;
 }
 
-/* As measured (docs/speed.md): the first, whatever the size. With factors in float16 larger tiles are
- * better where even so there are enough of them, four for each multiprocessor of a large machine. */
+/* As measured (docs/speed.md): the first, whatever the size. With factors in float16 larger tiles
+ * are better where even so there are enough of them, four for each multiprocessor of a large
+ * machine. */
 struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
                                      const struct qn_gpu_caps *caps) {
     struct qn_matmul_tile tile;
