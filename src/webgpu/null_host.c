@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "webgpu/gpu.h"
+#include "webgpu/null_events.h"
 #include "webgpu/null_wgsl.h"
 
 #define MAX_IDS 65536u
@@ -50,13 +51,6 @@ struct table {
     uint32_t n;
 };
 
-struct event {
-    struct qn_gpu_event shown;
-    void *bytes;
-    size_t n;
-    bool submitted; // reads wait for their SUBMIT
-};
-
 enum table_kind { BUFFERS, MODULES, LAYOUTS, PIPELINES, GROUPS, TABLE_COUNT };
 
 struct qn_null_host {
@@ -64,14 +58,11 @@ struct qn_null_host {
     struct qn_gpu_caps caps;
     struct qn_null_hooks hooks;
     struct table tables[TABLE_COUNT];
-    struct event *events;
-    size_t n_events, first_event, cap_events;
-    void *handed; // bytes of the event that was taken last
-    size_t handed_n;
+    struct qn_null_events events;
     struct qn_null_stats stats;
     struct qn_null_fault fault;
     uint32_t generation;
-    bool in_pass, recording, hold, lost;
+    bool in_pass, recording, lost;
     uint32_t pipeline, group; // set in this pass, or UINT32_MAX
     const char *command;      // name of the word under check
     struct qn_error refusal;
@@ -147,53 +138,6 @@ static void pipeline_clear(struct qn_null_host *host, struct pipeline *pipeline)
     qn_mem_free(host->allocator, pipeline->text, pipeline->text_n);
     qn_mem_free(host->allocator, pipeline->label, pipeline->label_n);
     *pipeline = (struct pipeline){0};
-}
-
-/* ---- Events -------------------------------------------------------------------------------- */
-
-static enum qn_status event_push(struct qn_null_host *host, const struct qn_gpu_event *event,
-                                 void **bytes, bool submitted, struct qn_error *err) {
-    if (host->n_events == host->cap_events) {
-        size_t cap = host->cap_events ? host->cap_events * 2 : 16;
-        struct event *grown = qn_mem_grow(host->allocator, host->events,
-                                          host->cap_events * sizeof *grown, cap * sizeof *grown);
-        if (grown == NULL)
-            return qn_fail(err, QN_E_NO_MEMORY, "null host: events");
-        host->events = grown;
-        host->cap_events = cap;
-    }
-    void *copy = NULL;
-    if (event->n != 0) {
-        copy = qn_mem_alloc(host->allocator, event->n);
-        if (copy == NULL)
-            return qn_fail(err, QN_E_NO_MEMORY, "null host: %zu bytes of an event", event->n);
-        if (event->bytes)
-            memcpy(copy, event->bytes, event->n);
-        else
-            memset(copy, 0, event->n);
-    }
-    struct event *slot = &host->events[host->n_events++];
-    *slot = (struct event){.shown = *event, .bytes = copy, .n = event->n, .submitted = submitted};
-    slot->shown.bytes = copy;
-    if (bytes)
-        *bytes = copy;
-    return QN_OK;
-}
-
-bool qn_null_host_next_event(struct qn_null_host *host, struct qn_gpu_event *out) {
-    qn_mem_free(host->allocator, host->handed, host->handed_n);
-    host->handed = NULL;
-    host->handed_n = 0;
-    if (host->hold || host->first_event == host->n_events ||
-        !host->events[host->first_event].submitted)
-        return false;
-    struct event *event = &host->events[host->first_event++];
-    *out = event->shown;
-    host->handed = event->bytes;
-    host->handed_n = event->n;
-    if (host->first_event == host->n_events)
-        host->first_event = host->n_events = 0;
-    return true;
 }
 
 /* ---- Creation ------------------------------------------------------------------------------ */
@@ -469,7 +413,7 @@ static enum qn_status read(struct qn_null_host *host, const uint32_t *w, struct 
     QN_TRY(check_range(host, w[1], QN_USE_COPY_SRC, w[2], w[3], err));
     struct qn_gpu_event event = {.kind = QN_GPU_EVENT_READ, .tag = w[0], .n = w[3]};
     void *bytes;
-    QN_TRY(event_push(host, &event, &bytes, false, err));
+    QN_TRY(qn_null_events_push(&host->events, &event, &bytes, false, err));
     if (host->hooks.read)
         host->hooks.read(host->hooks.ud, bytes, w[1], w[2], w[3]);
     host->recording = true;
@@ -479,8 +423,7 @@ static enum qn_status read(struct qn_null_host *host, const uint32_t *w, struct 
 
 static enum qn_status submit(struct qn_null_host *host, struct qn_error *err) {
     QN_TRY(outside_pass(host, err));
-    for (size_t i = host->first_event; i < host->n_events; i++)
-        host->events[i].submitted = true;
+    qn_null_events_submit(&host->events);
     host->recording = false;
     host->stats.submits++;
     return QN_OK;
@@ -617,7 +560,7 @@ static enum qn_status play_word(struct qn_null_host *host, const uint32_t *words
         return submit(host, err);
     case QN_TAPE_FENCE: {
         struct qn_gpu_event event = {.kind = QN_GPU_EVENT_FENCE, .tag = w[0]};
-        return event_push(host, &event, NULL, true, err);
+        return qn_null_events_push(&host->events, &event, NULL, true, err);
     }
     }
     return qn_fail(err, QN_E_GPU, "unknown opcode %u", words[0]);
@@ -625,12 +568,7 @@ static enum qn_status play_word(struct qn_null_host *host, const uint32_t *words
 
 /* Drops what a failed tape had recorded, as an encoder that is never submitted. */
 static void abandon(struct qn_null_host *host) {
-    while (host->n_events > host->first_event && !host->events[host->n_events - 1].submitted) {
-        struct event *event = &host->events[--host->n_events];
-        qn_mem_free(host->allocator, event->bytes, event->n);
-    }
-    if (host->first_event == host->n_events)
-        host->first_event = host->n_events = 0;
+    qn_null_events_abandon(&host->events);
     host->in_pass = host->recording = false;
 }
 
@@ -673,7 +611,7 @@ static enum qn_status inject(struct qn_null_host *host, bool *failed, const uint
                                  .status = status,
                                  .bytes = message,
                                  .n = sizeof message - 1};
-    return event_push(host, &event, NULL, true, err);
+    return qn_null_events_push(&host->events, &event, NULL, true, err);
 }
 
 static enum qn_status play(void *ud, const uint32_t *words, size_t n, struct qn_error *err) {
@@ -730,7 +668,9 @@ enum qn_status qn_null_host_create(struct qn_null_host **out, const struct qn_al
     *out = host;
     if (host == NULL)
         return QN_E_NO_MEMORY;
-    *host = (struct qn_null_host){.allocator = allocator, .caps = qn_gpu_caps_resolve(caps)};
+    *host = (struct qn_null_host){.allocator = allocator,
+                                  .caps = qn_gpu_caps_resolve(caps),
+                                  .events = {.allocator = allocator}};
     if (hooks)
         host->hooks = *hooks;
     return QN_OK;
@@ -749,10 +689,7 @@ void qn_null_host_destroy(struct qn_null_host *host) {
                 host->hooks.destroy(host->hooks.ud, i);
     for (int i = 0; i < TABLE_COUNT; i++)
         qn_mem_free(host->allocator, host->tables[i].slots, host->tables[i].n * slot_sizes[i]);
-    for (size_t i = host->first_event; i < host->n_events; i++)
-        qn_mem_free(host->allocator, host->events[i].bytes, host->events[i].n);
-    qn_mem_free(host->allocator, host->events, host->cap_events * sizeof *host->events);
-    qn_mem_free(host->allocator, host->handed, host->handed_n);
+    qn_null_events_free(&host->events);
     qn_mem_free(host->allocator, host, sizeof *host);
 }
 
@@ -760,8 +697,12 @@ struct qn_gpu_host qn_null_host_interface(struct qn_null_host *host) {
     return (struct qn_gpu_host){.ud = host, .caps = host->caps, .play = play};
 }
 
+bool qn_null_host_next_event(struct qn_null_host *host, struct qn_gpu_event *out) {
+    return qn_null_events_next(&host->events, out);
+}
+
 void qn_null_host_hold(struct qn_null_host *host, bool hold) {
-    host->hold = hold;
+    host->events.hold = hold;
 }
 
 void qn_null_host_fail(struct qn_null_host *host, const struct qn_null_fault *fault) {

@@ -14,6 +14,8 @@ enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t co
 /* The call's grid has at least these workgroups. */
 enum qn_status qn_ref_covers(const struct qn_ref_call *c, struct qn_grid grid,
                              struct qn_error *err);
+/* Elements up to the end of the last of `rows` rows of a strided view. */
+uint64_t qn_ref_extent(uint32_t rows, uint32_t stride, uint32_t column, uint32_t cols);
 
 /* Order-preserving key of a float's bits: NaN → 0, −0 as 0. And back. */
 uint32_t qn_ref_key(uint32_t bits);
@@ -32,6 +34,12 @@ void qn_ref_decode_group(float out[QN_GROUP], const struct qn_ref_weights *w, si
                          uint32_t group);
 double qn_ref_act(uint32_t kind, double x);
 
+/* x of a matvec_dot's row z from binding 2, the partial of attention_split with heads of `dim`. */
+enum qn_status qn_ref_joined(float out[QN_MATVEC_DOT_MADE], const struct qn_ref_call *c,
+                             uint32_t dim, uint32_t z, struct qn_error *err);
+
+qn_ref_fn qn_ref_rope_append, qn_ref_attention_split, qn_ref_attention_merge,
+    qn_ref_attention_prefill;
 qn_ref_fn qn_ref_route, qn_ref_expert_glu, qn_ref_expert_down;
 qn_ref_fn qn_ref_argmax_partial, qn_ref_argmax_final, qn_ref_sample_prepare,
     qn_ref_sample_threshold, qn_ref_sample_finish, qn_ref_seen_mark;
