@@ -5,24 +5,9 @@
 
 #define SESSIONS 7
 #define PROMPT 40
-#define VOCAB 307
 #define TOKENS 24
 
-static const struct model_shape base = {
-    .type = QN_W_Q4,
-    .scale = QN_DTYPE_F16,
-    .hidden = 64,
-    .n_heads = 4,
-    .n_kv_heads = 2,
-    .head_dim = 16,
-    .n_rot = 16,
-    .mlp = 96,
-    .vocab = VOCAB,
-    .act = QN_ACT_SILU,
-    .kv = QN_DTYPE_F32,
-    .context = 160,
-    .max_tokens = 40,
-};
+static const struct model_shape base = SMALL_MODEL(40);
 
 static uint32_t prompt[PROMPT];
 static uint32_t masks[SESSIONS][(VOCAB + 31) / 32]; // of the constrained session, by token

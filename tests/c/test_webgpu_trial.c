@@ -4,24 +4,9 @@
 #include "tests/c/webgpu_bench.h"
 
 #define PROMPT 33
-#define VOCAB 307
 #define TOKENS 6
 
-static const struct model_shape base = {
-    .type = QN_W_Q4,
-    .scale = QN_DTYPE_F16,
-    .hidden = 64,
-    .n_heads = 4,
-    .n_kv_heads = 2,
-    .head_dim = 16,
-    .n_rot = 16,
-    .mlp = 96,
-    .vocab = VOCAB,
-    .act = QN_ACT_SILU,
-    .kv = QN_DTYPE_F32,
-    .context = 160,
-    .max_tokens = 70,
-};
+static const struct model_shape base = SMALL_MODEL(70);
 
 static const struct qn_gpu_caps minimum = {.self_test = true};
 static const struct qn_gpu_caps subgroups = {

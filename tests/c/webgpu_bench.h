@@ -8,6 +8,16 @@
 #include "webgpu/gpu.h"
 #include "webgpu/ref_host.h"
 
+#define VOCAB 307
+
+/* The small model that tests vary; at most `most` tokens in a step. */
+#define SMALL_MODEL(most)                                                                    \
+    {                                                                                        \
+        .type = QN_W_Q4, .scale = QN_DTYPE_F16, .hidden = 64, .n_heads = 4, .n_kv_heads = 2, \
+        .head_dim = 16, .n_rot = 16, .mlp = 96, .vocab = VOCAB, .act = QN_ACT_SILU,          \
+        .kv = QN_DTYPE_F32, .context = 160, .max_tokens = (most),                            \
+    }
+
 struct pair {
     const struct qn_program *program;
     struct qn_backend *cpu, *gpu;
