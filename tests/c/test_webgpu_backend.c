@@ -8,33 +8,13 @@ static const struct model_shape base = SMALL_MODEL(40);
 
 static uint32_t prompt[PROMPT];
 
-static void open_model(struct model *m, struct pair *p, const struct model_shape *shape,
-                       const struct qn_gpu_caps *caps) {
-    model_build(m, shape, qn_allocator_default());
-    CHECK_MSG(m->err.status == QN_OK, "%s", m->err.text);
-    if (!pair_open(p, &m->program, caps))
-        exit(test_done("webgpu_backend"));
-    m->seed = 1;
-    for (uint32_t i = 0; i < m->program.n_weights; i++)
-        model_fill_weight(m, p->cpu, i);
-    m->seed = 1;
-    for (uint32_t i = 0; i < m->program.n_weights; i++)
-        model_fill_weight(m, p->gpu, i);
-    pair_finish(p);
-}
-
-static void close_model(struct model *m, struct pair *p) {
-    pair_close(p);
-    qn_arena_free(&m->arena);
-}
-
 /* Logits after the prompt, in chunks of 1, 2, 7, 16 and 33, and after eight greedy tokens more. */
 static void check_model(const char *name, const struct model_shape *shape,
                         const struct qn_gpu_caps *caps) {
     static const uint32_t chunks[] = {1, 2, 7, 16, 33};
     struct model m;
     struct pair p;
-    open_model(&m, &p, shape, caps);
+    pair_open_model(&p, &m, shape, caps);
     struct qn_step_result want, have;
     for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++) {
         struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
@@ -53,7 +33,7 @@ static void check_model(const char *name, const struct model_shape *shape,
         p.cpu->ops->session_destroy(p.cpu, c);
         p.gpu->ops->session_destroy(p.gpu, g);
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_formats(void) {
@@ -142,7 +122,7 @@ static void test_tiles(void) {
         ids[i] = i * 53 % VOCAB;
     struct model m;
     struct pair p;
-    open_model(&m, &p, &shape, NULL);
+    pair_open_model(&p, &m, &shape, NULL);
     struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
     struct qn_step_result want, have;
     if (prefill(p.cpu, NULL, c, ids, LONG, LONG, true, QN_WANT_LOGITS, &want) &&
@@ -152,7 +132,7 @@ static void test_tiles(void) {
     }
     p.cpu->ops->session_destroy(p.cpu, c);
     p.gpu->ops->session_destroy(p.gpu, g);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Small limits: weights in several slabs, the arg-max of all rows in several blocks. */
@@ -190,7 +170,7 @@ static void test_argmax_all(void) {
             shape.n_heads = shape.n_kv_heads = 1;
             shape.context = 40;
         }
-        open_model(&m, &p, &shape, &caps);
+        pair_open_model(&p, &m, &shape, &caps);
         m.program.sample_vocab = 0;
         uint32_t chunk = i == 2 ? 7 : PROMPT;
         struct qn_backend_session *c = session_open(p.cpu), *g = session_open(p.gpu);
@@ -211,7 +191,7 @@ static void test_argmax_all(void) {
         }
         p.cpu->ops->session_destroy(p.cpu, c);
         p.gpu->ops->session_destroy(p.gpu, g);
-        close_model(&m, &p);
+        pair_close_model(&p, &m);
     }
 }
 
@@ -269,7 +249,7 @@ static void check_lives(int body, int head) {
         p.cpu->ops->session_destroy(p.cpu, c);
         p.gpu->ops->session_destroy(p.gpu, g);
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_lives(void) {
@@ -301,7 +281,7 @@ static void test_sample_vocab(void) {
         CHECK(have.argmax[r] == want.argmax[r] && have.argmax[r] < 40);
     p.cpu->ops->session_destroy(p.cpu, c);
     p.gpu->ops->session_destroy(p.gpu, g);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Twenty tokens from each sampler, up to four steps in flight, results arriving late. */
@@ -371,17 +351,17 @@ static void test_sampling(void) {
     };
     struct model m;
     struct pair p;
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         check_sampling(&p, cases[i].name, &cases[i].s);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Two sessions taking turns are what each would be alone; a cache is rewound and written again. */
 static void test_sessions(void) {
     struct model m;
     struct pair p;
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     struct qn_backend_session *c[2], *g[2];
     struct qn_step_result want, have;
     for (int i = 0; i < 2; i++) {
@@ -411,13 +391,13 @@ static void test_sessions(void) {
         p.cpu->ops->session_destroy(p.cpu, c[i]);
         p.gpu->ops->session_destroy(p.gpu, g[i]);
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_refusals(void) {
     struct model m;
     struct pair p;
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     const struct qn_backend_ops *ops = p.gpu->ops;
     struct qn_backend_session *g = session_open(p.gpu);
     struct qn_step_result r;
@@ -459,7 +439,7 @@ static void test_refusals(void) {
     CHECK_MSG(n == 63, "%u", n);
     ops->session_destroy(p.gpu, more[7]);
     CHECK(ops->session_create(p.gpu, &more[7], NULL) == QN_OK);
-    close_model(&m, &p); // sessions and all
+    pair_close_model(&p, &m); // sessions and all
 }
 
 /* A decode step is one pass and one submit, writes nothing and allocates nothing. */
@@ -513,7 +493,7 @@ static void test_pace(void) {
     shape.context = 300;
     struct model m;
     struct pair p;
-    open_model(&m, &p, &shape, NULL);
+    pair_open_model(&p, &m, &shape, NULL);
     struct qn_backend_session *s = session_open(p.gpu);
     static const struct {
         uint32_t tokens, micros, chunk;
@@ -545,7 +525,7 @@ static void test_pace(void) {
         CHECK(!result.sampled && !result.logits && !result.argmax);
         CHECK_MSG(p.gpu->chunk == steps[i].chunk, "step %zu: %u", i, p.gpu->chunk);
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 int main(void) {

@@ -119,23 +119,6 @@ static void poll(struct pair *p, struct conversation *c) {
     c->tokens[c->got++] = r.token;
 }
 
-static void open_model(struct model *m, struct pair *p, const struct model_shape *shape,
-                       const struct qn_gpu_caps *caps) {
-    model_build(m, shape, qn_allocator_default());
-    CHECK_MSG(m->err.status == QN_OK, "%s", m->err.text);
-    if (!pair_open(p, &m->program, caps))
-        exit(test_done("webgpu_batch"));
-    m->seed = 1;
-    for (uint32_t i = 0; i < m->program.n_weights; i++)
-        model_fill_weight(m, p->gpu, i);
-    pair_finish(p);
-}
-
-static void close_model(struct model *m, struct pair *p) {
-    pair_close(p);
-    qn_arena_free(&m->arena);
-}
-
 /* What each gives with nobody beside it. */
 static void run_alone(struct pair *p, struct conversation *all, uint32_t base_length) {
     for (uint32_t i = 0; i < SESSIONS; i++) {
@@ -215,13 +198,13 @@ static void check_together(const char *name, const struct model_shape *shape,
     struct model m;
     struct pair p;
     static struct conversation alone[SESSIONS], together[SESSIONS];
-    open_model(&m, &p, shape, caps);
+    pair_open_model(&p, &m, shape, caps);
     run_alone(&p, alone, base_length);
     memset(together, 0, sizeof together);
     run_together(&p, together, alone, name);
     for (uint32_t i = 0; i < SESSIONS; i++)
         free(alone[i].cache);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_together(void) {
@@ -260,7 +243,7 @@ static void test_short(void) {
     shape = base;
     shape.context = 1100;
     shape.max_tokens = 600;
-    open_model(&m, &p, &shape, &caps);
+    pair_open_model(&p, &m, &shape, &caps);
     static uint32_t ids[1018], alone[3][TOKENS], n_alone, long_dispatches;
     static const uint32_t lengths[3] = {1010, 17, 1018};
     for (uint32_t i = 0; i < 1018; i++)
@@ -297,7 +280,7 @@ static void test_short(void) {
                       alone[i][k]);
         }
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Eight rows: the dispatches of one, one pass, one submit, one read-back, one write of less than
@@ -314,7 +297,7 @@ static void test_lean(void) {
     struct faults faults;
     faults_init(&faults);
     struct qn_allocator allocator = faults_allocator(&faults);
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     p.gpu->ops->destroy(p.gpu);
     CHECK(qn_gpu_backend_create(&p.gpu, &allocator, p.program, &p.interface, &err) == QN_OK);
     CHECK(p.gpu->ops->finish(p.gpu, &err) == QN_OK && pump(p.host, p.gpu) == QN_OK);
@@ -349,7 +332,7 @@ static void test_lean(void) {
     qn_gpu_backend_stats(p.gpu, &all);
     CHECK_MSG(all.dispatches == one.dispatches && one.dispatches == 10, "%u and %u dispatches",
               one.dispatches, all.dispatches);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
     CHECK(faults.live == 0);
 }
 
@@ -357,7 +340,7 @@ static void test_lean(void) {
 static void test_memory(void) {
     struct model m;
     struct pair p;
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     struct qn_backend_session *s[12];
     struct qn_step_result r;
     uint64_t held[13];
@@ -396,14 +379,14 @@ static void test_memory(void) {
     CHECK(step_once(p.gpu, p.host, s[2], &step, &r) && r.token == tokens[2]);
     p.gpu->ops->session_destroy(p.gpu, s[2]);
     CHECK(p.gpu->ops->memory(p.gpu) == held[0]);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Copies within a bank and between banks, beside others; what they go on with is the same. */
 static void test_copy(const struct qn_gpu_caps *caps) {
     struct model m;
     struct pair p;
-    open_model(&m, &p, &base, caps);
+    pair_open_model(&p, &m, &base, caps);
     struct qn_error err = {0};
     struct qn_backend_session *s[5];
     struct qn_step_result r;
@@ -426,7 +409,7 @@ static void test_copy(const struct qn_gpu_caps *caps) {
         CHECK(p.gpu->ops->poll(p.gpu, s[i], &r, &ready, &err) == QN_OK && ready);
         CHECK_MSG(r.token == wanted, "copy %d: %u, not %u", i, r.token, wanted);
     }
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* A session that comes when memory is short gets a bank of its own, or is refused; those that are
@@ -439,7 +422,7 @@ static void test_growth_fails(enum qn_status fault) {
         struct qn_error err = {0};
         struct qn_step_result r;
         struct qn_null_stats before, after;
-        open_model(&m, &p, &base, NULL);
+        pair_open_model(&p, &m, &base, NULL);
         struct qn_backend_session *s = session_open(p.gpu), *t = NULL;
         CHECK(prefill(p.gpu, p.host, s, prompt, 20, 20, true, 0, &r));
         uint32_t wanted = r.token;
@@ -485,7 +468,7 @@ static void test_refusals(void) {
     struct pair p;
     struct qn_error err = {0};
     struct qn_step_result r;
-    open_model(&m, &p, &base, NULL);
+    pair_open_model(&p, &m, &base, NULL);
     struct qn_backend_session *s[2] = {session_open(p.gpu), session_open(p.gpu)};
     for (int i = 0; i < 2; i++)
         CHECK(prefill(p.gpu, p.host, s[i], prompt, 20, 20, true, 0, &r));
@@ -529,7 +512,7 @@ static void test_refusals(void) {
     qn_null_host_hold(qn_ref_host_checks(p.host), false);
     CHECK(pump(p.host, p.gpu) == QN_OK);
     CHECK(p.gpu->ops->poll(p.gpu, s[1], &r, &ready, &err) == QN_OK && ready && r.sampled);
-    close_model(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 int main(void) {

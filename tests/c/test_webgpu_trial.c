@@ -50,11 +50,6 @@ static bool start(struct model *m, struct pair *p, const struct model_shape *sha
     return true;
 }
 
-static void stop(struct model *m, struct pair *p) {
-    pair_close(p);
-    qn_arena_free(&m->arena);
-}
-
 static void describe(const struct qn_backend *backend, char out[512]) {
     struct qn_buf text;
     qn_buf_init(&text, qn_allocator_default());
@@ -95,7 +90,7 @@ static void check_device(const struct model_shape *shape, const struct qn_gpu_ca
                   note);
         compare(&p, kernels);
     }
-    stop(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_good(void) {
@@ -146,7 +141,7 @@ static void test_hopeless(void) {
         CHECK(p.gpu->ops->write(p.gpu, 0, QN_PLANE_VALUES, 0, "1234", 4, &err) == QN_E_GPU);
         CHECK_MSG(strstr(err.text, "self-test of matmul_few"), "%s", err.text);
     }
-    stop(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 /* Errors of a device while it is tested cost features, those of others are what they were. */
@@ -192,7 +187,7 @@ static void test_refused(void) {
                 CHECK(p.gpu->ops->event(p.gpu, &error, &err) == QN_E_GPU); // the test is over
             }
         }
-        stop(&m, &p);
+        pair_close_model(&p, &m);
     }
 }
 
@@ -305,7 +300,7 @@ static void check_measured(const struct device *device, uint32_t remembered) {
         CHECK(!remembered || runs == 0);
         compare(&p, device->name);
     }
-    stop(&m, &p);
+    pair_close_model(&p, &m);
 }
 
 static void test_measured(void) {

@@ -74,6 +74,27 @@ static inline void pair_close(struct pair *p) {
     qn_ref_host_destroy(p->host);
 }
 
+/* Both with one model, loaded; the program ends where the device does not take it. */
+static inline void pair_open_model(struct pair *p, struct model *m, const struct model_shape *shape,
+                                   const struct qn_gpu_caps *caps) {
+    model_build(m, shape, qn_allocator_default());
+    CHECK_MSG(m->err.status == QN_OK, "%s", m->err.text);
+    if (!pair_open(p, &m->program, caps))
+        exit(test_done("webgpu_bench"));
+    struct qn_backend *const both[2] = {p->cpu, p->gpu};
+    for (int i = 0; i < 2; i++) {
+        m->seed = 1;
+        for (uint32_t w = 0; w < m->program.n_weights; w++)
+            model_fill_weight(m, both[i], w);
+    }
+    pair_finish(p);
+}
+
+static inline void pair_close_model(struct pair *p, struct model *m) {
+    pair_close(p);
+    qn_arena_free(&m->arena);
+}
+
 /* Enqueues and waits for the result, if the step has one. `host` NULL: a backend without events. */
 static inline bool step_once(struct qn_backend *b, struct qn_ref_host *host,
                              struct qn_backend_session *s, const struct qn_step *step,

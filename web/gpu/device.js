@@ -6,7 +6,7 @@ import { fail, STATUS } from '../errors.js';
 export const FEATURES = /** @type {const} */ (['shader-f16', 'subgroups', 'timestamp-query', 'subgroup-size-control']);
 /** One more, which is no feature of a device: products of four bytes, where the hardware has them and subgroups. */
 const PACKED_DOT = 'packed-dot';
-/** Another: one step computes several rows for little more than the time of one, which no software adapter does. */
+/** Another: one step computes several rows, each as if alone, in less time than one after the other; on software adapters it does not. */
 const ROWS = 'rows';
 
 /** An experimental feature (Dawn, behind a flag): used where its matrices are those of matmul_matrix.wgsl. */
