@@ -14,6 +14,7 @@ import { fail, STATUS } from './errors.js';
  * @property {number} loaded bytes
  * @property {number} total bytes; 0 while not known
  * @property {boolean} cached the bytes come from this browser's storage
+ * @property {string} [reason] why the CPU runs although 'auto' was asked for; loading begins again where a GPU failed meanwhile
  */
 
 /** @typedef {Pick<Worker, 'postMessage' | 'addEventListener' | 'terminate'>} EngineWorker */
@@ -22,8 +23,8 @@ import { fail, STATUS } from './errors.js';
  * @typedef {object} EngineOptions
  * @property {string | File | File[]} [model] a catalogue name, "hf:org/repo[@revision][/file.gguf]", the URL of a .gguf file
  *   or of a folder, or files that the user picked; without it the embedded default
- * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU, else
- *   the CPU; 'webgpu' takes a software adapter too
+ * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU that
+ *   computes as it should, else the CPU; 'webgpu' takes a software adapter too, and fails where the GPU does
  * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
  * @property {'refuse' | 'slide' | 'drop_oldest_turns'} [overflow] what happens when the context is full, unless a request says otherwise (docs/requests.md)
  * @property {number} [attentionSinks] first tokens that stay when the context slides; default 4

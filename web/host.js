@@ -15,6 +15,8 @@ import { recallFill, rememberFill } from './tuned.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
 
+/** @typedef {Awaited<ReturnType<typeof chooseGpu>>} Choice */
+
 export class Host {
   /** @type {{ core: Core, runner: Runner, player: TapePlayer | null, requests: Requests } | null} */
   #loaded = null;
@@ -50,17 +52,41 @@ export class Host {
     windowFields(options);
     /** @type {import('./runner.js').Progress} */
     let progress = { phase: 'open', loaded: 0, total: 0 };
+    /** @type {Choice} */
+    let choice = { gpu: null };
     const report = () => {
       const { received, verified } = source.traffic();
       const cached = received === 0;
       const { phase, total } = progress;
+      const { reason } = choice;
       // Fetching and uploading overlap; fetching is the longer part of it, and what people wait for.
       const fetched = Math.min(received + verified, total);
       const fetching = phase === 'upload' && fetched > 0 && fetched < total;
-      tell(fetching ? { phase: cached ? 'verify' : 'download', loaded: fetched, total, cached } : { ...progress, cached });
+      tell({ ...(fetching ? { phase: cached ? 'verify' : 'download', loaded: fetched, total } : progress), cached, ...(reason && { reason }) });
+    };
+    const onProgress = (/** @type {import('./runner.js').Progress} */ p) => {
+      progress = p;
+      report();
     };
     const source = await openSource(options.model, { store: options.store ?? 'auto', onBytes: () => progress.total && report() });
-    const { gpu, reason } = await chooseGpu(options.backend ?? 'auto');
+    choice = await chooseGpu(options.backend ?? 'auto');
+    try {
+      return await this.#load(options, source, choice, onProgress, signal);
+    } catch (error) {
+      const { status, message } = /** @type {import('./errors.js').QuernError} */ (error);
+      const failed = status === STATUS.E_GPU || status === STATUS.E_GPU_LOST;
+      if (!choice.gpu || options.backend === 'webgpu' || !failed) throw error;
+      choice = { gpu: null, reason: message }; // a device that computes wrongly is as good as none
+      return this.#load(options, source, choice, onProgress, signal);
+    }
+  }
+
+  /**
+   * @param {import('./engine.js').EngineOptions} options @param {Awaited<ReturnType<typeof openSource>>} source @param {Choice} choice
+   * @param {(progress: import('./runner.js').Progress) => void} onProgress @param {AbortSignal} signal
+   * @returns {Promise<import('./engine.js').EngineInfo>}
+   */
+  async #load(options, source, { gpu, reason }, onProgress, signal) {
     // A software adapter is slow in its own way.
     const tune = gpu && options.tune !== false && !gpu.info.fallback ? gpu : null;
     const caps = gpu && { ...gpu.caps, tune: tune !== null, fill: tune ? await recallFill(tune) : 0 };
@@ -79,10 +105,7 @@ export class Host {
     try {
       await runner.load({
         signal,
-        onProgress: (p) => {
-          progress = p;
-          report();
-        },
+        onProgress,
         onOpen: () => memory && startThreads(core, module, threads),
       });
       await source.done();

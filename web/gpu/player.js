@@ -16,6 +16,7 @@ export const EVENT = Object.freeze({ READ: 0, FENCE: 1, ERROR: 2, LOST: 3 });
 
 const BINDING_TYPES = /** @type {const} */ (['uniform', 'read-only-storage', 'storage']);
 const STAGING_LEAST = 256; // bytes; staging buffers are powers of two from here on
+const LOST_MS = 500; // from what a loss makes fail to the loss
 const STAGING_KEPT = 8; // idle staging buffers of each size
 
 const text = new TextDecoder();
@@ -49,7 +50,7 @@ export class TapePlayer {
     this.closed = false;
     this.answered = 0; // when the last read-back came, in milliseconds
     device.addEventListener?.('uncapturederror', this.#uncaptured);
-    device.lost.then((info) => this.#lost(info.message || info.reason || 'no reason given'));
+    device.lost.then((info) => this.#lost(`the GPU device was lost: ${info.message || info.reason || 'no reason given'}`));
   }
 
   #uncaptured = (/** @type {Event} */ event) => {
@@ -287,7 +288,8 @@ export class TapePlayer {
         const message = await mapped;
         if (this.closed) return;
         if (message) {
-          // Of a lost device LOST tells; anything else must not leave the engine waiting.
+          // Of a lost device LOST tells, if not yet; anything else must not leave the engine waiting.
+          await Promise.race([this.device.lost, new Promise((later) => setTimeout(later, LOST_MS))]);
           this.#error(STATUS.E_GPU, `read-back ${tag}: ${message}`);
           return;
         }
