@@ -4,8 +4,7 @@ import { choicesOf, runChoices, runningUsage, sumUsage } from './choices.js';
 import { fail, STATUS } from './errors.js';
 import { Stream } from './stream.js';
 
-/** @typedef {Omit<import('./chat.js').ChatRequest, 'messages' | 'logprobs' | 'top_logprobs' | 'tools' | 'tool_choice' | 'parallel_tool_calls' | 'max_completion_tokens' |
- *   'reasoning_effort' | 'enable_thinking' | 'chat_template_kwargs' | 'continue_final_message'>} Sampling */
+/** @typedef {Omit<import('./chat.js').ChatRequest, 'messages' | 'logprobs' | 'top_logprobs' | 'tools' | 'tool_choice' | 'parallel_tool_calls' | 'max_completion_tokens' | 'reasoning_effort' | 'enable_thinking' | 'chat_template_kwargs' | 'continue_final_message'>} Sampling */
 /**
  * @typedef {object} Own
  * @property {string | string[] | number[] | number[][]} prompt texts, in which control tokens count, or ids

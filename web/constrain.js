@@ -6,10 +6,8 @@ import { fail, STATUS } from './errors.js';
 
 /** @typedef {import('./core.js').Core} Core */
 
-/** @param {Core} core */
-function constrainUrl(core) {
-  return new URL(`./wasm/constrain${core.sharedMemory ? '-threads' : ''}.wasm`, import.meta.url);
-}
+/** Whole names, for bundlers. @param {Core} core */
+const constrainUrl = (core) => (core.sharedMemory ? new URL('./wasm/constrain-threads.wasm', import.meta.url) : new URL('./wasm/constrain.wasm', import.meta.url));
 
 /** What the module wants of memory and table: subsection 1 of its section "dylink.0".
  *  @param {WebAssembly.Module} module */

@@ -2,6 +2,7 @@
 // where files come from (web/files.js), of tapes (web/gpu/player.js) or of OpenAI's objects
 // (web/chat.js). Runs in a worker, in a page, and in Node.
 
+import { linkConstraints } from './constrain.js'; // service workers may not import()
 import { errorFromStatus, STATUS } from './errors.js';
 
 /** @typedef {{ size(name: string): number, read(name: string, offset: number, target: Uint8Array): number }} SyncFiles
@@ -263,7 +264,7 @@ export class Core {
       return await start();
     } catch (error) {
       if (/** @type {{ status?: number }} */ (error).status !== STATUS.E_NEED_DATA) throw error;
-      await (await import('./constrain.js')).linkConstraints(this, compile);
+      await linkConstraints(this, compile);
       return start();
     }
   }

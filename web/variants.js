@@ -43,7 +43,14 @@ export function sharedMemoryWorks() {
   return scope.crossOriginIsolated !== false;
 }
 
+/** One by one, because bundlers look for whole names. */
+const URLS = {
+  scalar: () => new URL('./wasm/quern-scalar.wasm', import.meta.url),
+  simd: () => new URL('./wasm/quern-simd.wasm', import.meta.url),
+  relaxed: () => new URL('./wasm/quern-relaxed.wasm', import.meta.url),
+  threads: () => new URL('./wasm/quern-threads.wasm', import.meta.url),
+  gpu: () => new URL('./wasm/quern-gpu.wasm', import.meta.url),
+};
+
 /** @param {Variant} variant */
-export function wasmUrl(variant) {
-  return new URL(`./wasm/quern-${variant}.wasm`, import.meta.url);
-}
+export const wasmUrl = (variant) => URLS[variant]();

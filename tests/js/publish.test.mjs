@@ -2,6 +2,8 @@
 // become one. (While publishing, TypeScript's compiler says the same of every file.)
 
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'node:test';
 
 import { tighten } from '../../tools/publish.mjs';
@@ -20,4 +22,19 @@ test('blanks that separate nothing go, lines stay', () => {
     assert.equal(tighten(text), want);
     assert.equal(tighten(want), want);
   }
+});
+
+test('bundlers find every file that the library names, service workers import none late', () => {
+  const files = readdirSync('web', { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.js')).map((f) => join('web', f));
+  let found = 0;
+  for (const file of files) {
+    const code = readFileSync(file, 'utf8').replace(/\/\*[^]*?\*\/|\/\/ .*/g, '');
+    assert.equal(/\bimport\(/.test(code), false, `${file}: service workers refuse import()`);
+    for (const [, name] of code.matchAll(/new URL\(([^()]*), import\.meta\.url\)/g)) {
+      assert.match(name, /^'\.[\w./-]+'$/, `${file} names a file that no bundler sees`);
+      if (!name.endsWith(".wasm'")) assert.ok(existsSync(join(dirname(file), name.slice(1, -1))), name);
+      found++;
+    }
+  }
+  assert.equal(found, 9); // seven modules, two workers
 });

@@ -20,8 +20,10 @@ test('load, chat, stream, choices, usage', { skip, timeout }, async () => {
     const three = await engine.chat.completions.create({ messages, n: 3, seed: 42, temperature: 1.2, max_tokens: 8, logprobs: true, top_logprobs: 2, logit_bias: { 46510: -100, 5: 1 } });
     const again = await engine.chat.completions.create({ messages, n: 3, seed: 42, temperature: 1.2, max_tokens: 8 });
     const text = await engine.completions.create({ prompt: 'List: ', echo: true, n: 2, max_tokens: 4, logprobs: true, top_logprobs: 2 });
+    await engine.resetChat(false, 'another'); // applications reset before they load
     const out = { reports, one, chunks, three, again, text, message: await engine.getMessage(), stats: await engine.runtimeStatsText(), vendor: await engine.getGPUVendor(), binding: await engine.getMaxStorageBufferBindingSize() };
     await engine.unload();
+    await engine.resetChat();
     const unloaded = await engine.chatCompletion({ messages }).catch((/** @type {any} */ e) => e.name);
     return { ...out, unloaded };
   });
@@ -209,13 +211,16 @@ test('in a service worker', { skip, timeout }, async () => {
       usage = chunk.usage ?? usage;
     }
     const message = await engine.getMessage();
+    // Constraints are a module of their own; service workers may not import() it.
+    const formed = await engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], response_format: { type: 'json_object', schema: '{"enum":["yes","no"]}' } });
     reports.length = 0;
     await engine.reload(id);
     const finished = reports.filter((line) => line.startsWith('Finish')).length;
     await engine.unload();
     for (const r of await navigator.serviceWorker.getRegistrations()) await r.unregister();
-    return { text, message, usage, finished };
+    return { text, message, usage, finished, formed: formed.choices[0].message.content };
   });
+  assert.ok(['"yes"', '"no"'].includes(r.formed), r.formed);
   assert.equal(r.finished, 1); // each report once, whatever was asked before
   assert.equal(r.text, r.message);
   assert.equal(r.usage.completion_tokens, 6);

@@ -1,8 +1,10 @@
-// The types of web-llm's applications: a program that names all that web-llm 0.2.86 exports is compiled against quern/webllm.
+// The types of web-llm's applications: a program that names all that web-llm 0.2.86 exports is compiled against quern/webllm,
+// as its sources declare them and as the package does, for resolvers that read "exports" and for those that do not.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
@@ -33,7 +35,8 @@ export async function run(worker: Worker, engine?: webllm.MLCEngineInterface) {
   for await (const chunk of await engine.completions.create({ prompt: text, stream: true })) console.log(chunk.choices[0].text.length);
   const vector: number[] = (await engine.embeddings.create({ input: ['a'] })).data[0].embedding;
   await engine.interruptGenerate();
-  return [decode, vector, webllm.functionCallingModelIds.length, webllm.ModelType.embedding];
+  const lib: string = webllm.prebuiltAppConfig.model_list[0].model_lib;
+  return [decode, vector, lib, webllm.functionCallingModelIds.length, webllm.ModelType.embedding];
 }
 `;
 
@@ -59,4 +62,26 @@ test('what is wrong in it is found', () => {
   const { stdout } = compile(APP.replace("role: 'user'", "role: 'nobody'").replace('report.progress * 1', 'report.nothing'));
   assert.match(stdout, /nobody/);
   assert.match(stdout, /nothing/);
+});
+
+test('an application compiles against the package', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'quern-types-'));
+  try {
+    const library = join(folder, 'node_modules', 'quern');
+    const tsc = (/** @type {string[]} */ ...args) => spawnSync(process.execPath, ['node_modules/typescript/bin/tsc', ...args], { encoding: 'utf8' }).stdout;
+    mkdirSync(library, { recursive: true });
+    cpSync('package.json', join(library, 'package.json'));
+    assert.equal(spawnSync(process.execPath, ['tools/dist.mjs', '--complete', library]).status, 0);
+    writeFileSync(join(folder, 'app.ts'), `import { createEngine } from 'quern';\nimport { createFetch } from 'quern/openai';\nimport 'quern/worker';
+      export const asked: typeof fetch = createFetch(await createEngine({ model: 'grist' }));\n${APP.replace('../web/webllm/index.js', 'quern/webllm')}`);
+    const options = { target: 'es2022', strict: true, noEmit: true, types: [], lib: ['es2022', 'dom', 'dom.iterable'] };
+    // The folders stand in for "exports": without it the same program compiles.
+    for (const how of [{ module: 'nodenext' }, { module: 'esnext', moduleResolution: 'bundler' }, { module: 'esnext', moduleResolution: 'bundler', resolvePackageJsonExports: false }]) {
+      writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
+      writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: { ...options, ...how }, include: ['app.ts'] }));
+      assert.equal(tsc('-p', folder), '', JSON.stringify(how));
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -18,7 +18,7 @@ export const ModelType = /** @type {const} */ ({ LLM: 0, embedding: 1, VLM: 2, 0
  * @typedef {object} ModelRecord
  * @property {string} model URL of the model's folder, or anything that quern's createEngine takes as a model
  * @property {string} model_id
- * @property {string} [model_lib] accepted and ignored: Quern compiles nothing per model
+ * @property {string} model_lib ignored: Quern compiles nothing per model. JavaScript may leave it out; types ask for it, as applications read it
  * @property {ChatOptions} [overrides]
  * @property {number} [vram_required_MB]
  * @property {boolean} [low_resource_required]

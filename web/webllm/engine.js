@@ -360,11 +360,11 @@ export class MLCEngine {
     for (const controller of this.#running) controller.abort();
   }
 
-  /** @param {boolean} [keepStats] @param {string} [modelId] */
+  /** Nothing happens where the model is not loaded. @param {boolean} [keepStats] @param {string} [modelId] */
   async resetChat(keepStats = false, modelId) {
+    if (modelId ? !this.#loaded.has(modelId) : this.#loaded.size === 0) return;
     const loaded = this.#model(modelId, 'resetChat');
-    if (!keepStats) loaded.usage = null;
-    loaded.message = '';
+    Object.assign(loaded, { message: '', usage: keepStats ? loaded.usage : null });
     loaded.stepper.reset();
   }
 
