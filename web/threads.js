@@ -20,7 +20,10 @@ export function startThreads(core, module, threads) {
   for (let index = 1; pool && index < threads; index++) {
     const stack = core.exports.qn_wasm_alloc(STACK) >>> 0;
     if (!stack) return; // fewer workers only make it slower
-    const worker = new Worker(/** @type {string} */ (policy?.createScriptURL(SCRIPT) ?? SCRIPT), { type: 'module', name: `quern thread ${index}` });
+    // Where a bundler made the script a data: URL, which may not share memory, it has made a file for the literal worker too.
+    const worker = SCRIPT.startsWith('data:')
+      ? new Worker(new URL('./thread.js', import.meta.url), { type: 'module' })
+      : new Worker(/** @type {string} */ (policy?.createScriptURL(SCRIPT) ?? SCRIPT), { type: 'module', name: `quern thread ${index}` });
     worker.postMessage({ module, memory: core.memory, pool, index, stackTop: stack + STACK });
   }
 }

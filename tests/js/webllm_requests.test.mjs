@@ -114,6 +114,23 @@ test('what becomes of a request', () => {
   assert.equal(modelSource('http://localhost/model/'), 'http://localhost/model/');
 });
 
+test('schemas are closed as XGrammar closes them', () => {
+  const schemaOf = (/** @type {any} */ schema) => toQuern({ messages: [user], response_format: { type: 'json_object', schema } }, {}).response_format.json_schema.schema;
+  const inner = { type: 'object', properties: { default: { properties: {} } }, default: { properties: {} } };
+  assert.deepEqual(schemaOf(JSON.stringify({ properties: { a: { anyOf: [inner, { $ref: '#/$defs/b' }] }, c: { properties: {}, additionalProperties: true } }, $defs: { b: inner } })), {
+    additionalProperties: false,
+    properties: {
+      a: { anyOf: [{ additionalProperties: false, type: 'object', properties: { default: { additionalProperties: false, properties: {} } }, default: { properties: {} } }, { $ref: '#/$defs/b' }] },
+      c: { properties: {}, additionalProperties: true },
+    },
+    $defs: { b: { additionalProperties: false, type: 'object', properties: { default: { additionalProperties: false, properties: {} } }, default: { properties: {} } } },
+  });
+  for (const open of [{ allOf: [inner, { required: ['x'] }] }, { properties: { a: {} }, anyOf: [inner] }, { type: 'object' }, { properties: { a: inner }, patternProperties: { b: {} } }]) assert.deepEqual(schemaOf(open), open);
+  assert.ok('additionalProperties' in schemaOf({ properties: { not: {} } })); // a name
+  const { grammar } = toQuern({ messages: [user], response_format: { type: 'structural_tag', structural_tag: { format: { type: 'json_schema', json_schema: { properties: {} } } } } }, {}).response_format;
+  assert.match(grammar, /"additionalProperties":false/);
+});
+
 test('the list of models', () => {
   const { model_list: list } = webllm.prebuiltAppConfig;
   assert.equal(list[0].model_id, 'grist');

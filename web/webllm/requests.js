@@ -2,7 +2,7 @@
 
 import * as errors from './errors.js';
 import { functionCallingModelIds, ModelType } from './config.js';
-import { structuralGrammar } from './structural.js';
+import { strict, structuralGrammar } from './structural.js';
 
 /** Fields that web-llm would refuse in chat requests: none. */
 export const ChatCompletionRequestUnsupportedFields = Object.freeze(/** @type {string[]} */ ([]));
@@ -134,7 +134,7 @@ export function postInitAndCheckGenerationConfigValues(config) {
 
 /** @param {Request} format web-llm's response_format @returns {Request} as Quern (and OpenAI) writes it */
 function responseFormat({ type, schema, grammar, structural_tag: tag, ...rest }) {
-  if (type === 'json_object' && given(schema)) return { type: 'json_schema', json_schema: { name: 'schema', schema: typeof schema === 'string' ? JSON.parse(schema) : schema } };
+  if (type === 'json_object' && given(schema)) return { type: 'json_schema', json_schema: { name: 'schema', schema: strict(schema) } };
   if (type === 'grammar') return { type, grammar };
   if (type === 'structural_tag') return { type: 'grammar', grammar: structuralGrammar(tag) };
   return { type, ...rest };

@@ -18,6 +18,32 @@ function escape(c) {
 /** @param {string} text */
 const literal = (text) => `"${[...text].map(escape).join('')}"`;
 
+const COMBINES = /^(allOf|not|if|dependentSchemas|dependencies|patternProperties|unevaluated.*)$/;
+
+/**
+ * A schema as XGrammar reads it: objects have the properties that are listed, and no others. Where parts of a schema
+ * combine, that would take too much away; such schemas stay as they are.
+ * @param {any} schema an object, or its JSON
+ */
+export function strict(schema) {
+  const given = typeof schema === 'string' ? JSON.parse(schema) : schema;
+  let open = false;
+  /** @param {any} node @param {boolean} [names] its keys are names, its values schemas @returns {any} */
+  const close = (node, names = false) => {
+    if (typeof node !== 'object' || node === null) return node;
+    if (Array.isArray(node)) return node.map((one) => close(one));
+    const out = Object.fromEntries(Object.entries(node).map(([key, value]) => {
+      if (!names && COMBINES.test(key)) open = true;
+      return [key, !names && /^(enum|const|default|examples)$/.test(key) ? value : close(value, !names && /^(properties|\$defs|definitions)$/.test(key))];
+    }));
+    if (names || !node.properties) return out;
+    if (node.anyOf || node.oneOf || node.$ref) open = true;
+    return { additionalProperties: false, ...out };
+  };
+  const closed = close(given);
+  return open ? given : closed;
+}
+
 class Grammar {
   /** @type {string[]} */
   rules = [];
@@ -34,7 +60,7 @@ class Grammar {
   expression(format) {
     const { type } = format;
     if (type === 'const_string') return literal(format.value);
-    if (type === 'json_schema') return `%json ${JSON.stringify(format.json_schema)}`;
+    if (type === 'json_schema') return `%json ${JSON.stringify(strict(format.json_schema))}`;
     if (type === 'any_text') return '.*';
     if (type === 'sequence') return `(${format.elements.map((/** @type {Format} */ e) => this.expression(e)).join(' ')})`;
     if (type === 'or') return `(${format.elements.map((/** @type {Format} */ e) => this.expression(e)).join(' | ')})`;
@@ -111,7 +137,7 @@ class Grammar {
 export function structuralGrammar(tag) {
   const given = typeof tag === 'string' ? JSON.parse(tag) : tag;
   const format = given.structures
-    ? { type: 'triggered_tags', triggers: given.triggers, tags: given.structures.map((/** @type {any} */ s) => ({ begin: s.begin, content: { type: 'json_schema', json_schema: typeof s.schema === 'string' ? JSON.parse(s.schema) : s.schema }, end: s.end })) }
+    ? { type: 'triggered_tags', triggers: given.triggers, tags: given.structures.map((/** @type {any} */ s) => ({ begin: s.begin, content: { type: 'json_schema', json_schema: s.schema }, end: s.end })) }
     : given.format;
   if (!format || typeof format !== 'object') throw refuse('structural_tag without a format');
   const grammar = new Grammar();
