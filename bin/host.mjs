@@ -103,8 +103,8 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
     runner,
     gpu,
     loadMs: performance.now() - started,
-    /** What serves requests as web/engine.js does, without a worker. @param {string} name @param {boolean} embeds */
-    engine: (name, embeds) => directEngine(core, /** @type {Runner} */ (runner), name, embeds, { backend: gpu ? 'webgpu' : 'cpu' }),
+    /** What serves requests as web/engine.js does, without a worker. @param {string} name */
+    engine: (name) => directEngine(core, /** @type {Runner} */ (runner), name, { backend: gpu ? 'webgpu' : 'cpu' }),
     close() {
       core.destroy();
       gpu?.close();
@@ -115,10 +115,10 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
 
 /**
  * The engine of an application on this thread. Node has no storage for sessions.
- * @param {Core} core @param {Runner} runner @param {string} model @param {boolean} embeddings
+ * @param {Core} core @param {Runner} runner @param {string} model
  * @param {import('../web/requests.js').Window & { backend?: 'webgpu' | 'cpu' }} [options]
  */
-export function directEngine(core, runner, model, embeddings, { backend = 'cpu', ...window } = {}) {
+export function directEngine(core, runner, model, { backend = 'cpu', ...window } = {}) {
   const compile = async (/** @type {URL} */ url) => new WebAssembly.Module(readFileSync(fileURLToPath(url)));
   const requests = new Requests(core, runner, compile, window);
   const steps = new Steps(core, runner, compile);
@@ -142,7 +142,7 @@ export function directEngine(core, runner, model, embeddings, { backend = 'cpu',
     },
     close: () => {},
   };
-  const { architecture, quantization, parameters, memory } = core.info();
+  const { architecture, quantization, parameters, memory, embeddings } = core.info();
   const info = { model, backend, device: {}, ...core.sizes(), embeddings, architecture, quantization, parameters, memory, variant: '' };
   return new Engine(/** @type {any} */ (channel), /** @type {any} */ ({ terminate() {} }), info);
 }

@@ -19,7 +19,7 @@ const HELP = `usage: quern COMMAND [MODEL] [OPTIONS]
   detokenize MODEL (--ids 1,2,3 | --file F --lines) [--skip-special] --json
   template MODEL --messages F.json [--tools F.json] [--no-generation-prompt]
   dequant --type Q4_0 --hex … --json
-  embed MODEL (--text T | --ids 1,2,3) [--pooling last|mean] [--normalize] --json
+  embed MODEL (--text T | --ids 1,2,3) [--pooling mean|cls|last] [--normalize] --json
   serve [MODEL] --port P [--embeddings]
   inspect MODEL [--json]
   bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--sessions N] [--synthetic NAME:QUANT] --json
@@ -116,6 +116,7 @@ const sampling = (o) => ({
 async function logits(o) {
   if (o['--ids'] === undefined) throw new UsageError('logits needs --ids');
   await withModel(o, 'weights', async ({ core, runner }) => {
+    if (core.info().embeddings) throw fail(STATUS.E_UNSUPPORTED, 'logits of a model for embeddings');
     const session = core.createSession();
     core.start(session, ids(o['--ids']), { logits: true, argmaxAll: o['--all'] === true });
     let argmax;
@@ -286,22 +287,25 @@ async function dequant(o) {
 
 /** @param {Options} o */
 async function embed(o) {
-  const pooling = String(o['--pooling'] ?? 'last');
+  const poolings = ['last', 'mean', 'cls']; // from 1 on; 0: the model's own
+  const pooling = poolings.indexOf(String(o['--pooling'])) + 1;
   if ((o['--text'] === undefined) === (o['--ids'] === undefined)) throw new UsageError('embed needs --text or --ids');
-  if (!['last', 'mean'].includes(pooling)) throw fail(STATUS.E_UNSUPPORTED, '--pooling of a decoder but mean or last');
+  if (o['--pooling'] !== undefined && !pooling) throw fail(STATUS.E_UNSUPPORTED, '--pooling but mean, cls or last');
   const m = await open(o, 'weights', true);
   try {
     const session = m.core.createSession();
     const list = o['--ids'] === undefined ? m.core.tokenize(String(o['--text'])) : ids(o['--ids']);
-    m.core.start(session, list, { logits: true, logitsAll: pooling === 'mean' });
+    m.core.start(session, list, { logits: true, pooling });
     /** @type {Float64Array | undefined} */
     let sum;
+    let count = 0;
     for await (const { logits } of m.runner.events(session)) {
-      if (logits && pooling === 'mean' && sum) logits.forEach((v, i) => (/** @type {Float64Array} */ (sum)[i] += v));
+      if (logits) count++;
+      if (logits && pooling === 2 && sum) logits.forEach((v, i) => (/** @type {Float64Array} */ (sum)[i] += v));
       else if (logits) sum = Float64Array.from(logits);
     }
     const states = sum ?? new Float64Array(0);
-    const scale = o['--normalize'] ? Math.hypot(...states) || 1 : pooling === 'mean' ? list.length : 1;
+    const scale = o['--normalize'] ? Math.hypot(...states) || 1 : pooling === 2 ? count : 1;
     print(`{"embedding":${floats(Float32Array.from(states, (v) => v / scale))}}`);
   } finally {
     m.close();
@@ -314,10 +318,9 @@ async function serveModel(o) {
   if (port === undefined) throw new UsageError('serve needs --port P');
   if (Number(port) > 65535) throw new UsageError('--port is at most 65535');
   const { serve } = await import('./serve.mjs');
-  const embeddings = o['--embeddings'] === true;
-  const m = await open(o, 'weights', embeddings);
+  const m = await open(o, 'weights', o['--embeddings'] === true);
   const model = basename(String(o.model ?? o['--synthetic'] ?? 'grist'));
-  const server = await serve(m.engine(model, embeddings), Number(port)).catch((error) => {
+  const server = await serve(m.engine(model), Number(port)).catch((error) => {
     throw fail(STATUS.E_NETWORK, `port ${port}: ${error.message}`);
   });
   process.stderr.write(`${model} answers on http://127.0.0.1:${server.port}/v1\n`);

@@ -48,10 +48,21 @@ static int print_vector(const struct options *o, const struct pool *pool) {
     return EXIT_DONE;
 }
 
+static const char *const names[] = {
+    [QN_POOL_LAST] = "last", [QN_POOL_MEAN] = "mean", [QN_POOL_CLS] = "cls"};
+
+/* The model's own where nothing, or nothing that is known, is said. */
+static enum qn_pooling pooling_of(const struct options *o) {
+    for (int i = QN_POOL_LAST; o->pooling && i <= QN_POOL_CLS; i++)
+        if (strcmp(o->pooling, names[i]) == 0)
+            return (enum qn_pooling)i;
+    return QN_POOL_MODEL;
+}
+
 static int embed(const struct options *o, struct model *m, qn_session *s) {
     struct qn_error err = {0};
-    struct pool pool = {.n = qn_engine_vocab(m->engine),
-                        .mean = o->pooling && strcmp(o->pooling, "mean") == 0};
+    enum qn_pooling pooling = pooling_of(o);
+    struct pool pool = {.n = qn_engine_vocab(m->engine), .mean = pooling == QN_POOL_MEAN};
     const uint32_t *ids = NULL;
     uint32_t *own = NULL;
     size_t n = 0;
@@ -64,7 +75,7 @@ static int embed(const struct options *o, struct model *m, qn_session *s) {
         return refuse(&err);
     }
     struct qn_request request = {
-        .ids = ids, .n_ids = n, .want = QN_WANT_LOGITS | (pool.mean ? QN_WANT_LOGITS_ALL : 0)};
+        .ids = ids, .n_ids = n, .want = QN_WANT_LOGITS, .pooling = pooling};
     pool.sum = calloc(pool.n, sizeof *pool.sum);
     int code = pool.sum ? run(s, &request, &pool) : refuse_with(QN_E_NO_MEMORY, "an embedding");
     if (code == EXIT_DONE)
@@ -77,8 +88,8 @@ static int embed(const struct options *o, struct model *m, qn_session *s) {
 int command_embed(const struct options *o) {
     if (!o->text == !o->ids)
         return usage("embed needs --text or --ids");
-    if (o->pooling && strcmp(o->pooling, "mean") != 0 && strcmp(o->pooling, "last") != 0)
-        return refuse_with(QN_E_UNSUPPORTED, "--pooling of a decoder but mean or last");
+    if (o->pooling && pooling_of(o) == QN_POOL_MODEL)
+        return refuse_with(QN_E_UNSUPPORTED, "--pooling but mean, cls or last");
     struct options with = *o;
     with.embeddings = true;
     struct model m;

@@ -70,8 +70,11 @@ static int with_session(const struct options *o,
     if (code != EXIT_DONE)
         return code;
     qn_session *session = NULL;
-    code =
-        qn_session_create(&session, m.engine, &err) == QN_OK ? use(o, &m, session) : refuse(&err);
+    if (qn_engine_embeds(m.engine))
+        code = refuse_with(QN_E_UNSUPPORTED, "logits and answers of a model for embeddings");
+    else
+        code = qn_session_create(&session, m.engine, &err) == QN_OK ? use(o, &m, session)
+                                                                    : refuse(&err);
     model_close(&m);
     return code;
 }

@@ -174,10 +174,12 @@ struct qn_engine_desc {
     const struct qn_gpu_host *gpu; // NULL: CPU; must outlive the engine
     uint32_t threads;              // CPU backend; 0: one
     uint32_t context;              // tokens of KV cache per session; 0: the model's, at most 4096
+                                   // (encoders: 512)
     uint32_t chunk;                // most tokens per prefill step; 0: 256, on a GPU 512
     uint32_t sessions;             // most of its own; 0: 4, fewer where memory is short
     enum qn_kv_type kv_type;       // 0: float32
-    bool embeddings;               // states instead of logits: no answers, but embeddings
+    bool embeddings;               // states instead of logits: no answers, but embeddings;
+                                   // encoders do nothing else
     bool text_only;         // tokenizer and chat template only: open reads no weights, no sessions
     int64_t (*clock)(void); // seconds since 1970, UTC, for templates that ask; NULL: always 0
 };
@@ -229,6 +231,8 @@ void qn_worker_run(void *workers, uint32_t index);
 
 uint32_t qn_engine_context(const qn_engine *engine); // tokens
 uint32_t qn_engine_vocab(const qn_engine *engine);   // logits per position, or states
+/* Whether the model gives states, for embeddings: it was asked for, or is an encoder. */
+bool qn_engine_embeds(const qn_engine *engine);
 
 enum {
     QN_TEXT_ADD_SPECIAL = 1,  // tokenize: add BOS and the like
@@ -294,6 +298,14 @@ struct qn_constraint {
         after; // it begins once this has been said; empty: at once. Must outlive the answer
 };
 
+/* Which states of a text become the one that a model for embeddings answers with. */
+enum qn_pooling {
+    QN_POOL_MODEL, // an encoder's own; a decoder's: LAST
+    QN_POOL_LAST,
+    QN_POOL_MEAN,
+    QN_POOL_CLS, // the first one's; encoders only
+};
+
 struct qn_request {
     const uint32_t *ids; // the whole prefix, always: what is already in the KV cache is reused
     size_t n_ids;        // at least 1
@@ -311,6 +323,9 @@ struct qn_request {
     bool slide;
     uint32_t sinks; // 0: 4; UINT32_MAX: none
     uint32_t want;  // enum qn_want
+    /* With LOGITS of a model for embeddings. MEAN: an encoder tells of one vector; a decoder of
+     * every position's state, one step each, of which the caller takes the mean. */
+    enum qn_pooling pooling;
     /* Guess tokens from what was said before and verify several in one step, where that pays; only
      * for greedy choice without penalties, bias, constraint or logits. The tokens are the same. */
     bool speculate;

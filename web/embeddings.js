@@ -10,7 +10,7 @@ import { fail, STATUS } from './errors.js';
  * @property {string} [model]
  * @property {'float' | 'base64' | null} [encoding_format] base64: of float32, little-endian
  * @property {number | null} [dimensions] the first so many values, of length 1 again
- * @property {'last' | 'mean' | null} [pooling] of the last position's state (default), or of all
+ * @property {'last' | 'mean' | 'cls' | null} [pooling] of the last position's state (a decoder's default), of all, or of the first one (encoders); default: an encoder's own
  * @property {string} [user]
  */
 

@@ -25,10 +25,10 @@ import { fail, STATUS } from './errors.js';
  *   or of a folder, or files that the user picked; without it the embedded default
  * @property {'auto' | 'webgpu' | 'cpu'} [backend] 'auto': WebGPU where there is a real GPU that
  *   computes as it should, else the CPU; 'webgpu' takes a software adapter too, and fails where the GPU does
- * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096
+ * @property {number} [context] tokens of KV cache; default: the model's own, at most 4096 (encoders: 512)
  * @property {'refuse' | 'slide' | 'drop_oldest_turns'} [overflow] what happens when the context is full, unless a request says otherwise (docs/requests.md)
  * @property {number} [attentionSinks] first tokens that stay when the context slides; default 4
- * @property {boolean} [embeddings] loads the model for embeddings, not for answers
+ * @property {boolean} [embeddings] loads the model for embeddings, not for answers; encoders do nothing else
  * @property {'f32' | 'f16' | 'q8' | 'q4'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
  * @property {boolean} [tune] false: does not measure, nor use, which kernels suit the GPU better (0.1 s, once)
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated

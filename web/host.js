@@ -123,7 +123,7 @@ export class Host {
       reason,
       device: gpu?.info ?? { threads },
       ...core.sizes(),
-      embeddings: options.embeddings === true,
+      embeddings: info.embeddings,
       architecture: info.architecture,
       quantization: info.quantization,
       parameters: info.parameters,

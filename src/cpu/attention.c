@@ -222,8 +222,7 @@ static void attention_task(void *arg, uint32_t index) {
     size_t head = (size_t)(h / c->group) * c->context;
     const unsigned char *k = (unsigned char *)lane.states[c->k] + head * k_rows.bytes;
     const unsigned char *v = (unsigned char *)lane.states[c->v] + head * v_rows.bytes;
-    uint32_t last = lane.pos;
-    uint32_t first = c->window != 0 && last >= c->window ? last - c->window + 1 : 0;
+    uint32_t last = qn_cpu_last_seen(c->step, t), first = qn_cpu_first_seen(last, c->window);
     float peak = -INFINITY, total = 0.0f, sums[QN_KV_MOST / QN_KV_BLOCK];
     for (uint32_t d = 0; d < dim && c->k_type == QN_DTYPE_Q4_1; d++) // the others have no minima
         sums[d / QN_KV_BLOCK] = (d % QN_KV_BLOCK ? sums[d / QN_KV_BLOCK] : 0) + q[d];

@@ -127,7 +127,7 @@ static enum qn_status study(struct cpu_backend *b, const struct qn_program *p,
     b->head_op = p->n_ops;
     for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
-        if (op->kind == QN_OP_EMBED && !op->u.embed.by_position)
+        if (op->kind == QN_OP_EMBED && op->u.embed.by == QN_EMBED_BY_ID)
             b->id_limit =
                 qn_min_u32(b->id_limit, p->weights[p->tensors[op->in[1].tensor].weight].rows);
         bool head = is_head(&p->tensors[op->out]);
@@ -536,6 +536,7 @@ static enum qn_status session_enqueue(struct qn_backend *backend, const struct q
         .lane = lanes[0],
         .lanes = n_steps > 1 ? lanes : NULL,
         .single = n_steps > 1 || steps->exact,
+        .pooling = steps->pooling,
         .scratch = b->scratch,
         .ids = steps->n > 1 ? steps->ids : ids,
         .t = n_steps > 1 ? n_steps : qn_max_u32(steps->n, 1),

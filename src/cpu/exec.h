@@ -31,6 +31,7 @@ struct qn_cpu_step {
     float *const *places;                // [n_tensors]: activations
     struct qn_cpu_lane lane;             // of row 0; row t is t positions further
     const struct qn_cpu_lane *lanes;     // [t], or NULL: all rows are one session's
+    enum qn_pooling pooling;             // of the one row
     bool single;                         // t ≤ QN_CPU_BATCH rows give what they would give alone
     float *scratch;                      // of the backend: inputs of a matrix product, prepared
     const uint32_t *ids;                 // [t]
@@ -49,6 +50,14 @@ static inline struct qn_cpu_lane qn_cpu_lane_of(const struct qn_cpu_step *step, 
     struct qn_cpu_lane lane = step->lane;
     lane.pos += t;
     return step->lanes ? step->lanes[t] : lane;
+}
+
+/* The first and last position that row t's attention sees. */
+static inline uint32_t qn_cpu_first_seen(uint32_t last, uint32_t window) {
+    return window != 0 && last >= window ? last - window + 1 : 0;
+}
+static inline uint32_t qn_cpu_last_seen(const struct qn_cpu_step *step, uint32_t t) {
+    return qn_cpu_lane_of(step, step->program->whole ? step->t - 1 : t).pos;
 }
 
 typedef void qn_cpu_op(const struct qn_cpu_step *step, const struct qn_program_op *op);

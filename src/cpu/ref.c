@@ -26,8 +26,8 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
     float scale = op->u.embed.scale;
     for (uint32_t t = 0; t < out.rows; t++) {
         float *row = out.p + t * out.stride;
-        qn_cpu_weight_row(row, table,
-                          op->u.embed.by_position ? qn_cpu_lane_of(step, t).pos : step->ids[t]);
+        const uint32_t from[] = {step->ids[t], qn_cpu_lane_of(step, t).pos, 0};
+        qn_cpu_weight_row(row, table, from[op->u.embed.by]);
         for (uint32_t i = 0; scale != 1.0f && i < out.cols; i++)
             row[i] *= scale;
     }
@@ -143,7 +143,17 @@ void qn_cpu_add(const struct qn_cpu_step *step, const struct qn_program_op *op) 
 
 void qn_cpu_last_rows(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
-    for (uint32_t r = 0; r < out.rows; r++)
+    for (uint32_t i = 0; step->pooling == QN_POOL_MEAN && i < out.cols; i++) {
+        double sum = 0;
+        for (uint32_t t = 0; t < x.rows; t++)
+            sum += (double)x.p[t * x.stride + i];
+        out.p[i] = (float)(sum / x.rows);
+    }
+    if (step->pooling == QN_POOL_MEAN)
+        return;
+    if (step->pooling == QN_POOL_CLS)
+        memcpy(out.p, x.p, out.cols * sizeof *out.p);
+    for (uint32_t r = 0; r < out.rows && step->pooling != QN_POOL_CLS; r++)
         memcpy(out.p + r * out.stride, x.p + (step->r_begin + r) * x.stride,
                out.cols * sizeof *out.p);
 }
@@ -228,8 +238,7 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
     double scale = (double)op->u.attention.scale, cap = (double)op->u.attention.softcap;
     for (uint32_t t = 0; t < out.rows; t++) {
         struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
-        uint32_t last = lane.pos;
-        uint32_t first = window != 0 && last >= window ? last - window + 1 : 0;
+        uint32_t last = qn_cpu_last_seen(step, t), first = qn_cpu_first_seen(last, window);
         for (uint32_t h = 0; h < op->u.attention.n_heads; h++) {
             const float *query = q.p + t * q.stride + (size_t)h * dim;
             float *to = out.p + t * out.stride + (size_t)h * dim;

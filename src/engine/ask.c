@@ -73,9 +73,10 @@ static enum qn_status start(struct work *w, const struct qn_answer_style *style,
                            : style->n_think,
         .slide = c->slide,
         .sinks = c->sinks ? c->sinks : UINT32_MAX,
-        .want = c->logprobs || w->engine->desc.embeddings
-                    ? QN_WANT_LOGITS | (c->mean || c->echo ? QN_WANT_LOGITS_ALL : 0)
+        .want = c->logprobs || qn_engine_embeds(w->engine)
+                    ? QN_WANT_LOGITS | (c->echo ? QN_WANT_LOGITS_ALL : 0)
                     : 0,
+        .pooling = c->pooling,
     };
     bool thinks = style && qn_thinking_of(style->think, qn_buf_view(&w->text)) == QN_THINKS;
     bool lazy = tools && c->tool_choice == QN_TOOLS_AUTO && c->form_kind == QN_ANSWER_TEXT;
@@ -167,7 +168,7 @@ static enum qn_status start_embedding(struct work *w, struct qn_str json, struct
     struct qn_chat_defaults defaults = defaults_of(e);
     struct qn_chat *c = &w->chat;
     QN_TRY(qn_chat_parse(c, &w->arena, QN_API_EMBEDDING, json, &defaults, err));
-    if (!e->desc.embeddings)
+    if (!qn_engine_embeds(e))
         return qn_fail(err, QN_E_UNSUPPORTED, "embeddings from a model loaded for answers");
     uint32_t n = qn_engine_vocab(e);
     if (c->dimensions > n)
@@ -183,7 +184,7 @@ static enum qn_status start_embedding(struct work *w, struct qn_str json, struct
         .vector = qn_mem_alloc(e->allocator, n * sizeof *m->vector),
         .n = n,
         .dimensions = c->dimensions ? c->dimensions : n,
-        .mean = c->mean,
+        .mean = c->pooling == QN_POOL_MEAN,
     };
     if (m->sum && m->vector) {
         memset(m->sum, 0, n * sizeof *m->sum);
@@ -199,6 +200,9 @@ static enum qn_status ask(qn_engine *e, qn_session **s, struct qn_str json,
     QN_TRY(qn_engine_check(e, err));
     if (!e->tokenizer)
         return qn_fail(err, QN_E_UNSUPPORTED, "a text request to a model that has no tokenizer");
+    if (begin != start_embedding && qn_engine_embeds(e))
+        return qn_fail(err, QN_E_UNSUPPORTED, "an answer from a model loaded for embeddings (%s)",
+                       e->model.config.traits->name);
     struct work w;
     memset(&w, 0, sizeof w);
     w.engine = e;

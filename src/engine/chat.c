@@ -191,10 +191,11 @@ static enum qn_status read_prompt(struct qn_chat_reader *r, struct qn_json_value
 
 static enum qn_status read_pooling(struct qn_chat_reader *r, struct qn_json_value v,
                                    const char *name) {
-    r->out->mean = qn_json_string_is(v, "mean");
-    return r->out->mean || qn_json_string_is(v, "last")
-               ? QN_OK
-               : qn_chat_expected(r, name, "\"last\" or \"mean\"");
+    r->out->pooling = qn_json_string_is(v, "mean")   ? QN_POOL_MEAN
+                      : qn_json_string_is(v, "cls")  ? QN_POOL_CLS
+                      : qn_json_string_is(v, "last") ? QN_POOL_LAST
+                                                     : QN_POOL_MODEL;
+    return r->out->pooling ? QN_OK : qn_chat_expected(r, name, "\"last\", \"mean\" or \"cls\"");
 }
 
 /* ---- the template's variables ---------------------------------------------------------------- */

@@ -37,11 +37,11 @@ struct qn_chat {
     bool slide, logprobs, ignore_eos, parallel_calls, stream, echo, continue_last;
     struct qn_str *stops;
     size_t n_stops;
-    struct qn_str context; // chat: a JSON object for the template
-    uint32_t dimensions;   // embeddings: how many values; 0: all
-    bool mean;             // over all positions; else of the last one
-    struct qn_str prompt;  // completions, embeddings: a text, or
-    const uint32_t *ids;   // these ids (NULL: none were given)
+    struct qn_str context;   // chat: a JSON object for the template
+    uint32_t dimensions;     // embeddings: how many values; 0: all
+    enum qn_pooling pooling; // embeddings
+    struct qn_str prompt;    // completions, embeddings: a text, or
+    const uint32_t *ids;     // these ids (NULL: none were given)
     size_t n_ids;
     struct qn_json_value tools; // of the request; missing when they are not to be called
     enum qn_tool_choice tool_choice;

@@ -159,7 +159,7 @@ static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct q
         .states = e->desc.embeddings,
     };
     QN_TRY(qn_model_build(&e->model, arena, &e->directory, &e->files, &options, err));
-    if (e->tokenizer && !e->desc.embeddings)
+    if (e->tokenizer && !e->model.program.states)
         e->model.program.sample_vocab =
             qn_min_u32(e->model.config.vocab, qn_tokenizer_size(e->tokenizer));
     collect_eos(e);
@@ -365,6 +365,10 @@ uint32_t qn_engine_context(const qn_engine *e) {
     return e->model.program.context;
 }
 
+bool qn_engine_embeds(const qn_engine *e) {
+    return e->model.program.states;
+}
+
 uint32_t qn_engine_vocab(const qn_engine *e) {
-    return e->desc.embeddings ? e->model.config.hidden : e->model.config.vocab;
+    return e->model.program.states ? e->model.config.hidden : e->model.config.vocab;
 }

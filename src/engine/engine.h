@@ -35,7 +35,7 @@ struct qn_answer_style {
 /* States of a prompt on their way to one vector. */
 struct qn_embedding {
     const struct qn_allocator *allocator;
-    double *sum;   // [n], of the positions so far; NULL: no embedding is wanted
+    double *sum;   // [n], of the states so far (an encoder's is one); NULL: no embedding is wanted
     float *vector; // [n]
     uint32_t n, dimensions;
     bool mean, told;

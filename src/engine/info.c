@@ -89,7 +89,9 @@ enum qn_status qn_engine_info(qn_engine *e, struct qn_str *out, struct qn_error 
     write_config(b, &e->model.config);
     write_memory(b, e);
     field(b, "tokenizer_size", e->tokenizer ? qn_tokenizer_size(e->tokenizer) : 0);
-    qn_buf_format(b, ",\"chat_template\":%s", e->template_source[0].n ? "true" : "false");
+    qn_buf_format(b, ",\"chat_template\":%s,\"embeddings\":%s",
+                  e->template_source[0].n ? "true" : "false",
+                  qn_engine_embeds(e) ? "true" : "false");
 #ifndef QN_NO_WEBGPU
     if (e->desc.gpu)
         qn_gpu_backend_describe(e->backend, b);

@@ -203,6 +203,7 @@ static const struct member request_members[] = {
     {"stopOnEos", BOOL, REQUEST(stop_on_eos)},
     {"slide", BOOL, REQUEST(slide)},
     {"sinks", U32, REQUEST(sinks)},
+    {"pooling", U32, REQUEST(pooling)},
     {"speculate", BOOL, REQUEST(speculate)},
     {"logits", BOOL, offsetof(struct request_options, logits)},
     {"argmaxAll", BOOL, offsetof(struct request_options, argmax_all)},

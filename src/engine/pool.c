@@ -51,7 +51,7 @@ enum qn_status qn_engine_pick(qn_engine *e, qn_session **out, const uint32_t *id
                               struct qn_error *err) {
     qn_session *best = NULL, *oldest = NULL;
     uint32_t most = 0, count = 0;
-    if (coming(e, ids, n))
+    if (!e->model.program.whole && coming(e, ids, n))
         return qn_fail(err, QN_E_STATE, "a session computes the beginning of this prompt");
     for (qn_session *s = e->sessions; s; s = s->next) {
         count += s->pooled;

@@ -11,17 +11,18 @@
 #define MAX_WIDTH (1u << 20)
 #define MAX_HEADS 1024u
 
-static const struct qn_source_names key_hidden = {{"hidden_size", "n_embd"}, {"embedding_length"}};
-static const struct qn_source_names key_layers = {{"num_hidden_layers", "n_layer"},
+static const struct qn_source_names key_hidden = {{"hidden_size", "n_embd", "dim"},
+                                                  {"embedding_length"}};
+static const struct qn_source_names key_layers = {{"num_hidden_layers", "n_layer", "n_layers"},
                                                   {"block_count"}};
-static const struct qn_source_names key_heads = {{"num_attention_heads", "n_head"},
+static const struct qn_source_names key_heads = {{"num_attention_heads", "n_head", "n_heads"},
                                                  {"attention.head_count"}};
 static const struct qn_source_names key_kv_heads = {{"num_key_value_heads"},
                                                     {"attention.head_count_kv"}};
 static const struct qn_source_names key_head_dim = {{"head_dim"}, {"attention.key_length"}};
 static const struct qn_source_names key_value_dim = {{NULL}, {"attention.value_length"}};
-static const struct qn_source_names key_intermediate = {{"intermediate_size", "n_inner"},
-                                                        {"feed_forward_length"}};
+static const struct qn_source_names key_intermediate = {
+    {"intermediate_size", "n_inner", "hidden_dim"}, {"feed_forward_length"}};
 static const struct qn_source_names key_vocab = {{"vocab_size"}, {NULL}};
 static const struct qn_source_names key_context = {
     {"context_window_size", "max_position_embeddings", "n_positions"}, {"context_length"}};
@@ -69,7 +70,7 @@ static enum qn_status read_numbers(struct qn_model_config *c, const struct qn_so
         return qn_fail(s->err, QN_E_CONFIG,
                        "hidden_size is %u and vocab_size %u, expected 2 or more", c->hidden,
                        c->vocab);
-    QN_TRY(qn_source_f32(&c->norm_eps, s, &key_eps, 1e-12f, 0.1f, 0));
+    QN_TRY(qn_source_f32(&c->norm_eps, s, &key_eps, 1e-12f, 0.1f, s->traits->norm_eps));
     return QN_OK;
 }
 
@@ -222,10 +223,11 @@ static enum qn_status read_act(struct qn_model_config *c, const struct qn_source
         {"gelu_new", QN_ACT_GELU_TANH}, {"relu", QN_ACT_RELU},
     };
     c->act = s->traits->act;
-    static const char *const keys[] = {"hidden_act", "hidden_activation", "activation_function"};
+    static const char *const keys[] = {"hidden_act", "hidden_activation", "activation_function",
+                                       "activation"};
     const char *key = NULL;
     struct qn_json_value value = {NULL, 0};
-    for (uint32_t i = s->traits->act_pinned ? 1 : 0; i < 3 && !qn_json_exists(value); i++) {
+    for (uint32_t i = s->traits->act_pinned ? 1 : 0; i < 4 && !qn_json_exists(value); i++) {
         key = keys[i];
         value = qn_source_json(s, key);
     }
@@ -389,6 +391,7 @@ enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena
     /* MLC writes a context of -1 for models whose window slides: then the window bounds the cache.
      */
     QN_TRY(qn_source_u32(&out->context, &s, &key_context, 1u << 28, out->window));
+    QN_TRY(qn_config_encoder(out, &s));
     QN_TRY(qn_config_rope(out, arena, &s));
     QN_TRY(qn_config_family(out, &s));
     QN_TRY(qn_config_experts(out, arena, &s));

@@ -156,6 +156,32 @@ enum qn_status qn_config_family(struct qn_model_config *c, const struct qn_sourc
     return QN_OK;
 }
 
+/* ---- Encoders ----------------------------------------------------------------------------------
+ */
+
+enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_source *s) {
+    static const struct qn_source_names key_pad = {{"pad_token_id"}, {NULL}};
+    uint64_t pad = 1;
+    bool found, decoder;
+    const char *name;
+    if (!s->traits->encoder || s->d->format == QN_FORMAT_GGUF)
+        return QN_OK;
+    QN_TRY(qn_source_bool(&decoder, s, "is_decoder", false));
+    struct qn_json_value positions = qn_source_json(s, "position_embedding_type");
+    if (decoder || (qn_json_exists(positions) && !qn_json_string_is(positions, "absolute")))
+        return qn_fail(s->err, QN_E_UNSUPPORTED, "%s in a model of this family",
+                       decoder ? "is_decoder" : "position_embedding_type but \"absolute\"");
+    if (!s->traits->pad_first)
+        return QN_OK;
+    QN_TRY(qn_source_integer(&pad, &found, &name, s, &key_pad));
+    if (pad + 2 >= c->context)
+        return qn_fail(s->err, QN_E_CONFIG, "pad_token_id is %llu, expected less than %u",
+                       (unsigned long long)pad, c->context);
+    c->first_position = (uint32_t)pad + 1;
+    c->context -= c->first_position;
+    return QN_OK;
+}
+
 /* ---- Experts -----------------------------------------------------------------------------------
  */
 

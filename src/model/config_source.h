@@ -55,6 +55,8 @@ static inline bool qn_finite(float value) {
 
 /* ---- The parts of reading ---- */
 
+/* config_family.c: where positions begin; what an encoder must not be. */
+enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_source *s);
 /* config_rope.c: n_rot, the rope_ fields. */
 enum qn_status qn_config_rope(struct qn_model_config *c, struct qn_arena *arena,
                               const struct qn_source *s);

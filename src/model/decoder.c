@@ -7,6 +7,9 @@
  *     h = h + (act(norm(h) Wgᵀ) × norm(h) Wuᵀ) Wdᵀ
  *   logits = norm(last rows of h) Wheadᵀ                       // [R, vocab]
  *
+ * Encoders (BERT, Devlin et al. 2019) have the norm behind each sum, h = norm(h + …), and behind
+ * the embeddings, see all of a text from everywhere, and end with the pooled states.
+ *
  * Each norm may be missing or stand after what it usually precedes, q and k may have norms, the MLP
  * may have no gate or be experts; traits and naming say which. Ops are written one by one here;
  * qn_program_fuse joins them. */
@@ -23,6 +26,7 @@ struct builder {
     const struct qn_rope *rope;
     uint32_t n_rot;
     uint32_t freq, local_freq; // local: of layers with a window, or QN_NONE
+    uint32_t k_state, v_state; // of the layer before, which an encoder's layers share
     bool last;                 // LAST_ROWS was added
     struct qn_error *err;
 };
@@ -134,15 +138,17 @@ static enum qn_status add_matmul(uint32_t *out, struct builder *b, uint32_t x, u
     return add_op(out, b, &OP_OF(QN_OP_MATMUL), inputs, 3, label);
 }
 
-/* hidden + norm?(y) × scale: how a part of a layer joins the residual. */
+/* hidden + norm?(y) × scale: how a part of a layer joins the residual. An encoder's: norm?(hidden +
+ * y). */
 static enum qn_status add_residual(uint32_t *out, struct builder *b, uint32_t hidden, uint32_t y,
                                    enum qn_role post_norm, uint32_t layer, const char *label) {
-    uint32_t normed;
-    QN_TRY(add_norm(&normed, b, y, post_norm, layer, "post norm"));
+    bool behind = b->c->traits->encoder;
+    if (!behind)
+        QN_TRY(add_norm(&y, b, y, post_norm, layer, "post norm"));
     struct qn_program_op op = OP_OF(QN_OP_ADD);
     op.u.add.scale = b->c->residual_scale;
-    const uint32_t inputs[] = {hidden, normed};
-    return add_op(out, b, &op, inputs, 2, label);
+    QN_TRY(add_op(out, b, &op, (uint32_t[]){hidden, y}, 2, label));
+    return behind ? add_norm(out, b, *out, post_norm, layer, label) : QN_OK;
 }
 
 /* y Wᵀ (+ bias), back to the width of the residual. */
@@ -218,18 +224,20 @@ static enum qn_status add_qk_norms(struct qn_operand qkv[3], struct builder *b, 
     return QN_OK;
 }
 
-static enum qn_status add_rotation(uint32_t *q, uint32_t *k_state, uint32_t *v_state,
-                                   struct builder *b, const struct qn_operand qkv[3],
+/* Sets k_state and v_state. */
+static enum qn_status add_rotation(uint32_t *q, struct builder *b, const struct qn_operand qkv[3],
                                    uint32_t layer) {
     const struct qn_model_config *c = b->c;
     bool local = b->local_freq != QN_NONE && c->local && c->local[layer];
-    QN_TRY(add_state(k_state, b, "k cache"));
-    QN_TRY(add_state(v_state, b, "v cache"));
+    if (layer == 0 || !c->traits->encoder) {
+        QN_TRY(add_state(&b->k_state, b, "k cache"));
+        QN_TRY(add_state(&b->v_state, b, "v cache"));
+    }
     struct qn_program_op rope = OP_OF(QN_OP_ROPE_APPEND);
     for (uint32_t i = 0; i < 3; i++)
         rope.in[i] = qkv[i];
-    rope.in[3].tensor = *k_state;
-    rope.in[4].tensor = *v_state;
+    rope.in[3].tensor = b->k_state;
+    rope.in[4].tensor = b->v_state;
     rope.in[5].tensor = local ? b->local_freq : b->freq;
     rope.u.rope.n_heads = c->n_heads;
     rope.u.rope.n_kv_heads = c->n_kv_heads;
@@ -245,12 +253,12 @@ static enum qn_status add_rotation(uint32_t *q, uint32_t *k_state, uint32_t *v_s
 /* What attention adds to the residual; x is its normed input. */
 static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x, uint32_t layer) {
     const struct qn_model_config *c = b->c;
-    uint32_t q, k_state, v_state, attended;
+    uint32_t q, attended;
     struct qn_operand qkv[3];
     QN_TRY(add_qkv(qkv, b, x, layer));
     if (c->qk_norm)
         QN_TRY(add_qk_norms(qkv, b, layer));
-    QN_TRY(add_rotation(&q, &k_state, &v_state, b, qkv, layer));
+    QN_TRY(add_rotation(&q, b, qkv, layer));
 
     struct qn_program_op attention = OP_OF(QN_OP_ATTENTION);
     attention.u.attention.n_heads = c->n_heads;
@@ -259,7 +267,7 @@ static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x
     attention.u.attention.window = !c->local || c->local[layer] ? c->window : 0;
     attention.u.attention.scale = c->attention_scale;
     attention.u.attention.softcap = c->attention_softcap;
-    const uint32_t inputs[] = {q, k_state, v_state};
+    const uint32_t inputs[] = {q, b->k_state, b->v_state};
     QN_TRY(add_op(&attended, b, &attention, inputs, 3, "attention"));
     return add_projection(out, b, attended, QN_ROLE_O, layer, c->n_heads * c->head_dim, c->o_bias,
                           "attention out");
@@ -380,13 +388,25 @@ static enum qn_status add_layer(uint32_t *out, struct builder *b, uint32_t hidde
     if (c->n_experts && !(c->dense && c->dense[layer]))
         return add_experts(out, b, middle, x, layer);
     QN_TRY(add_mlp(&y, b, x, layer));
-    if (layer + 1 == c->n_layers && qn_weights_has(b->w, QN_ROLE_FFN_POST_NORM)) {
+    if (layer + 1 == c->n_layers && qn_weights_has(b->w, QN_ROLE_FFN_POST_NORM) &&
+        !c->traits->encoder) {
         /* The rows that the head wants are enough for the last norm, and then it is the head's. */
         QN_TRY(add_op(&y, b, &OP_OF(QN_OP_LAST_ROWS), &y, 1, "last rows"));
         QN_TRY(add_op(&middle, b, &OP_OF(QN_OP_LAST_ROWS), &middle, 1, "last rows"));
         b->last = true;
     }
     return add_residual(out, b, middle, y, QN_ROLE_FFN_POST_NORM, layer, "layer out");
+}
+
+/* *sum += rows of a table. */
+static enum qn_status add_rows(uint32_t *sum, struct builder *b, uint32_t table,
+                               enum qn_embed_by by, const char *label) {
+    struct qn_program_op embed = OP_OF(QN_OP_EMBED);
+    uint32_t rows;
+    embed.u.embed.scale = 1.0f;
+    embed.u.embed.by = by;
+    QN_TRY(add_op(&rows, b, &embed, (uint32_t[]){b->p->ids, table}, 2, label));
+    return add_op(sum, b, &OP_OF(QN_OP_ADD), (uint32_t[]){*sum, rows}, 2, "embedding");
 }
 
 static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
@@ -407,29 +427,38 @@ static enum qn_status add_embedding(uint32_t *out, struct builder *b) {
     const uint32_t inputs[] = {b->p->ids, b->embed};
     QN_TRY(add_op(out, b, &embed, inputs, 2, "embedding"));
     QN_TRY(out_of_order(out, b, b->embed));
-    if (!qn_weights_has(b->w, QN_ROLE_POSITIONS))
-        return QN_OK;
-    const struct qn_weight_part positions = {QN_ROLE_POSITIONS, b->c->context};
-    uint32_t table, learned;
-    QN_TRY(qn_weights_matrix(&table, &same, b->w, &positions, 1, 0, b->c->hidden, b->err));
-    embed.u.embed.scale = 1.0f;
-    embed.u.embed.by_position = true;
-    QN_TRY(add_op(&learned, b, &embed, (uint32_t[]){b->p->ids, table}, 2, "positions"));
-    return add_op(out, b, &OP_OF(QN_OP_ADD), (uint32_t[]){*out, learned}, 2, "embedding");
+    if (qn_weights_has(b->w, QN_ROLE_POSITIONS)) {
+        const struct qn_weight_part positions = {QN_ROLE_POSITIONS, b->c->context,
+                                                 .first = b->c->first_position};
+        uint32_t table;
+        QN_TRY(qn_weights_matrix(&table, &same, b->w, &positions, 1, 0, b->c->hidden, b->err));
+        QN_TRY(add_rows(out, b, table, QN_EMBED_BY_POSITION, "positions"));
+    }
+    /* GGUF files may lack them. */
+    if (qn_weights_has(b->w, QN_ROLE_TYPES) &&
+        (b->w->d->format != QN_FORMAT_GGUF || qn_weights_present(b->w, QN_ROLE_TYPES, 0))) {
+        uint32_t type;
+        QN_TRY(qn_weights_row(&type, b->w, QN_ROLE_TYPES, 0, b->c->hidden, b->err));
+        QN_TRY(add_rows(out, b, type, QN_EMBED_BY_NOTHING, "token type"));
+    }
+    return add_norm(out, b, *out, QN_ROLE_EMBED_NORM, 0, "embedding norm");
 }
 
-static enum qn_status add_head(struct builder *b, uint32_t hidden, bool states) {
+static enum qn_status add_head(struct builder *b, uint32_t hidden) {
     const struct qn_model_config *c = b->c;
     const struct qn_weight_part part = {QN_ROLE_HEAD, c->vocab};
     uint32_t last = hidden, normed, head = b->embed;
     bool same;
     if (!b->last)
         QN_TRY(add_op(&last, b, &OP_OF(QN_OP_LAST_ROWS), &hidden, 1, "last rows"));
+    if (c->traits->encoder) {
+        b->p->logits = last;
+        return QN_OK;
+    }
     QN_TRY(add_norm_of(&normed, b, (struct qn_operand){last, 0}, QN_ROLE_FINAL_NORM, 0, c->hidden,
-                       c->hidden, false, states ? 1.0f : c->logit_scale, "final norm"));
-    if (states) {
+                       c->hidden, false, b->p->states ? 1.0f : c->logit_scale, "final norm"));
+    if (b->p->states) {
         b->p->logits = normed;
-        b->p->states = true;
         return QN_OK;
     }
     if (!c->tied)
@@ -461,5 +490,6 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
         QN_TRY(computed(&b.local_freq, &b, "inverse frequencies", rope->local, b.n_rot / 2));
     for (uint32_t layer = 0; layer < b.c->n_layers; layer++)
         QN_TRY(add_layer(&hidden, &b, hidden, layer));
-    return add_head(&b, hidden, options->states);
+    b.p->states = options->states;
+    return add_head(&b, hidden);
 }

@@ -2,9 +2,11 @@
 
 #include "base/num.h"
 #include "model/decoder.h"
+#include "model/pooling.h"
 #include "model/rope.h"
 
 #define DEFAULT_CONTEXT 4096u
+#define WHOLE_CONTEXT 512u // of encoders, which compute it in one step
 #define DEFAULT_CHUNK 256u
 
 static enum qn_status weight_bytes(uint64_t *out, const struct qn_program *p,
@@ -27,12 +29,19 @@ enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,
     *out = (struct qn_model){.weight_bytes = 0};
     QN_TRY(qn_model_config_read(&out->config, arena, d, err));
     const struct qn_model_config *c = &out->config;
-    uint32_t context = options->context ? options->context : DEFAULT_CONTEXT;
-    context = qn_min_u32(context, c->context);
+    bool whole = c->traits->encoder;
+    uint32_t usual = whole ? WHOLE_CONTEXT : DEFAULT_CONTEXT;
+    uint32_t context = qn_min_u32(options->context ? options->context : usual, c->context);
     uint32_t chunk = qn_min_u32(options->chunk ? options->chunk : DEFAULT_CHUNK, context);
-    qn_program_init(&out->program, arena, chunk, context);
+    qn_program_init(&out->program, arena, whole ? context : chunk, context);
     if (options->rows)
         out->program.max_rows = qn_min_u32(options->rows, chunk);
+    struct qn_model_options own = *options;
+    if (whole) {
+        out->program.whole = own.states = true;
+        own.kv_type = QN_KV_F32; // of one layer
+        QN_TRY(qn_pooling_read(&out->program.pooling, arena, d, files, err));
+    }
 
     struct qn_rope rope;
     struct qn_weights weights;
@@ -41,7 +50,7 @@ enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,
     if (rope.n_sets > 1)
         out->program.rope_switch = c->rope_original_context;
     out->program.n_ids = c->vocab;
-    QN_TRY(qn_decoder_build(&weights, &rope, options, err));
+    QN_TRY(qn_decoder_build(&weights, &rope, &own, err));
     QN_TRY(qn_program_infer(&out->program, err));
     QN_TRY(qn_program_fuse(&out->program, err));
     QN_TRY(qn_program_plan(&out->program, err));

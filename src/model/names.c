@@ -46,9 +46,12 @@ void qn_tensor_names_find(struct qn_tensor_names *out, const struct qn_traits *t
     *out = plain;
     if (d->format == QN_FORMAT_GGUF || fits(out, d))
         return;
-    out->prefix = "language_model.";
-    if (fits(out, d))
-        return;
+    static const char *const prefixes[] = {"language_model.", "bert.", "distilbert.", "roberta."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        out->prefix = prefixes[i];
+        if (fits(out, d))
+            return;
+    }
     *out = plain;
     const char *dot = strchr(plain.naming->names[QN_ROLE_EMBED], '.');
     out->skip = dot ? (size_t)(dot + 1 - plain.naming->names[QN_ROLE_EMBED]) : 0;

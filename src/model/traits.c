@@ -497,6 +497,64 @@ static const struct qn_naming qwen3_moe_gguf = {{
     [QN_ROLE_EXPERT_DOWN] = "blk.#.ffn_down_exps",
 }};
 
+/* The first component differs from family to family (names.c). */
+static const struct qn_naming bert_hf = {{
+    [QN_ROLE_EMBED] = "embeddings.word_embeddings",
+    [QN_ROLE_POSITIONS] = "embeddings.position_embeddings",
+    [QN_ROLE_TYPES] = "embeddings.token_type_embeddings",
+    [QN_ROLE_EMBED_NORM] = "embeddings.LayerNorm",
+    [QN_ROLE_Q] = "encoder.layer.#.attention.self.query",
+    [QN_ROLE_K] = "encoder.layer.#.attention.self.key",
+    [QN_ROLE_V] = "encoder.layer.#.attention.self.value",
+    [QN_ROLE_O] = "encoder.layer.#.attention.output.dense",
+    [QN_ROLE_ATTN_POST_NORM] = "encoder.layer.#.attention.output.LayerNorm",
+    [QN_ROLE_UP] = "encoder.layer.#.intermediate.dense",
+    [QN_ROLE_DOWN] = "encoder.layer.#.output.dense",
+    [QN_ROLE_FFN_POST_NORM] = "encoder.layer.#.output.LayerNorm",
+}};
+
+static const struct qn_naming bert_mlc = {{
+    [QN_ROLE_EMBED] = "embeddings.word_embeddings",
+    [QN_ROLE_POSITIONS] = "embeddings.position_embeddings",
+    [QN_ROLE_TYPES] = "embeddings.token_type_embeddings",
+    [QN_ROLE_EMBED_NORM] = "embeddings.LayerNorm",
+    [QN_ROLE_QKV] = "encoder.layer.#.attention.self.qkv",
+    [QN_ROLE_O] = "encoder.layer.#.attention.output.dense",
+    [QN_ROLE_ATTN_POST_NORM] = "encoder.layer.#.attention.output.LayerNorm",
+    [QN_ROLE_UP] = "encoder.layer.#.intermediate.dense",
+    [QN_ROLE_DOWN] = "encoder.layer.#.output.dense",
+    [QN_ROLE_FFN_POST_NORM] = "encoder.layer.#.output.LayerNorm",
+}};
+
+static const struct qn_naming distilbert_hf = {{
+    [QN_ROLE_EMBED] = "embeddings.word_embeddings",
+    [QN_ROLE_POSITIONS] = "embeddings.position_embeddings",
+    [QN_ROLE_EMBED_NORM] = "embeddings.LayerNorm",
+    [QN_ROLE_Q] = "transformer.layer.#.attention.q_lin",
+    [QN_ROLE_K] = "transformer.layer.#.attention.k_lin",
+    [QN_ROLE_V] = "transformer.layer.#.attention.v_lin",
+    [QN_ROLE_O] = "transformer.layer.#.attention.out_lin",
+    [QN_ROLE_ATTN_POST_NORM] = "transformer.layer.#.sa_layer_norm",
+    [QN_ROLE_UP] = "transformer.layer.#.ffn.lin1",
+    [QN_ROLE_DOWN] = "transformer.layer.#.ffn.lin2",
+    [QN_ROLE_FFN_POST_NORM] = "transformer.layer.#.output_layer_norm",
+}};
+
+static const struct qn_naming bert_gguf = {{
+    [QN_ROLE_EMBED] = "token_embd",
+    [QN_ROLE_POSITIONS] = "position_embd",
+    [QN_ROLE_TYPES] = "token_types",
+    [QN_ROLE_EMBED_NORM] = "token_embd_norm",
+    [QN_ROLE_Q] = "blk.#.attn_q",
+    [QN_ROLE_K] = "blk.#.attn_k",
+    [QN_ROLE_V] = "blk.#.attn_v",
+    [QN_ROLE_O] = "blk.#.attn_output",
+    [QN_ROLE_ATTN_POST_NORM] = "blk.#.attn_output_norm",
+    [QN_ROLE_UP] = "blk.#.ffn_up",
+    [QN_ROLE_DOWN] = "blk.#.ffn_down",
+    [QN_ROLE_FFN_POST_NORM] = "blk.#.layer_output_norm",
+}};
+
 /* ---- Families -------------------------------------------------------------------------------- */
 
 static const struct qn_traits families[] = {
@@ -716,6 +774,60 @@ static const struct qn_traits families[] = {
         .renormalise = true,
         .rope_theta = 1000000.0f,
     },
+    {
+        .name = "bert", // and what was made from it: MiniLM, BGE, E5, Arctic
+        .model_type = "bert",
+        .gguf = "bert",
+        .hf = &bert_hf,
+        .mlc = &bert_mlc,
+        .gguf_names = &bert_gguf,
+        .act = QN_ACT_GELU_ERF,
+        .all_bias = true,
+        .no_rope = true,
+        .encoder = true,
+        .layer_norm = true,
+        .plain_mlp = true,
+        .rope_theta = 10000.0f,
+    },
+    {
+        .name = "distilbert",
+        .model_type = "distilbert",
+        .hf = &distilbert_hf,
+        .act = QN_ACT_GELU_ERF,
+        .all_bias = true,
+        .no_rope = true,
+        .encoder = true,
+        .norm_eps = 1e-12f,
+        .layer_norm = true,
+        .plain_mlp = true,
+        .rope_theta = 10000.0f,
+    },
+    {
+        .name = "roberta",
+        .model_type = "roberta",
+        .hf = &bert_hf,
+        .act = QN_ACT_GELU_ERF,
+        .all_bias = true,
+        .no_rope = true,
+        .encoder = true,
+        .pad_first = true,
+        .layer_norm = true,
+        .plain_mlp = true,
+        .rope_theta = 10000.0f,
+    },
+    {
+        .name = "xlm_roberta", // multilingual E5, BGE-M3
+        .model_type = "xlm-roberta",
+        .hf = &bert_hf,
+        .act = QN_ACT_GELU_ERF,
+        .all_bias = true,
+        .no_rope = true,
+        .encoder = true,
+        .pad_first = true,
+        .layer_norm = true,
+        .plain_mlp = true,
+        .rope_theta = 10000.0f,
+    },
 };
 
 #define N_FAMILIES (sizeof families / sizeof families[0])
@@ -726,8 +838,8 @@ static bool is(struct qn_str s, const char *name) {
 
 const struct qn_traits *qn_traits_find_hf(struct qn_str hf_class, struct qn_str model_type) {
     for (size_t i = 0; i < N_FAMILIES; i++)
-        if (hf_class.n ? is(hf_class, families[i].hf_class)
-                       : is(model_type, families[i].model_type))
+        if (hf_class.n && families[i].hf_class ? is(hf_class, families[i].hf_class)
+                                               : is(model_type, families[i].model_type))
             return &families[i];
     return NULL;
 }

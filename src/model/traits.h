@@ -10,6 +10,8 @@
 enum qn_role {
     QN_ROLE_EMBED,
     QN_ROLE_POSITIONS, // learned positions
+    QN_ROLE_TYPES,     // of tokens; texts are of the first
+    QN_ROLE_EMBED_NORM,
     QN_ROLE_HEAD,
     QN_ROLE_FINAL_NORM,
     QN_ROLE_ATTN_NORM,
@@ -56,7 +58,7 @@ enum qn_window_rule {
 
 struct qn_traits {
     const char *name;       // for messages: "qwen2"
-    const char *hf_class;   // architectures[0] of config.json
+    const char *hf_class;   // architectures[0] of config.json; NULL: any of the model_type
     const char *model_type; // model_type of config.json and of mlc-chat-config.json
     const char *gguf; // general.architecture, also the prefix of its keys; NULL: none of its own
     const struct qn_naming *hf, *mlc, *gguf_names;
@@ -73,10 +75,13 @@ struct qn_traits {
     bool gguf_interleaved;  // GGUF files hold q and k rows for rotation of pairs (2i, 2i+1)
     float rope_theta;       // where the file does not say
     float rope_local_theta; // of the layers with a window, where the file does not say; 0: the same
-    bool layer_norm;        // LayerNorm with bias, else RMS norm
-    bool norm_offset;       // safetensors hold norm weights less 1
-    bool qk_norm_whole;     // q/k norm over all heads together, else per head
-    bool qk_norm_switched;  // only where qk_layernorm says so, a weight for every head
+    bool encoder;       // attention looks both ways, norms stand behind the sums, there is no head
+    bool pad_first;     // safetensors have positions for the ids up to padding's, before the first
+    float norm_eps;     // where the file does not say; 0: it must
+    bool layer_norm;    // LayerNorm with bias, else RMS norm
+    bool norm_offset;   // safetensors hold norm weights less 1
+    bool qk_norm_whole; // q/k norm over all heads together, else per head
+    bool qk_norm_switched; // only where qk_layernorm says so, a weight for every head
     bool heads_apart; // safetensors hold q, k, v of a head together: rows [head, (q k v), head_dim]
     bool conv1d;      // safetensors hold projections as [in, out]
     bool plain_mlp;   // no gate
@@ -100,7 +105,7 @@ const struct qn_naming *qn_traits_naming(const struct qn_traits *traits, enum qn
  * "transformer.wte.weight"), some put one in front. */
 struct qn_tensor_names {
     const struct qn_naming *naming;
-    const char *prefix; // "" or "language_model."
+    const char *prefix; // "", "language_model.", "bert.", …
     size_t skip;        // bytes left out of names that begin as the embedding's does
 };
 #define QN_TENSOR_NAME_BYTES 128

@@ -286,7 +286,7 @@ static enum qn_status plain(struct layout *layout, struct qn_weight *weight,
                  part->role == QN_ROLE_POSITIONS;
     bool transposed = w->config->traits->conv1d && w->d->format == QN_FORMAT_SAFETENSORS && !table;
     bool stacked = part->n_stacked != 0 && w->d->format != QN_FORMAT_SAFETENSORS;
-    uint64_t dims[3] = {part->n_stacked, transposed ? cols : part->n_rows,
+    uint64_t dims[3] = {part->n_stacked, transposed ? cols : part->first + part->n_rows,
                         transposed ? part->n_rows : cols};
     struct qn_str name = part_name(buffer, w, part, layer, ".weight");
     QN_TRY(qn_directory_bind(&tensor, w->d, name, transposed ? FLOATS : ~INTEGERS, 2 + stacked,
@@ -299,6 +299,11 @@ static enum qn_status plain(struct layout *layout, struct qn_weight *weight,
     QN_TRY(add_source(weight, tensor, QN_PLANE_VALUES, row, part->n_rows, err));
     struct qn_weight_source *source = &weight->sources[weight->n_sources - 1];
     source->transposed = transposed;
+    if (part->first) {
+        uint64_t one = source->nbytes / (part->first + part->n_rows);
+        source->offset += one * part->first;
+        source->nbytes = one * part->n_rows;
+    }
     if (stacked) {
         source->nbytes /= part->n_stacked;
         source->offset += part->expert * source->nbytes;
@@ -504,12 +509,15 @@ enum qn_status qn_weights_row(uint32_t *out, const struct qn_weights *w, enum qn
     char buffer[QN_TENSOR_NAME_BYTES];
     const struct qn_tensor *tensor;
     struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1, .cols = cols};
-    const uint64_t dims[2] = {1, cols};
+    uint64_t dims[2] = {1, cols};
     struct qn_str name = tensor_name(buffer, w, role, layer, ".weight");
     const struct qn_tensor *found = qn_directory_find(w->d, name);
     bool flat = found && found->n_dims == 1; // GGUF
+    if (role == QN_ROLE_TYPES && found && found->dims[0])
+        dims[0] = found->dims[0];
     QN_TRY(
         qn_directory_bind(&tensor, w->d, name, FLOATS, flat ? 1 : 2, flat ? dims + 1 : dims, err));
     QN_TRY(add_source(&weight, tensor, QN_PLANE_VALUES, 0, cols, err));
+    weight.sources[0].nbytes /= dims[0];
     return add_weight(out, w, &weight, err);
 }

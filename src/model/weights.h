@@ -38,6 +38,7 @@ struct qn_weight_part {
     uint32_t n_rows;
     /* Experts: which one of tensors of their own, or of slices of [n_stacked, n_rows, cols]. */
     uint32_t expert, n_stacked;
+    uint32_t first; // of a table that is not packed: rows before these
 };
 
 /* `files` are read for the orders of GPTQ alone: QN_E_NEED_DATA is possible below. */
@@ -79,7 +80,7 @@ enum qn_status qn_weights_experts(uint32_t *out, const struct qn_weights *w,
                                   const struct qn_weight_part *parts, uint32_t n_parts,
                                   uint32_t n_experts, uint32_t layer, uint32_t cols,
                                   struct qn_error *err);
-/* A matrix of one row [1, cols] as a vector. */
+/* A matrix of one row [1, cols] as a vector; of TYPES the first row. */
 enum qn_status qn_weights_row(uint32_t *out, const struct qn_weights *w, enum qn_role role,
                               uint32_t layer, uint32_t cols, struct qn_error *err);
 

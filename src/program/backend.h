@@ -4,7 +4,6 @@
 #define QN_PROGRAM_BACKEND_H
 
 #include "program/program.h"
-#include "quern.h"
 
 struct qn_backend_session;
 
@@ -18,7 +17,8 @@ struct qn_step {
     bool sample; // sample a token from the last row; its draw is keyed by position pos + max(n, 1)
     uint32_t want;     // enum qn_want; ARGMAX_ALL: arg-max of every row (R = T)
     uint32_t rope_set; // 1: the sequence is longer than program.rope_switch (0 where that is 0)
-    bool exact;        // every row gives what a step of its one token would give; n ≤ max_exact
+    enum qn_pooling pooling; // MEAN or CLS: the one row is so pooled; else the last
+    bool exact; // every row gives what a step of its one token would give; n ≤ max_exact
     struct qn_backend_session *session;
     /* [ceil(vocab / 32)]: bit id % 32 of word id / 32 says whether id may be sampled; at least one
      * id below program.sample_vocab may. NULL: every id. Read within enqueue. */

@@ -275,6 +275,8 @@ static enum qn_status infer_embed(struct qn_shape *out, const struct site *s) {
     QN_TRY(weight(&vocab, &cols, s, 1, ANY_DIM, ANY_DIM, false));
     if (!finite(s->op->u.embed.scale))
         return bad_parameter(s, "scale bits", qn_f32_bits(s->op->u.embed.scale));
+    if ((uint32_t)s->op->u.embed.by > QN_EMBED_BY_NOTHING)
+        return bad_parameter(s, "choice of rows", (uint32_t)s->op->u.embed.by);
     *out = shape2(QN_DIM_T, cols);
     return QN_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "base/str.h"
 #include "program/weight.h"
+#include "quern.h"
 
 /* Sizes known only when a step runs. A dimension is n × value(sym), or n where sym is NONE. */
 enum qn_sym {
@@ -46,8 +47,8 @@ struct qn_program_tensor {
 };
 
 enum qn_op_kind {
-    /* out[t, :] = table[ids[t], :] × scale; by position: table[pos + t, :] × scale.  in: ids, table
-     */
+    /* out[t, :] = table[ids[t], :] × scale; by POSITION: table[pos + t, :] × scale; by NOTHING:
+     * table[0, :] × scale.  in: ids, table */
     QN_OP_EMBED,
     /* out = x × rsqrt(mean(x²) + eps) × w over groups of the last axis (Zhang & Sennrich 2019).
      * (+ residual).  in: x (column view), w [1, group] or [1, cols], –, residual? */
@@ -73,11 +74,13 @@ enum qn_op_kind {
      * column h × head_stride. Cosine and sine are multiplied by `magnitude`. out: rotated q [T,
      * n_heads × head_dim]. */
     QN_OP_ROPE_APPEND,
-    /* Causal grouped-query attention over the cache: position p sees 0..p (window w: p-w+1..p).
+    /* Causal grouped-query attention over the cache: position p sees 0..p (window w: p-w+1..p); of
+     * a program that is `whole`, every position of the step.
      * out[t, h, :] = Σ_j softmax_j(cap(q·k_j × scale)) v_j, cap(s) = softcap × tanh(s / softcap)
      * where there is one (Gemma 2).  in: q, k_state, v_state */
     QN_OP_ATTENTION,
-    /* out[r, :] = x[T - R + r, :].  in: x */
+    /* out[r, :] = x[T - R + r, :]; or, if R is 1 and the step pools, Σ_t x[t, :] / T or x[0, :].
+     * in: x */
     QN_OP_LAST_ROWS,
     /* out[t, c] = x[t, order[c]], 0 where order[c] lies past the end of x: how x suits a weight
      * whose columns were moved.  in: x, order [1, cols] (a computed weight) */
@@ -95,6 +98,7 @@ enum qn_op_kind {
     QN_OP_COUNT
 };
 
+enum qn_embed_by { QN_EMBED_BY_ID, QN_EMBED_BY_POSITION, QN_EMBED_BY_NOTHING };
 enum qn_act { QN_ACT_SILU, QN_ACT_GELU_TANH, QN_ACT_GELU_ERF, QN_ACT_RELU };
 
 /* An input: a tensor, or the columns from `column` on of its last axis (fused q|k|v). */
@@ -110,7 +114,7 @@ struct qn_program_op {
     union {
         struct {
             float scale;
-            bool by_position;
+            enum qn_embed_by by;
         } embed;
         struct {
             float eps;
@@ -159,14 +163,18 @@ struct qn_program {
     /* Sequences of more tokens than this rotate by the second set of frequencies, at every position
      * (Phi-3's long context): a session that grows past it computes its cache anew. 0: one set. */
     uint32_t rope_switch;
-    uint32_t ids;          // the IDS tensor
-    uint32_t logits;       // the result: ACTIVATION f32 [R, vocab]; or states [R, hidden]
-    bool states;           // it is
-    uint32_t n_ids;        // ids below this are the model's; 0: as many as logits
-    uint32_t sample_vocab; // sampling and arg-max look at ids below this (the rest of the
-                           // vocabulary is padding that the tokenizer does not know); 0: all
-    uint64_t arena_bytes;  // of all activations, set by the plan
-    uint64_t state_bytes;  // of one session's STATE tensors
+    uint32_t ids;    // the IDS tensor
+    uint32_t logits; // the result: ACTIVATION f32 [R, vocab]; or states [R, hidden]
+    bool states;     // it is
+    /* An encoder: attention looks both ways, so a text is one step from position 0 on, and nothing
+     * is kept of it. All layers write the same pair of states. */
+    bool whole;
+    enum qn_pooling pooling; // of an encoder, where a request does not say: not MODEL
+    uint32_t n_ids;          // ids below this are the model's; 0: as many as logits
+    uint32_t sample_vocab;   // sampling and arg-max look at ids below this (the rest of the
+                             // vocabulary is padding that the tokenizer does not know); 0: all
+    uint64_t arena_bytes;    // of all activations, set by the plan
+    uint64_t state_bytes;    // of one session's STATE tensors
 };
 
 void qn_program_init(struct qn_program *p, struct qn_arena *arena, uint32_t max_tokens,

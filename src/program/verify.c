@@ -155,8 +155,12 @@ static enum qn_status verify_states(const struct qn_program *p, uint32_t at, boo
             return broken(err, "a state is appended to twice", at);
         appended[op->in[3].tensor] = appended[op->in[4].tensor] = true;
     }
-    if (op->kind == QN_OP_ATTENTION && (!appended[op->in[1].tensor] || !appended[op->in[2].tensor]))
+    if (op->kind != QN_OP_ATTENTION)
+        return QN_OK;
+    if (!appended[op->in[1].tensor] || !appended[op->in[2].tensor])
         return broken(err, "attention reads a state before this step's keys are in it", at);
+    if (p->whole) // the next layer's come in their place
+        appended[op->in[1].tensor] = appended[op->in[2].tensor] = false;
     return QN_OK;
 }
 

@@ -97,8 +97,13 @@ static enum qn_status check_request(const struct qn_run *run, const struct qn_re
         if (request->ids[i] >= run->n_ids)
             return qn_fail(err, QN_E_ARGUMENT, "token id %u at position %zu, the vocabulary has %u",
                            request->ids[i], i, run->n_ids);
-    if (run->backend->program->states && request->max_tokens > 0)
+    const struct qn_program *p = run->backend->program;
+    if (p->states && request->max_tokens > 0)
         return qn_fail(err, QN_E_UNSUPPORTED, "an answer from a model loaded for embeddings");
+    if (p->whole ? all : request->pooling == QN_POOL_CLS)
+        return qn_fail(err, QN_E_UNSUPPORTED,
+                       p->whole ? "an encoder's state of every position"
+                                : "the pooling cls of a decoder");
     if (request->n_stops > 0 && !run->tokenizer)
         return qn_fail(err, QN_E_UNSUPPORTED, "stop strings with a model that has no tokenizer");
     for (size_t i = 0; i < request->n_stops; i++)
@@ -141,6 +146,8 @@ static uint32_t known(const struct qn_run *run) {
 }
 
 uint32_t qn_run_held(const struct qn_run *run) {
+    if (run->backend->program->whole)
+        return 0; // what a position holds depends on those behind it
     if (run->state == QN_RUN_IDLE)
         return run->n_kv;
     return run->failed ? 0 : qn_min_u32(qn_min_u32(run->fed, known(run)), run->context);
@@ -215,13 +222,17 @@ static enum qn_status start(struct qn_run *run, const struct qn_request *request
         run->detok.n_shown = request->n_shown;
         run->detok_live = true;
     }
+    const struct qn_program *p = run->backend->program;
+    run->want = request->want;
+    run->pooling = p->whole && !request->pooling ? p->pooling : request->pooling;
+    if (!p->whole && run->pooling == QN_POOL_MEAN)
+        run->want |= QN_WANT_LOGITS_ALL;
     /* All of a prompt is computed when every position's arg-max is wanted. */
-    run->n_reused = request->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL)
+    run->n_reused = run->want & (QN_WANT_ARGMAX_ALL | QN_WANT_LOGITS_ALL)
                         ? 0
                         : qn_run_shares(run, request->ids, request->n_ids);
     QN_TRY(take_prompt(run, request, err));
     run->sampled = run->n_out = run->n_argmax = run->in_flight = 0;
-    run->want = request->want;
     run->stop_on_eos = request->stop_on_eos;
     run->cancelled = run->token_due = run->failed = run->given = false;
     run->counted =
@@ -261,7 +272,7 @@ static void end_generation(struct qn_run *run, enum qn_finish finish) {
     run->backend->ops->drop(run->backend, run->session);
     run->in_flight = 0;
     run->finish = finish;
-    run->n_kv = qn_min_u32(qn_min_u32(run->fed, known(run)), run->context);
+    run->n_kv = qn_run_held(run);
     run->state = QN_RUN_ENDING;
 }
 
@@ -291,7 +302,7 @@ static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct
 static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
     /* Every position through the head: only so many rows fit in one step. */
     bool all = run->want & QN_WANT_LOGITS_ALL;
-    uint32_t advised = run->backend->chunk;
+    uint32_t advised = run->backend->program->whole ? 0 : run->backend->chunk;
     uint32_t chunk = advised ? qn_min_u32(advised, run->chunk) : run->chunk;
     uint32_t most = all ? 1
                     : run->want & QN_WANT_ARGMAX_ALL
@@ -306,6 +317,7 @@ static enum qn_status enqueue_prompt(struct qn_run *run, struct qn_error *err) {
         .sample = last && run->limit > 0,
         .rope_set = run->rope_set,
         .want = (run->want & QN_WANT_ARGMAX_ALL) | (last || all ? run->want & QN_WANT_LOGITS : 0),
+        .pooling = run->backend->program->whole ? run->pooling : QN_POOL_LAST,
         .session = run->session,
     };
     if (!last && advised)

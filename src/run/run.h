@@ -80,6 +80,7 @@ struct qn_run {
     uint32_t n_argmax; // positions received
     uint32_t in_flight; // results outstanding
     uint32_t want;
+    enum qn_pooling pooling;
     bool stop_on_eos;
     bool slides;
     bool counted; // penalties: the backend counts what it samples

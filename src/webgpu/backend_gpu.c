@@ -204,7 +204,7 @@ static void find_limits(struct qn_gpu *gpu) {
     gpu->id_limit = UINT32_MAX;
     for (uint32_t i = 0; i < l->program->n_ops; i++) {
         const struct qn_program_op *op = &l->program->ops[i];
-        if (op->kind == QN_OP_EMBED && !op->u.embed.by_position) {
+        if (op->kind == QN_OP_EMBED && op->u.embed.by == QN_EMBED_BY_ID) {
             uint32_t weight = l->program->tensors[op->in[1].tensor].weight;
             gpu->id_limit = qn_min_u32(gpu->id_limit, l->program->weights[weight].rows);
         }

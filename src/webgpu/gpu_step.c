@@ -305,7 +305,8 @@ static enum qn_status enqueue_one(struct qn_gpu *gpu, const struct qn_step *step
                                  .n_rows = step->exact ? t : 1,
                                  .rope_set = step->rope_set,
                                  .slot = session->slot,
-                                 .first_id = step->n ? QN_SLOTS : session->slot};
+                                 .first_id = step->n ? QN_SLOTS : session->slot,
+                                 .pooling = (uint32_t)step->pooling};
     struct player p = {.gpu = gpu,
                        .bank = bank,
                        .tape = &gpu->tape,

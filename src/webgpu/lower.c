@@ -197,7 +197,7 @@ static enum qn_status lower_embed(struct qn_lower *l, const struct qn_lower_mode
     for (uint32_t i = 0; i < w->n_slabs; i++) {
         const struct qn_lower_slab *slab = &l->slabs[w->first_slab + i];
         struct qn_params_embed params = {weight->cols, slab->row_begin, slab->n_rows,
-                                         op->u.embed.scale, op->u.embed.by_position};
+                                         op->u.embed.scale, (uint32_t)op->u.embed.by};
         struct qn_lower_draft draft = {.kernel = QN_KERNEL_EMBED,
                                        .params = &params,
                                        .bindings = {{0},

@@ -15,6 +15,7 @@ struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
                                         .splits = (splits + 1) & ~1u, // pairs lie in vec4s
                                         .scale = op->u.attention.scale,
                                         .softcap = op->u.attention.softcap,
+                                        .whole = p->whole,
                                         .head_stride = op->u.attention.head_dim};
 }
 

@@ -346,7 +346,7 @@ enum qn_status qn_ref_attention_prefill(const struct qn_ref_call *c, struct qn_e
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             double o[MAX_HEAD], top, mass;
-            uint32_t position = step->pos + t;
+            uint32_t position = step->pos + (p->whole ? step->n_tokens - 1 : t);
             const float *q =
                 (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)h * dim;
             attend(o, &top, &mass, p, c, q, 3, step->slot, h, first_seen(position, p->window),

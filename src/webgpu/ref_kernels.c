@@ -97,7 +97,7 @@ static enum qn_status embed(const struct qn_ref_call *c, struct qn_error *err) {
     for (uint32_t t = 0; t < step->n_tokens; t++) {
         struct qn_step_row of = qn_step_row(step, t);
         QN_TRY(qn_ref_holds(c, 2, (uint64_t)of.id + 1, 4, err));
-        uint32_t row = (p->by_position ? of.pos : ids[of.id]) - p->row_begin;
+        uint32_t row = (p->by == 0 ? ids[of.id] : p->by == 1 ? of.pos : 0) - p->row_begin;
         for (uint32_t g = 0; g < w.groups && row < p->n_rows; g++) {
             float group[QN_GROUP];
             qn_ref_decode_group(group, &w, row, g);
@@ -481,9 +481,18 @@ static enum qn_status last_rows(const struct qn_ref_call *c, struct qn_error *er
     QN_TRY(qn_ref_holds(c, 2, qn_ref_extent(step->n_tokens, p->x_stride, p->x_column, p->cols), 4,
                         err));
     QN_TRY(qn_ref_holds(c, 3, (uint64_t)step->n_rows * p->cols, 4, err));
+    bool pools = step->pooling > QN_POOL_LAST, mean = step->pooling == QN_POOL_MEAN;
+    if (pools && step->n_rows != 1)
+        return qn_fail(err, QN_E_INTERNAL, "last_rows: %u pooled rows", step->n_rows);
     for (size_t r = 0; r < step->n_rows; r++)
-        memcpy(out + r * p->cols, x + (r + row_source(step, 1)) * p->x_stride + p->x_column,
-               p->cols * sizeof *out);
+        for (uint32_t i = 0; i < p->cols; i++) {
+            const float *from = x + p->x_column + i;
+            uint32_t n = mean ? step->n_tokens : 1;
+            double sum = 0;
+            for (size_t t = pools ? 0 : r + row_source(step, 1), end = t + n; t < end; t++)
+                sum += from[t * p->x_stride];
+            out[r * p->cols + i] = (float)(sum / n);
+        }
     return QN_OK;
 }
 

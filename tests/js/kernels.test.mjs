@@ -74,7 +74,7 @@ function compare(want, got, tolerance, where) {
 /** The step, with room for rows. @param {Record<string, number>} values @param {number[][]} rows */
 function stepOf(values, rows = []) {
   const words = new Uint32Array(8 + 8 * 4);
-  words.set(params('step', { pos: 0, n_rows: values.n_tokens, rope_set: 0, slot: 0, first_id: 0, batch: 0, unused: 0, ...values }));
+  words.set(params('step', { pos: 0, n_rows: values.n_tokens, rope_set: 0, slot: 0, first_id: 0, batch: 0, pooling: 0, ...values }));
   words.set(rows.flat(), 8);
   return words;
 }
@@ -136,8 +136,8 @@ test('embed', options, async () => {
     const [rows, cols, t] = [37, whole([type, stype], type === 4 ? 2100 : 52), 5];
     const w = weights(rng, type, stype, zero, rows, cols);
     for (const row_begin of [0, 20]) {
-      for (const by_position of [0, 1]) {
-        const p = params('embed', { cols, row_begin, n_rows: rows, scale: row_begin ? 1 : 1.5, by_position });
+      for (const by of [0, 1, 2]) {
+        const p = params('embed', { cols, row_begin, n_rows: rows, scale: row_begin ? 1 : 1.5, by });
         const ids = Uint32Array.from([0, 36, 20, 7, 56]);
         await check('EMBED', {
           bindings: [p, step(3, t), ids, w.values, w.scales, output(t * cols)], constants: w.constants,
@@ -455,6 +455,10 @@ test('glu, act, add, last_rows, gather', options, async () => {
     await check('GATHER', { bindings: [g, step(0, t, r), rng.floats(r * (cols + 5)), order, output(r * cols)], grid: reference.grid(KERNELS.GATHER, g, r, cols) });
     const q = params('last_rows', { cols, x_stride: cols + 5, x_column: 1 });
     await check('LAST_ROWS', { bindings: [q, step(0, t, r), rng.floats(t * (cols + 5)), output(r * cols)], grid: reference.grid(KERNELS.LAST_ROWS, q, r, cols) });
+    for (const [n, pooling] of [[t, 1], [t, 2], [t, 3], [300, 2], [300, 3]]) {
+      const pools = stepOf({ n_tokens: n, n_rows: 1, pooling });
+      await check('LAST_ROWS', { bindings: [q, pools, rng.floats(n * (cols + 5)), output(cols)], grid: reference.grid(KERNELS.LAST_ROWS, q, 1, cols), tolerance: pooling === 2 ? 2e-6 : 0, label: `${n} rows, pooling ${pooling}` });
+    }
   }
 });
 
@@ -542,14 +546,14 @@ function compareRows(want, got, type, dim, where) {
 const HEADS = [[14, 2, 64], [8, 8, 32], [16, 1, 16], [4, 2, 96], [2, 1, 128], [3, 1, 80], [2, 1, 256], [4, 2, 8]];
 
 /** @param {number[]} shape @param {number} KV_TYPE @param {number} context @param {number} window */
-function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1) {
+function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1, whole = 0) {
   const rng = random(dim * 3 + context + window + t);
   const n = n_kv_heads * context * dim;
   const state = () => (KV_TYPE > 1 ? reference.cache(Float32Array.from({ length: n }, () => rng.normal()), KV_TYPE, dim) : KV_TYPE ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
   const stride = n_heads * dim + 12;
   const p = params('attention', {
     n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window) + 1 & ~1, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
-    head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1, q_norm: 0, k_norm: 0, norm_eps: 0,
+    head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1, q_norm: 0, k_norm: 0, norm_eps: 0, whole,
   });
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
@@ -601,7 +605,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const p = params('attention', {
         n_heads, n_kv_heads, context, window, q_stride: width, q_column: 0, splits, scale: dim ** -0.5, softcap: 0, head_stride: apart, n_rot,
         k_stride: width, k_column: n_heads * apart, v_stride: width, v_column: (n_heads + n_kv_heads) * apart, set_stride: n_rot / 2, magnitude: 1.1,
-        q_norm: n_rot + 5, k_norm: n_rot + dim + 9, norm_eps: 0.1,
+        q_norm: n_rot + 5, k_norm: n_rot + dim + 9, norm_eps: 0.1, whole: 0,
       });
       const freq = Float32Array.from({ length: n_rot + 2 * dim + 9 }, (_, i) => (i < n_rot ? 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1) : 0.5 + rng.below(9) / 8));
       const state = () => (KV_TYPE > 1 ? reference.cache(rng.floats(words), KV_TYPE, dim) : KV_TYPE ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
@@ -666,6 +670,13 @@ test('attention_prefill', options, async () => {
         await check('ATTENTION_PREFILL', {
           bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
           grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`,
+        });
+      }
+      for (const t of [1, 5, 32, 77]) { // every row sees all of them
+        const a = attention(shape, KV_TYPE, 80, 0, t, 1);
+        await check('ATTENTION_PREFILL', {
+          bindings: [a.p, step(0, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
+          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} t ${t}, whole`,
         });
       }
     }
@@ -797,10 +808,10 @@ test('a batch: rows of several sessions', options, async () => {
   const t = rows.length;
   const cols = 40;
   const table = weights(rng, 0, 2, 0, 50, cols);
-  for (const by_position of [0, 1]) {
-    const p = params('embed', { cols, row_begin: 0, n_rows: 200, scale: 1.5, by_position });
-    const w = by_position ? weights(rng, 0, 2, 0, 200, cols) : table;
-    p[2] = by_position ? 200 : 50;
+  for (const by of [0, 1]) {
+    const p = params('embed', { cols, row_begin: 0, n_rows: 200, scale: 1.5, by });
+    const w = by ? weights(rng, 0, 2, 0, 200, cols) : table;
+    p[2] = by ? 200 : 50;
     await check('EMBED', { bindings: [p, batch(rows), Uint32Array.of(7, 1000, 49, 20), w.values, w.scales, output(t * cols)], constants: w.constants, grid: reference.grid(KERNELS.EMBED, p, t), label: 'batch' });
   }
   for (const [n_heads, n_kv_heads, dim] of HEADS.slice(0, 3)) {
@@ -809,7 +820,7 @@ test('a batch: rows of several sessions', options, async () => {
     const width = (n_heads + 2 * n_kv_heads) * dim;
     const splits = reference.x.optest_splits(context, 0) + 1 & ~1;
     const shape = { q_stride: width, q_column: 0, k_stride: width, k_column: n_heads * dim, v_stride: width, v_column: (n_heads + n_kv_heads) * dim, head_stride: dim, n_rot: dim, set_stride: dim / 2, magnitude: 1 };
-    const p = params('attention', { q_norm: 0, k_norm: 0, norm_eps: 0, n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
+    const p = params('attention', { q_norm: 0, k_norm: 0, norm_eps: 0, whole: 0, n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
     const freq = Float32Array.from({ length: dim }, (_, i) => 1000 ** (-2 * (i % (dim / 2)) / dim) * (i < dim / 2 ? 3 : 1));
     const qkv = rng.floats(t * width);
     const size = n_heads * splits * (dim + 2);

@@ -21,7 +21,7 @@ before(async () => {
   if (skip) return;
   process.on('warning', (warning) => warnings.push(warning.message));
   engine = await openEngine('models/grist', { context: 256 });
-  ask = createFetch(directEngine(engine.core, engine.runner, 'grist', false));
+  ask = createFetch(directEngine(engine.core, engine.runner, 'grist'));
   const { default: OpenAI } = await import('openai');
   openai = new OpenAI({ apiKey: '-', fetch: (url, init) => (calls++, ask(url, init)) });
 });

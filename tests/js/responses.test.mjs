@@ -20,7 +20,7 @@ const TOOLS = [{ type: 'function', name: 'roll', parameters: { type: 'object', p
 const withClient = (use, template = TEMPLATE, bias = {}) =>
   withTemplate('', async (engine) => {
     const { default: OpenAI } = await import('openai');
-    const direct = /** @type {any} */ (directEngine(engine.core, engine.runner, 'm', false));
+    const direct = /** @type {any} */ (directEngine(engine.core, engine.runner, 'm'));
     const { completions } = direct.chat;
     direct.chat.completions = { create: (/** @type {any} */ request, /** @type {any} */ options) => completions.create({ logit_bias: bias, ...request }, options) };
     await use(new OpenAI({ apiKey: '-', maxRetries: 0, fetch: createFetch(direct) }));

@@ -18,7 +18,7 @@ let aborted = 0; // requests whose clients left
 
 before(async () => {
   engine = await openEngine('tests/data/tiny_hf', { context: 96 });
-  const direct = directEngine(engine.core, engine.runner, 'tiny', false);
+  const direct = directEngine(engine.core, engine.runner, 'tiny');
   const create = direct.chat.completions.create.bind(direct.chat.completions);
   const counted = async (/** @type {any} */ request, /** @type {any} */ options) => {
     options.signal.addEventListener('abort', () => aborted++);
@@ -109,7 +109,7 @@ test('targets that are no addresses', async () => {
 });
 
 test('an engine without a browser', async () => {
-  const direct = /** @type {any} */ (directEngine(engine.core, engine.runner, 'tiny', false));
+  const direct = /** @type {any} */ (directEngine(engine.core, engine.runner, 'tiny'));
   const ids = await direct.tokenize('the x');
   assert.equal(await direct.detokenize(ids), 'the x');
   assert.equal(typeof (await direct.isEnd(0)), 'boolean');

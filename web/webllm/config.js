@@ -108,6 +108,9 @@ const FAMILIES = /** @type {const} */ ([
   ['TinyLlama-1.1B-Chat-v0.4', 1100, 22, 'q4f16_1+ q4f32_1+'],
 ]);
 
+/** [name, parameters in millions]: encoders, by web-llm under an id for each size of its batches */
+const EMBEDDERS = /** @type {const} */ ([['snowflake-arctic-embed-m', 109], ['snowflake-arctic-embed-s', 33]]);
+
 const BITS = /** @type {Record<string, number>} */ ({ q3f16_1: 3.6, q4f16_1: 4.5, q4f32_1: 4.5, q0f16: 16, q0f32: 32 });
 
 /** @param {string} id @param {string} model @param {number} bytes @param {number} kib cache per token @param {number} context @returns {ModelRecord} */
@@ -130,6 +133,12 @@ function prebuilt() {
       const context = /TinyLlama|RedPajama/.test(name) ? 2048 : CONTEXT;
       list.push(record(id, url, bytes, kib, context));
       if (text !== quantisation) list.push(record(`${id}-1k`, url, bytes, kib, 1024));
+    }
+  }
+  for (const [name, millions] of EMBEDDERS) {
+    for (const batch of ['b32', 'b4']) {
+      const model = `${name}-q0f32-MLC`;
+      list.push({ ...record(`${model}-${batch}`, `https://huggingface.co/mlc-ai/${model}`, millions * 2e6, 0, 512), model_type: ModelType.embedding });
     }
   }
   return list;

@@ -163,14 +163,15 @@ export class MLCEngine {
     this.#loaded.clear();
   }
 
-  /** @param {string | null | undefined} wanted @param {string} request name for messages @returns {Loaded} */
-  #model(wanted, request) {
+  /** @param {string | null | undefined} wanted @param {string} request name for messages @param {string} [answers] what it wants of a model that answers @returns {Loaded} */
+  #model(wanted, request, answers) {
     const ids = this.loadedModelIds();
     if (ids.length === 0) throw new errors.ModelNotLoadedError(request);
     if (!wanted && ids.length > 1) throw new errors.UnclearModelToUseError(ids, request);
     const id = wanted || ids[0];
     const loaded = this.#loaded.get(id);
     if (!loaded) throw new errors.SpecifiedModelNotFoundError(ids, id, request);
+    if (answers && loaded.engine.info.embeddings) throw new errors.IncorrectPipelineLoadedError(id, answers, request);
     return loaded;
   }
 
@@ -181,9 +182,8 @@ export class MLCEngine {
   /** @overload @param {import('./types.js').ChatCompletionRequestBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').ChatCompletion | AsyncIterable<import('./types.js').ChatCompletionChunk>>} */
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   async chatCompletion(request, options) {
-    const loaded = this.#model(request.model, 'ChatCompletionRequest');
+    const loaded = this.#model(request.model, 'ChatCompletionRequest', 'chat');
     const { model_id: id, model_type: type = ModelType.LLM } = loaded.record;
-    if (type === ModelType.embedding) throw new errors.IncorrectPipelineLoadedError(id, 'chat', 'ChatCompletionRequest');
     const copy = { ...request };
     postInitAndCheckFieldsChatCompletion(copy, id, type, { anyModelCalls: true });
     postInitAndCheckGenerationConfigValues(copy);
@@ -261,7 +261,7 @@ export class MLCEngine {
   /** @overload @param {import('./types.js').CompletionCreateParamsBase} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').Completion | AsyncIterable<import('./types.js').Completion>>} */
   /** @param {Request} request @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<any>} */
   async completion(request, options) {
-    const loaded = this.#model(request.model, 'CompletionCreateParams');
+    const loaded = this.#model(request.model, 'CompletionCreateParams', 'completions');
     const { model_id: id } = loaded.record;
     const copy = { ...request };
     postInitAndCheckFieldsCompletion(copy, id);
@@ -287,7 +287,7 @@ export class MLCEngine {
       const response = /** @type {any} */ (await loaded.engine.embeddings.create(/** @type {any} */ (request), options));
       return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: response.usage.timings?.prefill_tokens_per_s ?? 0 } } };
     } catch (error) {
-      throw errors.translate(error);
+      throw errors.translateEmbedding(error);
     }
   }
 

@@ -110,6 +110,14 @@ export function translate(error, base = '') {
   return error;
 }
 
+/** The same of an embedding. @param {unknown} error */
+export function translateEmbedding(error) {
+  const told = translate(error);
+  if (!(told instanceof ContextWindowSizeExceededError)) return told;
+  const [received, context] = (told.message.match(/\d+/g) ?? []).map(Number);
+  return Object.assign(new EmbeddingExceedContextWindowSizeError(context, received), { cause: error });
+}
+
 /** Across a worker: the fields of any error. @param {unknown} error */
 export function packError(error) {
   const e = error instanceof Error ? error : new Error(String(error));

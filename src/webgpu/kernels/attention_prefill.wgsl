@@ -1,5 +1,6 @@
 // Causal attention for many tokens, one pass with running maxima (Dao et al. 2022):
-//   out[t, h, :] = Σ_j softmax_j(cap(scale × q[t, h]·k[j])) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t.
+//   out[t, h, :] = Σ_j softmax_j(cap(scale × q[t, h]·k[j])) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t,
+// or, where a program is whole, for all j of the step.
 //
 //   params   ATTENTION  step  STEP
 //   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each; all multiples of 4
@@ -110,10 +111,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let t = min(row / shared_by, vec4<u32>(step.n_tokens - 1u));
     let head = group.y * shared_by + row % shared_by;
     let q_from = (t * params.q_stride + params.q_column) / 4u + head * DIM4;
-    let p = step.pos + t;
-    // Of the workgroup's first and last row, the same for all threads.
-    let p_first = step.pos + r0 / shared_by;
-    let last = step.pos + min((r0 + QUERIES - 1u) / shared_by, step.n_tokens - 1u);
+    // What a row sees last; of the workgroup's first and last row, the same for all threads.
+    let whole = select(0u, step.n_tokens - 1u, params.whole != 0u);
+    let p = step.pos + max(t, vec4<u32>(whole));
+    let p_first = step.pos + max(r0 / shared_by, whole);
+    let last = step.pos + max(min((r0 + QUERIES - 1u) / shared_by, step.n_tokens - 1u), whole);
     let seen_by_last = first_seen(last, params.window);
 
     // Slots of this thread's loads (vec4 tx of rows ty + 16i, of keys ty and ty + 16) and reads.

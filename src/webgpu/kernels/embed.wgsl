@@ -1,4 +1,4 @@
-// Embedding: out[t, c] = table[id of row t, c] × scale, or table[its position, c] × scale by position.
+// Embedding: out[t, c] = table[id of row t, c] × scale; by 1: table[its position, c] × scale; by 2: table[0, c] × scale.
 //
 //   params   EMBED            step  STEP
 //   ids      u32              values, scales  rows [row_begin, row_begin + n_rows) of the table
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
         return;
     }
     let token = step_row(t);
-    let row = select(ids[token.w], token.x, params.by_position != 0u) - params.row_begin; // wraps below row_begin
+    let row = select(ids[token.w], token.x * (2u - params.by), params.by != 0u) - params.row_begin; // wraps below row_begin
     if (row >= params.n_rows) {
         return;
     }

@@ -1,0 +1,750 @@
+/* Encoders: pooled states against the reference's, from three formats and on both backends; how the
+ * pooling is found; what is refused; that texts do not touch each other. */
+#include <math.h>
+
+#include "base/json.h"
+#include "base/num.h"
+#include "tests/c/engine_case.h"
+#include "tests/c/rewrite.h"
+
+#define ROOM 64
+#define MOST 8
+
+/* ---- An engine from files in memory ---------------------------------------------------------- */
+
+struct folder {
+    struct qn_memory_file list[MOST];
+    struct qn_memory_files files;
+    const char *main;
+};
+
+static void put(struct folder *f, const char *name, struct qn_str bytes) {
+    f->list[f->files.n++] = (struct qn_memory_file){qn_str_from(name), bytes};
+    f->files.list = f->list;
+}
+
+static struct qn_str own(const char *text) {
+    size_t n = strlen(text);
+    char *p = malloc(n + 1);
+    memcpy(p, text, n + 1);
+    return (struct qn_str){p, n};
+}
+
+static void folder_free(struct folder *f) {
+    for (size_t i = 0; i < f->files.n; i++)
+        free((void *)(uintptr_t)f->list[i].bytes.p);
+    memset(f, 0, sizeof *f);
+}
+
+static struct qn_str fixture_file(const char *name, const char *file) {
+    char path[1024];
+    snprintf(path, sizeof path, "%s/fixtures/%s/%s", test_shared(), name, file);
+    return slurp(path);
+}
+
+static bool open_bench(struct bench *b, const struct folder *f, bool gpu, struct qn_error *err) {
+    struct qn_engine_desc desc = {.files = qn_files_from_memory(&f->files),
+                                  .main = f->main ? f->main : "",
+                                  .kv_type = QN_KV_Q4}; // encoders do not follow it
+    memset(b, 0, sizeof *b);
+    if (gpu)
+        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
+    return bench_open(b, &desc, err) == QN_OK;
+}
+
+static void close_bench(struct bench *b) {
+    qn_engine_destroy(b->engine);
+    if (b->host)
+        qn_ref_host_destroy(b->host);
+}
+
+/* ---- Vectors --------------------------------------------------------------------------------- */
+
+static uint32_t finish(struct bench *b, qn_session *s, float out[ROOM], struct qn_error *err) {
+    struct qn_event e;
+    uint32_t n = 0;
+    do {
+        if (qn_session_next(s, &e, err) != QN_OK)
+            return 0;
+        bench_pump(b);
+        if (e.kind == QN_EVENT_LOGITS && CHECK(n == 0 && e.n <= ROOM)) {
+            n = (uint32_t)e.n;
+            memcpy(out, e.logits, n * sizeof *out);
+        }
+    } while (e.kind != QN_EVENT_DONE);
+    return n;
+}
+
+/* The state itself; 0 values and a report where it is refused. */
+static uint32_t state(struct bench *b, qn_session *s, const uint32_t *ids, size_t n,
+                      enum qn_pooling pooling, float out[ROOM], struct qn_error *err) {
+    struct qn_request r = {.ids = ids, .n_ids = n, .want = QN_WANT_LOGITS, .pooling = pooling};
+    memset(err, 0, sizeof *err);
+    return qn_session_start(s, &r, err) == QN_OK ? finish(b, s, out, err) : 0;
+}
+
+/* The vector of an OpenAI request. */
+static uint32_t ask(struct bench *b, qn_session *s, const char *json, float out[ROOM],
+                    struct qn_error *err) {
+    memset(err, 0, sizeof *err);
+    return qn_session_start_embedding(s, qn_str_from(json), err) == QN_OK ? finish(b, s, out, err)
+                                                                          : 0;
+}
+
+static void unit(float *v, uint32_t n) {
+    double square = 0;
+    for (uint32_t i = 0; i < n; i++)
+        square += (double)v[i] * (double)v[i];
+    for (uint32_t i = 0; i < n; i++)
+        v[i] = (float)((double)v[i] / sqrt(square));
+}
+
+/* Values of a golden list from `first` on, as many as there are up to n. */
+static void compare(const float *got, uint32_t n, struct qn_json_value list, uint32_t first,
+                    const char *what) {
+    struct qn_json_iter it = qn_json_iterate(list);
+    double worst = 0, most = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; qn_json_each(&it); i++) {
+        double value = NAN;
+        if (i < first || i >= first + n)
+            continue;
+        CHECK(qn_json_f64(&value, it.value));
+        double error = fabs(value - (double)got[i - first]);
+        worst = error > worst || error != error ? error : worst;
+        most = fabs(value) > most ? fabs(value) : most;
+        count++;
+    }
+    CHECK_MSG(count && worst < 5e-6 * most, "%s: off by %g of %g in %u values", what, worst, most,
+              count);
+}
+
+/* The i-th value of a list; missing where there is none. */
+static struct qn_json_value nth(struct qn_json_value list, uint32_t i) {
+    struct qn_json_iter it = qn_json_iterate(list);
+    while (qn_json_each(&it))
+        if (i-- == 0)
+            return it.value;
+    return (struct qn_json_value){0};
+}
+
+static struct qn_json_value data_of(struct qn_json_value c, const char *key) {
+    return qn_json_get(qn_json_get(c, key), "data");
+}
+
+/* ---- Goldens --------------------------------------------------------------------------------- */
+
+/* A head of classification over the first state: act(x Aᵀ + a) Bᵀ + b. */
+struct head {
+    float a[48][48], a_bias[48], b[4][48], b_bias[4];
+    uint32_t n;
+    bool relu;
+};
+
+static void floats_of(float *out, struct new_model *m, const char *name) {
+    const struct new_tensor *t = new_find(m, name);
+    if (!CHECK_MSG(t != NULL, "%s", name))
+        return;
+    bool half = strcmp(t->dtype, "F16") == 0;
+    for (size_t i = 0; i < t->n / (half ? 2 : 4); i++)
+        out[i] =
+            half ? qn_f16_to_f32(((const uint16_t *)t->bytes)[i]) : ((const float *)t->bytes)[i];
+}
+
+static bool read_head(struct head *h, const char *name) {
+    static struct new_model m;
+    static const char *const names[2][4] = {
+        {"pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"},
+        {"classifier.dense.weight", "classifier.dense.bias", "classifier.out_proj.weight",
+         "classifier.out_proj.bias"}};
+    if (!new_read(&m, name))
+        return false;
+    h->relu = new_find(&m, names[0][0]) != NULL;
+    const char *const *n = names[!h->relu];
+    bool there = new_find(&m, n[0]) != NULL;
+    if (there) {
+        h->n = (uint32_t)new_find(&m, n[2])->dims[0];
+        floats_of(h->a[0], &m, n[0]);
+        floats_of(h->a_bias, &m, n[1]);
+        floats_of(h->b[0], &m, n[2]);
+        floats_of(h->b_bias, &m, n[3]);
+    }
+    new_free(&m);
+    return there;
+}
+
+static void classify(float out[4], const struct head *h, const float *x) {
+    double y[48];
+    for (int i = 0; i < 48; i++) {
+        double sum = (double)h->a_bias[i];
+        for (int k = 0; k < 48; k++)
+            sum += (double)h->a[i][k] * (double)x[k];
+        y[i] = !h->relu ? tanh(sum) : sum > 0 ? sum : 0;
+    }
+    for (uint32_t i = 0; i < h->n; i++) {
+        double sum = (double)h->b_bias[i];
+        for (int k = 0; k < 48; k++)
+            sum += (double)h->b[i][k] * y[k];
+        out[i] = (float)sum;
+    }
+}
+
+/* One text of a case: row `at` of its batch. `types`: how far the ids of tokens of type 1 lie. */
+static void check_row(struct bench *b, qn_session *s, struct qn_json_value c, uint32_t at,
+                      struct qn_json_value row, uint32_t types, const struct head *head,
+                      const char *name) {
+    static const struct {
+        const char *key;
+        enum qn_pooling pooling;
+        bool unit;
+    } wants[] = {{"mean_pooled", QN_POOL_MEAN, false},
+                 {"sentence_embedding", QN_POOL_MODEL, true},
+                 {"cls_embedding_normalized", QN_POOL_CLS, true}};
+    uint32_t ids[64], n = 0, type;
+    struct qn_error err;
+    float got[ROOM], scores[4];
+    char what[200];
+    struct qn_json_iter it = qn_json_iterate(row);
+    struct qn_json_value mask = nth(qn_json_get(c, "attention_mask"), at),
+                         of_types = nth(qn_json_get(c, "token_type_ids"), at);
+    for (uint32_t on = 1; on && qn_json_each(&it); n += on) { // padding follows the text
+        CHECK(qn_json_u32(&ids[n], it.value) && qn_json_u32(&on, nth(mask, n)));
+        if (types && CHECK(qn_json_u32(&type, nth(of_types, n))))
+            ids[n] += type * types;
+    }
+    for (size_t i = 0; i < sizeof wants / sizeof *wants; i++) {
+        if (!qn_json_exists(qn_json_get(c, wants[i].key)))
+            continue;
+        snprintf(what, sizeof what, "%s, %u tokens, %s", name, n, wants[i].key);
+        CHECK_MSG(state(b, s, ids, n, wants[i].pooling, got, &err) == 48, "%s: %s", what, err.text);
+        if (wants[i].unit)
+            unit(got, 48);
+        compare(got, 48, data_of(c, wants[i].key), at * 48, what);
+    }
+    if (head) {
+        snprintf(what, sizeof what, "%s, %u tokens, logits", name, n);
+        CHECK_MSG(state(b, s, ids, n, QN_POOL_CLS, got, &err) == 48, "%s", err.text);
+        classify(scores, head, got);
+        compare(scores, head->n, data_of(c, "logits"), at * head->n, what);
+    }
+    struct qn_json_value layers = qn_json_get(c, "layers");
+    struct qn_json_value last = nth(layers, qn_json_count(layers) - 1);
+    if (at + 1 == qn_json_count(qn_json_get(c, "input_ids"))) { // the last row has no padding
+        snprintf(what, sizeof what, "%s, %u tokens, last", name, n);
+        CHECK(state(b, s, ids, n, QN_POOL_LAST, got, &err) == 48);
+        compare(got, 8, qn_json_get(last, "last_row_first8"), 0, what);
+    }
+}
+
+/* Every case of a fixture, by a model in `f`. */
+static void check_goldens(const struct folder *f, const char *name, uint32_t types,
+                          const char *label) {
+    static struct head head;
+    struct qn_arena arena;
+    struct qn_json json;
+    struct qn_error err = {0};
+    struct qn_str text = fixture_file(name, "golden.json");
+    qn_arena_init(&arena, qn_allocator_default());
+    bool has_head = read_head(&head, name);
+    CHECK(qn_json_parse(&json, &arena, text, &err) == QN_OK);
+    for (int gpu = 0; gpu < 2; gpu++) {
+        struct bench b;
+        qn_session *s = NULL;
+        char what[120];
+        snprintf(what, sizeof what, "%s on the %s", label, gpu ? "GPU" : "CPU");
+        CHECK_MSG(open_bench(&b, f, gpu != 0, &err) &&
+                      qn_session_create(&s, b.engine, &err) == QN_OK,
+                  "%s: %s", what, err.text);
+        CHECK(qn_engine_embeds(b.engine) && qn_engine_vocab(b.engine) == 48);
+        CHECK(qn_engine_context(b.engine) == 64);
+        uint32_t rows = 0;
+        struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&json), "cases"));
+        while (s && qn_json_each(&it)) {
+            struct qn_json_iter row = qn_json_iterate(qn_json_get(it.value, "input_ids"));
+            for (uint32_t at = 0; qn_json_each(&row); at++, rows++)
+                check_row(&b, s, it.value, at, row.value, types, has_head ? &head : NULL, what);
+        }
+        CHECK(rows == 6);
+        close_bench(&b);
+    }
+    qn_arena_free(&arena);
+    free((void *)(uintptr_t)text.p);
+}
+
+/* ---- MiniLM in three formats ----------------------------------------------------------------- */
+
+#define VOCAB 199u
+
+/* The golden texts have tokens of both types, requests only of the first. So the vocabulary is
+ * there twice: row id + VOCAB is row id with the second type's vector in place of the first's. */
+static bool read_minilm(struct new_model *m) {
+    if (!new_read(m, "enc/minilm"))
+        return false;
+    struct new_tensor *words = new_find(m, "embeddings.word_embeddings.weight");
+    const float *types = new_find(m, "embeddings.token_type_embeddings.weight")->bytes;
+    float *twice = malloc(2 * words->n);
+    memcpy(twice, words->bytes, words->n);
+    for (uint32_t i = 0; i < VOCAB * 48; i++)
+        twice[VOCAB * 48 + i] = twice[i] + (types[48 + i % 48] - types[i % 48]);
+    free(words->bytes);
+    words->bytes = twice;
+    words->n *= 2;
+    words->dims[0] *= 2;
+    return true;
+}
+
+static struct qn_str replaced(struct qn_str text, const char *from, const char *to) {
+    size_t at = qn_str_find(text, qn_str_from(from), 0);
+    CHECK_MSG(at != SIZE_MAX, "%s", from);
+    char *p = malloc(text.n + strlen(to) + 1);
+    int n = snprintf(p, text.n + strlen(to) + 1, "%.*s%s%.*s", (int)at, text.p, to,
+                     (int)(text.n - at - strlen(from)), text.p + at + strlen(from));
+    free((void *)(uintptr_t)text.p);
+    return (struct qn_str){p, (size_t)n};
+}
+
+static void as_safetensors(struct folder *f, const struct new_model *m, const char *config) {
+    memset(f, 0, sizeof *f);
+    put(f, "config.json",
+        replaced(fixture_file("enc/minilm", config), "\"vocab_size\": 199", "\"vocab_size\": 398"));
+    put(f, "model.safetensors", new_safetensors(m));
+}
+
+static void take(struct new_model *to, const struct new_model *from, const char *name,
+                 const char *as) {
+    for (uint32_t i = 0; i < from->n; i++) {
+        const struct new_tensor *t = &from->tensors[i];
+        if (strcmp(t->name, name) != 0)
+            continue;
+        struct new_tensor *n = &to->tensors[to->n++];
+        *n = *t;
+        snprintf(n->name, sizeof n->name, "%s", as);
+        n->bytes = malloc(t->n);
+        memcpy(n->bytes, t->bytes, t->n);
+        return;
+    }
+    CHECK_MSG(false, "%s", name);
+}
+
+/* As mlc-llm's converter writes it: q, k and v in one. */
+static void as_mlc(struct folder *f, const struct new_model *m) {
+    static struct new_model out;
+    static const char *const parts[3] = {"query", "key", "value"};
+    out.n = 0;
+    for (uint32_t i = 0; i < m->n; i++)
+        if (!strstr(m->tensors[i].name, ".self.") && !strstr(m->tensors[i].name, "pooler"))
+            take(&out, m, m->tensors[i].name, m->tensors[i].name);
+    for (int layer = 0; layer < 2; layer++)
+        for (int bias = 0; bias < 2; bias++) {
+            char name[128];
+            snprintf(name, sizeof name, "encoder.layer.%d.attention.self.qkv.%s", layer,
+                     bias ? "bias" : "weight");
+            struct new_tensor *t =
+                new_add(&out, name, "", "F32", bias ? 1 : 2, 3 * 48, bias ? 1 : 48, 4);
+            for (int i = 0; i < 3; i++) {
+                snprintf(name, sizeof name, "encoder.layer.%d.attention.self.%s.%s", layer,
+                         parts[i], bias ? "bias" : "weight");
+                const struct new_tensor *from = new_find((struct new_model *)(uintptr_t)m, name);
+                memcpy((char *)t->bytes + (size_t)i * from->n, from->bytes, from->n);
+            }
+        }
+    memset(f, 0, sizeof *f);
+    put(f, "mlc-chat-config.json",
+        own("{\"version\":\"0.1.0\",\"model_type\":\"bert\",\"quantization\":\"q0f32\","
+            "\"model_config\":{\"vocab_size\":398,\"hidden_size\":48,\"num_hidden_layers\":2,"
+            "\"num_attention_heads\":4,\"intermediate_size\":128,\"hidden_act\":\"gelu\","
+            "\"layer_norm_eps\":1e-12,\"context_window_size\":64,\"prefill_chunk_size\":64,"
+            "\"tensor_parallel_shards\":1,\"head_dim\":12,\"max_batch_size\":80},"
+            "\"vocab_size\":398,\"context_window_size\":64,\"sliding_window_size\":-1,"
+            "\"embedding_metadata\":{\"model_type\":\"encoder\",\"pooling_strategy\":\"mean\"}}"));
+    struct qn_str shard;
+    put(f, "tensor-cache.json", new_mlc(&shard, &out));
+    put(f, "params_shard_0.bin", shard);
+    new_free(&out);
+}
+
+static void key_u32(struct text_out *o, const char *key, uint32_t type, const void *value) {
+    uint64_t n = strlen(key);
+    text_put(o, &n, 8);
+    text_put(o, key, n);
+    text_put(o, &type, 4);
+    text_put(o, value, 4);
+}
+
+/* As llama.cpp's converter writes it. `pooling`: its number; 9: no such key. */
+static void as_gguf(struct folder *f, const struct new_model *m, uint32_t pooling) {
+    static const char *const layer[][2] = {{"attention.self.query", "attn_q"},
+                                           {"attention.self.key", "attn_k"},
+                                           {"attention.self.value", "attn_v"},
+                                           {"attention.output.dense", "attn_output"},
+                                           {"attention.output.LayerNorm", "attn_output_norm"},
+                                           {"intermediate.dense", "ffn_up"},
+                                           {"output.dense", "ffn_down"},
+                                           {"output.LayerNorm", "layer_output_norm"}};
+    static const struct {
+        const char *key;
+        uint32_t value;
+    } keys[] = {{"bert.block_count", 2},
+                {"bert.context_length", 64},
+                {"bert.embedding_length", 48},
+                {"bert.feed_forward_length", 128},
+                {"bert.attention.head_count", 4}};
+    static struct new_model out;
+    char from[128], to[128];
+    out.n = 0;
+    take(&out, m, "embeddings.word_embeddings.weight", "token_embd.weight");
+    take(&out, m, "embeddings.position_embeddings.weight", "position_embd.weight");
+    take(&out, m, "embeddings.token_type_embeddings.weight", "token_types.weight");
+    take(&out, m, "embeddings.LayerNorm.weight", "token_embd_norm.weight");
+    take(&out, m, "embeddings.LayerNorm.bias", "token_embd_norm.bias");
+    for (int i = 0; i < 2 * 2 * 8; i++) {
+        const char *suffix = i % 2 ? "bias" : "weight";
+        snprintf(from, sizeof from, "encoder.layer.%d.%s.%s", i / 16, layer[i / 2 % 8][0], suffix);
+        snprintf(to, sizeof to, "blk.%d.%s.%s", i / 16, layer[i / 2 % 8][1], suffix);
+        take(&out, m, from, to);
+    }
+    struct text_out o = {NULL, 0, 0};
+    uint32_t version = 3, eps_type = 6, u32 = 4;
+    uint64_t n = 0, n_keys = 2 + sizeof keys / sizeof *keys + (pooling < 9);
+    float eps = 1e-12f;
+    text_put(&o, "GGUF", 4);
+    text_put(&o, &version, 4);
+    text_put(&o, &n, 8);
+    text_put(&o, &n_keys, 8);
+    const char *name = "general.architecture";
+    n = strlen(name);
+    text_put(&o, &n, 8);
+    text_put(&o, name, n);
+    text_put(&o, (const uint32_t[]){8, 4, 0}, 12); // a string of four bytes
+    text_put(&o, "bert", 4);
+    key_u32(&o, "bert.attention.layer_norm_epsilon", eps_type, &eps);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        key_u32(&o, keys[i].key, u32, &keys[i].value);
+    if (pooling < 9)
+        key_u32(&o, "bert.pooling_type", u32, &pooling);
+    n = strlen("token_embd.weight");
+    text_put(&o, &n, 8);
+    text_put(&o, "token_embd.weight", n);
+    memset(f, 0, sizeof *f);
+    f->main = "m.gguf";
+    put(f, "m.gguf", new_gguf(&out, (struct qn_str){o.p, o.n}, QN_STR("token_embd.weight")));
+    free(o.p);
+    new_free(&out);
+}
+
+static void check_minilm(const struct new_model *m) {
+    struct folder f;
+    as_safetensors(&f, m, "config.json");
+    check_goldens(&f, "enc/minilm", VOCAB, "safetensors");
+    folder_free(&f);
+    as_safetensors(&f, m, "config.legacy.json");
+    check_goldens(&f, "enc/minilm", VOCAB, "transformers 4");
+    folder_free(&f);
+    as_mlc(&f, m);
+    check_goldens(&f, "enc/minilm", VOCAB, "MLC");
+    folder_free(&f);
+    as_gguf(&f, m, 1);
+    check_goldens(&f, "enc/minilm", VOCAB, "GGUF");
+    folder_free(&f);
+}
+
+static void check_others(void) {
+    static const char *const names[][2] = {
+        {"enc/distilbert", "config.json"},
+        {"enc/distilbert", "config.legacy.json"},
+        {"enc/roberta", "config.json"},
+        {"enc/roberta", "config.legacy.json"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct folder f = {0};
+        put(&f, "config.json", fixture_file(names[i][0], names[i][1]));
+        put(&f, "model.safetensors", fixture_file(names[i][0], "model.safetensors"));
+        check_goldens(&f, names[i][0], 0, names[i][0]);
+        folder_free(&f);
+    }
+}
+
+/* ---- Pooling --------------------------------------------------------------------------------- */
+
+#define MODULE(kind) "{\"idx\":0,\"path\":\"\",\"type\":\"sentence_transformers.models." kind "\"}"
+
+static void check_pooling(const struct new_model *m) {
+    static const struct {
+        const char *modules, *config, *says;
+        enum qn_pooling pooling;
+    } cases[] = {
+        {NULL, NULL, NULL, QN_POOL_MEAN},
+        {"[" MODULE("Transformer") "," MODULE("Pooling") "," MODULE("Normalize") "]",
+         "{\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":false,\"x\":true}", NULL,
+         QN_POOL_CLS},
+        {"[" MODULE("Pooling") "]", "{\"pooling_mode_mean_tokens\":true}", NULL, QN_POOL_MEAN},
+        {"[" MODULE("Pooling") "]", "{\"pooling_mode_lasttoken\":true}", NULL, QN_POOL_LAST},
+        {"[" MODULE("Pooling") "]", "{\"pooling_mode\":\"cls\"}", NULL, QN_POOL_CLS},
+        {"[" MODULE("Pooling") "]", NULL, NULL, QN_POOL_MEAN},
+        {"[" MODULE("Transformer") "]", "{\"pooling_mode_cls_token\":true}", NULL, QN_POOL_MEAN},
+        {"[" MODULE("Pooling") "]", "{\"pooling_mode_max_tokens\":true}", "max_tokens", 0},
+        {"[" MODULE("Pooling") "]",
+         "{\"pooling_mode_cls_token\":true,\"pooling_mode_mean_tokens\":true}", "mean_tokens", 0},
+        {"[" MODULE("Pooling") "]", "{\"pooling_mode\":\"max\"}", "max", 0},
+        {"[" MODULE("Pooling") "," MODULE("Dense") "]", "{}", "models.Dense", 0},
+        {"[", NULL, "JSON", 0},
+    };
+    static const uint32_t ids[5] = {3, 141, 59, 26, 5};
+    struct folder f;
+    struct bench b;
+    struct qn_error err = {0};
+    float own_state[ROOM], want[ROOM];
+    as_safetensors(&f, m, "config.json");
+    size_t n = f.files.n;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        f.files.n = n;
+        if (cases[i].modules)
+            put(&f, "modules.json", own(cases[i].modules));
+        if (cases[i].config)
+            put(&f, "1_Pooling/config.json", own(cases[i].config));
+        bool opened = open_bench(&b, &f, false, &err);
+        CHECK_MSG(opened == !cases[i].says, "case %zu: %s", i, err.text);
+        if (opened) {
+            qn_session *s;
+            CHECK(qn_session_create(&s, b.engine, &err) == QN_OK);
+            CHECK(state(&b, s, ids, 5, QN_POOL_MODEL, own_state, &err) == 48);
+            CHECK(state(&b, s, ids, 5, cases[i].pooling, want, &err) == 48);
+            CHECK_MSG(memcmp(own_state, want, 48 * sizeof *want) == 0, "case %zu", i);
+        } else {
+            CHECK_MSG(strstr(err.text, cases[i].says), "case %zu: %s", i, err.text);
+        }
+        close_bench(&b);
+        for (size_t k = n; k < f.files.n; k++)
+            free((void *)(uintptr_t)f.list[k].bytes.p);
+    }
+    f.files.n = n;
+    folder_free(&f);
+    static const enum qn_pooling numbered[] = {QN_POOL_MEAN, QN_POOL_MEAN, QN_POOL_CLS,
+                                               QN_POOL_LAST};
+    for (uint32_t i = 0; i < 10; i += i < 4 ? 1 : 5) {
+        as_gguf(&f, m, i);
+        bool opened = open_bench(&b, &f, false, &err);
+        CHECK_MSG(opened == (i != 4), "pooling_type %u: %s", i, err.text);
+        if (opened) {
+            qn_session *s;
+            CHECK(qn_session_create(&s, b.engine, &err) == QN_OK);
+            CHECK(state(&b, s, ids, 5, QN_POOL_MODEL, own_state, &err) == 48);
+            CHECK(state(&b, s, ids, 5, i < 4 ? numbered[i] : QN_POOL_MEAN, want, &err) == 48);
+            CHECK(memcmp(own_state, want, 48 * sizeof *want) == 0);
+        }
+        close_bench(&b);
+        folder_free(&f);
+    }
+}
+
+/* ---- Requests -------------------------------------------------------------------------------- */
+
+/* A vocabulary as large as the tokenizer's, with rows again and again. */
+static void with_tokenizer(struct folder *f, struct new_model *m, uint32_t vocab) {
+    struct new_tensor *words = new_find(m, "embeddings.word_embeddings.weight");
+    float *rows = malloc((size_t)vocab * 48 * sizeof *rows);
+    for (uint32_t i = 0; i < vocab * 48; i++)
+        rows[i] = ((float *)words->bytes)[i % (2 * VOCAB * 48)];
+    free(words->bytes);
+    words->bytes = rows;
+    words->n = (size_t)vocab * 48 * sizeof *rows;
+    words->dims[0] = vocab;
+    memset(f, 0, sizeof *f);
+    put(f, "config.json",
+        replaced(fixture_file("enc/minilm", "config.json"), "\"vocab_size\": 199",
+                 "\"vocab_size\": 1000"));
+    put(f, "model.safetensors", new_safetensors(m));
+    put(f, "tokenizer.json", fixture_file("tokenizers/bert_uncased", "tokenizer.json"));
+}
+
+static void check_refusals(struct bench *b, qn_session *s) {
+    static const char *const asks[][2] = {
+        {"{\"input\":[1],\"pooling\":\"max\"}", "\"cls\""},
+        {"{\"input\":[1],\"dimensions\":49}", "dimensions"},
+        {"{\"input\":[1000]}", "1000"},
+        {"{\"input\":[]}", "no tokens"},
+        {"{\"input\":\"a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a "
+         "a a a a a a a a a a a a a a a a a a a a a a a a a\"}",
+         "65 tokens, the context 64"},
+    };
+    float out[ROOM];
+    struct qn_error err;
+    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
+        CHECK_MSG(ask(b, s, asks[i][0], out, &err) == 0 && strstr(err.text, asks[i][1]), "%s: %s",
+                  asks[i][0], err.text);
+    static const uint32_t ids[2] = {1, 2};
+    struct qn_request r = {.ids = ids, .n_ids = 2, .max_tokens = 1};
+    CHECK(qn_session_start(s, &r, &err) == QN_E_UNSUPPORTED);
+    r = (struct qn_request){.ids = ids, .n_ids = 2, .want = QN_WANT_LOGITS | QN_WANT_LOGITS_ALL};
+    CHECK(qn_session_start(s, &r, &err) == QN_E_UNSUPPORTED);
+    CHECK(qn_session_start_chat(s, QN_STR("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}"),
+                                &err) == QN_E_UNSUPPORTED &&
+          strstr(err.text, "embeddings (bert)"));
+    CHECK(qn_session_start_completion(s, QN_STR("{\"prompt\":\"a\"}"), &err) == QN_E_UNSUPPORTED);
+}
+
+/* Texts in any order, at once or one by one, give the same bits. */
+static void check_apart(struct bench *b) {
+    static const uint32_t texts[3][6] = {{3, 1, 4, 1, 5, 9}, {3, 1, 4, 1, 6, 2}, {3, 1, 4}};
+    static const size_t lengths[3] = {6, 6, 3};
+    struct qn_error err = {0};
+    float alone[3][ROOM], again[ROOM], together[3][ROOM] = {{0}};
+    qn_session *s[3];
+    for (int i = 0; i < 3; i++) {
+        CHECK(qn_session_create(&s[i], b->engine, &err) == QN_OK);
+        CHECK(state(b, s[i], texts[i], lengths[i], QN_POOL_MEAN, alone[i], &err) == 48);
+    }
+    for (int i = 0; i < 3; i++) {
+        CHECK(state(b, s[0], texts[i], lengths[i], QN_POOL_MEAN, again, &err) == 48);
+        CHECK(memcmp(again, alone[i], 48 * sizeof(float)) == 0);
+    }
+    bool done[3] = {false};
+    for (int i = 0; i < 3; i++) {
+        struct qn_request r = {
+            .ids = texts[i], .n_ids = lengths[i], .want = QN_WANT_LOGITS, .pooling = QN_POOL_MEAN};
+        CHECK(qn_engine_start(b->engine, &s[i], &r, &err) == QN_OK); // none waits for another
+    }
+    for (int turn = 0; CHECK(turn < 1000) && !(done[0] && done[1] && done[2]); turn++) {
+        int i = turn % 3;
+        struct qn_event e;
+        if (done[i])
+            continue;
+        CHECK(qn_session_next(s[i], &e, &err) == QN_OK);
+        bench_pump(b);
+        if (e.kind == QN_EVENT_LOGITS)
+            memcpy(together[i], e.logits, 48 * sizeof(float));
+        done[i] = e.kind == QN_EVENT_DONE;
+        CHECK(!done[i] || e.reused_tokens == 0);
+    }
+    for (int i = 0; i < 3; i++)
+        CHECK(memcmp(together[i], alone[i], 48 * sizeof(float)) == 0);
+}
+
+static void check_requests(struct new_model *m) {
+    struct folder f;
+    struct qn_arena arena;
+    struct qn_json golden;
+    struct qn_error err = {0};
+    struct qn_str text = fixture_file("tokenizers/bert_uncased", "golden.json");
+    qn_arena_init(&arena, qn_allocator_default());
+    CHECK(qn_json_parse(&golden, &arena, text, &err) == QN_OK);
+    with_tokenizer(&f, m, 1000);
+    for (int gpu = 0; gpu < 2; gpu++) {
+        struct bench b;
+        qn_session *s = NULL;
+        CHECK_MSG(open_bench(&b, &f, gpu != 0, &err) &&
+                      qn_session_create(&s, b.engine, &err) == QN_OK,
+                  "%s", err.text);
+        uint32_t checked = 0;
+        struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&golden), "cases"));
+        while (s && checked < 12 && qn_json_each(&it)) { // [CLS] and [SEP] are added
+            struct qn_json_value list = qn_json_get(it.value, "ids_special");
+            float got[ROOM], want[ROOM];
+            uint32_t ids[64], n = 0;
+            if (qn_json_count(list) > 64 || qn_json_count(list) < 5)
+                continue;
+            for (struct qn_json_iter id = qn_json_iterate(list); qn_json_each(&id); n++)
+                CHECK(qn_json_u32(&ids[n], id.value));
+            struct qn_buf json;
+            qn_buf_init(&json, qn_allocator_default());
+            qn_buf_cstr(&json, "{\"input\":\"");
+            qn_buf_str(&json, qn_json_raw(qn_json_get(it.value, "text")));
+            qn_buf_cstr(&json, "\"}");
+            qn_buf_char(&json, 0);
+            CHECK_MSG(ask(&b, s, json.p, got, &err) == 48, "%s: %s", json.p, err.text);
+            CHECK(state(&b, s, ids, n, QN_POOL_MODEL, want, &err) == 48);
+            unit(want, 48);
+            for (int i = 0; i < 48; i++)
+                CHECK(fabsf(got[i] - want[i]) < 1e-6f);
+            qn_buf_free(&json);
+            checked++;
+        }
+        CHECK(checked == 12);
+        check_refusals(&b, s);
+        check_apart(&b);
+        close_bench(&b);
+    }
+    folder_free(&f);
+    qn_arena_free(&arena);
+    free((void *)(uintptr_t)text.p);
+}
+
+/* ---- What is refused, and what fails --------------------------------------------------------- */
+
+static void check_config(const struct new_model *m) {
+    static const char *const changes[][3] = {
+        {"\"is_decoder\": false", "\"is_decoder\": true", "is_decoder"},
+        {"\"absolute\"", "\"relative_key\"", "position_embedding_type"},
+        {"\"model_type\": \"bert\"", "\"model_type\": \"deberta\"", "BertModel"},
+        {"\"max_position_embeddings\": 64", "\"max_position_embeddings\": 65", "[65, 48]"},
+    };
+    struct folder f;
+    struct bench b;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        struct qn_error err = {0};
+        as_safetensors(&f, m, "config.json");
+        f.list[0].bytes = replaced(f.list[0].bytes, changes[i][0], changes[i][1]);
+        CHECK_MSG(!open_bench(&b, &f, false, &err) && strstr(err.text, changes[i][2]), "%s: %s",
+                  changes[i][1], err.text);
+        close_bench(&b);
+        folder_free(&f);
+    }
+    struct qn_error err = {0};
+    memset(&f, 0, sizeof f);
+    put(&f, "config.json",
+        replaced(fixture_file("enc/roberta", "config.json"), "\"pad_token_id\": 1",
+                 "\"pad_token_id\": 65"));
+    put(&f, "model.safetensors", fixture_file("enc/roberta", "model.safetensors"));
+    CHECK(!open_bench(&b, &f, false, &err) && strstr(err.text, "pad_token_id"));
+    close_bench(&b);
+    folder_free(&f);
+}
+
+/* Every allocation and every read of opening and loading fails once. */
+static void check_faults(const struct new_model *m) {
+    struct folder f;
+    as_safetensors(&f, m, "config.json");
+    put(&f, "modules.json", own("[" MODULE("Transformer") "," MODULE("Pooling") "]"));
+    put(&f, "1_Pooling/config.json", own("{\"pooling_mode_cls_token\":true}"));
+    const struct qn_files inner = qn_files_from_memory(&f.files);
+    for (int reads = 0; reads < 2; reads++)
+        for (uint64_t n = 1;; n++) {
+            struct faults faults;
+            struct qn_error err = {0};
+            faults_init(&faults);
+            *(reads ? &faults.fail_read : &faults.fail_alloc) = n;
+            struct qn_allocator allocator = faults_allocator(&faults);
+            struct bench b = {0};
+            struct qn_engine_desc desc = {
+                .allocator = &allocator, .files = faults_files(&faults, &inner), .main = ""};
+            enum qn_status status = bench_open(&b, &desc, &err);
+            qn_engine_destroy(b.engine);
+            CHECK(faults.live == 0);
+            if (!faults.fired) {
+                CHECK(status == QN_OK && n > 5);
+                break;
+            }
+            if (!CHECK_MSG(status == (reads ? QN_E_IO : QN_E_NO_MEMORY), "%s %llu: %s",
+                           reads ? "read" : "allocation", (unsigned long long)n, err.text))
+                break;
+        }
+    folder_free(&f);
+}
+
+int main(void) {
+    static struct new_model minilm;
+    if (!fixtures_there()) {
+        printf("skipped: no ../shared\n");
+        return test_done("encoder");
+    }
+    if (read_minilm(&minilm)) {
+        check_minilm(&minilm);
+        check_pooling(&minilm);
+        check_config(&minilm);
+        check_faults(&minilm);
+        check_requests(&minilm);
+    }
+    check_others();
+    new_free(&minilm);
+    return test_done("encoder");
+}
