@@ -92,8 +92,9 @@ enum qn_status qn_matcher_accept_bytes(struct qn_matcher *m, struct qn_str bytes
 /* Whether the text may end here, and whether it must. */
 bool qn_matcher_can_end(const struct qn_matcher *m);
 bool qn_matcher_must_end(struct qn_matcher *m);
-/* Appends the bytes that must come next, up to `most`; the state stays. */
-enum qn_status qn_matcher_forced(struct qn_matcher *m, struct qn_buf *out, size_t most,
+/* Appends the bytes that must come next, up to `most`; the state stays. *ends: nothing can follow
+ * them. */
+enum qn_status qn_matcher_forced(struct qn_matcher *m, struct qn_buf *out, size_t most, bool *ends,
                                  struct qn_error *err);
 
 /* ---- Behind a table ------------------------------------------------------------------------ */
@@ -116,6 +117,8 @@ struct qn_constrain_ops {
     enum qn_status (*accept)(struct qn_matcher *m, uint32_t id, struct qn_error *err);
     enum qn_status (*accept_bytes)(struct qn_matcher *m, struct qn_str bytes, struct qn_error *err);
     bool (*must_end)(struct qn_matcher *m);
+    enum qn_status (*forced)(struct qn_matcher *m, struct qn_buf *out, size_t most, bool *ends,
+                             struct qn_error *err);
 };
 extern const struct qn_constrain_ops qn_constrain_builtin;
 /* The same, as the one thing that the module exports. */

@@ -95,7 +95,7 @@ static enum qn_status rule_for(struct parser *p, struct rule **out, struct qn_st
     }
     *out = &p->rules[p->n++];
     **out = (struct rule){.name = called, .number = qn_term_rule(p->t)};
-    return QN_OK;
+    return qn_terms_report(p->t, p->err); // there may be no such rule
 }
 
 static enum qn_status literal(struct parser *p, uint32_t *out) {

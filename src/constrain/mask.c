@@ -355,15 +355,19 @@ static uint32_t only_byte(struct qn_terms *t, uint32_t state) {
     return only;
 }
 
-bool qn_matcher_must_end(struct qn_matcher *m) {
-    return m->state == QN_TERM_EPS ||
-           (qn_matcher_can_end(m) && only_byte(&m->grammar->terms, m->state) == 257);
+static bool is_end(struct qn_terms *t, uint32_t state) {
+    return state == QN_TERM_EPS || (qn_term_nullable(t, state) && only_byte(t, state) == 257);
 }
 
-enum qn_status qn_matcher_forced(struct qn_matcher *m, struct qn_buf *out, size_t most,
+bool qn_matcher_must_end(struct qn_matcher *m) {
+    return is_end(&m->grammar->terms, m->state);
+}
+
+enum qn_status qn_matcher_forced(struct qn_matcher *m, struct qn_buf *out, size_t most, bool *ends,
                                  struct qn_error *err) {
     struct qn_terms *t = &m->grammar->terms;
     uint32_t state = m->state;
+    qn_terms_token(t);
     for (size_t i = 0; i < most && !qn_term_nullable(t, state); i++) {
         uint32_t byte = only_byte(t, state);
         if (byte > 255)
@@ -371,6 +375,7 @@ enum qn_status qn_matcher_forced(struct qn_matcher *m, struct qn_buf *out, size_
         qn_buf_char(out, (char)byte);
         state = qn_term_step(t, state, (uint8_t)byte);
     }
+    *ends = is_end(t, state);
     QN_TRY(qn_terms_report(t, err));
     return out->failed ? qn_fail(err, QN_E_NO_MEMORY, "what must come next") : QN_OK;
 }

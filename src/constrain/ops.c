@@ -12,6 +12,7 @@ const struct qn_constrain_ops qn_constrain_builtin = {
     .accept = qn_matcher_accept,
     .accept_bytes = qn_matcher_accept_bytes,
     .must_end = qn_matcher_must_end,
+    .forced = qn_matcher_forced,
 };
 
 const struct qn_constrain_ops *qn_constrain_table(void) {

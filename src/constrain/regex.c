@@ -264,7 +264,7 @@ static enum qn_status class_body(struct parser *p, struct qn_chars *out) {
     if (negated)
         qn_chars_negate(out);
     qn_chars_normalise(out);
-    return out->failed ? qn_fail(p->err, QN_E_LIMIT, "a class of too many characters") : QN_OK;
+    return out->failed ? qn_fail(p->err, QN_E_NO_MEMORY, "a class of characters") : QN_OK;
 }
 
 enum qn_status qn_regex_class(struct qn_terms *t, struct qn_chars *out, struct qn_str pattern,
@@ -282,7 +282,7 @@ static enum qn_status choice(struct parser *p, uint32_t *out);
 static enum qn_status term_item(struct parser *p, uint32_t *out, struct qn_chars *set) {
     qn_chars_normalise(set);
     if (set->failed)
-        return qn_fail(p->err, QN_E_LIMIT, "a class of too many characters");
+        return qn_fail(p->err, QN_E_NO_MEMORY, "a class of characters");
     QN_TRY(node_new(p, out, TERM));
     p->nodes[*out].a = qn_chars_term(p->t, set, (p->flags & QN_REGEX_JSON) != 0);
     return qn_terms_report(p->t, p->err);

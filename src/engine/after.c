@@ -39,6 +39,12 @@ static enum qn_status accept(void *ud, uint32_t id, enum qn_accepted *out, struc
     return QN_OK;
 }
 
+static enum qn_status forced(void *ud, uint32_t *ids, uint32_t most, uint32_t *n,
+                             struct qn_error *err) {
+    struct after *a = ud;
+    return a->matched == a->mark.n ? a->inner.forced(a->inner.ud, ids, most, n, err) : QN_OK;
+}
+
 static void release(void *ud) {
     struct after *a = ud;
     if (a->inner.free)
@@ -58,6 +64,6 @@ enum qn_status qn_masker_after(struct qn_masker *io, const qn_engine *e, struct 
     a->mark = mark;
     a->n_words = qn_ceil_div_u32(vocab, 32);
     qn_buf_init(&a->bytes, e->allocator);
-    *io = (struct qn_masker){a, mask, accept, release, NULL};
+    *io = (struct qn_masker){a, mask, accept, release, NULL, forced};
     return QN_OK;
 }

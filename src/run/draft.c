@@ -24,6 +24,9 @@ void qn_draft_start(struct qn_run *run, const struct qn_request *request) {
                       (run->masker.mask == NULL || run->masker.waits) && request->want == 0 &&
                       run->backend->max_exact > 1;
     run->drafts = run->backend->exact_wait == 0.0f;
+    run->jumps = request->speculate && run->masker.forced && request->want == 0 && s->n_bias == 0 &&
+                 s->frequency_penalty == 0.0f && s->presence_penalty == 0.0f;
+    run->sampling = *s; // its bias is the caller's
     run->rate = 0.0f;
     run->n_draft = run->n_queue = run->queue_at = run->drafted = run->accepted = 0;
 }

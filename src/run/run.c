@@ -414,6 +414,35 @@ static void rewind_steps(struct qn_run *run) {
     run->given = true;
 }
 
+/* What a constraint forces need not be sampled: it is told as if it had been, and then computed at
+ * once, as a prompt is. */
+static enum qn_status jump(struct qn_run *run, struct qn_error *err) {
+    if (run->token_due || run->in_flight > 0)
+        return QN_OK;
+    uint32_t n = 0, end = run->context, most = qn_min_u32(QN_QUEUE, run->limit - run->n_out);
+    if (run->rope_set == 0 && run->backend->program->rope_switch != 0)
+        end = qn_min_u32(end, run->backend->program->rope_switch);
+    bool may = run->jumps && qn_run_masked(run) && !(run->counted && run->dropped > 0);
+    if (may && end > known(run))
+        QN_TRY(run->masker.forced(run->masker.ud, run->queue, qn_min_u32(most, end - known(run)),
+                                  &n, err));
+    if (n > 0) {
+        run->n_queue = n;
+        run->queue_at = 1;
+        run->due = run->queue[0];
+        run->token_due = true;
+        run->sampled += n;
+    } else if (run->fed + 1 < known(run)) {
+        if (run->counted) // only whether a token was there counts
+            QN_TRY(run->backend->ops->begin(run->backend, run->session, &run->sampling, run->tokens,
+                                            known(run), err));
+        run->n_known = known(run);
+        run->given = false;
+        run->state = QN_RUN_PREFILL;
+    }
+    return QN_OK;
+}
+
 /* Takes one sampled token into the timeline and tells of it. */
 static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uint32_t id,
                                    struct qn_error *err) {
@@ -448,7 +477,7 @@ static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uin
     out->text = qn_buf_view(&run->text);
     if (run->state == QN_RUN_DECODE && run->n_out == run->limit)
         end_generation(run, run->finish);
-    return QN_OK;
+    return run->state == QN_RUN_DECODE ? jump(run, err) : QN_OK;
 }
 
 static enum qn_status tell_done(struct qn_run *run, struct qn_event *out, struct qn_error *err) {

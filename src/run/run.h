@@ -36,6 +36,10 @@ struct qn_masker {
     enum qn_status (*accept)(void *ud, uint32_t id, enum qn_accepted *out, struct qn_error *err);
     void (*free)(void *ud);        // NULL: nothing to free
     bool (*waits)(const void *ud); // whether everything is allowed for now; NULL: never
+    /* Sets ids[0 … *n), at most `most`: tokens that the answer may as well go on with, because its
+     * text must. NULL: none. */
+    enum qn_status (*forced)(void *ud, uint32_t *ids, uint32_t most, uint32_t *n,
+                             struct qn_error *err);
 };
 
 /* A timeline on its way to bytes or back (run/snapshot.h). */
@@ -48,7 +52,8 @@ struct qn_snapshot {
     unsigned char digest[32]; // of the pieces so far
 };
 
-#define QN_DRAFT 8 // most tokens guessed at once
+#define QN_DRAFT 8  // most tokens guessed at once
+#define QN_QUEUE 48 // most tokens known before they are told
 
 struct qn_run {
     struct qn_run *next, *previous; // in a batch
@@ -106,8 +111,10 @@ struct qn_run {
     bool drafts;      // steps wait for the results before them, so that guesses can be made
     uint32_t n_draft; // tokens guessed in the step under way
     float rate;       // of guesses that came true, of late
-    uint32_t queue[QN_DRAFT + 1], n_queue, queue_at; // tokens that become due after `due`
-    uint32_t drafted, accepted;                      // in this generation
+    uint32_t drafted, accepted;                  // in this generation
+    bool jumps;                                  // what the masker forces is not sampled
+    struct qn_sampling sampling;                 // of one that jumps
+    uint32_t queue[QN_QUEUE], n_queue, queue_at; // tokens that become due after `due`
 };
 
 /* `run` is zeroed memory of the caller. tokenizer may be NULL. */

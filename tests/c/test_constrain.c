@@ -480,11 +480,13 @@ static void test_matcher(struct drive_vocab *v) {
                        "\"required\":[\"name\"],\"additionalProperties\":false}"),
                 qn_allocator_default(), &err) == QN_OK);
     qn_matcher_init(&m, g, &v->trie);
-    CHECK(qn_matcher_forced(&m, &forced, 99, &err) == QN_OK && forced.n == 1); // white space next
+    bool ends = true;
+    CHECK(qn_matcher_forced(&m, &forced, 99, &ends, &err) == QN_OK);
+    CHECK(forced.n == 1 && !ends); // white space next
     CHECK(qn_matcher_accept_bytes(&m, QN_STR("{\""), &err) == QN_OK);
     qn_buf_clear(&forced);
-    CHECK(qn_matcher_forced(&m, &forced, 99, &err) == QN_OK);
-    CHECK(qn_str_is(qn_buf_view(&forced), "name\":"));
+    CHECK(qn_matcher_forced(&m, &forced, 99, &ends, &err) == QN_OK);
+    CHECK(qn_str_is(qn_buf_view(&forced), "name\":") && !ends);
     CHECK(!qn_matcher_can_end(&m) && !qn_matcher_must_end(&m));
     CHECK(qn_matcher_accept(&m, 0, &err) == QN_E_ARGUMENT); // special
     CHECK(qn_matcher_accept(&m, 1u << 30, &err) == QN_E_ARGUMENT);

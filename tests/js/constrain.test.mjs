@@ -47,6 +47,26 @@ async function checkAnswers(engine, label) {
   const yes = await say({ response_format: { type: 'regex', regex: '(yes|no){2}!' }, seed: 3 });
   assert.match(yes.text, /^(yes|no){2}!$/);
   assert.equal(yes.done.finish, 'stop');
+  // Long keys are not sampled token by token: steps are those of the rest. With log-probabilities each token is.
+  const keys = { type: 'object', properties: { identification_of_the_customer: { enum: ['a', 'b'] }, address_of_the_customer: { enum: ['c', 'd'] } }, required: ['identification_of_the_customer', 'address_of_the_customer'], additionalProperties: false };
+  const long = { response_format: { type: 'json_schema', json_schema: { name: 'x', schema: keys } }, seed: 6, max_tokens: 200 };
+  let prompts = 0;
+  const step = engine.core.step.bind(engine.core);
+  engine.core.step = (of) => {
+    const event = step(of);
+    if (event?.kind === 'prefill') prompts++;
+    return event;
+  };
+  const told = [];
+  for (const more of [{}, { logprobs: true }]) {
+    prompts = 0;
+    const { text, ids, done } = await say({ ...long, ...more });
+    assert.deepEqual([done.finish, done.completionTokens], ['stop', ids.length], label);
+    told.push({ ...JSON.parse(text), prompts });
+  }
+  engine.core.step = step;
+  for (const { identification_of_the_customer: a, address_of_the_customer: c } of told) assert.ok('ab'.includes(a) && 'cd'.includes(c), JSON.stringify(told));
+  assert.ok(told[0].prompts >= 3 && told[1].prompts === 1, JSON.stringify(told));
   const free = await say({ seed: 4, max_tokens: 8 });
   assert.equal(free.done.completionTokens, 8, 'masks end with their request');
   await assert.rejects(() => say({ response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { type: 'array', uniqueItems: true } } } }), /uniqueItems/);
