@@ -162,6 +162,15 @@ static enum qn_status start_completion(struct work *w, struct qn_str json, struc
     return start(w, NULL, err);
 }
 
+/* Applications of web-llm write [CLS] and [SEP] around their texts themselves. */
+static void not_twice(const struct qn_tokenizer *t, struct qn_ids *ids) {
+    uint32_t *p = ids->p;
+    if (ids->n > 1 && p[ids->n - 1] == p[ids->n - 2] && qn_tokenizer_is_special(t, p[ids->n - 1]))
+        ids->n--;
+    if (ids->n > 1 && p[0] == p[1] && qn_tokenizer_is_special(t, p[0]))
+        memmove(p, p + 1, --ids->n * sizeof *p);
+}
+
 /* An embedding is what the model makes of a text that it does not go on with. */
 static enum qn_status start_embedding(struct work *w, struct qn_str json, struct qn_error *err) {
     qn_engine *e = w->engine;
@@ -175,6 +184,8 @@ static enum qn_status start_embedding(struct work *w, struct qn_str json, struct
         return qn_fail(err, QN_E_ARGUMENT, "request field dimensions: %u, the model has %u",
                        c->dimensions, n);
     QN_TRY(encode_prompt(e, w, err));
+    if (e->model.program.whole && !c->ids)
+        not_twice(e->tokenizer, &w->ids);
     c->max_tokens = 0;
     QN_TRY(start(w, NULL, err));
     struct qn_embedding *m = &w->session->ask.embedding;

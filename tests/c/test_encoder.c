@@ -620,6 +620,24 @@ static void check_apart(struct bench *b) {
         CHECK(memcmp(together[i], alone[i], 48 * sizeof(float)) == 0);
 }
 
+/* What a text brings along itself is not added again. */
+static void check_framed(struct bench *b, qn_session *s) {
+    static const char *const same[][2] = {
+        {"{\"input\":\"data cloud!\"}", "{\"input\":\"[CLS] data cloud! [SEP]\"}"},
+        {"{\"input\":\"data\"}", "{\"input\":\"[CLS]data\"}"},
+        {"{\"input\":\"\"}", "{\"input\":\"[SEP]\"}"},
+        {"{\"input\":\"\"}", "{\"input\":[2,3]}"},
+    };
+    struct qn_error err;
+    float a[ROOM], c[ROOM];
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        CHECK_MSG(ask(b, s, same[i][0], a, &err) == 48, "%s", err.text);
+        CHECK_MSG(ask(b, s, same[i][1], c, &err) == 48, "%s", err.text);
+        CHECK_MSG(memcmp(a, c, 48 * sizeof *a) == 0, "%s", same[i][1]);
+    }
+    CHECK(ask(b, s, "{\"input\":[2,2,3]}", c, &err) == 48 && memcmp(a, c, 48 * sizeof *a) != 0);
+}
+
 static void check_requests(struct new_model *m) {
     struct folder f;
     struct qn_arena arena;
@@ -660,6 +678,7 @@ static void check_requests(struct new_model *m) {
             checked++;
         }
         CHECK(checked == 12);
+        check_framed(&b, s);
         check_refusals(&b, s);
         check_apart(&b);
         close_bench(&b);

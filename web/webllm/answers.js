@@ -1,7 +1,23 @@
 // From Quern's chunks to web-llm's answers: its usage, its way to end an interrupted stream, whole
 // completions put together from chunks.
 
+import { translateEmbedding } from './errors.js';
+
 /** @typedef {Record<string, any>} Chunk */
+
+/**
+ * @param {import('../engine.js').Engine} engine @param {string} model its id @param {import('./types.js').EmbeddingCreateParams} request
+ * @param {import('./endpoints.js').RequestOptions} [options] @returns {Promise<import('./types.js').CreateEmbeddingResponse>}
+ */
+export async function embed(engine, model, request, options) {
+  const begun = performance.now();
+  const response = await engine.embeddings.create(/** @type {any} */ (request), options).catch((error) => {
+    throw translateEmbedding(error);
+  });
+  const { usage } = response;
+  const rate = (1000 * usage.prompt_tokens) / Math.max(performance.now() - begun, 0.001);
+  return /** @type {any} */ ({ ...response, model, usage: { ...usage, extra: { prefill_tokens_per_s: rate } } });
+}
 
 /**
  * web-llm counts the tokens that were computed, not those that were still in the cache.

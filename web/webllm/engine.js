@@ -3,7 +3,7 @@
 import { createEngine } from '../engine.js';
 import { deviceReport } from '../manage.js';
 import { localWorker } from '../serve.js';
-import { Answer, completionChunks, Meter, usageOf } from './answers.js';
+import { Answer, completionChunks, embed, Meter, usageOf } from './answers.js';
 import { configFields, ModelType, modelSource, prebuiltAppConfig } from './config.js';
 import { Chat, Completions, Embeddings } from './endpoints.js';
 import * as errors from './errors.js';
@@ -283,12 +283,7 @@ export class MLCEngine {
     const loaded = this.#model(request.model, 'EmbeddingCreateParams');
     if (!loaded.engine.info.embeddings) throw new errors.EmbeddingUnsupportedModelError(loaded.record.model_id);
     postInitAndCheckFieldsEmbedding(request, loaded.record.model_id);
-    try {
-      const response = /** @type {any} */ (await loaded.engine.embeddings.create(/** @type {any} */ (request), options));
-      return { ...response, usage: { ...response.usage, extra: { prefill_tokens_per_s: response.usage.timings?.prefill_tokens_per_s ?? 0 } } };
-    } catch (error) {
-      throw errors.translateEmbedding(error);
-    }
+    return embed(loaded.engine, loaded.record.model_id, request, options);
   }
 
   /**

@@ -8,6 +8,7 @@ import { after, before } from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { createStaticServer, listen } from '../../../tools/serve.mjs';
+import { writeEncoder } from './encoder.mjs';
 
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const fixtures = join(resolve(process.env.QN_SHARED ?? '../shared'), 'fixtures');
@@ -16,8 +17,9 @@ export const timeout = 120_000;
 
 export const ID = 'Llama-3.2-1B-Instruct-q4f16_1-MLC';
 export const OTHER = 'Qwen2.5-0.5B-Instruct-q4f16_1-MLC';
-/** Which fixture stands for a repository. */
-const HUB = /** @type {Record<string, string>} */ ({ [ID]: 'llama_q4f16_1', [OTHER]: 'qwen2_q4f16_1' });
+export const EMBEDDER = 'snowflake-arctic-embed-m-q0f32-MLC';
+/** Which folder stands for a repository. */
+const HUB = /** @type {Record<string, string>} */ ({ [ID]: `${fixtures}/mlc/llama_q4f16_1`, [OTHER]: `${fixtures}/mlc/qwen2_q4f16_1` });
 
 /** @type {import('node:http').Server} */ let server;
 /** @type {import('playwright-core').Browser} */ let browser;
@@ -51,13 +53,15 @@ before(async () => {
   if (skip) return;
   folder = mkdtempSync(join(tmpdir(), 'quern-webllm-'));
   for (const [name, text] of Object.entries(FILES)) writeFileSync(join(folder, name), text);
+  HUB[EMBEDDER] = join(folder, 'encoder');
+  writeEncoder(HUB[EMBEDDER], 'mlc');
   server = createStaticServer({ isolation: false, csp: '', extra: { app: folder, fixtures } });
   base = `http://localhost:${await listen(server, 0)}`;
   browser = await chromium.launch({ executablePath, args: ['--headless=new', '--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'] });
   const context = await browser.newContext();
   await context.route('https://huggingface.co/**', (route) => {
     const [, id, name] = /mlc-ai\/([^/]+)\/resolve\/main\/(.+)$/.exec(route.request().url()) ?? [];
-    const path = join(fixtures, 'mlc', HUB[id] ?? 'none', name ?? '');
+    const path = join(HUB[id] ?? 'none', name ?? '');
     const headers = { 'access-control-allow-origin': '*', 'access-control-expose-headers': '*', 'accept-ranges': 'bytes' };
     if (!existsSync(path)) return route.fulfill({ status: 404, headers });
     const body = readFileSync(path);
