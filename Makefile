@@ -101,9 +101,12 @@ $(B)/bench_%: $(B)/bench/%.o $(B)/libquern.a
 .PRECIOUS: $(B)/%.o
 
 # ---- wasm
-# Binaryen's optimizer, where npm has installed it (devDependencies), takes 2 % off the module that is largest; its time
-# is spent waiting for the GPU. The lowest addresses, which it may take to be unused, are the end of the stack.
+# Binaryen's optimizer, where npm has installed it (devDependencies), takes 4 % off the module that is largest; its time
+# is spent waiting for the GPU. The lowest addresses, which it may take to be unused, are the end of the stack. Data in
+# one piece, zeros included, compresses better than in several.
 BINARYEN = node_modules/.bin/wasm-opt
+BINARYEN_FLAGS = -Oz --flatten --rereloop -Oz --gufa -Oz --skip-pass=memory-packing --low-memory-unused --mvp-features \
+	$(addprefix --enable-,simd multivalue bulk-memory bulk-memory-opt sign-ext nontrapping-float-to-int mutable-globals reference-types call-indirect-overlong)
 define WASM_VARIANT
 build/wasm-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
@@ -112,7 +115,7 @@ web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/expor
 	@mkdir -p web/wasm
 	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) $(WASM_SHARED) \
 	    -o $$@ $$(filter %.o,$$^) $(WASM_LIBS)
-	@$(if $(filter gpu,$(1)),if [ -x $(BINARYEN) ]; then $(NODE) $(BINARYEN) -Oz --converge --low-memory-unused --mvp-features $(addprefix --enable-,simd multivalue bulk-memory bulk-memory-opt sign-ext nontrapping-float-to-int mutable-globals reference-types call-indirect-overlong) -o $$@ $$@; fi)
+	@$(if $(filter gpu,$(1)),if [ -x $(BINARYEN) ]; then $(NODE) $(BINARYEN) $(BINARYEN_FLAGS) -o $$@ $$@; fi)
 endef
 $(foreach v,$(WASM_VARIANTS),$(eval $(call WASM_VARIANT,$(v))))
 

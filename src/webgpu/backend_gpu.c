@@ -4,6 +4,7 @@
 
 #include "base/num.h"
 #include "webgpu/gpu_internal.h"
+#include "webgpu/wgsl.h"
 
 #define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
 /* What guesses cost. Measured on one GPU (docs/speed.md), steps of eight rows take 3.5 to 7.4 times
@@ -133,21 +134,25 @@ void qn_gpu_buffers_destroy(struct qn_gpu *gpu, uint32_t first,
 
 /* ---- Creation ------------------------------------------------------------------------------ */
 
+static void put_text(struct qn_tape *tape, const char *text) {
+    qn_tape_word(tape, (uint32_t)strlen(text));
+    qn_tape_ptr(tape, text);
+}
+
 /* Module and layout of a kernel have its number. */
 static enum qn_status put_kernel(struct qn_gpu *gpu, enum qn_kernel_id id, struct qn_error *err) {
     struct qn_kernel kernel;
     qn_kernel_get(&kernel, id);
-    struct qn_str text = kernel.text[qn_kernel_variant(&kernel, gpu->host.caps.features)];
+    const char *parts = kernel.parts[qn_kernel_variant(&kernel, gpu->host.caps.features)];
     struct qn_tape *tape = &gpu->tape;
-    uint32_t n;
-    if (text.n == 0 || !qn_size_to_u32(&n, text.n))
+    if (!parts)
         return qn_fail(err, QN_E_INTERNAL, "kernel %s has no text", kernel.name);
     qn_tape_word(tape, QN_TAPE_CREATE_MODULE);
     qn_tape_word(tape, id);
-    qn_tape_word(tape, n);
-    qn_tape_ptr(tape, text.p);
-    qn_tape_word(tape, (uint32_t)strlen(kernel.name));
-    qn_tape_ptr(tape, kernel.name);
+    put_text(tape, kernel.name);
+    qn_tape_word(tape, (uint32_t)strlen(parts));
+    for (; *parts; parts++)
+        put_text(tape, qn_wgsl_parts[(uint8_t)*parts]);
     qn_tape_word(tape, QN_TAPE_CREATE_LAYOUT);
     qn_tape_word(tape, id);
     qn_tape_word(tape, kernel.n_bindings);
@@ -173,8 +178,7 @@ static enum qn_status create_pipelines(struct qn_gpu *gpu, struct qn_error *err)
         qn_tape_word(&gpu->tape, pipeline->kernel);
         qn_tape_word(&gpu->tape, pipeline->n);
         for (uint32_t j = 0; j < pipeline->n; j++) {
-            qn_tape_word(&gpu->tape, (uint32_t)strlen(pipeline->names[j]));
-            qn_tape_ptr(&gpu->tape, pipeline->names[j]);
+            put_text(&gpu->tape, pipeline->names[j]);
             qn_tape_word(&gpu->tape, qn_f32_bits(pipeline->values[j]));
         }
     }

@@ -23,15 +23,13 @@ static const char *const CONSTANT_NAMES[] = {
     "GATE",  "ALIGNED", "POST",  "TX",      "TY",          "SLICES",   "BUFFERS", "COLS",  "ARGMAX",
 };
 
-static struct qn_str text_of(const char *name, const char *suffix) {
-    size_t n = strlen(name), m = strlen(suffix);
-    for (size_t i = 0; i < qn_wgsl_count; i++) {
-        const struct qn_wgsl_text *t = &qn_wgsl_texts[i];
-        if (strlen(t->name) == n + m && !memcmp(t->name, name, n) &&
-            !memcmp(t->name + n, suffix, m))
-            return (struct qn_str){t->text, t->n};
-    }
-    return (struct qn_str){NULL, 0};
+/* The parts of a text; NULL where there is none. */
+static const char *parts_of(const char *name, const char *suffix) {
+    size_t n = strlen(name);
+    for (const struct qn_wgsl_text *t = qn_wgsl_texts; t->name; t++)
+        if (strncmp(t->name, name, n) == 0 && strcmp(t->name + n, suffix) == 0)
+            return t->parts;
+    return NULL;
 }
 
 void qn_kernel_get(struct qn_kernel *out, enum qn_kernel_id id) {
@@ -39,9 +37,9 @@ void qn_kernel_get(struct qn_kernel *out, enum qn_kernel_id id) {
     memset(out, 0, sizeof *out);
     out->name = row->name;
     out->params_bytes = row->params_bytes;
-    out->text[QN_VARIANT_BASE] = text_of(row->name, "");
-    out->text[QN_VARIANT_SUBGROUPS] = text_of(row->name, "_subgroups");
-    out->text[QN_VARIANT_F16] = text_of(row->name, "_f16");
+    out->parts[QN_VARIANT_BASE] = parts_of(row->name, "");
+    out->parts[QN_VARIANT_SUBGROUPS] = parts_of(row->name, "_subgroups");
+    out->parts[QN_VARIANT_F16] = parts_of(row->name, "_f16");
     for (const char *b = row->bindings; *b; b++)
         out->kinds[out->n_bindings++] = *b == 'U'   ? QN_BIND_UNIFORM
                                         : *b == 'R' ? QN_BIND_READ
@@ -63,9 +61,9 @@ enum qn_kernel_id qn_kernel_find(struct qn_str name) {
 }
 
 enum qn_variant qn_kernel_variant(const struct qn_kernel *kernel, uint32_t features) {
-    if (features & QN_GPU_F16 && kernel->text[QN_VARIANT_F16].n)
+    if (features & QN_GPU_F16 && kernel->parts[QN_VARIANT_F16])
         return QN_VARIANT_F16;
-    if (features & QN_GPU_SUBGROUPS && kernel->text[QN_VARIANT_SUBGROUPS].n)
+    if (features & QN_GPU_SUBGROUPS && kernel->parts[QN_VARIANT_SUBGROUPS])
         return QN_VARIANT_SUBGROUPS;
     return QN_VARIANT_BASE;
 }

@@ -176,8 +176,8 @@ enum qn_variant { QN_VARIANT_BASE, QN_VARIANT_SUBGROUPS, QN_VARIANT_F16, QN_VARI
 #define QN_KERNEL_CONSTANTS 16
 
 struct qn_kernel {
-    const char *name;                     // also the label of its module in the tape
-    struct qn_str text[QN_VARIANT_COUNT]; // .n == 0: there is no such variant
+    const char *name;                    // also the label of its module in the tape
+    const char *parts[QN_VARIANT_COUNT]; // of the text (wgsl.h); NULL: there is no such variant
     uint32_t n_bindings;
     uint32_t kinds[QN_KERNEL_BINDINGS]; // QN_BIND_…
     uint32_t n_constants;

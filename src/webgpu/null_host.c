@@ -183,10 +183,17 @@ static enum qn_status destroy_buffer(struct qn_null_host *host, const uint32_t *
 
 static enum qn_status create_module(struct qn_null_host *host, const uint32_t *w,
                                     struct qn_error *err) {
-    uint32_t id = w[0], text_n = w[1], label_n = w[4];
-    const char *text = qn_tape_pointer(w[2], w[3]), *label = qn_tape_pointer(w[5], w[6]);
+    uint32_t id = w[0], label_n = w[1], n = w[4];
+    const uint32_t *parts = w + 5; // three words each: bytes, pointer
+    const char *label = qn_tape_pointer(w[2], w[3]);
+    uint64_t text_n = 0;
     QN_TRY(slot_reserve(host, MODULES, id, err));
-    if (text_n == 0 || text == NULL)
+    for (uint32_t i = 0; i < n; i++) {
+        if (parts[3 * i] != 0 && qn_tape_pointer(parts[3 * i + 1], parts[3 * i + 2]) == NULL)
+            return qn_fail(err, QN_E_GPU, "module %u: part %u of its text is null", id, i);
+        text_n += parts[3 * i];
+    }
+    if (text_n == 0 || text_n > UINT32_MAX)
         return qn_fail(err, QN_E_GPU, "module %u has no text", id);
     if (label_n != 0 && label == NULL)
         return qn_fail(err, QN_E_GPU, "module %u has a null label", id);
@@ -194,11 +201,18 @@ static enum qn_status create_module(struct qn_null_host *host, const uint32_t *w
     if (module->alive)
         host->stats.modules--;
     module_clear(host, module);
-    module->text_n = text_n;
+    module->text_n = (size_t)text_n;
     module->label_n = label_n;
-    enum qn_status status = copy_text(host, &module->text, text, text_n, err);
-    if (status == QN_OK)
-        status = copy_text(host, &module->label, label, label_n, err);
+    module->text = qn_mem_alloc(host->allocator, module->text_n);
+    if (module->text == NULL)
+        return qn_fail(err, QN_E_NO_MEMORY, "null host: text of module %u", id);
+    char *to = module->text;
+    for (uint32_t i = 0; i < n; i++)
+        if (parts[3 * i] != 0)
+            to = (char *)memcpy(to, qn_tape_pointer(parts[3 * i + 1], parts[3 * i + 2]),
+                                parts[3 * i]) +
+                 parts[3 * i];
+    enum qn_status status = copy_text(host, &module->label, label, label_n, err);
     if (status != QN_OK) {
         module_clear(host, module);
         return status;

@@ -19,7 +19,7 @@
     X(CREATE_BUFFER,   1, "id bytes usage") \
     X(DESTROY_BUFFER,  2, "id") \
     X(WRITE_BUFFER,    3, "id offset bytes ptr_lo ptr_hi") \
-    X(CREATE_MODULE,   4, "id text_bytes text_lo text_hi label_bytes label_lo label_hi") \
+    X(CREATE_MODULE,   4, "id label_bytes label_lo label_hi n text_bytes text_lo text_hi…") \
     X(CREATE_LAYOUT,   5, "id n kind…") \
     X(CREATE_PIPELINE, 6, "id module layout n name_bytes name_lo name_hi f32_value…") \
     X(CREATE_GROUP,    7, "id layout n buffer offset bytes…") \

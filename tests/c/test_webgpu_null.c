@@ -27,10 +27,12 @@ static void put(struct bench *b, size_t n, const uint32_t *words) {
     put((b), sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), (uint32_t[]){__VA_ARGS__})
 
 static void put_module(struct bench *b, uint32_t id) {
-    PUT(b, QN_TAPE_CREATE_MODULE, id, sizeof wgsl - 1);
-    qn_tape_ptr(&b->tape, wgsl);
-    qn_tape_word(&b->tape, 4);
+    PUT(b, QN_TAPE_CREATE_MODULE, id, 4);
     qn_tape_ptr(&b->tape, "test");
+    PUT(b, 3, 100); // in parts
+    qn_tape_ptr(&b->tape, wgsl);
+    PUT(b, 0, 0, 0, sizeof wgsl - 1 - 100);
+    qn_tape_ptr(&b->tape, wgsl + 100);
 }
 
 static void put_pipeline(struct bench *b, uint32_t id, uint32_t module, uint32_t layout,
@@ -159,8 +161,12 @@ static void test_creation_faults(void) {
     PUT(&b, QN_TAPE_CREATE_LAYOUT, 6, 2, QN_BIND_UNIFORM, QN_BIND_READ);
     put_pipeline(&b, 1, 0, 6, override_name, 1);
     refused(&b, "binding 2");
-    PUT(&b, QN_TAPE_CREATE_MODULE, 3, 0, 0, 0, 0, 0, 0);
+    PUT(&b, QN_TAPE_CREATE_MODULE, 3, 0, 0, 0, 0);
     refused(&b, "no text");
+    PUT(&b, QN_TAPE_CREATE_MODULE, 3, 0, 0, 0, 1, 0, 0, 0);
+    refused(&b, "no text");
+    PUT(&b, QN_TAPE_CREATE_MODULE, 3, 0, 0, 0, 1, 5, 0, 0);
+    refused(&b, "part 0 of its text is null");
     end(&b);
 }
 
@@ -306,9 +312,9 @@ static void test_aliases(void) {
     refused(&b, "written by one of bindings 1 and 2");
     static const char text[] = "@group(0) @binding(0) var<storage, read_write> a: array<f32>;\n"
                                "@group(0) @binding(1) var<storage,read_write> b: array<f32>;\n";
-    PUT(&b, QN_TAPE_CREATE_MODULE, 1, sizeof text - 1);
+    PUT(&b, QN_TAPE_CREATE_MODULE, 1, 0, 0, 0, 1, sizeof text - 1);
     qn_tape_ptr(&b.tape, text);
-    PUT(&b, 0, 0, 0, QN_TAPE_CREATE_LAYOUT, 1, 2, QN_BIND_WRITE, QN_BIND_WRITE);
+    PUT(&b, QN_TAPE_CREATE_LAYOUT, 1, 2, QN_BIND_WRITE, QN_BIND_WRITE);
     PUT(&b, QN_TAPE_CREATE_PIPELINE, 1, 1, 1, 0);
     PUT(&b, QN_TAPE_CREATE_GROUP, 2, 1, 2, 1, 0, 256, 1, 256, 256);
     PUT(&b, QN_TAPE_CREATE_GROUP, 3, 1, 2, 1, 0, 260, 1, 256, 256);

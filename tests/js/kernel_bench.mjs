@@ -258,7 +258,7 @@ export class Bench {
     const tag = this.tag++;
     const entries = Object.entries(constants);
     const words = [
-      OP.CREATE_MODULE, id, ...this.text(textOf(kernel.name, suffix)), ...this.text(kernel.name),
+      OP.CREATE_MODULE, id, ...this.text(kernel.name), 1, ...this.text(textOf(kernel.name, suffix)),
       OP.CREATE_LAYOUT, id, kernel.bindings.length, ...[...kernel.bindings].map((b) => 'URW'.indexOf(b)),
       OP.CREATE_PIPELINE, id, id, id, entries.length,
       ...entries.flatMap(([name, value]) => [...this.text(name), (bits.fill(value), new Uint32Array(bits.buffer)[0])]),

@@ -71,7 +71,7 @@ const f32 = (/** @type {number} */ v) => new Uint32Array(Float32Array.of(v).buff
 /** Words that create the doubling pipeline 1, buffers 1 (uniform), 2, 3 and group 1. @param {Awaited<ReturnType<typeof setup>>} s */
 const create = (s, factor = 2) => [
   OP.CREATE_BUFFER, 1, 16, USE.UNIFORM | USE.COPY_DST, OP.CREATE_BUFFER, 2, 32, STORAGE, OP.CREATE_BUFFER, 3, 32, STORAGE,
-  OP.CREATE_MODULE, 1, ...s.text(DOUBLE), ...s.text('double'), OP.CREATE_LAYOUT, 1, 3, BIND.UNIFORM, BIND.READ, BIND.WRITE,
+  OP.CREATE_MODULE, 1, ...s.text('double'), 2, ...s.text(DOUBLE.slice(0, 9)), ...s.text(DOUBLE.slice(9)), OP.CREATE_LAYOUT, 1, 3, BIND.UNIFORM, BIND.READ, BIND.WRITE,
   OP.CREATE_PIPELINE, 1, 1, 1, 1, ...s.text('FACTOR'), f32(factor), OP.CREATE_GROUP, 1, 1, 3, 1, 0, 16, 2, 0, 32, 3, 0, 32,
 ];
 
@@ -111,7 +111,7 @@ test('many reads in flight share staging buffers and keep their order', options,
 
 test('a module that does not compile: an error that names it, before the fence', options, async () => {
   const s = await setup();
-  s.play(OP.CREATE_MODULE, 1, ...s.text('fn main( {'), ...s.text('broken'), OP.CREATE_LAYOUT, 1, 0, OP.CREATE_PIPELINE, 1, 1, 1, 0, OP.FENCE, 5);
+  s.play(OP.CREATE_MODULE, 1, ...s.text('broken'), 1, ...s.text('fn main( {'), OP.CREATE_LAYOUT, 1, 0, OP.CREATE_PIPELINE, 1, 1, 1, 0, OP.FENCE, 5);
   await s.until(3);
   assert.deepEqual(s.events.map((e) => e.kind), [EVENT.ERROR, EVENT.ERROR, EVENT.FENCE]);
   assert.ok(s.events.slice(0, 2).every((e) => e.status === STATUS.E_GPU));

@@ -175,8 +175,8 @@ export class TapePlayer {
           break;
         case OP.CREATE_MODULE:
           this.modules[w[p]] = device.createShaderModule({
-            code: string(heap, w[p + 2], w[p + 3], w[p + 1]),
-            label: string(heap, w[p + 5], w[p + 6], w[p + 4]),
+            code: Array.from({ length: w[p + 4] }, (_, i) => string(heap, w[p + 6 + 3 * i], w[p + 7 + 3 * i], w[p + 5 + 3 * i])).join(''),
+            label: string(heap, w[p + 2], w[p + 3], w[p + 1]),
           });
           break;
         case OP.CREATE_LAYOUT:

@@ -47,7 +47,7 @@ export const SHAPE = Object.freeze([
   { name: "CREATE_BUFFER", fixed: 3, repeated: 0 }, // id bytes usage
   { name: "DESTROY_BUFFER", fixed: 1, repeated: 0 }, // id
   { name: "WRITE_BUFFER", fixed: 5, repeated: 0 }, // id offset bytes ptr_lo ptr_hi
-  { name: "CREATE_MODULE", fixed: 7, repeated: 0 }, // id text_bytes text_lo text_hi label_bytes label_lo label_hi
+  { name: "CREATE_MODULE", fixed: 5, repeated: 3 }, // id label_bytes label_lo label_hi n text_bytes text_lo text_hi
   { name: "CREATE_LAYOUT", fixed: 2, repeated: 1 }, // id n kind
   { name: "CREATE_PIPELINE", fixed: 4, repeated: 4 }, // id module layout n name_bytes name_lo name_hi f32_value
   { name: "CREATE_GROUP", fixed: 3, repeated: 3 }, // id layout n buffer offset bytes
