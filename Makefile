@@ -29,7 +29,7 @@ LDLIBS = -lm -lpthread
 
 # ---- wasm: plain clang and wasm-ld against wasi-libc, with an explicit list of exports.
 # Each carries one backend: `gpu` that of WebGPU, the others that of the CPU.
-WASM_VARIANTS = scalar simd relaxed threads gpu
+WASM_VARIANTS = scalar simd relaxed threads threads-relaxed gpu
 WASM_LIBS = -L/usr/lib/wasm32-wasi -lc $(firstword $(wildcard /usr/lib/llvm-19/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a /usr/lib/clang/19/lib/wasi/libclang_rt.builtins-wasm32.a))
 WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contract=off -ffunction-sections -fdata-sections \
 	-fvisibility=hidden -mbulk-memory -mnontrapping-fptoint -MMD -MP
@@ -44,11 +44,13 @@ WASM_CFLAGS_scalar  = -DQN_NO_WEBGPU
 WASM_CFLAGS_simd    = -DQN_NO_WEBGPU -msimd128
 WASM_CFLAGS_relaxed = -DQN_NO_WEBGPU -msimd128 -mrelaxed-simd
 WASM_CFLAGS_threads = -DQN_NO_WEBGPU -msimd128 -matomics
+WASM_CFLAGS_threads-relaxed = $(WASM_CFLAGS_relaxed) -matomics
 WASM_CFLAGS_gpu     = -DQN_NO_CPU -msimd128
 WASM_LDFLAGS = --fatal-warnings --no-entry --gc-sections --strip-all --stack-first -z stack-size=262144 --allow-undefined-file=src/wasm/imports.txt
 # The engine's modules give these to the module for constrained output, which shares their memory.
 WASM_SHARED = $(addprefix --export=,$(shell cat src/wasm/shared.txt)) --export-table --growable-table
 WASM_LDFLAGS_threads = --shared-memory --import-memory --max-memory=4294967296 --no-check-features --export=__stack_pointer --export=__wasm_init_tls --export=__tls_size --export=__tls_align
+WASM_LDFLAGS_threads-relaxed = $(WASM_LDFLAGS_threads)
 
 .PHONY: help deps deps-build build native wasm demo test check bench lint format fuzz dist size clean gen gen-check
 help:

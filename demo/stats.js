@@ -34,7 +34,7 @@ export function deviceName({ backend, device, variant }) {
     return `WebGPU, ${name}`;
   }
   const threads = Number(device.threads ?? 1);
-  return `CPU, ${variant === 'threads' ? `${threads} threads` : 'one thread'}`;
+  return `CPU, ${variant.startsWith('threads') ? `${threads} threads` : 'one thread'}`;
 }
 
 /** @param {import('../web/index.js').Engine['info']} info */

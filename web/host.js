@@ -13,7 +13,7 @@ import { Snapshots } from './snapshots.js';
 import { Steps } from './steps.js';
 import { recallFill, rememberFill } from './tuned.js';
 import { startThreads } from './threads.js';
-import { bestVariant, sharedMemoryWorks, wasmUrl } from './variants.js';
+import { bestVariant, sharedMemory, sharedMemoryWorks, wasmUrl } from './variants.js';
 
 /** @typedef {Awaited<ReturnType<typeof chooseGpu>>} Choice */
 
@@ -94,7 +94,7 @@ export class Host {
     const variant = bestVariant({ gpu: gpu !== null, threads });
     const module = await compile(wasmUrl(variant));
     const files = new ModelFiles(options.config || options.integrity ? new OverlaidFiles(source.backing, options.config ?? {}, options.integrity) : source.backing);
-    const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
+    const memory = sharedMemory(variant);
     /** @type {Runner | undefined} */
     let runner;
     const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : null;

@@ -23,7 +23,7 @@ function relaxedWorks() {
   return /** @type {() => number} */ (f)() === -4;
 }
 
-/** @typedef {'scalar' | 'simd' | 'relaxed' | 'threads' | 'gpu'} Variant gpu: the WebGPU backend; the others: the CPU's */
+/** @typedef {'scalar' | 'simd' | 'relaxed' | 'threads' | 'threads-relaxed' | 'gpu'} Variant gpu: the WebGPU backend; the others: the CPU's */
 
 /**
  * @param {{ gpu?: boolean, threads?: number }} [wish] threads > 1 needs shared memory, which a page has only when it is
@@ -33,7 +33,7 @@ function relaxedWorks() {
 export function bestVariant({ gpu = false, threads = 1 } = {}) {
   if (gpu) return 'gpu';
   if (!WebAssembly.validate(SIMD)) return 'scalar';
-  if (threads > 1 && sharedMemoryWorks()) return 'threads';
+  if (threads > 1 && sharedMemoryWorks()) return relaxedWorks() ? 'threads-relaxed' : 'threads';
   return relaxedWorks() ? 'relaxed' : 'simd';
 }
 
@@ -49,8 +49,14 @@ const URLS = {
   simd: () => new URL('./wasm/quern-simd.wasm', import.meta.url),
   relaxed: () => new URL('./wasm/quern-relaxed.wasm', import.meta.url),
   threads: () => new URL('./wasm/quern-threads.wasm', import.meta.url),
+  'threads-relaxed': () => new URL('./wasm/quern-threads-relaxed.wasm', import.meta.url),
   gpu: () => new URL('./wasm/quern-gpu.wasm', import.meta.url),
 };
+
+/** The memory that a module with threads imports. @param {Variant} variant */
+export function sharedMemory(variant) {
+  return variant.startsWith('threads') ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
+}
 
 /** @param {Variant} variant */
 export const wasmUrl = (variant) => URLS[variant]();

@@ -8,7 +8,7 @@ import { TapePlayer } from '../../web/gpu/player.js';
 import { HttpFiles } from '../../web/http.js';
 import { Runner } from '../../web/runner.js';
 import { startThreads } from '../../web/threads.js';
-import { bestVariant, wasmUrl } from '../../web/variants.js';
+import { bestVariant, sharedMemory, wasmUrl } from '../../web/variants.js';
 
 /** Nothing: a synthetic model makes its own bytes. @type {import('../../web/files.js').Backing} */
 const NO_FILES = { size: async () => null, read: async () => new Uint8Array(0), sizeSync: () => null, readSync: () => false };
@@ -30,7 +30,7 @@ export async function load({ model, synthetic, backend = 'cpu', features, contex
   const url = model ? new URL(model, location.href).href : '';
   const slash = url.lastIndexOf('/') + 1;
   const files = new ModelFiles(synthetic ? NO_FILES : new HttpFiles(url.slice(0, slash)));
-  const memory = variant === 'threads' ? new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true }) : undefined;
+  const memory = sharedMemory(variant);
   /** @type {Runner | undefined} */
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
@@ -42,7 +42,7 @@ export async function load({ model, synthetic, backend = 'cpu', features, contex
   return {
     name: 'quern',
     loadMs: performance.now() - begun,
-    threads: variant === 'threads' ? threads : 1,
+    threads: memory ? threads : 1,
     variant,
     device: gpu?.info ?? null,
     core,

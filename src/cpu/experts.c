@@ -18,6 +18,12 @@ static uint32_t expert_of(const struct experts *c, uint32_t t, uint32_t choice) 
     return (uint32_t)c->routes.p[t * c->routes.stride + choice];
 }
 
+static float dot(const struct experts *c, uint32_t row, const float *x) {
+    float sum;
+    c->kernel->dots(&(struct qn_cpu_dots){&sum, c->w, &row, x, 0, 0, 1, 1});
+    return sum;
+}
+
 static void expert_glu_task(void *arg, uint32_t index) {
     const struct experts *c = arg;
     uint32_t t = index / c->blocks, begin = index % c->blocks * OUTPUTS;
@@ -25,7 +31,7 @@ static void expert_glu_task(void *arg, uint32_t index) {
     const float *x = c->x.p + t * c->x.stride;
     for (uint32_t i = begin; i < end; i++) {
         uint32_t row = expert_of(c, t, i / c->width) * 2 * c->width + i % c->width;
-        float gate = c->kernel->dot(c->w, row, x), up = c->kernel->dot(c->w, row + c->width, x);
+        float gate = dot(c, row, x), up = dot(c, row + c->width, x);
         c->out.p[t * c->out.stride + i] = qn_cpu_act(c->act, gate) * up;
     }
 }
@@ -39,7 +45,7 @@ static void expert_down_task(void *arg, uint32_t index) {
         float sum = 0.0f;
         for (uint32_t choice = 0; choice < c->n_used; choice++) {
             const float *x = c->x.p + ((size_t)t * c->n_used + choice) * c->x.stride;
-            sum += p[choice] * c->kernel->dot(c->w, expert_of(c, t, choice) * c->width + i, x);
+            sum += p[choice] * dot(c, expert_of(c, t, choice) * c->width + i, x);
         }
         c->out.p[t * c->out.stride + i] = sum;
     }

@@ -1,12 +1,19 @@
-/* Dot products of a weight row with an input, and decoding of weight rows, for every value type.
- * One row at a time: four rows together save loads of the input, which the first-level cache serves
- * for nothing, and cost twice the time in wasm where rows are long (four streams from memory). */
+/* Dot products of weight rows with inputs, and decoding of weight rows, for every value type.
+ * A single input meets one row at a time: four rows together save loads of the input, which the
+ * first-level cache serves for nothing, and cost twice the time in wasm where rows are long (four
+ * streams from memory). Of several inputs four meet a row, or two of them, once it is decoded. */
 #include "cpu/kernels.h"
 
 #include "cpu/vec.h"
 
-#define SCALES (QN_CPU_STRIP / QN_GROUP) // groups whose scales are decoded at a time
-#define GROUPS (QN_LANES / 4)            // groups that are multiplied at once, four lanes each
+#define SCALES 32             // groups whose scales are decoded at a time
+#define GROUPS (QN_LANES / 4) // groups that are multiplied at once, four lanes each
+#define ROWS (3 - GROUPS)     // rows that meet several inputs at once: AVX2 has too few registers
+#if defined(__wasm__) && !defined(__wasm_simd128__)
+#define SEVERAL false // without SIMD nothing is saved
+#else
+#define SEVERAL true
+#endif
 #define INLINE static inline __attribute__((always_inline))
 
 static const unsigned char *row_values(const struct qn_cpu_weight *w, uint32_t row) {
@@ -43,13 +50,15 @@ INLINE void expand_plain(float *out, const struct qn_cpu_weight *w, uint32_t row
         qn_v_store(out + k, load_plain(v, col + k, type));
 }
 
-#define PLAIN_KERNEL(name, type)                                                           \
-    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
-        return dot_plain(w, row, x, type);                                                 \
-    }                                                                                      \
-    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
-                              uint32_t col, uint32_t n) {                                  \
-        expand_plain(out, w, row, col, n, type);                                           \
+#define PLAIN_KERNEL(name, type)                                                                   \
+    static void dots_##name(const struct qn_cpu_dots *d) {                                         \
+        for (uint32_t t = 0; t < d->tokens; t++)                                                   \
+            for (uint32_t i = 0; i < d->n_rows; i++)                                               \
+                d->out[t * d->step + i] = dot_plain(d->w, d->rows[i], d->x + t * d->stride, type); \
+    }                                                                                              \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,             \
+                              uint32_t col, uint32_t n) {                                          \
+        expand_plain(out, w, row, col, n, type);                                                   \
     }
 PLAIN_KERNEL(f32, QN_W_F32)
 PLAIN_KERNEL(f16, QN_W_F16)
@@ -257,7 +266,7 @@ INLINE void widen(qn_vs out[4], const qn_vb in[2], struct layout l) {
 }
 
 /* Σ w q of GROUPS groups, four lanes each; of halves, two lanes each. x: words. */
-INLINE qn_vi dot_words(const qn_vs w[4], const unsigned char *x) {
+INLINE qn_vi dot_words(const qn_vs w[4], const float *x) {
     qn_vs q[4];
     memcpy(q, x, sizeof q);
     return (qn_v_dot(w[0], q[0]) + qn_v_dot(w[1], q[1])) +
@@ -268,22 +277,9 @@ INLINE qn_vi dot_words(const qn_vs w[4], const unsigned char *x) {
 INLINE bool takes_bytes(struct layout l) {
     return l.type == QN_W_Q4 && !l.levels;
 }
-INLINE qn_vi dot_bytes(const qn_vb w[2], const unsigned char *x) {
-    qn_vb q[4];
-    memcpy(q, x, sizeof q);
-    qn_vi hi = qn_v_dot_bytes(q[1], w[1], qn_v_dot_bytes(q[0], w[0], (qn_vi){0}));
-    qn_vi lo = qn_v_dot_bytes(q[3], w[1], qn_v_dot_bytes(q[2], w[0], (qn_vi){0}));
-    return (hi << 8) + lo;
-}
-INLINE qn_vi dot_rest_bytes(const qn_vb w[2], const unsigned char *x) {
-    qn_vb q[2];
-    memcpy(q, x, sizeof q);
-    return qn_v_dot_bytes(q[1], w[1], qn_v_dot_bytes(q[0], w[0], (qn_vi){0}));
-}
 #else
 #define takes_bytes(l) ((void)(l), false)
-#define dot_bytes(w, x) ((void)(w), (qn_vi){0})
-#define dot_rest_bytes(w, x) ((void)(w), (qn_vi){0})
+#define qn_v_dot_three(w, q, fine) ((void)(w), (void)(q), (qn_vi){0})
 #endif
 
 /* Factors by lanes: of GROUPS groups four each, or of their halves two each. */
@@ -298,21 +294,6 @@ INLINE qn_vf factors(const float *p, struct layout l) {
 #else
     return (qn_vf){p[0], p[0], p[l.halves], p[l.halves]};
 #endif
-}
-
-/* A prepared input, from group g on. */
-struct input {
-    const unsigned char *q, *rests;
-    const float *units, *sums;
-};
-
-INLINE struct input input_at(const struct qn_cpu_weight *w, const float *x, size_t g,
-                             struct layout l) {
-    const float *units = x + qn_cpu_units(w->cols);
-    const float *rests = units + qn_cpu_rests(w->cols) + (takes_bytes(l) ? 8 : 16) * g;
-    return (struct input){(const unsigned char *)(const void *)(x + 16 * g),
-                          (const unsigned char *)(const void *)rests, units + 4 * g,
-                          units + qn_cpu_sums(w->cols) + g * qn_cpu_entries(&w->format)};
 }
 
 /* total + what zeros or minima make of the sums of x, for n scales or pairs. */
@@ -336,41 +317,71 @@ INLINE void first_of_pairs(float *out, const float *scales, size_t n) {
     }
 }
 
-/* total + what group i of the input and GROUPS groups of W give, scaled. words, or bytes. */
-INLINE qn_vf add_dot(qn_vf total, const qn_vb bytes[2], const qn_vs words[4],
-                     const struct input *in, size_t i, qn_vf factor, struct layout l) {
-    bool b = takes_bytes(l);
-    qn_vi dot = b ? dot_bytes(bytes, in->q + 64 * i) : dot_words(words, in->q + 64 * i);
-    qn_vi rest =
-        b ? dot_rest_bytes(bytes, in->rests + 32 * i) : dot_words(words, in->rests + 64 * i);
-    qn_vf sum = qn_v_madd(__builtin_convertvector(rest, qn_vf),
-                          qn_v_splat(1 / (b ? QN_CPU_FINE_BYTES : QN_CPU_FINE_WORDS)),
-                          __builtin_convertvector(dot, qn_vf));
-    return qn_v_madd(sum * qn_v_load(in->units + 4 * i), factor, total);
+/* total + what GROUPS groups of W and those of the input at x give, scaled: by words, or bytes. Of
+ * 32 columns over four lanes a sum is at most 8 × 128 × (32639 + 1 / 2) 2^FINE < 2^31. */
+INLINE qn_vf add_dot(qn_vf total, const qn_vb bytes[2], const qn_vs words[4], const float *x,
+                     qn_vf factor, struct layout l) {
+    qn_vi dot;
+    qn_vf unit = qn_v_load(x + (takes_bytes(l) ? 6 : 8) * QN_LANES);
+    if (takes_bytes(l)) {
+        qn_vb q[6];
+        memcpy(q, x, sizeof q);
+        dot = qn_v_dot_three(bytes, q, QN_CPU_FINE);
+    } else {
+        dot = (dot_words(words, x) << QN_CPU_FINE) + dot_words(words, x + 4 * QN_LANES);
+    }
+    return qn_v_madd(__builtin_convertvector(dot, qn_vf) * unit, factor, total);
 }
 
-INLINE float dot_scaled(const struct qn_cpu_weight *w, uint32_t row, const float *x,
-                        struct layout l) {
-    struct groups r = groups_of(w, row, l);
+/* Rows from `row` on with `tokens` ≤ 4 inputs from t on. What each gives is summed in the same
+ * order whatever is beside it. */
+INLINE void dots_scaled(const struct qn_cpu_dots *d, uint32_t row, uint32_t t, int tokens,
+                        int n_rows, struct layout l) {
+    const struct qn_cpu_weight *w = d->w;
+    const uint32_t *rows = d->rows + row;
+    const float *x = d->x + t * d->stride, *sums = x + qn_cpu_sums(w->cols);
     size_t groups = qn_ceil_div_u32(w->cols, QN_GROUP), entries = qn_cpu_entries(&w->format);
-    qn_vf total = {0};
+    size_t stride = d->stride, step = takes_bytes(l) ? QN_CPU_BYTES_GROUP : QN_CPU_WORDS_GROUP;
+    struct groups r[ROWS];
+    qn_vf total[4][ROWS];
+    for (int j = 0; j < n_rows; j++) {
+        r[j] = groups_of(w, rows[j], l);
+        for (int i = 0; i < tokens; i++)
+            total[i][j] = (qn_vf){0};
+    }
     for (size_t begin = 0; begin < groups; begin += SCALES) {
-        float scales[4 * SCALES + 16];
+        float scales[ROWS][4 * SCALES + 16];
         size_t n = qn_min_size(SCALES, groups - begin);
-        struct input in = input_at(w, x, begin, l);
-        load_scales(scales, w, row, begin, n);
-        total = add_sums(total, scales, in.sums, n * entries, &w->format);
-        if (w->format.minimum)
-            first_of_pairs(scales, scales, n * entries);
-        for (size_t i = 0; i < n; i += GROUPS) {
-            qn_vb bytes[2];
-            qn_vs words[4];
-            load_groups(bytes, &r, begin + i, l);
-            widen(words, bytes, l); // for nothing where bytes are taken: then it is not compiled
-            total = add_dot(total, bytes, words, &in, i, factors(scales + l.halves * i + i, l), l);
+        for (int j = 0; j < n_rows; j++) {
+            load_scales(scales[j], w, rows[j], begin, n);
+            for (int i = 0; i < tokens; i++)
+                total[i][j] =
+                    add_sums(total[i][j], scales[j], sums + (size_t)i * stride + begin * entries,
+                             n * entries, &w->format);
+            if (w->format.minimum)
+                first_of_pairs(scales[j], scales[j], n * entries);
+        }
+        for (size_t g = 0; g < n; g += GROUPS, x += step * GROUPS) {
+            qn_vb bytes[ROWS][2];
+            qn_vs words[ROWS][4];
+            qn_vf factor[ROWS];
+#pragma clang loop unroll(full)
+            for (int j = 0; j < n_rows; j++) {
+                load_groups(bytes[j], &r[j], begin + g, l);
+                widen(words[j], bytes[j], l); // for nothing where bytes are taken: not compiled
+                factor[j] = factors(scales[j] + l.halves * g + g, l);
+            }
+#pragma clang loop unroll(full)
+            for (int i = 0; i < tokens; i++)
+#pragma clang loop unroll(full)
+                for (int j = 0; j < n_rows; j++)
+                    total[i][j] = add_dot(total[i][j], bytes[j], words[j], x + (size_t)i * stride,
+                                          factor[j], l);
         }
     }
-    return qn_v_sum(total);
+    for (int i = 0; i < tokens; i++)
+        for (int j = 0; j < n_rows; j++)
+            d->out[(t + (size_t)i) * d->step + row + (size_t)j] = qn_v_sum(total[i][j]);
 }
 
 /* Columns of a row in float32 and in their order. */
@@ -415,89 +426,29 @@ INLINE void expand_scaled(float *out, const struct qn_cpu_weight *w, uint32_t ro
     }
 }
 
-INLINE void unpack_scaled(struct qn_cpu_strip *out, const struct qn_cpu_weight *w, uint32_t row,
-                          size_t g, size_t n, struct layout l) {
-    struct groups r = groups_of(w, row, l);
-    load_scales(out->scales, w, row, g, n);
-    if (w->format.minimum)
-        first_of_pairs(out->firsts, out->scales, n * qn_cpu_entries(&w->format));
-    for (size_t i = 0; i < n; i += GROUPS) {
-        qn_vb bytes[2];
-        qn_vs words[4];
-        load_groups(bytes, &r, g + i, l);
-        widen(words, bytes, l);
-        if (takes_bytes(l))
-            memcpy((char *)out->values + 32 * i, bytes, sizeof bytes);
-        else
-            memcpy((char *)out->values + 64 * i, words, sizeof words);
-    }
-}
-
-INLINE void tile_scaled(float *totals, size_t step, const struct qn_cpu_strip *strip,
-                        const struct qn_cpu_weight *w, const float *x, size_t stride, int tokens,
-                        size_t g, size_t n, struct layout l) {
-    size_t entries = qn_cpu_entries(&w->format);
-    struct input in[4];
-    qn_vf total[4];
-    for (int t = 0; t < tokens; t++) {
-        in[t] = input_at(w, x + (size_t)t * stride, g, l);
-        total[t] = add_sums(qn_v_load(totals + (size_t)t * step), strip->scales, in[t].sums,
-                            n * entries, &w->format);
-    }
-    const float *scales = w->format.minimum ? strip->firsts : strip->scales;
-    for (size_t i = 0; i < n; i += GROUPS) {
-        qn_vb bytes[2];
-        qn_vs words[4];
-        if (takes_bytes(l))
-            memcpy(bytes, (const char *)strip->values + 32 * i, sizeof bytes);
-        else
-            memcpy(words, (const char *)strip->values + 64 * i, sizeof words);
-        qn_vf factor = factors(scales + l.halves * i + i, l);
-#pragma clang loop unroll(full)
-        for (int t = 0; t < tokens; t++)
-            total[t] = add_dot(total[t], bytes, words, &in[t], i, factor, l);
-    }
-    for (int t = 0; t < tokens; t++)
-        qn_v_store(totals + (size_t)t * step, total[t]);
-}
-
-/* What unpacked rows have in common: words or bytes, a scale for 32 columns or for 16. */
-#define TILE_KERNEL(name, ...)                                                                  \
-    static void tile_##name(float *totals, size_t step, const struct qn_cpu_strip *strip,       \
-                            const struct qn_cpu_weight *w, const float *x, size_t stride,       \
-                            uint32_t tokens, size_t g, size_t n) {                              \
-        struct layout l = {__VA_ARGS__};                                                        \
-        uint32_t t = 0;                                                                         \
-        for (; t + 4 <= tokens; t += 4)                                                         \
-            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 4, g, n, l); \
-        if (t + 2 <= tokens) {                                                                  \
-            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 2, g, n, l); \
-            t += 2;                                                                             \
-        }                                                                                       \
-        if (t < tokens)                                                                         \
-            tile_scaled(totals + t * step, step, strip, w, x + t * stride, stride, 1, g, n, l); \
-    }
-TILE_KERNEL(q4, QN_W_Q4, false)
-TILE_KERNEL(q4_halves, QN_W_Q4, true)
 #ifdef QN_V_BYTES
-TILE_KERNEL(q8, QN_W_Q8, false)
 #define NIBBLES QN_CPU_BYTES
 #else
-#define tile_q8 tile_q4
 #define NIBBLES QN_CPU_WORDS
 #endif
 
-#define SCALED_KERNEL(name, ...)                                                           \
-    static float dot_##name(const struct qn_cpu_weight *w, uint32_t row, const float *x) { \
-        return dot_scaled(w, row, x, (struct layout){__VA_ARGS__});                        \
-    }                                                                                      \
-    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row,     \
-                              uint32_t col, uint32_t n) {                                  \
-        expand_scaled(out, w, row, col, n, (struct layout){__VA_ARGS__});                  \
-    }                                                                                      \
-    static void unpack_##name(struct qn_cpu_strip *out, const struct qn_cpu_weight *w,     \
-                              uint32_t row, size_t g, size_t n) {                          \
-        unpack_scaled(out, w, row, g, n, (struct layout){__VA_ARGS__});                    \
+#define SCALED_KERNEL(name, ...)                                                       \
+    static void dots_##name(const struct qn_cpu_dots *d) {                             \
+        struct layout l = {__VA_ARGS__};                                               \
+        uint32_t t = 0;                                                                \
+        for (; SEVERAL && t + 4 <= d->tokens; t += 4)                                  \
+            for (uint32_t i = 0; i < d->n_rows; i += ROWS)                             \
+                dots_scaled(d, i, t, 4, ROWS, l);                                      \
+        for (; SEVERAL && t + 2 <= d->tokens; t += 2)                                  \
+            for (uint32_t i = 0; i < d->n_rows; i += ROWS)                             \
+                dots_scaled(d, i, t, 2, ROWS, l);                                      \
+        for (; t < d->tokens; t++)                                                     \
+            for (uint32_t i = 0; i < d->n_rows; i++)                                   \
+                dots_scaled(d, i, t, 1, 1, l);                                         \
+    }                                                                                  \
+    static void expand_##name(float *out, const struct qn_cpu_weight *w, uint32_t row, \
+                              uint32_t col, uint32_t n) {                              \
+        expand_scaled(out, w, row, col, n, (struct layout){__VA_ARGS__});              \
     }
 SCALED_KERNEL(q8, QN_W_Q8, false)
 SCALED_KERNEL(q4, QN_W_Q4, false)
@@ -508,23 +459,22 @@ SCALED_KERNEL(q6_halves, QN_W_Q4, true, .high = 2)
 
 const struct qn_cpu_kernel *qn_cpu_kernel_of(const struct qn_wformat *format) {
     static const struct qn_cpu_kernel plain[] = {
-        [QN_W_F32] = {QN_CPU_FLOATS, dot_f32, expand_f32},
-        [QN_W_F16] = {QN_CPU_FLOATS, dot_f16, expand_f16},
-        [QN_W_BF16] = {QN_CPU_FLOATS, dot_bf16, expand_bf16},
-        [QN_W_Q8] = {QN_CPU_WORDS, dot_q8, expand_q8, unpack_q8, tile_q8},
+        [QN_W_F32] = {QN_CPU_FLOATS, dots_f32, expand_f32},
+        [QN_W_F16] = {QN_CPU_FLOATS, dots_f16, expand_f16},
+        [QN_W_BF16] = {QN_CPU_FLOATS, dots_bf16, expand_bf16},
+        [QN_W_Q8] = {QN_CPU_WORDS, dots_q8, expand_q8},
     };
-    static const struct qn_cpu_kernel levels = {QN_CPU_WORDS, dot_levels, expand_levels,
-                                                unpack_levels, tile_q8};
+    static const struct qn_cpu_kernel levels = {QN_CPU_WORDS, dots_levels, expand_levels};
     static const struct qn_cpu_kernel nibbles[2][3] = {
         // [halves][high]
-        {{NIBBLES, dot_q4, expand_q4, unpack_q4, tile_q4},
-         {NIBBLES, dot_q5, expand_q5, unpack_q5, tile_q4},
-         {0}},
-        {{NIBBLES, dot_q4_halves, expand_q4_halves, unpack_q4_halves, tile_q4_halves},
+        {{NIBBLES, dots_q4, expand_q4}, {NIBBLES, dots_q5, expand_q5}, {0}},
+        {{NIBBLES, dots_q4_halves, expand_q4_halves},
          {0},
-         {NIBBLES, dot_q6_halves, expand_q6_halves, unpack_q6_halves, tile_q4_halves}},
+         {NIBBLES, dots_q6_halves, expand_q6_halves}},
     };
     if (format->type != QN_W_Q4)
         return &plain[format->type];
     return format->levels ? &levels : &nibbles[format->group < QN_GROUP][format->high];
 }
+
+#undef ROWS

@@ -1,6 +1,6 @@
 /* x Wᵀ with bias, residual or gate, by blocks of eight rows of W. Few tokens: dot products, W
- * decoded in registers. More: a block's columns are decoded once into a small strip, which then
- * meets all tokens, four at a time; as integers (kernels.h), or in float32 where there are many.
+ * decoded in registers, of integers where W has scales (kernels.h). More: a block's columns are
+ * decoded once into a small strip of float32, which then meets all tokens, four at a time.
  *
  * What one output is summed from, and in which order, depends neither on the number of threads nor
  * on the tokens beside it, of the same kind of step. */
@@ -19,10 +19,9 @@ struct matmul {
     const struct qn_cpu_kernel *kernel;
     struct qn_cpu_rows x, out, residual; // x: prepared for the kernel
     const float *bias;
-    bool glu, few, integers; // few: dot products; else: strips of integers, not of floats
+    bool glu, few; // few: dot products, of scaled weights in integers
     enum qn_act act;
     float softcap; // 0: none
-    uint32_t blocks, blocks_per_task;
 };
 
 /* Rows of W that make block b; past the end the last one repeats. With a gate, four rows of the
@@ -109,56 +108,24 @@ static void block_many(const struct matmul *m, uint32_t b) {
     }
 }
 
-/* Scaled weights: strips of integers. */
-static void block_strips(const struct matmul *m, uint32_t b) {
+static void block_dots(const struct matmul *m, uint32_t b) {
     uint32_t rows[BLOCK];
-    struct qn_cpu_strip strips[BLOCK];
-    float totals[TOKENS][BLOCK][QN_LANES], sums[TOKENS][BLOCK];
-    size_t groups = qn_ceil_div_u32(m->w->cols, QN_GROUP), step = QN_CPU_STRIP / QN_GROUP;
+    float sums[TOKENS][BLOCK];
     block_rows(rows, m, b);
     for (uint32_t first = 0; first < m->out.rows; first += TOKENS) {
         uint32_t n = qn_min_u32(TOKENS, m->out.rows - first);
-        memset(totals, 0, n * sizeof *totals);
-        for (size_t g = 0; g < groups; g += step) {
-            size_t width = qn_min_size(step, groups - g);
-            for (uint32_t i = 0; i < BLOCK; i++)
-                m->kernel->unpack(&strips[i], m->w, rows[i], g, width);
-            for (uint32_t t = 0; t < n; t += TILE) // x of a tile stays near while W goes by
-                for (uint32_t i = 0; i < BLOCK; i++)
-                    m->kernel->tile(totals[t][i], BLOCK * QN_LANES, &strips[i], m->w,
-                                    m->x.p + (first + t) * m->x.stride, m->x.stride,
-                                    qn_min_u32(TILE, n - t), g, width);
-        }
-        for (uint32_t t = 0; t < n; t++)
-            for (uint32_t i = 0; i < BLOCK; i++)
-                sums[t][i] = qn_v_sum(qn_v_load(totals[t][i]));
+        m->kernel->dots(&(struct qn_cpu_dots){sums[0], m->w, rows, m->x.p + first * m->x.stride,
+                                              BLOCK, m->x.stride, BLOCK, n});
         write_block(m, b, rows, (const float(*)[BLOCK])sums, first, n);
     }
 }
 
-/* A block's rows for few tokens: dot products. */
-static void block_dots(const struct matmul *m, uint32_t b) {
-    uint32_t rows[BLOCK];
-    float sums[1][BLOCK];
-    block_rows(rows, m, b);
-    for (uint32_t t = 0; t < m->out.rows; t++) {
-        for (uint32_t i = 0; i < BLOCK; i++)
-            sums[0][i] = m->kernel->dot(m->w, rows[i], m->x.p + t * m->x.stride);
-        write_block(m, b, rows, (const float(*)[BLOCK])sums, t, 1);
-    }
-}
-
-static void matmul_task(void *arg, uint32_t index) {
+static void matmul_task(void *arg, uint32_t b) {
     const struct matmul *m = arg;
-    uint32_t end = qn_min_u32((index + 1) * m->blocks_per_task, m->blocks);
-    for (uint32_t b = index * m->blocks_per_task; b < end; b++) {
-        if (m->few)
-            block_dots(m, b);
-        else if (m->integers)
-            block_strips(m, b);
-        else
-            block_many(m, b);
-    }
+    if (m->few)
+        block_dots(m, b);
+    else
+        block_many(m, b);
 }
 
 void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_op *op) {
@@ -174,15 +141,11 @@ void qn_cpu_simd_matmul(const struct qn_cpu_step *step, const struct qn_program_
     else
         m.residual = qn_cpu_input(step, op, 3), m.softcap = op->u.matmul.softcap;
     m.kernel = qn_cpu_kernel_of(&m.w->format);
-    // Decoding a strip costs about one dot, and a tile's row a half.
-    m.few = m.kernel->tile != NULL ? m.out.rows <= QN_CPU_FEW + 1
-                                   : step->single || m.out.rows <= QN_CPU_FEW;
-    m.integers = m.kernel->tile != NULL && (step->single || m.out.rows < QN_CPU_MANY);
-    m.x = qn_cpu_prepare(step, &m.x, m.w, !m.few && !m.integers);
-    m.blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
-    // Some tasks per thread, so that a slow one does not hold up the rest.
-    m.blocks_per_task = qn_max_u32(1, m.blocks / (8 * qn_pool_threads(step->pool)));
-    qn_pool_run(step->pool, matmul_task, &m, qn_ceil_div_u32(m.blocks, m.blocks_per_task));
+    bool scaled = m.kernel->input != QN_CPU_FLOATS;
+    m.few = step->single || m.out.rows <= (scaled ? QN_CPU_MANY : QN_CPU_FEW);
+    m.x = qn_cpu_prepare(step, &m.x, m.w, !m.few);
+    uint32_t blocks = qn_ceil_div_u32(m.out.cols, m.glu ? BLOCK / 2 : BLOCK);
+    qn_pool_run(step->pool, matmul_task, &m, blocks);
 }
 
 #undef BLOCK

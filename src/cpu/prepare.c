@@ -36,8 +36,7 @@ static float quantise(int32_t q[QN_GROUP], int32_t rest[QN_GROUP], float fine, c
 }
 
 /* Sixteen columns meet sixteen bytes of W, in order or each second one (even: nibbles), and the
- * even ones of those bytes come before the odd where they are widened. Words of two groups lie
- * side by side, in as many as a vector has room for. */
+ * even ones of those bytes come before the odd where they are widened. */
 static void put_words(int16_t *out, const int32_t q[QN_GROUP], bool nibbles) {
     for (int i = 0; i < QN_GROUP; i++) {
         int byte = i / 16 * 16 + i % 8 * 2 + i / 8 % 2; // of two vectors of bytes
@@ -46,18 +45,10 @@ static void put_words(int16_t *out, const int32_t q[QN_GROUP], bool nibbles) {
     }
 }
 
+/* Even columns, then the odd. */
 static void put_bytes(int8_t *out, const int32_t q[QN_GROUP]) {
-    for (int i = 0; i < QN_GROUP; i++) {
-        int32_t v = q[i % 16 * 2 + i / 16];
-        int8_t lo = (int8_t)v;
-        out[i] = (int8_t)((v - lo) >> 8);
-        out[QN_GROUP + i] = lo;
-    }
-}
-
-static void put_rest_bytes(int8_t *out, const int32_t rest[QN_GROUP]) {
     for (int i = 0; i < QN_GROUP; i++)
-        out[i] = (int8_t)rest[i % 16 * 2 + i / 16];
+        out[i / 16 * 4 * QN_LANES + i % 16] = (int8_t)q[i % 16 * 2 + i / 16];
 }
 
 static void prepare_integers(const struct prepare *p, float *out, const float *x) {
@@ -65,12 +56,12 @@ static void prepare_integers(const struct prepare *p, float *out, const float *x
     uint32_t cols = p->w->cols;
     size_t at = 0;
     uint32_t share = qn_min_u32(f->group, QN_GROUP);
-    float *units = out + qn_cpu_units(cols), *sums = units + qn_cpu_sums(cols);
-    float *rests = units + qn_cpu_rests(cols);
-    float fine = p->type == QN_CPU_BYTES ? QN_CPU_FINE_BYTES : QN_CPU_FINE_WORDS;
+    float *sums = out + qn_cpu_sums(cols);
+    const float fine = 1 << QN_CPU_FINE;
+    bool bytes = p->type == QN_CPU_BYTES;
     memset(out, 0, p->stride * sizeof *out);
     for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
-        int32_t q[QN_GROUP], rest[QN_GROUP];
+        int32_t q[QN_GROUP], rest[QN_GROUP], hi[QN_GROUP];
         float last[QN_GROUP] = {0};
         const float *in = x + g * QN_GROUP;
         if (cols - g * QN_GROUP < QN_GROUP) {
@@ -78,16 +69,23 @@ static void prepare_integers(const struct prepare *p, float *out, const float *x
             in = last;
         }
         float unit = quantise(q, rest, fine, in);
-        for (int i = 0; i < 4; i++)
-            units[4 * g + i] = unit;
-        if (p->type == QN_CPU_BYTES) {
-            put_bytes((int8_t *)(out + g * 16), q);
-            put_rest_bytes((int8_t *)(rests + g * 8), rest);
+        // Groups whose bytes share a vector of W share vectors here: a lane of 16 bytes each.
+        uint32_t lane = g % (QN_LANES / 4);
+        float *to = out + (g - lane) * (bytes ? QN_CPU_BYTES_GROUP : QN_CPU_WORDS_GROUP) + lane * 4;
+        if (bytes) {
+            for (int i = 0; i < QN_GROUP; i++)
+                hi[i] = (q[i] - (int8_t)q[i]) >> 8;
+            put_bytes((int8_t *)to, hi);
+            put_bytes((int8_t *)(to + 2 * QN_LANES), q);
+            put_bytes((int8_t *)(to + 4 * QN_LANES), rest);
+            to += 6 * QN_LANES;
         } else {
-            size_t word = g / (QN_LANES / 4) * 4 * QN_LANES * 2 + g % (QN_LANES / 4) * 8;
-            put_words((int16_t *)out + word, q, f->type == QN_W_Q4);
-            put_words((int16_t *)rests + word, rest, f->type == QN_W_Q4);
+            put_words((int16_t *)to, q, f->type == QN_W_Q4);
+            put_words((int16_t *)(to + 4 * QN_LANES), rest, f->type == QN_W_Q4);
+            to += 8 * QN_LANES;
         }
+        for (int i = 0; i < 4; i++)
+            to[i] = unit / fine;
         for (uint32_t k = 0; k < QN_GROUP; k += share) {
             int32_t sum = 0, more = 0;
             for (uint32_t i = k; i < k + share; i++) {

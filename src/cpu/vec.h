@@ -77,11 +77,31 @@ static inline qn_vi qn_v_dot(qn_vs a, qn_vs b) {
 #endif
 }
 
-/* sum + four products each of int8 and of integers in 0 .. 127, where that is one instruction. */
+/* Σ w ((256 q0 + q1) 2^fine + q2) over two vectors, four bytes a lane: w in 0 .. 63, two vectors of
+ * int8 for each q. Where products of bytes are instructions. */
 #ifdef __wasm_relaxed_simd__
 #define QN_V_BYTES 1
-static inline qn_vi qn_v_dot_bytes(qn_vb a, qn_vb b, qn_vi sum) {
-    return __builtin_wasm_relaxed_dot_i8x16_i7x16_add_s_i32x4((qn_vi8x16)a, (qn_vi8x16)b, sum);
+static inline qn_vi qn_v_dot_bytes(const qn_vb w[2], const qn_vb q[2], qn_vi sum) {
+    sum = __builtin_wasm_relaxed_dot_i8x16_i7x16_add_s_i32x4((qn_vi8x16)q[0], (qn_vi8x16)w[0], sum);
+    return __builtin_wasm_relaxed_dot_i8x16_i7x16_add_s_i32x4((qn_vi8x16)q[1], (qn_vi8x16)w[1],
+                                                              sum);
+}
+static inline qn_vi qn_v_dot_three(const qn_vb w[2], const qn_vb q[6], int fine) {
+    qn_vi sum = qn_v_dot_bytes(w, q + 2, qn_v_dot_bytes(w, q, (qn_vi){0}) << 8);
+    return qn_v_dot_bytes(w, q + 4, sum << fine);
+}
+#elif QN_LANES == 8
+#define QN_V_BYTES 1
+static inline qn_vi qn_v_dot_bytes(const qn_vb w[2], const qn_vb q[2], int factor) {
+    typedef char bytes __attribute__((vector_size(32)));
+    typedef short words __attribute__((vector_size(32)));
+    words sum = __builtin_ia32_pmaddubsw256((bytes)w[0], (bytes)q[0]) +
+                __builtin_ia32_pmaddubsw256((bytes)w[1], (bytes)q[1]);
+    return (qn_vi)__builtin_ia32_pmaddwd256(sum, (words){0} + (short)factor);
+}
+static inline qn_vi qn_v_dot_three(const qn_vb w[2], const qn_vb q[6], int fine) {
+    return (qn_v_dot_bytes(w, q, 256 << fine) + qn_v_dot_bytes(w, q + 2, 1 << fine)) +
+           qn_v_dot_bytes(w, q + 4, 1);
 }
 #endif
 
