@@ -86,6 +86,9 @@ static const struct match_case matches[] = {
     {S,
      "{\"type\":\"string\",\"pattern\":\"b\",\"maxLength\":3,\"not\":{\"enum\":[\"abc\",\"b\"]}}",
      "\"xbx\"\1\"ab\"\1", "\"abc\"\1\"b\"\1\"abbb\"\1\"x\"\1"},
+    {S, "{\"format\":\"colour\",\"type\":\"string\",\"maxLength\":3}", "\"red\"\1\"\"\1",
+     "\"blue\"\1"
+     "1\1"},
     {S, "{\"format\":\"date\",\"type\":\"string\"}", "\"2024-02-29\"\1", "\"2023-02-29\"\1\"x\"\1"},
     {S, "{\"format\":\"ipv6\",\"type\":\"string\"}", "\"::1\"\1\"1:2:3:4:5:6:7:8\"\1",
      "\"1:2\"\1\"::1::\"\1"},
@@ -227,7 +230,6 @@ static void test_refusals(void) {
          "no text", QN_E_ARGUMENT},
         {S, "{\"$ref\":\"#/$defs/x\"}", "#/$defs/x", QN_E_ARGUMENT},
         {S, "{\"$ref\":\"http://x/y\"}", "http://x/y", QN_E_UNSUPPORTED},
-        {S, "{\"type\":\"string\",\"format\":\"colour\"}", "colour", QN_E_UNSUPPORTED},
         {S, "{\"type\":\"array\",\"uniqueItems\":true}", "uniqueItems", QN_E_UNSUPPORTED},
         {S, "{\"unevaluatedProperties\":false}", "unevaluatedProperties", QN_E_UNSUPPORTED},
         {S, "{\"$dynamicRef\":\"#x\"}", "$dynamicRef", QN_E_UNSUPPORTED},
