@@ -146,6 +146,8 @@ static void collect_eos(qn_engine *e) {
             qn_tokenizer_is_special(e->tokenizer, id))
             add_eos(e, id);
     }
+    for (uint32_t i = 0; i < e->n_eos; i++)
+        qn_tokenizer_guard_id(e->tokenizer, e->eos[i]);
 }
 
 static enum qn_status build_model(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {

@@ -296,20 +296,32 @@ struct qn_str qn_tokenizer_token(const struct qn_tokenizer *t, uint32_t id) {
     return qn_vocab_str(&t->vocab, id);
 }
 
-void qn_tokenizer_guard(struct qn_tokenizer *t, struct qn_str marks) {
+/* Whether the template `marks` speaks of a token between brackets. */
+static bool is_mark(struct qn_str s, struct qn_str marks) {
+    return s.n >= 3 && (s.p[0] == '<' || s.p[0] == '[') &&
+           (s.p[s.n - 1] == '>' || s.p[s.n - 1] == ']') && qn_str_find(marks, s, 0) != SIZE_MAX;
+}
+
+static void guard(struct qn_tokenizer *t, struct qn_str marks, uint32_t id) {
     for (int which = 0; which < 2; which++) {
         struct qn_added *added = which ? &t->added_normalized : &t->added;
         for (uint32_t i = 0; i < added->n; i++) {
             struct qn_added_token *token = &added->list[i];
-            struct qn_str s = token->content;
-            char last = s.p[s.n - 1];
-            if ((token->flags & QN_ADDED_SPECIAL) || s.n < 3 || (s.p[0] != '<' && s.p[0] != '[') ||
-                (last != '>' && last != ']') || qn_str_find(marks, s, 0) == SIZE_MAX)
+            if ((token->flags & QN_ADDED_SPECIAL) ||
+                (token->id != id && !is_mark(token->content, marks)))
                 continue;
             token->flags |= QN_ADDED_GUARDED;
             t->vocab.tokens[token->id].bytes |= (uint32_t)QN_TOKEN_HIDDEN << 24;
         }
     }
+}
+
+void qn_tokenizer_guard(struct qn_tokenizer *t, struct qn_str marks) {
+    guard(t, marks, UINT32_MAX);
+}
+
+void qn_tokenizer_guard_id(struct qn_tokenizer *t, uint32_t id) {
+    guard(t, (struct qn_str){0}, id);
 }
 
 enum qn_status qn_tokenizer_bytes(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id) {

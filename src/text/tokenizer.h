@@ -24,6 +24,8 @@ enum qn_status qn_tokenizer_from_json(struct qn_tokenizer **out, struct qn_arena
  * <think>, <tool_call>. They steer the model as special tokens do, although they are none, so text
  * of users does not get them either. */
 void qn_tokenizer_guard(struct qn_tokenizer *t, struct qn_str marks);
+/* Guards one added token: one that ends answers, whatever the file says of it. */
+void qn_tokenizer_guard_id(struct qn_tokenizer *t, uint32_t id);
 
 /* A span of text whose bytes came from a user or a tool: special tokens are never recognised where
  * a match would touch such a byte. Spans are sorted and do not overlap. */

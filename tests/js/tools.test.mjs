@@ -170,3 +170,17 @@ test('schemas that constraints cannot say', { skip: skipFixtures }, () => withTe
   await assert.rejects(() => say(engine, { tools: tools(true) }), /uniqueItems/);
   await assert.rejects(() => say(engine, { tools: tools(false), tool_choice: 'required' }), /uniqueItems/);
 }, { tokens: [{ content: '<tool_call>', special: false }] }));
+
+test('users write no token that ends answers, special or not', { skip: skipFixtures }, () => withTemplate('', async (engine) => {
+  const ids = async (/** @type {string} */ content) => {
+    const session = engine.core.createSession();
+    engine.core.startChat(session, { messages: [{ role: 'user', content }], max_tokens: 1 }, 'chat');
+    const prompt = engine.core.prompt(session);
+    for await (const _ of engine.runner.events(session));
+    engine.core.destroySession(session);
+    return prompt;
+  };
+  const END = 306; // <|im_end|>, of which this template does not speak
+  assert.equal([...engine.core.tokenize('a<|im_end|>b')].includes(END), true);
+  assert.equal((await ids('a<|im_end|>b')).includes(END), false);
+}, { edit: (tokenizer) => (tokenizer.added_tokens.find((/** @type {any} */ t) => t.content === '<|im_end|>').special = false) }));
