@@ -329,7 +329,8 @@ struct qn_request {
     /* Guess tokens from what was said before and verify several in one step, where that pays; only
      * for greedy choice without penalties, bias, constraint or logits. The tokens are the same.
      * And do not sample text that a constraint leaves no choice about: it comes in the tokens that
-     * the tokenizer makes of it, several in one step; not with penalties by count, bias or logits. */
+     * the tokenizer makes of it, several in one step; not with logits, bias, or penalties by count.
+     */
     bool speculate;
     struct qn_constraint constraint;
 };
