@@ -121,29 +121,29 @@ export async function openModel({ model, synthetic, backend = 'cpu', deviceFeatu
 export function directEngine(core, runner, model, { backend = 'cpu', ...window } = {}) {
   const compile = async (/** @type {URL} */ url) => new WebAssembly.Module(readFileSync(fileURLToPath(url)));
   const requests = new Requests(core, runner, compile, window);
-  const steps = new Steps(core, runner, compile);
+  const steps = new Steps(core, runner, compile, requests);
   const never = new AbortController().signal;
-  /** @type {Record<string, (given: any, signal: AbortSignal) => unknown>} */
+  /** @type {Record<string, (given: any, signal: AbortSignal, options?: any) => unknown>} */
   const methods = {
     tokenize: (text) => [...core.tokenize(text)],
-    detokenize: (ids) => core.detokenize(ids),
+    detokenize: (ids, _, options) => core.detokenize(ids, options),
     isEnd: (id) => core.token(id).eos,
     logits: (ids, signal) => steps.logits(ids, signal),
-    promptTokens: (request) => steps.promptTokens(request),
+    promptTokens: (request, signal) => steps.promptTokens(request, signal),
     memory: () => ({ wasm: core.memory.buffer.byteLength, device: 0 }),
     requests: () => 0,
   };
   const channel = {
     /** @type {import('../web/choices.js').Call} */
-    call: async (method, [given], { signal = never, onEvent = () => {} } = {}) => {
+    call: async (method, [given, options], { signal = never, onEvent = () => {} } = {}) => {
       if (['chat', 'completion', 'embedding'].includes(method)) return requests.ask(/** @type {any} */ (method), /** @type {any} */ (given), onEvent, signal);
       if (!Object.hasOwn(methods, method)) throw fail(STATUS.E_UNSUPPORTED, `${method} outside a browser`);
-      return methods[method](given, signal);
+      return methods[method](given, signal, options);
     },
     close: () => {},
   };
-  const { architecture, quantization, parameters, memory, embeddings } = core.info();
-  const info = { model, backend, device: {}, ...core.sizes(), embeddings, architecture, quantization, parameters, memory, variant: '' };
+  const { architecture, quantization, parameters, memory, sampling, embeddings } = core.info();
+  const info = { model, backend, device: {}, ...core.sizes(), embeddings, architecture, quantization, parameters, memory, sampling, variant: '' };
   return new Engine(/** @type {any} */ (channel), /** @type {any} */ ({ terminate() {} }), info);
 }
 

@@ -399,7 +399,8 @@ enum qn_status qn_session_start_chat(qn_session *session, struct qn_str request_
 enum qn_status qn_session_start_completion(qn_session *session, struct qn_str request_json,
                                            struct qn_error *err);
 /* The ids [*n] of the prompt that the session's latest generation began with; they live until the
- * next one is started. None when the timeline has slid. */
+ * next one is started. Of a prompt that was too long, those that stay; none when the timeline has
+ * slid since. */
 void qn_session_prompt(const qn_session *session, const uint32_t **ids, size_t *n);
 /* embeddings: one text, or a list of ids, of an engine made for `embeddings`. A LOGITS event brings
  * the vector, of length 1, before DONE. */

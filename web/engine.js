@@ -53,6 +53,7 @@ import { fail, STATUS } from './errors.js';
  * @property {string} quantization
  * @property {number} parameters
  * @property {Record<string, number>} memory bytes, by kind
+ * @property {Record<string, number>} sampling what holds for requests that do not say: temperature, top_p, top_k, min_p, repetition_penalty, frequency_penalty, presence_penalty
  * @property {string} variant of the wasm module
  * @property {{ kernels: string[], tested: number, tuned: boolean, fill: number, note: string }} [variants] of a GPU: matrix
  *   kernels in use, pipelines that the self-test ran, whether `fill`, the tiles of a product that occupy the GPU, was measured now, and why a feature is not used ("" where nothing failed)
@@ -110,9 +111,9 @@ export class Engine {
     return /** @type {number[]} */ (await this.#call('tokenize', [text]));
   }
 
-  /** @param {number[]} ids @returns {Promise<string>} */
-  async detokenize(ids) {
-    return /** @type {string} */ (await this.#call('detokenize', [ids]));
+  /** @param {number[]} ids @param {{ skipSpecial?: boolean }} [options] skipSpecial: control tokens have no text @returns {Promise<string>} */
+  async detokenize(ids, options) {
+    return /** @type {string} */ (await this.#call('detokenize', [ids, options]));
   }
 
   /** Whether a token ends an answer. @param {number} id @returns {Promise<boolean>} */
@@ -120,7 +121,7 @@ export class Engine {
     return /** @type {boolean} */ (await this.#call('isEnd', [id]));
   }
 
-  /** The ids that the template makes of a chat request. @param {import('./chat.js').ChatRequest} request @returns {Promise<number[]>} */
+  /** The ids that a chat request's prompt is made of; of one that is too long and slides, those that stay. @param {import('./chat.js').ChatRequest} request @returns {Promise<number[]>} */
   async promptTokens(request) {
     return /** @type {number[]} */ (await this.#call('promptTokens', [request]));
   }

@@ -37,8 +37,8 @@ export class Host {
 
   steps() {
     this.core();
-    const loaded = /** @type {{ core: Core, runner: Runner }} */ (this.#loaded);
-    return (this.#steps ??= new Steps(loaded.core, loaded.runner, compile));
+    const loaded = /** @type {{ core: Core, runner: Runner, requests: Requests }} */ (this.#loaded);
+    return (this.#steps ??= new Steps(loaded.core, loaded.runner, compile, loaded.requests));
   }
 
   /**
@@ -128,6 +128,7 @@ export class Host {
       quantization: info.quantization,
       parameters: info.parameters,
       memory: info.memory,
+      sampling: info.sampling,
       variant,
       ...(info.variants && { variants: info.variants }),
     };

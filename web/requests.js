@@ -37,11 +37,19 @@ export class Requests {
    */
   async ask(api, request, tell, signal) {
     const begun = performance.now();
-    let whole = api === 'embedding' ? request : { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) };
-    if (api !== 'embedding') whole = { ...this.#window, ...whole, overflow: whole.overflow ?? (api === 'chat' || this.#window.overflow === 'slide' ? this.#window.overflow : null) };
-    if (api === 'chat' && whole.overflow === 'drop_oldest_turns') whole = await this.#fitting(whole, signal);
+    const whole = api === 'embedding' ? request : await this.windowed(api, { ...request, seed: request.seed ?? Math.floor(Math.random() * 2 ** 31) }, signal);
     const session = await this.#core.starting(() => this.#start(() => this.#core.startChat(0, whole, api), signal), this.#compile);
     return this.#follow(session, tell, signal, begun);
+  }
+
+  /**
+   * A request that says what happens when the context is full; or a chat that fits.
+   * @param {'chat' | 'completion'} api @param {Record<string, unknown>} request @param {AbortSignal} signal @returns {Promise<Record<string, unknown>>}
+   */
+  async windowed(api, request, signal) {
+    const overflow = request.overflow ?? (api === 'chat' || this.#window.overflow === 'slide' ? this.#window.overflow : null);
+    const whole = { ...this.#window, ...request, overflow };
+    return api === 'chat' && overflow === 'drop_oldest_turns' ? this.#fitting(whole, signal) : whole;
   }
 
   /**

@@ -12,8 +12,11 @@ export class Steps {
   #runner;
   #compile;
 
-  /** @param {Core} core @param {import('./runner.js').Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile */
-  constructor(core, runner, compile) {
+  #requests;
+
+  /** @param {Core} core @param {import('./runner.js').Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile @param {import('./requests.js').Requests} requests */
+  constructor(core, runner, compile, requests) {
+    this.#requests = requests;
     this.#core = core;
     this.#runner = runner;
     this.#compile = compile;
@@ -38,10 +41,11 @@ export class Steps {
     });
   }
 
-  /** The ids that a chat's prompt is made of. @param {Record<string, unknown>} request @returns {Promise<number[]>} */
-  promptTokens(request) {
+  /** The ids that a chat's prompt is made of. @param {Record<string, unknown>} request @param {AbortSignal} signal @returns {Promise<number[]>} */
+  async promptTokens(request, signal) {
+    const whole = await this.#requests.windowed('chat', request, signal);
     return this.#inTurn(async (session) => {
-      await this.#core.starting(() => this.#core.startChat(session, request, 'chat'), this.#compile);
+      await this.#core.starting(() => this.#core.startChat(session, whole, 'chat'), this.#compile);
       const ids = this.#core.prompt(session);
       this.#core.cancel(session);
       for await (const _ of this.#runner.events(session));

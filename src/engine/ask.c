@@ -5,19 +5,22 @@
 #include "engine/chat.h"
 #include "engine/engine.h"
 
-static struct qn_chat_defaults defaults_of(const qn_engine *e) {
+struct qn_sampling qn_engine_sampling(const qn_engine *e) {
     const struct qn_model_sampling *m = &e->model.config.sampling;
+    return (struct qn_sampling){
+        .temperature = m->has.temperature ? m->temperature : 1,
+        .top_p = m->has.top_p ? m->top_p : 1,
+        .top_k = m->has.top_k ? m->top_k : 0,
+        .min_p = m->has.min_p ? m->min_p : 0,
+        .repetition_penalty = m->has.repetition_penalty ? m->repetition_penalty : 1,
+        .frequency_penalty = m->has.frequency_penalty ? m->frequency_penalty : 0,
+        .presence_penalty = m->has.presence_penalty ? m->presence_penalty : 0,
+    };
+}
+
+static struct qn_chat_defaults defaults_of(const qn_engine *e) {
     return (struct qn_chat_defaults){
-        .sampling =
-            {
-                .temperature = m->has.temperature ? m->temperature : 1,
-                .top_p = m->has.top_p ? m->top_p : 1,
-                .top_k = m->has.top_k ? m->top_k : 0,
-                .min_p = m->has.min_p ? m->min_p : 0,
-                .repetition_penalty = m->has.repetition_penalty ? m->repetition_penalty : 1,
-                .frequency_penalty = m->has.frequency_penalty ? m->frequency_penalty : 0,
-                .presence_penalty = m->has.presence_penalty ? m->presence_penalty : 0,
-            },
+        .sampling = qn_engine_sampling(e),
         .max_tokens = UINT32_MAX,
         .bos_token = qn_engine_bos_token(e),
         .eos_token = qn_engine_eos_token(e),

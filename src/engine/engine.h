@@ -119,6 +119,8 @@ enum qn_status qn_engine_render(qn_engine *engine, struct qn_buf *out, struct qn
                                 struct qn_error *err);
 /* bos and eos as the template's variables. */
 struct qn_str qn_engine_bos_token(const qn_engine *engine);
+/* What requests that do not say are sampled with: the model's own recommendation. */
+struct qn_sampling qn_engine_sampling(const qn_engine *engine);
 struct qn_str qn_engine_eos_token(const qn_engine *engine);
 /* The root of tokenizer_config.json, which may be missing. */
 struct qn_json_value qn_engine_token_config(const qn_engine *engine);

@@ -54,6 +54,17 @@ static void write_config(struct qn_buf *b, const struct qn_model_config *c) {
     qn_buf_char(b, '}');
 }
 
+/* What requests that do not say are sampled with. */
+static void write_sampling(struct qn_buf *b, const qn_engine *e) {
+    const struct qn_sampling s = qn_engine_sampling(e);
+    qn_buf_format(b,
+                  ",\"sampling\":{\"temperature\":%g,\"top_p\":%g,\"top_k\":%u,\"min_p\":%g,"
+                  "\"repetition_penalty\":%g,\"frequency_penalty\":%g,\"presence_penalty\":%g}",
+                  (double)s.temperature, (double)s.top_p, s.top_k, (double)s.min_p,
+                  (double)s.repetition_penalty, (double)s.frequency_penalty,
+                  (double)s.presence_penalty);
+}
+
 static void write_memory(struct qn_buf *b, const qn_engine *e) {
     const struct qn_program *p = &e->model.program;
     uint64_t stored = 0;
@@ -88,6 +99,7 @@ enum qn_status qn_engine_info(qn_engine *e, struct qn_str *out, struct qn_error 
     field(b, "parameters", parameters);
     write_config(b, &e->model.config);
     write_memory(b, e);
+    write_sampling(b, e);
     field(b, "tokenizer_size", e->tokenizer ? qn_tokenizer_size(e->tokenizer) : 0);
     qn_buf_format(b, ",\"chat_template\":%s,\"embeddings\":%s",
                   e->template_source[0].n ? "true" : "false",

@@ -127,7 +127,8 @@ enum qn_status qn_engine_next(qn_engine *e, qn_session **out, struct qn_event *e
 
 void qn_session_prompt(const qn_session *s, const uint32_t **ids, size_t *n) {
     *ids = s->run.tokens;
-    *n = s->run.dropped ? 0 : s->run.n_prefix;
+    uint32_t all = s->run.n_prefix - s->run.dropped;
+    *n = s->run.dropped == 0 || s->run.n_known == all ? all : 0;
 }
 
 void qn_session_cancel(qn_session *s) {

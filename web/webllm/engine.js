@@ -147,7 +147,7 @@ export class MLCEngine {
     if (signal.aborted) engine.dispose(); // it was ready just before
     signal.throwIfAborted();
     const { backend, device, reason } = engine.info;
-    this.#loaded.set(id, { engine, record, options, message: '', usage: null, stepper: new Stepper(engine, options, this.#processors?.get(id)) });
+    this.#loaded.set(id, { engine, record, options, message: '', usage: null, stepper: new Stepper(engine, options, window, this.#processors?.get(id)) });
     report(1, `Finish loading on ${backend === 'webgpu' ? `WebGPU - ${device.vendor ?? 'gpu'}` : `CPU${reason ? ` (${reason})` : ''}`}`);
   }
 

@@ -45,13 +45,32 @@ export function sample(logits, sampling, prefix, prompt, random) {
   return ids.find((id) => (left -= weight(id)) < 0) ?? ids[ids.length - 1];
 }
 
+/**
+ * What stays of a timeline that is longer than the context: the first tokens and the latest, as where the engine slides (src/run/run.c).
+ * @param {number[]} ids @param {number} context @param {number} sinks
+ */
+export function slid(ids, context, sinks) {
+  if (ids.length <= context) return ids;
+  const keep = context - Math.floor(context / 4);
+  const first = Math.min(sinks, Math.floor(keep / 2));
+  return [...ids.slice(0, first), ...ids.slice(first - keep)];
+}
+
+/** @typedef {{ overflow?: string, attentionSinks?: number }} Window */
+
 /** A conversation, to be compared. @param {any[]} messages */
 const conversation = (messages) => JSON.stringify(messages.map(({ role, content }) => [role, content]));
 const NOTHING = conversation([]);
+const SINKS = 4;
+
+/** @param {Record<string, any>} defaults @param {Record<string, any>} own @returns {Sampling} */
+const filled = (defaults, own) => ({ ...defaults, ...Object.fromEntries(Object.entries(own).filter(([, value]) => value !== null && value !== undefined)) });
 
 export class Stepper {
   /** @type {number[]} the timeline of forwardTokensAndSample */
   #ids = [];
+  /** @type {number[]} of it, what is in the context */
+  #held = [];
   #prompt = 0;
   #random = noise(Math.random() * 2 ** 32);
   /** @type {Promise<unknown>} a processor follows one sequence: requests wait for each other */
@@ -59,13 +78,16 @@ export class Stepper {
   #said = NOTHING; // the conversation that the processor has seen
   #rates = { prefill_tokens_per_s: 0, decode_tokens_per_s: 0 };
   #engine;
+  /** @type {Sampling} of the model, and of the application */
   #defaults;
+  #window;
   #processor;
 
-  /** @param {import('../engine.js').Engine} engine @param {Sampling} defaults @param {LogitProcessor} [processor] */
-  constructor(engine, defaults, processor) {
+  /** @param {import('../engine.js').Engine} engine @param {Sampling} options @param {Window} window @param {LogitProcessor} [processor] */
+  constructor(engine, options, window, processor) {
     this.#engine = engine;
-    this.#defaults = defaults;
+    this.#defaults = filled(engine.info.sampling, options);
+    this.#window = window;
     this.#processor = processor;
   }
 
@@ -84,14 +106,18 @@ export class Stepper {
 
   reset() {
     this.#ids = [];
+    this.#held = [];
     this.#prompt = 0;
     this.#said = NOTHING;
     this.#processor?.resetState();
   }
 
-  /** @param {number[]} ids @param {number} prompt @param {Sampling} sampling @param {() => number} random @param {AbortSignal} [signal] */
-  async #next(ids, prompt, sampling, random, signal) {
-    let logits = await this.#engine.logits(ids, { signal });
+  /**
+   * @param {number[]} held what is in the context @param {number[]} ids all so far @param {number} prompt how many of them are the prompt's
+   * @param {Sampling} sampling @param {() => number} random @param {AbortSignal} [signal]
+   */
+  async #next(held, ids, prompt, sampling, random, signal) {
+    let logits = await this.#engine.logits(held, { signal });
     if (this.#processor) logits = this.#processor.processLogits(logits);
     const id = sample(logits, sampling, ids, prompt, random);
     this.#processor?.processSampledToken(id);
@@ -103,9 +129,12 @@ export class Stepper {
     const over = await this.#turn();
     try {
       const begun = performance.now();
+      const { overflow, attentionSinks = SINKS } = this.#window;
       this.#ids.push(...inputIds);
+      this.#held.push(...inputIds);
+      if (overflow === 'slide') this.#held = slid(this.#held, this.#engine.info.context, attentionSinks);
       if (isPrefill) this.#prompt = this.#ids.length;
-      const id = await this.#next(this.#ids, this.#prompt, this.#defaults, this.#random);
+      const id = await this.#next(this.#held, this.#ids, this.#prompt, this.#defaults, this.#random);
       this.#rates[isPrefill ? 'prefill_tokens_per_s' : 'decode_tokens_per_s'] = (1000 * inputIds.length) / (performance.now() - begun);
       return id;
     } finally {
@@ -140,7 +169,13 @@ export class Stepper {
     const ids = [...prompt];
     const counts = () => ({ prompt_tokens: prompt.length, completion_tokens: ids.length - prompt.length });
     const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], usage: counts() });
-    const limit = Math.min(request.max_tokens ?? request.max_completion_tokens ?? Infinity, this.#engine.info.context - prompt.length);
+    const { context } = this.#engine.info;
+    const sampling = filled(this.#defaults, request);
+    const sinks = request.attention_sinks ?? this.#window.attentionSinks ?? SINKS;
+    const slides = (request.overflow ?? this.#window.overflow) === 'slide';
+    const most = request.max_tokens ?? request.max_completion_tokens;
+    const limit = slides ? most ?? context : Math.min(most ?? Infinity, context - prompt.length + 1);
+    let kept = prompt;
     const stops = [request.stop ?? []].flat();
     let [text, told, first, finish] = ['', 0, 0, 'length'];
     // As web-llm does: a processor goes on where a conversation does, and begins again with another.
@@ -149,15 +184,17 @@ export class Stepper {
     yield choice({ role: 'assistant', content: '' });
     while (ids.length - prompt.length < limit) {
       if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
-      const id = await this.#next(ids, prompt.length, request, random, signal);
+      if (slides) kept = slid(kept, context, sinks);
+      const id = await this.#next(kept, ids, prompt.length, sampling, random, signal);
       first ||= performance.now();
       ids.push(id);
+      kept = [...kept, id];
       if (!request.ignore_eos && (await this.#engine.isEnd(id))) {
         finish = 'stop';
         break;
       }
       // Of a character in several tokens, and of a stop string, nothing is told before it is whole.
-      text = (await this.#engine.detokenize(ids.slice(prompt.length))).replace(/\uFFFD+$/, '');
+      text = (await this.#engine.detokenize(ids.slice(prompt.length), { skipSpecial: true })).replace(/\uFFFD+$/, '');
       const cut = Math.min(...stops.map((s) => text.indexOf(s)).filter((at) => at >= 0));
       if (Number.isFinite(cut)) {
         text = text.slice(0, cut);
