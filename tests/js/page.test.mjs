@@ -599,12 +599,20 @@ test('the API in a page: stores, typed errors, aborts', small, async (t) => {
   await end();
 });
 
-/** In the page: an answer in a form with log-probabilities, a forced call and a free answer beside tools, on both backends. @param {string} fixture */
+/** In the page: an answer in a form with log-probabilities; beside tools a forced call, one that the model begins, and a free answer; on both backends. @param {string} fixture */
 async function formed(fixture) {
   const policy = /** @type {any} */ (window).trustedTypes.createPolicy('test', { createScriptURL: (/** @type {string} */ s) => s });
   const { createEngine } = await import(/** @type {any} */ ('/web/index.js'));
   const names = ['mlc-chat-config.json', 'ndarray-cache.json', 'tokenizer.json', 'params_shard_0.bin'];
-  const files = await Promise.all(names.map(async (name) => new File([await (await fetch(fixture + name)).blob()], name)));
+  const files = await Promise.all(names.map(async (name) => {
+    const response = await fetch(fixture + name);
+    if (name !== 'tokenizer.json') return new File([await response.blob()], name);
+    const tokenizer = await response.json(); // calls begin with a token, in place of the last merged one
+    tokenizer.model.merges.splice(47);
+    tokenizer.model.vocab = Object.fromEntries(Object.entries(tokenizer.model.vocab).filter(([, id]) => id < 303));
+    tokenizer.added_tokens.push({ ...tokenizer.added_tokens[0], content: '<tool_call>', special: false, id: 303 });
+    return new File([JSON.stringify(tokenizer)], name);
+  }));
   const template = "{% if tools %}<tool_call>{{ tools[0].function.name }}{% endif %}{% for m in messages %}{{ m.content }}\n{% endfor %}";
   files.push(new File([JSON.stringify({ chat_template: template })], 'tokenizer_config.json'));
   const integer = (/** @type {string} */ name) => ({ type: 'object', properties: { [name]: { type: 'integer', minimum: 2, maximum: 9 } }, required: [name], additionalProperties: false });
@@ -616,6 +624,7 @@ async function formed(fixture) {
     results.push({
       answer: await ask({ response_format: { type: 'json_schema', json_schema: { name: 'n', schema: integer('n') } }, logprobs: true, top_logprobs: 2 }),
       call: await ask({ tools, tool_choice: 'required', parallel_tool_calls: false }),
+      begun: await ask({ tools, parallel_tool_calls: false, logit_bias: { 303: 100 } }),
       free: await ask({ tools, max_tokens: 8 }),
     });
     engine.dispose();
@@ -639,11 +648,14 @@ test('on WebGPU', small, async () => {
     assert.match(await page.innerText('[data-stat=device]'), /CPU/);
     assert.equal(await ask(page, 'Hello'), onGpu, 'both backends give the same greedy answer');
     const forms = await page.evaluate(formed, FIXTURE);
-    for (const { answer, call, free } of forms) {
+    for (const { answer, call, begun, free } of forms) {
       assert.ok(Number.isInteger(JSON.parse(answer.message.content).n), answer.message.content);
       assert.ok(answer.logprobs.content.length > 3 && answer.logprobs.content.every((/** @type {any} */ l) => l.logprob <= 0 && l.top_logprobs.length === 2));
-      assert.deepEqual([call.finish_reason, call.message.tool_calls[0].function.name], ['tool_calls', 'roll']);
-      assert.ok(JSON.parse(call.message.tool_calls[0].function.arguments).sides <= 9);
+      for (const { finish_reason: finish, message } of [call, begun]) {
+        assert.deepEqual([finish, message.tool_calls.map((/** @type {any} */ c) => c.function.name)], ['tool_calls', ['roll']]);
+        const { sides } = JSON.parse(message.tool_calls[0].function.arguments);
+        assert.ok(Number.isInteger(sides) && sides >= 2 && sides <= 9);
+      }
       assert.equal(free.message.tool_calls, undefined);
     }
     const [gpuTokens, cpuTokens] = forms.map(({ answer }) => answer.logprobs.content);
