@@ -57,7 +57,7 @@ test('beside a logit processor: one request at a time, nothing ignored', { skip,
     await engine.reload(id);
     const ask = (/** @type {any} */ more) => engine.chat.completions.create({ messages: [{ role: 'user', content: 'Hello' }], ignore_eos: true, ...more }).then((/** @type {any} */ a) => a.usage.completion_tokens, (/** @type {any} */ e) => e.name);
     const refused = [];
-    for (const more of [{ n: 2 }, { logprobs: true }, { response_format: { type: 'json_object' } }, { tools: [{ type: 'function', function: { name: 'f' } }] }, { extra_body: { resumable: { enabled: true } } }]) refused.push(await ask(more));
+    for (const more of [{ n: 2 }, { response_format: { type: 'json_object' } }, { tools: [{ type: 'function', function: { name: 'f' } }] }, { extra_body: { resumable: { enabled: true } } }]) refused.push(await ask(more));
     const first = ask({ max_tokens: 3 }).then((/** @type {any} */ n) => [n, told]);
     const both = await Promise.all([first, ask({ max_completion_tokens: 4 })]);
     lengths.length = 0; // resets so far
@@ -69,9 +69,19 @@ test('beside a logit processor: one request at a time, nothing ignored', { skip,
     reset.push(lengths.length);
     await engine.chat.completions.create(turn);
     reset.push(lengths.length);
-    return { reset: stopped ? reset : null, refused, both, extra: await ask({ extra_body: { nonsense: 1 } }), format: await ask({ max_tokens: 1, response_format: { type: 'text' } }) };
+    // An identity of a processor: the same tokens and log-probabilities as without one.
+    const plain = new webllm.MLCEngine();
+    await plain.reload(id);
+    const [beside, without] = await Promise.all([engine, plain].map((e) => e.chat.completions.create({ messages: turn.messages, max_tokens: 6, temperature: 0, ignore_eos: true, logprobs: true, top_logprobs: 2 })));
+    const listed = [beside, without].map((a) => a.choices[0].logprobs.content);
+    return { listed, reset: stopped ? reset : null, refused, both, extra: await ask({ extra_body: { nonsense: 1 } }), format: await ask({ max_tokens: 1, response_format: { type: 'text' } }) };
   });
   assert.deepEqual([...new Set(r.refused)], ['UnsupportedFieldsError']);
+  assert.deepEqual(r.listed.map((l) => l.length), [6, 6]);
+  r.listed[0].forEach((/** @type {any} */ t, /** @type {number} */ i) => {
+    const other = r.listed[1][i];
+    assert.ok(Math.abs(t.logprob - other.logprob) < 1e-4 && t.token === other.token && t.top_logprobs[0].token === other.top_logprobs[0].token, JSON.stringify([t, other]));
+  });
   assert.deepEqual(r.both[1], 4);
   assert.equal(r.both[0][0], 3);
   assert.ok(r.both[0][1] <= 4, 'the second began when the first had ended');

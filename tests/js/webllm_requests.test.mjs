@@ -7,7 +7,7 @@ import * as webllm from '../../web/webllm/index.js';
 import { configFields, modelSource } from '../../web/webllm/config.js';
 import { packError, translate, unpackError } from '../../web/webllm/errors.js';
 import { postInitAndCheckGenerationConfigValues, toQuern } from '../../web/webllm/requests.js';
-import { sample } from '../../web/webllm/stepper.js';
+import { logprobsOf, sample } from '../../web/webllm/stepper.js';
 import { QuernError, STATUS } from '../../web/errors.js';
 
 const user = { role: 'user', content: 'Hello' };
@@ -184,4 +184,15 @@ test('a processor\'s logits are sampled as asked', () => {
   const e = [1, 3, 2, -1].map(Math.exp);
   const total = e.reduce((a, b) => a + b);
   counts.forEach((n, i) => assert.ok(Math.abs(n / 4000 - e[i] / total) < 0.002));
+});
+
+test('log-probabilities of what a processor left', () => {
+  const logits = Float32Array.of(1, 3, 2, -1, 2.5);
+  const total = logits.reduce((sum, l) => sum + Math.exp(l), 0);
+  const of = logprobsOf(logits, 3);
+  sample(logits, { temperature: 0, logit_bias: { 3: 100 } }, [], 0, Math.random); // changes them
+  assert.ok(Math.abs(of(3).logprob - (-1 - Math.log(total))) < 1e-6);
+  assert.deepEqual(of(0).top.map(([id]) => id), [1, 4, 2]);
+  assert.ok(Math.abs(of(0).top[2][1] - (2 - Math.log(total))) < 1e-6);
+  assert.deepEqual(logprobsOf(logits, 0)(1).top, []);
 });

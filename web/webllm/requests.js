@@ -97,7 +97,7 @@ export function rejectCompletionResumable(request) {
 
 /** With a LogitProcessor tokens are chosen in JavaScript, where these are not. @param {Request} request */
 export function refuseBesideProcessor(request) {
-  const found = ['tools', 'logprobs'].filter((field) => request[field]);
+  const found = ['tools'].filter((field) => request[field]);
   if (request.n > 1) found.push('n');
   if (given(request.response_format) && request.response_format.type !== 'text') found.push('response_format');
   if (request.extra_body?.resumable?.enabled) found.push('extra_body.resumable');

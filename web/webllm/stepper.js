@@ -58,6 +58,26 @@ export function slid(ids, context, sinks) {
 
 /** @typedef {{ overflow?: string, attentionSinks?: number }} Window */
 
+/**
+ * Log-probabilities of what the processor left, before penalties and bias.
+ * @param {Float32Array} logits [vocab] @param {number} top how many of the likeliest
+ * @returns {(id: number) => { logprob: number, top: [id: number, logprob: number][] }}
+ */
+export function logprobsOf(logits, top) {
+  /** @type {number[]} */
+  const best = [];
+  logits.forEach((l, id) => {
+    const at = best.findIndex((other) => l > logits[other]);
+    if (at >= 0 || best.length < Math.max(top, 1)) best.splice(at < 0 ? best.length : at, 0, id);
+    best.length = Math.min(best.length, Math.max(top, 1));
+  });
+  const most = logits[best[0]];
+  const norm = most + Math.log(logits.reduce((sum, l) => sum + Math.exp(l - most), 0));
+  const likeliest = best.slice(0, top).map((id) => /** @type {[number, number]} */ ([id, logits[id] - norm]));
+  const copy = logits.slice(); // sampling changes them
+  return (id) => ({ logprob: copy[id] - norm, top: likeliest });
+}
+
 /** A conversation, to be compared. @param {any[]} messages */
 const conversation = (messages) => JSON.stringify(messages.map(({ role, content }) => [role, content]));
 const NOTHING = conversation([]);
@@ -114,14 +134,21 @@ export class Stepper {
 
   /**
    * @param {number[]} held what is in the context @param {number[]} ids all so far @param {number} prompt how many of them are the prompt's
-   * @param {Sampling} sampling @param {() => number} random @param {AbortSignal} [signal]
+   * @param {Sampling & { logprobs?: boolean | null, top_logprobs?: number | null }} sampling @param {() => number} random @param {AbortSignal} [signal]
    */
   async #next(held, ids, prompt, sampling, random, signal) {
     let logits = await this.#engine.logits(held, { signal });
     if (this.#processor) logits = this.#processor.processLogits(logits);
+    const known = sampling.logprobs ? logprobsOf(logits, sampling.top_logprobs ?? 0) : null;
     const id = sample(logits, sampling, ids, prompt, random);
     this.#processor?.processSampledToken(id);
-    return id;
+    return { id, logprobs: known?.(id) };
+  }
+
+  /** A token as OpenAI's logprobs have it; parts of a character have no text of their own. @param {number} id @param {number} logprob */
+  async #named(id, logprob) {
+    const token = await this.#engine.detokenize([id]);
+    return { token, logprob, bytes: token.includes('\uFFFD') ? null : [...new TextEncoder().encode(token)] };
   }
 
   /** @param {number[]} inputIds @param {boolean} isPrefill @returns {Promise<number>} */
@@ -134,7 +161,7 @@ export class Stepper {
       this.#held.push(...inputIds);
       if (overflow === 'slide') this.#held = slid(this.#held, this.#engine.info.context, attentionSinks);
       if (isPrefill) this.#prompt = this.#ids.length;
-      const id = await this.#next(this.#held, this.#ids, this.#prompt, this.#defaults, this.#random);
+      const { id } = await this.#next(this.#held, this.#ids, this.#prompt, this.#defaults, this.#random);
       this.#rates[isPrefill ? 'prefill_tokens_per_s' : 'decode_tokens_per_s'] = (1000 * inputIds.length) / (performance.now() - begun);
       return id;
     } finally {
@@ -168,7 +195,12 @@ export class Stepper {
     const head = { id: `chatcmpl-${crypto.randomUUID()}`, object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: this.#engine.info.model };
     const ids = [...prompt];
     const counts = () => ({ prompt_tokens: prompt.length, completion_tokens: ids.length - prompt.length });
-    const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => ({ ...head, choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }], usage: counts() });
+    /** @type {object[]} of tokens whose text is not told yet */
+    const tokens = [];
+    const choice = (/** @type {Record<string, unknown>} */ delta, /** @type {string | null} */ finish = null) => {
+      const logprobs = tokens.length > 0 ? { content: tokens.splice(0), refusal: null } : null;
+      return { ...head, choices: [{ index: 0, delta, logprobs, finish_reason: finish }], usage: counts() };
+    };
     const { context } = this.#engine.info;
     const sampling = filled(this.#defaults, request);
     const sinks = request.attention_sinks ?? this.#window.attentionSinks ?? SINKS;
@@ -185,7 +217,7 @@ export class Stepper {
     while (ids.length - prompt.length < limit) {
       if (signal.aborted) throw new DOMException('the request was aborted', 'AbortError');
       if (slides) kept = slid(kept, context, sinks);
-      const id = await this.#next(kept, ids, prompt.length, sampling, random, signal);
+      const { id, logprobs } = await this.#next(kept, ids, prompt.length, sampling, random, signal);
       first ||= performance.now();
       ids.push(id);
       kept = [...kept, id];
@@ -193,6 +225,7 @@ export class Stepper {
         finish = 'stop';
         break;
       }
+      if (logprobs) tokens.push({ ...(await this.#named(id, logprobs.logprob)), top_logprobs: await Promise.all(logprobs.top.map(([other, p]) => this.#named(other, p))) });
       // Of a character in several tokens, and of a stop string, nothing is told before it is whole.
       text = (await this.#engine.detokenize(ids.slice(prompt.length), { skipSpecial: true })).replace(/\uFFFD+$/, '');
       const cut = Math.min(...stops.map((s) => text.indexOf(s)).filter((at) => at >= 0));
