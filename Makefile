@@ -37,9 +37,11 @@ WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contrac
 # closed, so the convention is nobody else's business; the linker complains where a library function's differs.
 # A structure with a union of structures would lose parts: tools/lint.mjs refuses to pass one by value.
 WASM_CFLAGS += -mmultivalue -Xclang -target-abi -Xclang experimental-mv
-# Speed where the time goes, size everywhere else.
+# Speed where the time goes, size everywhere else. WebGPU's module decodes vectors,
+# what files keep transposed, and what its self-test needs.
 WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/prepare cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
-WASM_OPT = $(if $(filter $(WASM_FAST),$(1)),-O3,-Oz)
+WASM_COLD_gpu = src/quant/wformat.c
+WASM_OPT = $(if $(filter-out $(WASM_COLD_$(2)),$(filter $(WASM_FAST),$(1))),-O3,-Oz)
 WASM_CFLAGS_scalar  = -DQN_NO_WEBGPU
 WASM_CFLAGS_simd    = -DQN_NO_WEBGPU -msimd128
 WASM_CFLAGS_relaxed = -DQN_NO_WEBGPU -msimd128 -mrelaxed-simd
@@ -112,7 +114,7 @@ BINARYEN_FLAGS = -Oz --flatten --rereloop -Oz --gufa -Oz --skip-pass=memory-pack
 define WASM_VARIANT
 build/wasm-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
-	@$(CC) $(WASM_CFLAGS) -DQN_NO_CONSTRAIN $$(call WASM_OPT,$$<) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
+	@$(CC) $(WASM_CFLAGS) -DQN_NO_CONSTRAIN $$(call WASM_OPT,$$<,$(1)) $(WASM_CFLAGS_$(1)) -c -o $$@ $$<
 web/wasm/quern-$(1).wasm: $(WASM_SOURCES:%.c=build/wasm-$(1)/%.o) src/wasm/exports.txt src/wasm/imports.txt src/wasm/shared.txt
 	@mkdir -p web/wasm
 	@echo '  LD $$@'; $(WASM_LD) $(WASM_LDFLAGS) $(WASM_LDFLAGS_$(1)) $$(addprefix --export=,$$(shell cat src/wasm/exports.txt)) $(WASM_SHARED) \

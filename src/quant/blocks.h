@@ -11,7 +11,7 @@ typedef void qn_block_decode(float *out, const unsigned char *block);
 
 qn_block_decode qn_block_decode_f32, qn_block_decode_f16, qn_block_decode_bf16;
 
-/* Encodes one block. Values that are not finite give a block that decodes to something, no more. */
+/* Encodes one block (encode.c). Values that are not finite give one that decodes to something. */
 typedef void qn_block_encode(unsigned char *block, const float *values);
 
 qn_block_encode qn_block_encode_f32, qn_block_encode_f16, qn_block_encode_bf16;

@@ -22,21 +22,34 @@ uint8_t qn_unicode_prop_high(uint32_t code_point) {
     return QN_CAT_CN;
 }
 
-uint32_t qn_unicode_combining_class(uint32_t code_point) {
-    uint32_t low = 0, high = QN_UNICODE_N_CLASSES;
-    if (code_point < 0x300)
-        return 0;
-    while (low < high) {
+/* Value i of a table of n whose bytes stand apart. */
+static uint64_t value_at(const uint8_t *table, uint32_t width, uint32_t n, uint32_t i) {
+    uint64_t value = 0;
+    for (uint32_t byte = width; byte-- > 0;)
+        value = value << 8 | table[byte * n + i];
+    return value;
+}
+
+/* The last of n sorted runs that begins no later than the code point, which is in the bits from
+ * `shift` on; 0, a run of none, where all begin later. */
+static uint64_t run_at(const uint8_t *table, uint32_t width, uint32_t n, uint32_t shift,
+                       uint32_t code_point) {
+    uint32_t low = 0, high = n;
+    while (low < high) { // the first run that begins behind
         uint32_t middle = (low + high) / 2;
-        if (qn_unicode_classes[middle] >> 14 <= code_point)
+        if (value_at(table, width, n, middle) >> shift <= code_point)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == 0)
+    return low > 0 ? value_at(table, width, n, low - 1) : 0;
+}
+
+uint32_t qn_unicode_combining_class(uint32_t code_point) {
+    if (code_point < 0x300)
         return 0;
-    uint32_t entry = qn_unicode_classes[low - 1];
-    return code_point - (entry >> 14) < (entry >> 8 & 63) ? entry & 255 : 0;
+    uint64_t run = run_at(qn_unicode_classes, 4, QN_UNICODE_N_CLASSES, 14, code_point);
+    return code_point - (run >> 14) < (run >> 8 & 63) ? run & 255 : 0;
 }
 
 /* Index of a code point in a sorted list of `n` that is kept as distances; `n`: not there. */
@@ -61,10 +74,11 @@ static uint32_t find(const uint32_t *starts, const uint16_t *distances, uint32_t
 
 /* The pair of an entry of the table of canonical decompositions: first << 18 | second. */
 static uint64_t pair_of(uint32_t entry) {
-    uint32_t first = qn_unicode_canonical_first[entry], mark = qn_unicode_canonical_second[entry];
+    uint64_t first = value_at(qn_unicode_canonical_first, 2, QN_UNICODE_N_DECOMPOSITIONS, entry);
+    uint32_t mark = qn_unicode_canonical_second[entry];
     if (mark & 128)
         first |= mark == 128 ? 0x20000 : 0x10000;
-    return (uint64_t)first << 18 | qn_unicode_seconds[mark & 127];
+    return first << 18 | qn_unicode_seconds[mark & 127];
 }
 
 bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point) {
@@ -90,6 +104,11 @@ bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point
     return true;
 }
 
+/* Entry of the i-th primary composite in the order of pairs. */
+static uint32_t composed(uint32_t i) {
+    return (uint32_t)value_at(qn_unicode_compositions, 2, QN_UNICODE_N_COMPOSITIONS, i);
+}
+
 uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
     if (first - HANGUL_L < 19 && second - HANGUL_V < HANGUL_N_V)
         return HANGUL_S + ((first - HANGUL_L) * HANGUL_N_V + second - HANGUL_V) * HANGUL_N_T;
@@ -102,14 +121,14 @@ uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
     uint32_t low = 0, high = QN_UNICODE_N_COMPOSITIONS;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        if (pair_of(qn_unicode_compositions[middle]) < pair)
+        if (pair_of(composed(middle)) < pair)
             low = middle + 1;
         else
             high = middle;
     }
     if (low == QN_UNICODE_N_COMPOSITIONS)
         return 0;
-    uint32_t entry = qn_unicode_compositions[low];
+    uint32_t entry = composed(low);
     if (pair_of(entry) != pair)
         return 0;
     uint32_t composite = qn_unicode_canonical_starts[entry / QN_UNICODE_STEP];
@@ -119,23 +138,13 @@ uint32_t qn_unicode_compose(uint32_t first, uint32_t second) {
 }
 
 size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point) {
-    uint32_t low = 0, high = QN_UNICODE_N_COMPAT_RUNS;
     if (code_point < 0xa0 || code_point >= QN_UNICODE_LIMIT)
         return 0;
-    while (low < high) { // the first run that begins behind
-        uint32_t middle = (low + high) / 2;
-        if (qn_unicode_compat_runs[middle] >> 32 <= code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low > 0) {
-        uint64_t run = qn_unicode_compat_runs[low - 1];
-        uint32_t offset = code_point - (uint32_t)(run >> 32);
-        if (offset < (run >> 16 & 0xffff)) {
-            out[0] = (uint32_t)(run & 0xffff) + offset;
-            return 1;
-        }
+    uint64_t run = run_at(qn_unicode_compat_runs, 8, QN_UNICODE_N_COMPAT_RUNS, 32, code_point);
+    uint32_t offset = code_point - (uint32_t)(run >> 32);
+    if (offset < (run >> 16 & 0xffff)) {
+        out[0] = (uint32_t)(run & 0xffff) + offset;
+        return 1;
     }
     uint32_t entry = find(qn_unicode_compat_starts, qn_unicode_compat_distances,
                           QN_UNICODE_N_COMPAT, code_point);
@@ -146,24 +155,15 @@ size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point) {
     for (uint32_t i = entry / QN_UNICODE_STEP * QN_UNICODE_STEP; i < entry; i++)
         at += qn_unicode_compat_lengths[i];
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t unit = qn_unicode_compat_units[at + i];
+        uint32_t unit =
+            (uint32_t)value_at(qn_unicode_compat_units, 2, QN_UNICODE_N_COMPAT_UNITS, at + i);
         out[i] = unit >= 0xd800 && unit < 0xe000 ? unit - 0xd800 + 0x1df00 : unit;
     }
     return n;
 }
 
 uint32_t qn_unicode_lower_simple(uint32_t code_point) {
-    uint32_t low = 0, high = QN_UNICODE_N_LOWER;
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-        if (qn_unicode_lower[middle] >> 40 <= code_point)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == 0)
-        return code_point;
-    uint64_t run = qn_unicode_lower[low - 1];
+    uint64_t run = run_at(qn_unicode_lower, 8, QN_UNICODE_N_LOWER, 40, code_point);
     uint32_t offset = code_point - (uint32_t)(run >> 40), shift = run >> 32 & 1;
     if ((offset & shift) != 0 || offset >> shift >= (run >> 33 & 127))
         return code_point;

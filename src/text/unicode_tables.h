@@ -13,24 +13,26 @@
 #define QN_UNICODE_N_CLASSES 382
 #define QN_UNICODE_N_COMPAT_RUNS 210
 #define QN_UNICODE_N_COMPAT 2192
+#define QN_UNICODE_N_COMPAT_UNITS 4115
 #define QN_UNICODE_N_LOWER 181
 
+/* Values of several bytes in uint8_t: the lowest bytes of all, then the next of all, …. */
 extern const uint8_t qn_unicode_pages[100];
 extern const uint16_t qn_unicode_index[2816];
 extern const uint8_t qn_unicode_props[18752];
 extern const uint32_t qn_unicode_canonical_starts[67];
 extern const uint16_t qn_unicode_canonical_distances[QN_UNICODE_N_DECOMPOSITIONS];
-extern const uint16_t qn_unicode_canonical_first[QN_UNICODE_N_DECOMPOSITIONS];
+extern const uint8_t qn_unicode_canonical_first[2 * QN_UNICODE_N_DECOMPOSITIONS];
 extern const uint8_t qn_unicode_canonical_second[QN_UNICODE_N_DECOMPOSITIONS];
 extern const uint32_t qn_unicode_seconds[86];
-extern const uint16_t qn_unicode_compositions[QN_UNICODE_N_COMPOSITIONS];
-extern const uint32_t qn_unicode_classes[QN_UNICODE_N_CLASSES];
-extern const uint64_t qn_unicode_compat_runs[QN_UNICODE_N_COMPAT_RUNS];
+extern const uint8_t qn_unicode_compositions[2 * QN_UNICODE_N_COMPOSITIONS];
+extern const uint8_t qn_unicode_classes[4 * QN_UNICODE_N_CLASSES];
+extern const uint8_t qn_unicode_compat_runs[8 * QN_UNICODE_N_COMPAT_RUNS];
 extern const uint32_t qn_unicode_compat_starts[71];
 extern const uint16_t qn_unicode_compat_distances[QN_UNICODE_N_COMPAT];
 extern const uint16_t qn_unicode_compat_first[71];
 extern const uint8_t qn_unicode_compat_lengths[QN_UNICODE_N_COMPAT];
-extern const uint16_t qn_unicode_compat_units[4115];
-extern const uint64_t qn_unicode_lower[QN_UNICODE_N_LOWER];
+extern const uint8_t qn_unicode_compat_units[2 * QN_UNICODE_N_COMPAT_UNITS];
+extern const uint8_t qn_unicode_lower[8 * QN_UNICODE_N_LOWER];
 
 #endif
