@@ -6,6 +6,7 @@ import test from 'node:test';
 import * as webllm from '../../web/webllm/index.js';
 import { configFields, modelSource } from '../../web/webllm/config.js';
 import { packError, translate, unpackError } from '../../web/webllm/errors.js';
+import { Answer } from '../../web/webllm/answers.js';
 import { postInitAndCheckGenerationConfigValues, toQuern } from '../../web/webllm/requests.js';
 import { logprobsOf, sample } from '../../web/webllm/stepper.js';
 import { QuernError, STATUS } from '../../web/errors.js';
@@ -195,4 +196,16 @@ test('log-probabilities of what a processor left', () => {
   assert.deepEqual(of(0).top.map(([id]) => id), [1, 4, 2]);
   assert.ok(Math.abs(of(0).top[2][1] - (2 - Math.log(total))) < 1e-6);
   assert.deepEqual(logprobsOf(logits, 0)(1).top, []);
+});
+
+test('calls are told whole, in the last chunk', () => {
+  const answer = new Answer();
+  const deltas = [{ role: 'assistant', content: '' }, { content: 'So' }, { tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '' } }] }, { tool_calls: [{ index: 0, function: { arguments: '{"a"' } }] }, { tool_calls: [{ index: 0, function: { arguments: ':1}' } }] }, {}];
+  const told = deltas.flatMap((delta, i) => {
+    const chunk = { id: 'x', choices: [{ index: 0, delta, finish_reason: i === 5 ? 'tool_calls' : null }] };
+    answer.add(chunk);
+    return answer.told(chunk) ?? [];
+  });
+  assert.deepEqual(told.map((c) => c.choices[0].delta), [deltas[0], deltas[1], { tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{"a":1}' } }] }]);
+  assert.equal(answer.told({ choices: [], usage: {} })?.choices.length, 0);
 });

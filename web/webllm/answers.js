@@ -114,6 +114,22 @@ export class Answer {
     }
   }
 
+  /**
+   * A chunk as web-llm tells it: calls come whole, in the chunk that ends their choice. What puts streamed calls together
+   * takes them so too.
+   * @param {Chunk} chunk @returns {Chunk | null} null: nothing of it is told now
+   */
+  told(chunk) {
+    const choices = chunk.choices.map((/** @type {Chunk} */ choice) => {
+      if (!choice.delta) return choice;
+      const { tool_calls: begun, ...delta } = choice.delta;
+      const calls = this.choices.get(choice.index)?.calls ?? [];
+      if (choice.finish_reason && calls.length > 0) return { ...choice, delta: { ...delta, tool_calls: calls.map((call, index) => ({ index, ...call })) } };
+      return begun && Object.keys(delta).length === 0 ? null : { ...choice, delta };
+    });
+    return choices.length > 0 && choices.every((/** @type {unknown} */ c) => c === null) ? null : { ...chunk, choices: choices.filter(Boolean) };
+  }
+
   /** Indices of the choices that have no end yet. */
   unfinished() {
     return this.head ? [...this.choices].filter(([, c]) => !c.finish).map(([index]) => index) : [0];

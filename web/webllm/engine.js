@@ -332,7 +332,8 @@ export class MLCEngine {
         const told = { ...rest, model: loaded.record.model_id, ...(whole ? { usage: loaded.usage } : {}) };
         answer.add(told);
         loaded.message = answer.message();
-        if (!whole || withUsage) yield told;
+        const shown = answer.told(told);
+        if (shown && (!whole || withUsage)) yield shown;
       }
     } catch (error) {
       // Interrupted by interruptGenerate() or unload(): the answer ends here, and says so.
@@ -340,7 +341,7 @@ export class MLCEngine {
       const head = answer.head ?? { id: crypto.randomUUID(), object: 'chat.completion.chunk', created: Math.floor(Date.now() / 1000), model: loaded.record.model_id };
       const last = { ...head, choices: answer.unfinished().map((index) => ({ index, delta: {}, ...(head.object === 'text_completion' ? { text: '' } : {}), logprobs: null, finish_reason: 'abort' })) };
       answer.add(last);
-      if (last.choices.length > 0) yield last;
+      if (last.choices.length > 0) yield answer.told(last);
       const end = { ...head, choices: [], usage: (loaded.usage = usage(meter.usage())) };
       answer.add(end);
       if (withUsage) yield end;
