@@ -1,12 +1,12 @@
-/* One run at a time. Tasks are claimed from a 64-bit ticket, run number << 32 | next task, so that
- * a worker that wakes late can never claim a task of a run that it has not looked at: a run is over
- * when all its tasks are, and nobody waits for a worker that found nothing to do. A claim takes a
- * share of what is left, so that there are few claims, and the last ones are small: whoever is
- * slower, or comes later, ends with the others. */
+/* One run at a time. Each thread has a range of its tasks, which it works through from the front, and
+ * takes from the backs of other ranges when its own is empty: so that what a thread reads lies
+ * together, and who is slower, comes late or never came holds nobody up. A run is over when all its
+ * tasks are; nobody waits for a worker that found nothing to do. */
 #include "base/pool.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #if !defined(__wasm__)
 #define THREADS 1
@@ -16,9 +16,8 @@
 #endif
 
 #define THREADS_MAX 256
-#define SPINS 2000        // 50 to 100 µs
-#define CLOSED UINT32_MAX // task index while a run is being set up
-#define LINE 64           // bytes of the cache's lines, between what different threads write
+#define SPINS 2000 // 50 to 100 µs
+#define LINE 64    // bytes of a line of the cache
 
 /* A place to sleep until a 32-bit word changes. */
 struct bed {
@@ -29,9 +28,17 @@ struct bed {
     atomic_uint sleepers;
 };
 
+/* Tasks that nobody has taken: the first << 32 | the one after the last. Whoever changes it takes
+ * tasks of the run under way, which cannot end before they are done. */
+struct range {
+    _Atomic uint64_t tasks;
+    char line[LINE - 8];
+};
+
 struct qn_pool {
     const struct qn_allocator *allocator;
     uint32_t n_threads; // the caller counted
+    uint32_t n_ranges;  // as many as were asked for
     uint32_t n_beds;    // native: beds that are made, for destroying
     _Atomic(qn_task_fn *) fn;
     _Atomic(void *) arg;
@@ -39,15 +46,13 @@ struct qn_pool {
     _Atomic uint32_t epoch; // grows with every run and at the end: workers sleep on it
     atomic_bool stop;
     _Atomic uint32_t inside; // workers
-    char line0[LINE];
-    _Atomic uint64_t ticket;
-    char line1[LINE];
+    char line[LINE];
     _Atomic uint32_t done; // tasks of this run that have ended
-    char line2[LINE];
     struct bed worker_bed, caller_bed;
 #ifdef THREADS
     pthread_t threads[THREADS_MAX];
 #endif
+    struct range ranges[]; // [n_ranges]
 };
 
 #if defined(THREADS) || defined(SHARED_MEMORY)
@@ -123,38 +128,43 @@ static void await_change(struct bed *bed, _Atomic uint32_t *word, uint32_t value
         sleep_on(bed, word, value);
 }
 
-/* Works on the current run until no task is left to claim. */
-static void work(struct qn_pool *pool) {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
-    for (;;) {
-        uint32_t task = (uint32_t)ticket;
-        // Acquire: had a later run written these, the exchange below would find its ticket.
-        uint32_t n_tasks = atomic_load_explicit(&pool->n_tasks, memory_order_acquire);
-        qn_task_fn *fn = atomic_load_explicit(&pool->fn, memory_order_acquire);
-        void *arg = atomic_load_explicit(&pool->arg, memory_order_acquire);
-        if (task >= n_tasks)
-            return;
-        uint32_t n = (n_tasks - task) / (2 * pool->n_threads);
-        n = n == 0 ? 1 : n;
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket + n,
-                                                   memory_order_acq_rel, memory_order_acquire))
+/* Works on the current run until no task is left to take. */
+static void work(struct qn_pool *pool, uint32_t self) {
+    uint32_t n_ranges = pool->n_ranges, ended = 0;
+    for (uint32_t i = 0; i < n_ranges;) {
+        struct range *range = &pool->ranges[(self + i) % n_ranges];
+        uint64_t tasks = atomic_load_explicit(&range->tasks, memory_order_acquire);
+        uint32_t begin = (uint32_t)(tasks >> 32), end = (uint32_t)tasks, left = end - begin;
+        if (left == 0) {
+            i++;
             continue;
-        for (uint32_t end = task + n; task < end; task++)
-            fn(arg, task);
-        if (atomic_fetch_add(&pool->done, n) + n == n_tasks)
+        }
+        uint32_t n = i == 0 ? (left + 3) / 4 : (left + 1) / 2; // of another's the back half
+        if (!atomic_compare_exchange_weak_explicit(&range->tasks, &tasks,
+                                                   i == 0 ? tasks + ((uint64_t)n << 32) : tasks - n,
+                                                   memory_order_acq_rel, memory_order_relaxed))
+            continue;
+        qn_task_fn *fn = atomic_load_explicit(&pool->fn, memory_order_relaxed);
+        void *arg = atomic_load_explicit(&pool->arg, memory_order_relaxed);
+        ended += n;
+        for (uint32_t task = i == 0 ? begin : end - n; n != 0; n--)
+            fn(arg, task++);
+    }
+    if (ended != 0) {
+        uint32_t n_tasks = atomic_load_explicit(&pool->n_tasks, memory_order_relaxed);
+        if (atomic_fetch_add(&pool->done, ended) + ended == n_tasks)
             wake(&pool->caller_bed, &pool->done);
-        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
     }
 }
 
 void qn_pool_worker(struct qn_pool *pool, uint32_t index) {
     (void)index;
-    atomic_fetch_add(&pool->inside, 1);
+    uint32_t self = 1 + atomic_fetch_add(&pool->inside, 1);
     for (;;) {
         uint32_t epoch = atomic_load_explicit(&pool->epoch, memory_order_acquire);
         if (atomic_load_explicit(&pool->stop, memory_order_acquire))
             break;
-        work(pool);
+        work(pool, self);
         await_change(&pool->worker_bed, &pool->epoch, epoch);
     }
     atomic_fetch_sub(&pool->inside, 1);
@@ -166,15 +176,18 @@ static void next_epoch(struct qn_pool *pool) {
 }
 
 static void run_shared(struct qn_pool *pool, qn_task_fn *fn, void *arg, uint32_t n_tasks) {
-    uint64_t run = (atomic_load_explicit(&pool->ticket, memory_order_relaxed) >> 32) + 1;
-    atomic_store_explicit(&pool->ticket, run << 32 | CLOSED, memory_order_release);
-    atomic_store_explicit(&pool->n_tasks, n_tasks, memory_order_release);
-    atomic_store_explicit(&pool->fn, fn, memory_order_release);
-    atomic_store_explicit(&pool->arg, arg, memory_order_release);
-    atomic_store_explicit(&pool->done, 0, memory_order_release);
-    atomic_store_explicit(&pool->ticket, run << 32, memory_order_release);
+    atomic_store_explicit(&pool->n_tasks, n_tasks, memory_order_relaxed);
+    atomic_store_explicit(&pool->fn, fn, memory_order_relaxed);
+    atomic_store_explicit(&pool->arg, arg, memory_order_relaxed);
+    atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+    uint64_t begin = 0;
+    for (uint32_t i = 0, n = pool->n_threads; i < n; i++) {
+        uint64_t end = (uint64_t)n_tasks * (i + 1) / n;
+        atomic_store_explicit(&pool->ranges[i].tasks, begin << 32 | end, memory_order_release);
+        begin = end;
+    }
     next_epoch(pool);
-    work(pool);
+    work(pool, 0);
     for (;;) {
         uint32_t done = atomic_load_explicit(&pool->done, memory_order_acquire);
         if (done == n_tasks)
@@ -191,7 +204,7 @@ void qn_pool_worker(struct qn_pool *pool, uint32_t index) {
 
 void qn_pool_run(struct qn_pool *pool, qn_task_fn *fn, void *arg, uint32_t n_tasks) {
 #if defined(THREADS) || defined(SHARED_MEMORY)
-    if (pool != NULL && pool->n_threads > 1 && n_tasks > 1 && n_tasks != CLOSED) {
+    if (pool != NULL && pool->n_threads > 1 && n_tasks > 1) {
         run_shared(pool, fn, arg, n_tasks);
         return;
     }
@@ -228,20 +241,28 @@ static void start(struct qn_pool *pool, uint32_t n_threads) {
 }
 #endif
 
+static size_t size_of(uint32_t n_ranges) {
+    return sizeof(struct qn_pool) + n_ranges * sizeof(struct range);
+}
+
 enum qn_status qn_pool_create(struct qn_pool **out, const struct qn_allocator *allocator,
                               uint32_t n_threads, struct qn_error *err) {
     *out = NULL;
     if (n_threads > THREADS_MAX)
         return qn_fail(err, QN_E_ARGUMENT, "%u threads, more than %d", (unsigned)n_threads,
                        THREADS_MAX);
-    struct qn_pool *pool = qn_mem_alloc(allocator, sizeof *pool);
+    uint32_t n_ranges = n_threads < 1 ? 1 : n_threads;
+    struct qn_pool *pool = qn_mem_alloc(allocator, size_of(n_ranges));
     if (pool == NULL)
         return qn_fail(err, QN_E_NO_MEMORY, "no memory for a pool of threads");
-    *pool = (struct qn_pool){.allocator = allocator, .n_threads = 1, .ticket = CLOSED};
+    memset(pool, 0, size_of(n_ranges));
+    pool->allocator = allocator;
+    pool->n_threads = 1;
+    pool->n_ranges = n_ranges;
 #if defined(THREADS)
     start(pool, n_threads);
 #elif defined(SHARED_MEMORY)
-    pool->n_threads = n_threads < 1 ? 1 : n_threads;
+    pool->n_threads = n_ranges;
 #endif
     *out = pool;
     return QN_OK;
@@ -264,8 +285,12 @@ void qn_pool_destroy(struct qn_pool *pool) {
         bed_unmake(&pool->caller_bed);
     }
 #elif defined(SHARED_MEMORY)
-    while (atomic_load(&pool->inside) != 0)
-        relax();
+    uint32_t inside;
+    for (int ms = 0; (inside = atomic_load(&pool->inside)) != 0; ms++) {
+        if (ms == 1000) // a worker was ended from outside: should it live, it must find the pool
+            return;
+        __builtin_wasm_memory_atomic_wait32((int *)(void *)&pool->inside, (int)inside, 1000000);
+    }
 #endif
-    qn_mem_free(pool->allocator, pool, sizeof *pool);
+    qn_mem_free(pool->allocator, pool, size_of(pool->n_ranges));
 }

@@ -87,6 +87,7 @@ static enum qn_status weight_create(struct cpu_backend *b, uint32_t index, struc
     const struct qn_weight *from = &b->base.program->weights[index];
     struct qn_cpu_weight *w = &b->weights[index];
     w->format = from->format;
+    w->block = qn_wformat_block(&w->format);
     w->rows = from->rows;
     w->cols = from->cols;
     w->value_row = qn_wformat_row(&w->format, w->cols, QN_PLANE_VALUES);

@@ -8,6 +8,7 @@
 /* A weight in place. Rows are canonical (quant/wformat.h). */
 struct qn_cpu_weight {
     struct qn_wformat format;
+    struct qn_wblock block; // of the format
     uint32_t rows, cols;
     unsigned char *values, *scales; // scales NULL where the format has none
     size_t value_row, scale_row;    // bytes from row to row

@@ -67,12 +67,12 @@ PLAIN_KERNEL(bf16, QN_W_BF16)
 /* ---- Scales ---------------------------------------------------------------------------------- */
 
 /* Integers times the two scales of each block of 256 columns; g and n are whole blocks. */
-static void load_super(float *out, const struct qn_wformat *f, const unsigned char *p, size_t n) {
-    struct qn_wblock block = qn_wformat_block(f);
-    size_t entries = block.high - 4;
-    for (; n >= 8; n -= 8, p += block.bytes, out += entries) {
+static void load_super(float *out, const struct qn_cpu_weight *w, const unsigned char *p,
+                       size_t n) {
+    size_t entries = w->block.high - 4;
+    for (; n >= 8; n -= 8, p += w->block.bytes, out += entries) {
         qn_vf factor = qn_v_splat(qn_f16_to_f32(qn_load_u16(p)));
-        if (f->minimum) {
+        if (w->format.minimum) {
             qn_vf m = qn_v_splat(qn_f16_to_f32(qn_load_u16(p + 2)));
             for (int j = 1; j < QN_LANES; j += 2)
                 factor[j] = m[j];
@@ -111,22 +111,19 @@ static void decode_scales(float *out, const struct qn_cpu_weight *w, uint32_t ro
                           size_t n) {
     const struct qn_wformat *f = &w->format;
     const unsigned char *p = w->scales + row * w->scale_row;
-    struct qn_wblock block = qn_wformat_block(f);
+    struct qn_wblock block = w->block;
     size_t pair = f->minimum ? 2 : 1, shift = block.cols / QN_GROUP / 2, i = 0; // 1, 2, 4: 0, 1, 2
     if (f->super) {
-        load_super(out, f, p + g / 8 * block.bytes, n);
+        load_super(out, w, p + g / 8 * block.bytes, n);
         return;
     }
     if (block.cols <= QN_GROUP && !f->high && f->scale != QN_DTYPE_F32) { // one behind the other
         pair *= QN_GROUP / block.cols;
         p += 2 * pair * g;
         n *= pair;
-        for (; i + QN_LANES <= n; i += QN_LANES)
+        for (; i < n; i += QN_LANES) // into the next row, or the allocation's slack
             qn_v_store(out + i, f->scale == QN_DTYPE_F16 ? qn_v_load_f16(p + 2 * i)
                                                          : qn_v_load_bf16(p + 2 * i));
-        for (; i < n; i++) // the plane ends here
-            out[i] = f->scale == QN_DTYPE_F16 ? qn_f16_to_f32(qn_load_u16(p + 2 * i))
-                                              : qn_bf16_to_f32(qn_load_u16(p + 2 * i));
     } else if (f->scale == QN_DTYPE_F16) { // a word: a pair, or the first half of one
         for (; i < n; i += QN_LANES) {
             qn_vu words;
@@ -174,7 +171,7 @@ struct groups {
 INLINE struct groups groups_of(const struct qn_cpu_weight *w, uint32_t row, struct layout l) {
     struct groups r = {.values = row_values(w, row)};
     if (l.high) {
-        struct qn_wblock block = qn_wformat_block(&w->format);
+        struct qn_wblock block = w->block;
         r.high = w->scales + row * w->scale_row + block.high;
         r.step = w->format.super ? 4 : block.bytes;
         r.gap = w->format.super ? block.bytes - 32 : 0;
