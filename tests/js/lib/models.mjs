@@ -12,7 +12,7 @@ import { Core } from '../../../web/core.js';
 import { ModelFiles } from '../../../web/files.js';
 import { TapePlayer } from '../../../web/gpu/player.js';
 import { Runner } from '../../../web/runner.js';
-import { wasmUrl } from '../../../web/variants.js';
+import { sharedMemory, wasmUrl } from '../../../web/variants.js';
 
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const shared = resolve(root, process.env.QN_SHARED ?? '../shared');
@@ -75,6 +75,8 @@ function wasmModule(variant) {
  * @param {number} [options.context]
  * @param {number} [options.chunk]
  * @param {boolean} [options.embeddings]
+ * @param {number} [options.threads] with a variant that has them
+ * @param {(core: Core, module: WebAssembly.Module, threads: number) => void} [options.start] starts them
  */
 export async function openEngine(path, options = {}) {
   const where = locate(path);
@@ -87,15 +89,16 @@ export async function openEngine(path, options = {}) {
 }
 
 /** The same from any files. @param {import('../../../web/files.js').Backing} backing @param {string} main @param {NonNullable<Parameters<typeof openEngine>[1]>} [options] */
-export async function openFiles(backing, main, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0, embeddings = false } = {}) {
+export async function openFiles(backing, main, { variant = 'simd', gpu = null, kv = 'f32', context = 128, chunk = 0, embeddings = false, threads = 1, start } = {}) {
   const files = new ModelFiles(backing);
   /** @type {Runner | undefined} */
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
-  const core = new Core(wasmModule(gpu ? 'gpu' : variant), { files, player });
-  core.create({ main, context, chunk, kv, embeddings, gpu: gpu?.caps ?? null });
+  const module = wasmModule(gpu ? 'gpu' : variant);
+  const core = new Core(module, { files, player, memory: sharedMemory(variant) });
+  core.create({ main, context, chunk, kv, embeddings, threads, gpu: gpu?.caps ?? null });
   runner = new Runner(core, files);
-  await runner.load();
+  await runner.load({ onOpen: () => start?.(core, module, threads) });
   for (const pipeline of player?.pipelines ?? []) if (pipeline) compiled.add(pipeline);
   return {
     core,
