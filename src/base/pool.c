@@ -1,5 +1,5 @@
-/* One run at a time. Each thread has a range of its tasks, which it works through from the front, and
- * takes from the backs of other ranges when its own is empty: so that what a thread reads lies
+/* One run at a time. Each thread has a range of its tasks, which it works through from the front,
+ * and takes from the backs of other ranges when its own is empty: so that what a thread reads lies
  * together, and who is slower, comes late or never came holds nobody up. A run is over when all its
  * tasks are; nobody waits for a worker that found nothing to do. */
 #include "base/pool.h"
