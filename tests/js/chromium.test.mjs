@@ -1,9 +1,9 @@
-// The engine in Chromium where something fails: GPUs that compute wrongly or are lost.
+// The engine in Chromium: where GPUs compute wrongly or are lost, and sessions that outlive their page.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inPage, skip, timeout } from './lib/chromium.mjs';
+import { inPage, reload, skip, timeout } from './lib/chromium.mjs';
 
 const MODEL = 'mlc/qwen2_q4f16_1/';
 if (skip) console.log(skip);
@@ -78,3 +78,45 @@ test('a device that is lost ends requests with an error, and a model can be load
   assert.equal(r.asWebllm[0], 'DeviceLostError', r.asWebllm[2]);
   assert.equal(r.usage.completion_tokens, 5);
 });
+
+for (const backend of ['cpu', 'webgpu']) {
+  test(`a session in the origin's private file system outlives its page, ${backend}`, { skip, timeout }, async () => {
+    const words = 'the cat sat on a mat and the dog lay beside the door '.repeat(3);
+    const work = { model: MODEL, backend, name: `a document/${backend}`, request: { messages: [{ role: 'user', content: words }], max_tokens: 12, temperature: 0, ignore_eos: true } };
+    const first = await inPage(async ({ start }, { model, backend, name, request }) => {
+      const engine = await start(model, { backend, context: 512 });
+      const { choices, usage } = await engine.chat.completions.create(request);
+      const saved = await engine.sessions.save(name, request);
+      engine.dispose();
+      return { text: choices[0].message.content, usage, saved };
+    }, work);
+    assert.equal(first.saved.tokens, first.usage.prompt_tokens);
+    assert.ok(first.saved.bytes > 1000 && first.usage.prompt_tokens_details.cached_tokens === 0, JSON.stringify(first));
+    await reload();
+    const second = await inPage(async ({ start }, { model, backend, name, request }) => {
+      const engine = await start(model, { backend, context: 512 });
+      const code = (/** @type {Promise<unknown>} */ promise) => promise.then(() => 'fine', (error) => error.code);
+      await engine.sessions.restore(name);
+      const { choices, usage } = await engine.chat.completions.create(request);
+      // Harmed, or of another model: refused, and the engine goes on.
+      const sessions = await (await (await navigator.storage.getDirectory()).getDirectoryHandle('quern')).getDirectoryHandle('sessions');
+      const file = await sessions.getFileHandle(encodeURIComponent(name));
+      const bytes = new Uint8Array(await (await file.getFile()).arrayBuffer());
+      const put = async (/** @type {Uint8Array<ArrayBuffer>} */ data) => {
+        const stream = await file.createWritable();
+        await stream.write(data);
+        await stream.close();
+        return code(engine.sessions.restore(name));
+      };
+      const refused = [await put(bytes.slice(0, bytes.length - 100)), await put(bytes.map((b, i) => (i === bytes.length >> 1 ? b ^ 1 : b)))];
+      const again = [await put(bytes), (await engine.chat.completions.create(request)).choices[0].message.content];
+      await engine.sessions.remove(name);
+      const gone = await code(engine.sessions.restore(name));
+      engine.dispose();
+      return { text: choices[0].message.content, usage, refused, again, gone };
+    }, work);
+    assert.equal(second.text, first.text);
+    assert.equal(second.usage.prompt_tokens_details.cached_tokens, first.usage.prompt_tokens - 1);
+    assert.deepEqual([...second.refused, ...second.again, second.gone], ['QN_E_TRUNCATED', 'QN_E_INTEGRITY', 'fine', first.text, 'QN_E_NOT_FOUND']);
+  });
+}
