@@ -1,11 +1,16 @@
 // Many requests to one engine at once, as the worker serves them: none lost, none mixed, each with its own abort.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { readFileSync } from 'node:fs';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 
 import { Snapshots } from '../../web/snapshots.js';
 import { choicesOf, runChoices, sumUsage } from '../../web/choices.js';
 import { Requests } from '../../web/requests.js';
-import { finish, openEngine } from './lib/models.mjs';
+import { closeDevices, finish, gpuDevice, openEngine } from './lib/models.mjs';
+
+after(closeDevices);
+const compile = (/** @type {URL} */ url) => new WebAssembly.Module(readFileSync(fileURLToPath(url)));
 
 const MODEL = new URL('../data/tiny_hf', import.meta.url).pathname;
 
@@ -24,6 +29,7 @@ function request(i) {
     temperature: i % 3 ? 1 : 0,
     seed: i,
     max_tokens: 1 + Math.floor(next() * 20),
+    ...(i % 5 ? {} : { response_format: { type: 'regex', regex: '[abc]{2}0123456789[xyz]{2}98765' } }), // most of it forced
   };
 }
 
@@ -32,7 +38,7 @@ async function alone(engine, n) {
   const answers = [];
   for (let i = 0; i < n; i++) {
     const session = engine.core.createSession();
-    engine.core.startChat(session, request(i));
+    await engine.core.starting(() => engine.core.startChat(session, request(i)), compile);
     answers.push(await finish(engine, session));
     engine.core.destroySession(session);
   }
@@ -43,10 +49,10 @@ async function alone(engine, n) {
 const textOf = (d) => d.parts.map((p) => p.text).join('');
 const never = () => new AbortController().signal;
 
-test('200 requests at once with random aborts: none lost, none mixed', async () => {
-  const engine = await openEngine(MODEL);
+for (const where of ['cpu', 'gpu']) test(`200 requests at once with random aborts: none lost, none mixed, ${where}`, async () => {
+  const engine = await openEngine(MODEL, { gpu: where === 'gpu' ? await gpuDevice([]) : null });
   const expected = await alone(engine, 200);
-  const requests = new Requests(engine.core, engine.runner);
+  const requests = new Requests(engine.core, engine.runner, compile);
   const next = random(5);
   let live = 0;
   const results = await Promise.allSettled(
