@@ -197,7 +197,7 @@ static enum qn_status create(struct cpu_backend *b, const struct qn_program *pro
     b->base.program = program;
     b->base.max_in_flight = 1;
     b->base.max_batch = b->base.max_exact = qn_min_u32(program->max_tokens, QN_CPU_BATCH);
-    b->base.exact_cost = 0.75f; // as it was in float32; it is nearer 1 now, see docs/speed.md
+    b->base.exact_cost = 0.6f; // 0.5 to 0.7, see docs/speed.md
     QN_TRY(study(b, program, err));
     if (threads > 1)
         QN_TRY(qn_pool_create(&b->pool, b->allocator, threads, err));
