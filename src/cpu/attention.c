@@ -15,7 +15,8 @@ struct attention {
     uint32_t k, v; // states [n_kv_heads, context, head_dim]
     enum qn_dtype k_type, v_type;
     uint32_t n_heads, group, dim, window, context;
-    float scale, softcap; // softcap 0: none
+    float scale, softcap;  // softcap 0: none
+    const float *relative; // [n_heads, QN_RELATIVE], or NULL
 };
 
 static inline __attribute__((always_inline)) qn_vf state_load(const unsigned char *p, size_t at,
@@ -236,6 +237,8 @@ static void attention_task(void *arg, uint32_t index) {
             p[i] *= c->scale;
             if (c->softcap != 0.0f)
                 p[i] = c->softcap * tanhf(p[i] / c->softcap);
+            if (c->relative != NULL)
+                p[i] += c->relative[h * QN_RELATIVE + qn_relative_at(lane.pos, j + i)];
             new_peak = p[i] > new_peak ? p[i] : new_peak;
         }
         for (uint32_t i = n; i < POSITIONS; i++)
@@ -273,6 +276,7 @@ void qn_cpu_simd_attention(const struct qn_cpu_step *step, const struct qn_progr
         .context = p->context,
         .scale = op->u.attention.scale,
         .softcap = op->u.attention.softcap,
+        .relative = qn_cpu_vector(step, op, 3),
     };
     qn_pool_run(step->pool, attention_task, &c, c.out.rows * c.n_heads);
 }

@@ -236,6 +236,7 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
     uint32_t dim = op->u.attention.head_dim, window = op->u.attention.window;
     uint32_t group = op->u.attention.n_heads / op->u.attention.n_kv_heads;
     double scale = (double)op->u.attention.scale, cap = (double)op->u.attention.softcap;
+    const float *relative = qn_cpu_vector(step, op, 3);
     for (uint32_t t = 0; t < out.rows; t++) {
         struct qn_cpu_lane lane = qn_cpu_lane_of(step, t);
         uint32_t last = qn_cpu_last_seen(step, t), first = qn_cpu_first_seen(last, window);
@@ -255,6 +256,8 @@ static void ref_attention(const struct qn_cpu_step *step, const struct qn_progra
                     score *= scale;
                     if (cap != 0)
                         score = cap * tanh(score / cap);
+                    if (relative != NULL)
+                        score += (double)relative[h * QN_RELATIVE + qn_relative_at(lane.pos, j)];
                     if (pass == 0) {
                         peak = score > peak ? score : peak;
                         continue;

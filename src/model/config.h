@@ -24,6 +24,7 @@ struct qn_model_config {
     uint32_t hidden, n_layers, n_heads, n_kv_heads, head_dim, intermediate, vocab;
     uint32_t n_rot;          // leading dimensions of a head that are rotated; 0: learned positions
     uint32_t context;        // positions the model was made for
+    uint32_t n_buckets;      // of distances, where the naming has RELATIVE
     uint32_t first_position; // row of the learned positions that is position 0's
     uint32_t window;         // sliding window in positions, 0: none
     const bool *local;       // [n_layers] which layers have the window; NULL: all

@@ -160,7 +160,8 @@ enum qn_status qn_config_family(struct qn_model_config *c, const struct qn_sourc
  */
 
 enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_source *s) {
-    static const struct qn_source_names key_pad = {{"pad_token_id"}, {NULL}};
+    static const struct qn_source_names key_pad = {{"pad_token_id"}, {NULL}},
+                                        key_buckets = {{"relative_attention_num_buckets"}, {NULL}};
     uint64_t pad = 1;
     bool found, decoder;
     const char *name;
@@ -171,6 +172,10 @@ enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_sour
     if (decoder || (qn_json_exists(positions) && !qn_json_string_is(positions, "absolute")))
         return qn_fail(s->err, QN_E_UNSUPPORTED, "%s in a model of this family",
                        decoder ? "is_decoder" : "position_embedding_type but \"absolute\"");
+    QN_TRY(qn_source_u32(&c->n_buckets, s, &key_buckets, 1024, 32));
+    if (c->n_buckets < 4)
+        return qn_fail(s->err, QN_E_CONFIG,
+                       "relative_attention_num_buckets is %u, expected 4 or more", c->n_buckets);
     if (!s->traits->pad_first)
         return QN_OK;
     QN_TRY(qn_source_integer(&pad, &found, &name, s, &key_pad));

@@ -15,6 +15,7 @@
  * qn_program_fuse joins them. */
 #include "model/decoder.h"
 
+#include "model/relative.h"
 #include "quant/kv.h"
 
 struct builder {
@@ -25,6 +26,7 @@ struct builder {
     uint32_t embed; // the table's tensor, which a tied head uses again
     const struct qn_rope *rope;
     uint32_t n_rot;
+    uint32_t relative;         // of distances, or QN_NONE
     uint32_t freq, local_freq; // local: of layers with a window, or QN_NONE
     uint32_t k_state, v_state; // of the layer before, which an encoder's layers share
     bool last;                 // LAST_ROWS was added
@@ -267,8 +269,8 @@ static enum qn_status add_attention(uint32_t *out, struct builder *b, uint32_t x
     attention.u.attention.window = !c->local || c->local[layer] ? c->window : 0;
     attention.u.attention.scale = c->attention_scale;
     attention.u.attention.softcap = c->attention_softcap;
-    const uint32_t inputs[] = {q, b->k_state, b->v_state};
-    QN_TRY(add_op(&attended, b, &attention, inputs, 3, "attention"));
+    const uint32_t inputs[] = {q, b->k_state, b->v_state, b->relative};
+    QN_TRY(add_op(&attended, b, &attention, inputs, 4, "attention"));
     return add_projection(out, b, attended, QN_ROLE_O, layer, c->n_heads * c->head_dim, c->o_bias,
                           "attention out");
 }
@@ -479,6 +481,7 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
         .rope = rope,
         .n_rot = rope->all ? weights->config->n_rot : 2,
         .local_freq = QN_NONE,
+        .relative = QN_NONE,
         .state_dtype = qn_kv_dtype(options->kv_type),
         .err = err,
     };
@@ -488,6 +491,11 @@ enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct q
                     b.n_rot / 2 * rope->n_sets));
     if (rope->local)
         QN_TRY(computed(&b.local_freq, &b, "inverse frequencies", rope->local, b.n_rot / 2));
+    if (qn_weights_has(weights, QN_ROLE_RELATIVE)) {
+        const float *values;
+        QN_TRY(qn_relative_read(&values, weights, err));
+        QN_TRY(computed(&b.relative, &b, "distances", values, b.c->n_heads * QN_RELATIVE));
+    }
     for (uint32_t layer = 0; layer < b.c->n_layers; layer++)
         QN_TRY(add_layer(&hidden, &b, hidden, layer));
     b.p->states = options->states;

@@ -25,7 +25,8 @@ struct qn_model {
 
 /* Builds the program of the model in `d`. Everything lies in `arena`; strings point into the
  * directory, which must live as long. `files` is read only for GGUF's rope_freqs.weight,
- * GPTQ's g_idx and an encoder's pooling, so QN_E_NEED_DATA is possible: call again from the start.
+ * GPTQ's g_idx, and an encoder's pooling and distances; so QN_E_NEED_DATA is possible: call again
+ * from the start.
  * Errors: E_ARCHITECTURE (unknown family, named), E_CONFIG (field and value), E_TENSOR (name,
  * expected, actual), E_UNSUPPORTED (rope type, quantisation), E_LIMIT, E_NO_MEMORY. */
 enum qn_status qn_model_build(struct qn_model *out, struct qn_arena *arena,

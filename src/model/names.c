@@ -46,7 +46,8 @@ void qn_tensor_names_find(struct qn_tensor_names *out, const struct qn_traits *t
     *out = plain;
     if (d->format == QN_FORMAT_GGUF || fits(out, d))
         return;
-    static const char *const prefixes[] = {"language_model.", "bert.", "distilbert.", "roberta."};
+    static const char *const prefixes[] = {"language_model.", "bert.", "distilbert.", "roberta.",
+                                           "mpnet."};
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         out->prefix = prefixes[i];
         if (fits(out, d))

@@ -540,6 +540,21 @@ static const struct qn_naming distilbert_hf = {{
     [QN_ROLE_FFN_POST_NORM] = "transformer.layer.#.output_layer_norm",
 }};
 
+static const struct qn_naming mpnet_hf = {{
+    [QN_ROLE_EMBED] = "embeddings.word_embeddings",
+    [QN_ROLE_POSITIONS] = "embeddings.position_embeddings",
+    [QN_ROLE_EMBED_NORM] = "embeddings.LayerNorm",
+    [QN_ROLE_RELATIVE] = "encoder.relative_attention_bias",
+    [QN_ROLE_Q] = "encoder.layer.#.attention.attn.q",
+    [QN_ROLE_K] = "encoder.layer.#.attention.attn.k",
+    [QN_ROLE_V] = "encoder.layer.#.attention.attn.v",
+    [QN_ROLE_O] = "encoder.layer.#.attention.attn.o",
+    [QN_ROLE_ATTN_POST_NORM] = "encoder.layer.#.attention.LayerNorm",
+    [QN_ROLE_UP] = "encoder.layer.#.intermediate.dense",
+    [QN_ROLE_DOWN] = "encoder.layer.#.output.dense",
+    [QN_ROLE_FFN_POST_NORM] = "encoder.layer.#.output.LayerNorm",
+}};
+
 static const struct qn_naming bert_gguf = {{
     [QN_ROLE_EMBED] = "token_embd",
     [QN_ROLE_POSITIONS] = "position_embd",
@@ -819,6 +834,19 @@ static const struct qn_traits families[] = {
         .name = "xlm_roberta", // multilingual E5, BGE-M3
         .model_type = "xlm-roberta",
         .hf = &bert_hf,
+        .act = QN_ACT_GELU_ERF,
+        .all_bias = true,
+        .no_rope = true,
+        .encoder = true,
+        .pad_first = true,
+        .layer_norm = true,
+        .plain_mlp = true,
+        .rope_theta = 10000.0f,
+    },
+    {
+        .name = "mpnet",
+        .model_type = "mpnet",
+        .hf = &mpnet_hf,
         .act = QN_ACT_GELU_ERF,
         .all_bias = true,
         .no_rope = true,

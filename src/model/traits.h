@@ -12,6 +12,7 @@ enum qn_role {
     QN_ROLE_POSITIONS, // learned positions
     QN_ROLE_TYPES,     // of tokens; texts are of the first
     QN_ROLE_EMBED_NORM,
+    QN_ROLE_RELATIVE, // what distances add to scores: [buckets, heads]
     QN_ROLE_HEAD,
     QN_ROLE_FINAL_NORM,
     QN_ROLE_ATTN_NORM,

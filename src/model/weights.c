@@ -5,7 +5,7 @@
 #include "base/num.h"
 #include "quant/codec.h"
 
-#define FLOATS ((1u << QN_DTYPE_F32) | (1u << QN_DTYPE_F16) | (1u << QN_DTYPE_BF16))
+#define FLOATS QN_FLOATS
 #define INTEGERS                                                                                 \
     ((1u << QN_DTYPE_I8) | (1u << QN_DTYPE_U8) | (1u << QN_DTYPE_I16) | (1u << QN_DTYPE_U16) |   \
      (1u << QN_DTYPE_I32) | (1u << QN_DTYPE_U32) | (1u << QN_DTYPE_I64) | (1u << QN_DTYPE_U64) | \

@@ -4,6 +4,8 @@
 
 #include "model/config.h"
 
+#define QN_FLOATS ((1u << QN_DTYPE_F32) | (1u << QN_DTYPE_F16) | (1u << QN_DTYPE_BF16))
+
 /* How an MLC quantisation stores its parts. */
 struct qn_mlc_quant {
     const char *name; // "q4f16_1"

@@ -59,10 +59,10 @@ uint32_t qn_op_inputs(enum qn_op_kind kind) {
     case QN_OP_RMSNORM:
     case QN_OP_LAYERNORM:
     case QN_OP_MATMUL:
+    case QN_OP_ATTENTION:
         return 4;
     case QN_OP_ADD:
     case QN_OP_MATMUL_GLU:
-    case QN_OP_ATTENTION:
     case QN_OP_EXPERT_GLU:
     case QN_OP_EXPERT_DOWN:
         return 3;
@@ -408,6 +408,8 @@ static enum qn_status infer_rope(struct qn_shape *out, const struct site *s) {
     return QN_OK;
 }
 
+#define MAX_RELATIVE 1024u // heads
+
 static enum qn_status infer_attention(struct qn_shape *out, const struct site *s) {
     uint32_t n_q, n_kv, cols, head_dim = s->op->u.attention.head_dim;
     uint32_t n_kv_heads = s->op->u.attention.n_kv_heads;
@@ -423,6 +425,11 @@ static enum qn_status infer_attention(struct qn_shape *out, const struct site *s
         return bad_parameter(s, "scale bits", qn_f32_bits(s->op->u.attention.scale));
     if (!finite(s->op->u.attention.softcap) || s->op->u.attention.softcap < 0)
         return bad_parameter(s, "softcap bits", qn_f32_bits(s->op->u.attention.softcap));
+    if (s->op->in[3].tensor != QN_NONE) {
+        if (!s->p->whole || s->op->u.attention.n_heads > MAX_RELATIVE)
+            return bad_parameter(s, "relative", s->op->in[3].tensor);
+        QN_TRY(vector(s, 3, s->op->u.attention.n_heads * QN_RELATIVE));
+    }
     *out = shape2(QN_DIM_T, n_q);
     return QN_OK;
 }

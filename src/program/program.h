@@ -77,7 +77,10 @@ enum qn_op_kind {
     /* Causal grouped-query attention over the cache: position p sees 0..p (window w: p-w+1..p); of
      * a program that is `whole`, every position of the step.
      * out[t, h, :] = Σ_j softmax_j(cap(q·k_j × scale)) v_j, cap(s) = softcap × tanh(s / softcap)
-     * where there is one (Gemma 2).  in: q, k_state, v_state */
+     * where there is one (Gemma 2).  Of a program that is `whole`, and not capped, relative
+     * [1, n_heads × QN_RELATIVE] is added to the scores: of head h and distance d = j - p, element
+     * h × QN_RELATIVE + QN_FAR + d, what is farther than QN_FAR counting as that (MPNet).
+     * in: q, k_state, v_state, relative? */
     QN_OP_ATTENTION,
     /* out[r, :] = x[T - R + r, :]; or, if R is 1 and the step pools, Σ_t x[t, :] / T or x[0, :].
      * in: x */
@@ -97,6 +100,14 @@ enum qn_op_kind {
     QN_OP_EXPERT_DOWN,
     QN_OP_COUNT
 };
+
+#define QN_FAR 128u
+#define QN_RELATIVE (2 * QN_FAR + 1)
+/* Where the distance from row to key stands. */
+static inline uint32_t qn_relative_at(uint32_t row, uint32_t key) {
+    uint32_t ahead = key > row ? key - row : 0, behind = row > key ? row - key : 0;
+    return QN_FAR + (ahead < QN_FAR ? ahead : QN_FAR) - (behind < QN_FAR ? behind : QN_FAR);
+}
 
 enum qn_embed_by { QN_EMBED_BY_ID, QN_EMBED_BY_POSITION, QN_EMBED_BY_NOTHING };
 enum qn_act { QN_ACT_SILU, QN_ACT_GELU_TANH, QN_ACT_GELU_ERF, QN_ACT_RELU };

@@ -108,7 +108,8 @@ enum qn_scale_type {
  *                    HEADS: qn_attention_heads. NORM: heads of q and k are normed before that;
  *                    freq holds the weights too.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
- *  ATTENTION_PREFILL params, step, q, k_state, v_state, out. HEAD_DIM is needed by all three.
+ *  ATTENTION_PREFILL params, step, q, k_state, v_state, relative f32[n_heads, QN_RELATIVE], out.
+ *                    RELATIVE: 0 or 1. HEAD_DIM is needed by all three.
  *  LAST_ROWS         params, step, x, out
  *  GATHER            params, step, x, order f32[cols], out f32[rows, cols]
  *  ROUTE             params experts, step, x f32[T, n_experts], out f32[T, 2 n_used]
@@ -148,7 +149,7 @@ enum qn_scale_type {
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_TYPE INTERLEAVED") \
     X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_TYPE HEAD_DIM ROPE INTERLEAVED HEADS NORM") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
-    X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRW",    "KV_TYPE HEAD_DIM") \
+    X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRRW",   "KV_TYPE HEAD_DIM RELATIVE") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \
     X(GATHER,            gather,            gather,    "UURRW",     "") \
     X(ROUTE,             route,             experts,   "UURW",      "") \

@@ -181,6 +181,7 @@ enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode
     QN_TRY(head_dim_ok(l, op->in[1].tensor, head_dim, err));
     if (mode->small)
         return lower_split(l, mode, op, err);
+    bool relative = op->in[3].tensor != QN_NONE; // a single token, in lower_split, has no distances
     struct qn_params_attention params = qn_lower_attention_params(p, op);
     struct qn_lower_draft draft = {
         .kernel = QN_KERNEL_ATTENTION_PREFILL,
@@ -190,8 +191,10 @@ enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode
                      l->places[op->in[0].tensor],
                      l->places[op->in[1].tensor],
                      l->places[op->in[2].tensor],
+                     relative ? qn_lower_vector_of(l, op->in[3]) : (struct qn_lower_ref){0},
                      l->places[op->out]},
-        .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim},
+        .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim,
+                      relative},
         .rest = {.head_dim = head_dim}};
     return qn_lower_dispatch_add(l, &draft, err);
 }

@@ -126,11 +126,12 @@ enum qn_status qn_ref_rope_append(const struct qn_ref_call *c, struct qn_error *
     return QN_OK;
 }
 
-/* Softmax attention of one query over positions [begin, end): o [dim] unnormalised, maximum,
- * mass. */
+/* Softmax attention of one query, of position `row` where there is `relative`, over positions
+ * [begin, end): o [dim] unnormalised, maximum, mass. */
 static void attend(double *o, double *top, double *mass, const struct qn_params_attention *p,
                    const struct qn_ref_call *c, const float *q, uint32_t states, uint32_t slot,
-                   uint32_t head, uint32_t begin, uint32_t end) {
+                   uint32_t head, const float *relative, uint32_t row, uint32_t begin,
+                   uint32_t end) {
     uint32_t dim = (uint32_t)c->constants[1];
     size_t kv_head = (size_t)slot * p->n_kv_heads + head / (p->n_heads / p->n_kv_heads);
     *top = QN_REF_LOWEST;
@@ -145,6 +146,8 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
         s *= p->scale;
         if (p->softcap != 0)
             s = p->softcap * tanh(s / p->softcap);
+        if (relative != NULL)
+            s += relative[head * QN_RELATIVE + qn_relative_at(row, (uint32_t)j)];
         double shrink = s > *top ? exp(*top - s) : 1, e = s > *top ? 1 : exp(s - *top);
         *top = s > *top ? s : *top;
         *mass = *mass * shrink + e;
@@ -267,7 +270,7 @@ enum qn_status qn_ref_attention_split(const struct qn_ref_call *c, struct qn_err
             for (uint32_t s = 0; (first / SPLIT + s) * SPLIT <= position; s++) {
                 uint32_t begin = (first / SPLIT + s) * SPLIT;
                 double o[MAX_HEAD], top, mass;
-                attend(o, &top, &mass, p, c, q, 6, row.slot, h, qn_max_u32(begin, first),
+                attend(o, &top, &mass, p, c, q, 6, row.slot, h, NULL, 0, qn_max_u32(begin, first),
                        qn_min_u32(begin + SPLIT, position + 1));
                 size_t at = (size_t)h * p->splits + s;
                 for (uint32_t d = 0; d < dim; d++)
@@ -339,18 +342,21 @@ enum qn_status qn_ref_attention_prefill(const struct qn_ref_call *c, struct qn_e
     const struct qn_params_attention *p = c->p[0];
     const struct qn_params_step *step = c->p[1];
     uint32_t dim = (uint32_t)c->constants[1];
-    float *out = c->p[5];
+    float *out = c->p[6];
     QN_TRY(attention_checks(c, dim, 3, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_prefill(p, dim, step->n_tokens), err));
-    QN_TRY(qn_ref_holds(c, 5, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
+    QN_TRY(qn_ref_holds(c, 6, (uint64_t)step->n_tokens * p->n_heads * dim, 4, err));
+    const float *relative = c->constants[2] != 0 ? c->p[5] : NULL;
+    if (relative != NULL)
+        QN_TRY(qn_ref_holds(c, 5, (uint64_t)p->n_heads * QN_RELATIVE, 4, err));
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             double o[MAX_HEAD], top, mass;
             uint32_t position = step->pos + (p->whole ? step->n_tokens - 1 : t);
             const float *q =
                 (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)h * dim;
-            attend(o, &top, &mass, p, c, q, 3, step->slot, h, first_seen(position, p->window),
-                   position + 1);
+            attend(o, &top, &mass, p, c, q, 3, step->slot, h, relative, step->pos + t,
+                   first_seen(position, p->window), position + 1);
             for (uint32_t d = 0; d < dim; d++)
                 out[((size_t)t * p->n_heads + h) * dim + d] = (float)(o[d] / mass);
         }

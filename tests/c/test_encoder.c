@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/num.h"
+#include "model/model.h"
 #include "tests/c/engine_case.h"
 #include "tests/c/rewrite.h"
 
@@ -450,10 +451,9 @@ static void check_minilm(const struct new_model *m) {
 
 static void check_others(void) {
     static const char *const names[][2] = {
-        {"enc/distilbert", "config.json"},
-        {"enc/distilbert", "config.legacy.json"},
-        {"enc/roberta", "config.json"},
-        {"enc/roberta", "config.legacy.json"},
+        {"enc/distilbert", "config.json"}, {"enc/distilbert", "config.legacy.json"},
+        {"enc/roberta", "config.json"},    {"enc/roberta", "config.legacy.json"},
+        {"enc/mpnet", "config.json"},      {"enc/mpnet", "config.legacy.json"},
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct folder f = {0};
@@ -462,6 +462,53 @@ static void check_others(void) {
         check_goldens(&f, names[i][0], 0, names[i][0]);
         folder_free(&f);
     }
+}
+
+/* ---- Distances ------------------------------------------------------------------------------- */
+
+/* MPNet's table with each bucket's number in it: 8 single distances, then 11.3, 16, 22.6, … = 8 ×
+ * 16^(k / 8) and up; those ahead from 16 on. */
+static void check_distances(void) {
+    static const uint32_t first[9] = {8, 12, 16, 23, 32, 46, 64, 91, 1000}; // of buckets 8, 9, …
+    static struct new_model m;
+    struct folder f = {0};
+    struct qn_arena arena;
+    struct qn_directory d;
+    struct qn_model model;
+    struct qn_model_options options = {0};
+    struct qn_error err = {0};
+    if (!new_read(&m, "enc/mpnet"))
+        return;
+    float *table = new_find(&m, "encoder.relative_attention_bias.weight")->bytes;
+    for (int i = 0; i < 32 * 4; i++)
+        table[i] = (float)(i / 4 + 100 * (i % 4));
+    put(&f, "config.json", fixture_file("enc/mpnet", "config.json"));
+    put(&f, "model.safetensors", new_safetensors(&m));
+    const struct qn_files files = qn_files_from_memory(&f.files);
+    qn_arena_init(&arena, qn_allocator_default());
+    CHECK_MSG(qn_directory_open(&d, &arena, &files, QN_STR(""), &err) == QN_OK &&
+                  qn_model_build(&model, &arena, &d, &files, &options, &err) == QN_OK,
+              "%s", err.text);
+    uint32_t checked = 0;
+    for (uint32_t i = 0; i < model.program.n_weights; i++) {
+        const struct qn_weight *w = &model.program.weights[i];
+        if (!w->computed || w->cols != 4 * QN_RELATIVE)
+            continue;
+        for (int to = -200; to <= 200; to++) {
+            uint32_t far = (uint32_t)(to < 0 ? -to : to), bucket = far < 8 ? far : 8;
+            while (far >= 8 && far >= first[bucket - 7])
+                bucket++;
+            uint32_t at = qn_relative_at(300, (uint32_t)(300 + to));
+            for (uint32_t h = 0; h < 4; h++, checked++)
+                CHECK_MSG(w->computed[h * QN_RELATIVE + at] ==
+                              (float)(bucket + (to > 0 ? 16 : 0) + 100 * h),
+                          "distance %d: %g", to, (double)w->computed[h * QN_RELATIVE + at]);
+        }
+    }
+    CHECK(checked == 401 * 4);
+    qn_arena_free(&arena);
+    folder_free(&f);
+    new_free(&m);
 }
 
 /* ---- Pooling --------------------------------------------------------------------------------- */
@@ -764,6 +811,7 @@ int main(void) {
         check_requests(&minilm);
     }
     check_others();
+    check_distances();
     new_free(&minilm);
     return test_done("encoder");
 }

@@ -9,7 +9,7 @@ import test from 'node:test';
 import { directEngine } from '../../bin/host.mjs';
 import { createFetch } from '../../web/openai/fetch.js';
 import { VOCAB, writeEncoder } from './lib/encoder.mjs';
-import { closeDevices, gpuDevice, openEngine, shared, skipFixtures } from './lib/models.mjs';
+import { askFresh, closeDevices, gpuDevice, openEngine, shared, skipFixtures } from './lib/models.mjs';
 import { errors, EMBEDDER, inPage, skip, timeout } from './lib/webllm_page.mjs';
 
 const folder = mkdtempSync(join(tmpdir(), 'quern-encoder-'));
@@ -65,6 +65,18 @@ test('the same in Dawn, with the features there are and with none', { skip: skip
     await checkGoldens(engine, `features ${features ?? 'all'}`);
     end();
   }
+});
+
+test('the states of MPNet, whose scores know distances, in Dawn', { skip: skipFixtures, timeout: 600_000 }, async () => {
+  const engine = await openEngine(join(shared, 'fixtures/enc/mpnet'), { gpu: await gpuDevice(undefined) });
+  for (const one of golden('enc/mpnet').cases) {
+    for (const [row, ids] of one.input_ids.entries()) {
+      const length = one.attention_mask[row].filter(Boolean).length;
+      const { logits: [state] } = await askFresh(engine, ids.slice(0, length), { logits: true, pooling: 2, maxTokens: 0 });
+      close([...state], one.mean_pooled.data.slice(row * 48, row * 48 + 48), `${length} tokens`);
+    }
+  }
+  engine.close();
 });
 
 test('texts: their frame, the model\'s own pooling, what is refused', { skip: skipFixtures }, async () => {

@@ -552,15 +552,16 @@ test('attention_prefill', options, async () => {
       for (const [context, pos, t, window] of shape[2] === 64 ? [[100, 0, 1, 0], [100, 0, 33, 0], [120, 37, 70, 0], [150, 70, 40, 20], [260, 150, 50, 100]] : [[120, 37, 40, 0]]) {
         const a = attention(shape, KV_TYPE, context, window, t);
         await check('ATTENTION_PREFILL', {
-          bindings: [a.p, step(pos, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
+          bindings: [a.p, step(pos, t), a.q, a.k, a.v, new Float32Array(4), output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
           grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`,
         });
       }
-      for (const t of [1, 5, 32, 77]) { // every row sees all of them
-        const a = attention(shape, KV_TYPE, 80, 0, t, 1);
+      for (const [t, RELATIVE] of [[1, 0], [5, 1], [32, 0], [77, 1], ...(shape[2] === 64 ? [[290, 1]] : [])]) { // every row sees all of them
+        const a = attention(shape, KV_TYPE, 300, 0, t, 1);
+        const relative = random(t).floats(shape[0] * 257);
         await check('ATTENTION_PREFILL', {
-          bindings: [a.p, step(0, t), a.q, a.k, a.v, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2] },
-          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} t ${t}, whole`,
+          bindings: [a.p, step(0, t), a.q, a.k, a.v, relative, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2], RELATIVE },
+          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} t ${t} relative ${RELATIVE}, whole`,
         });
       }
     }

@@ -1,10 +1,12 @@
 // Causal attention for many tokens, one pass with running maxima (Dao et al. 2022):
 //   out[t, h, :] = Σ_j softmax_j(cap(scale × q[t, h]·k[j])) v[j, :],  first_seen(pos + t) ≤ j ≤ pos + t,
-// or, where a program is whole, for all j of the step.
+// or, where a program is whole, for all j of the step. RELATIVE: relative[h, d] is added to the scores, d the distance
+// j - pos - t from -128 to 128, what is farther counting as that.
 //
 //   params   ATTENTION  step  STEP
 //   q        f32 rows of q_stride from q_column on, [n_heads, HEAD_DIM] each; all multiples of 4
 //   k_state, v_state    rows of common_kv.wgsl
+//   relative            f32 [n_heads, 257]
 //   out      f32 [T, n_heads × HEAD_DIM]
 // Heads that share keys share a workgroup: its rows are (token, head of the group), QUERIES of them (64, or 32
 // where HEAD_DIM > 128). It walks over the keys in blocks of 32. 128 threads = (ty 0..15, tx 0..7); a thread
@@ -20,7 +22,9 @@
 @group(0) @binding(2) var<storage, read> q: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read> k_state: array<vec2<u32>>;
 @group(0) @binding(4) var<storage, read> v_state: array<vec2<u32>>;
-@group(0) @binding(5) var<storage, read_write> out: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read> relative: array<f32>;
+@group(0) @binding(6) var<storage, read_write> out: array<vec4<f32>>;
+override RELATIVE: u32 = 0u;
 
 const THREADS = 128u;
 const KEYS = 32u;
@@ -160,6 +164,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             var v = s[i] * params.scale;
             if (params.softcap != 0.0) {
                 v = vec4<f32>(softcap(v.x, params.softcap), softcap(v.y, params.softcap), softcap(v.z, params.softcap), softcap(v.w, params.softcap));
+            }
+            if (RELATIVE != 0u) {
+                for (var k = 0u; k < 4u; k++) {
+                    let far = clamp(i32(begin + tx + 8u * k) - i32(step.pos + t[i]), -128, 128);
+                    v[k] += relative[head[i] * 257u + u32(far + 128)];
+                }
             }
             if (masked) {
                 let j = vec4<u32>(begin + tx) + vec4<u32>(0u, 8u, 16u, 24u);
