@@ -17,7 +17,7 @@ static const struct qn_source_names key_layers = {{"num_hidden_layers", "n_layer
                                                   {"block_count"}};
 static const struct qn_source_names key_heads = {{"num_attention_heads", "n_head", "n_heads"},
                                                  {"attention.head_count"}};
-static const struct qn_source_names key_kv_heads = {{"num_key_value_heads"},
+static const struct qn_source_names key_kv_heads = {{"num_key_value_heads", "n_head_kv"},
                                                     {"attention.head_count_kv"}};
 static const struct qn_source_names key_head_dim = {{"head_dim"}, {"attention.key_length"}};
 static const struct qn_source_names key_value_dim = {{NULL}, {"attention.value_length"}};

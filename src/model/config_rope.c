@@ -147,6 +147,10 @@ static enum qn_status read_rope_json(struct qn_model_config *c, struct qn_arena 
             return qn_source_bad_json(s, "partial_rotary_factor", partial,
                                       "what this architecture allows");
     }
+    struct qn_json_value turned = qn_source_json(s, "rotary_dim"); // Phi-2
+    if (s->traits->partial_rotary && qn_json_exists(turned) &&
+        (!qn_json_u32(&c->n_rot, turned) || c->n_rot < 2 || c->n_rot % 2 || c->n_rot > c->head_dim))
+        return qn_source_bad_json(s, "rotary_dim", turned, "even, and within a head");
     return read_scaling(c, arena, s, scaling);
 }
 

@@ -466,9 +466,11 @@ static enum qn_status add_head(struct builder *b, uint32_t hidden) {
     if (!c->tied)
         QN_TRY(qn_weights_matrix(&head, &same, b->w, &part, 1, 0, c->hidden, b->err));
     QN_TRY(in_order(&normed, b, normed, head));
+    uint32_t bias;
+    QN_TRY(qn_weights_bias(&bias, b->w, c->traits->head_bias, &part, 1, 0, b->err));
     struct qn_program_op op = OP_OF(QN_OP_MATMUL);
     op.u.matmul.softcap = c->logit_softcap;
-    return add_op(&b->p->logits, b, &op, (uint32_t[]){normed, head}, 2, "logits");
+    return add_op(&b->p->logits, b, &op, (uint32_t[]){normed, head, bias}, 3, "logits");
 }
 
 enum qn_status qn_decoder_build(const struct qn_weights *weights, const struct qn_rope *rope,

@@ -252,6 +252,30 @@ static const struct qn_naming gpt_neox_hf = {{
     [QN_ROLE_DOWN] = "gpt_neox.layers.#.mlp.dense_4h_to_h",
 }};
 
+static const struct qn_naming phi_hf = {{
+    [QN_ROLE_EMBED] = "model.embed_tokens",
+    [QN_ROLE_HEAD] = "lm_head",
+    [QN_ROLE_FINAL_NORM] = "model.final_layernorm",
+    [QN_ROLE_ATTN_NORM] = "model.layers.#.input_layernorm",
+    [QN_ROLE_Q] = "model.layers.#.self_attn.q_proj",
+    [QN_ROLE_K] = "model.layers.#.self_attn.k_proj",
+    [QN_ROLE_V] = "model.layers.#.self_attn.v_proj",
+    [QN_ROLE_O] = "model.layers.#.self_attn.dense",
+    [QN_ROLE_UP] = "model.layers.#.mlp.fc1",
+    [QN_ROLE_DOWN] = "model.layers.#.mlp.fc2",
+}};
+
+static const struct qn_naming phi_mlc = {{
+    [QN_ROLE_EMBED] = "transformer.embd",
+    [QN_ROLE_HEAD] = "lm_head.linear",
+    [QN_ROLE_FINAL_NORM] = "lm_head.ln",
+    [QN_ROLE_ATTN_NORM] = "transformer.h.#.ln",
+    [QN_ROLE_QKV] = "transformer.h.#.mixer.Wqkv",
+    [QN_ROLE_O] = "transformer.h.#.mixer.out_proj",
+    [QN_ROLE_UP] = "transformer.h.#.mlp.fc1",
+    [QN_ROLE_DOWN] = "transformer.h.#.mlp.fc2",
+}};
+
 /* Layers without experts have the plain MLP. */
 static const struct qn_naming qwen2_moe_hf = {{
     [QN_ROLE_EMBED] = "model.embed_tokens",
@@ -728,6 +752,26 @@ static const struct qn_traits families[] = {
         .rope_theta = 10000.0f,
     },
     {
+        .name = "phi", // Phi-1.5, Phi-2
+        .hf_class = "PhiForCausalLM",
+        .model_type = "phi",
+        .mlc_type = "phi-msft",
+        .hf = &phi_hf,
+        .mlc = &phi_mlc,
+        .act = QN_ACT_GELU_TANH,
+        .all_bias = true,
+        .head_bias = true,
+        .partial_rotary = true,
+        .rotary = 0.5f,
+        .norm_eps = 1e-5f,
+        .layer_norm = true,
+        .qk_norm_switched = true,
+        .plain_mlp = true,
+        .parallel_option = true,
+        .parallel = true,
+        .rope_theta = 10000.0f,
+    },
+    {
         .name = "gpt2",
         .hf_class = "GPT2LMHeadModel",
         .model_type = "gpt2",
@@ -874,7 +918,8 @@ const struct qn_traits *qn_traits_find_hf(struct qn_str hf_class, struct qn_str 
 
 const struct qn_traits *qn_traits_find_mlc(struct qn_str model_type) {
     for (size_t i = 0; i < N_FAMILIES; i++)
-        if (families[i].mlc && is(model_type, families[i].model_type))
+        if (families[i].mlc &&
+            (is(model_type, families[i].model_type) || is(model_type, families[i].mlc_type)))
             return &families[i];
     return NULL;
 }

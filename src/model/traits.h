@@ -61,6 +61,7 @@ struct qn_traits {
     const char *name;       // for messages: "qwen2"
     const char *hf_class;   // architectures[0] of config.json; NULL: any of the model_type
     const char *model_type; // model_type of config.json and of mlc-chat-config.json
+    const char *mlc_type;   // the latter's other spelling; NULL: none
     const char *gguf; // general.architecture, also the prefix of its keys; NULL: none of its own
     const struct qn_naming *hf, *mlc, *gguf_names;
     enum qn_act act; // where the file does not say
@@ -86,6 +87,7 @@ struct qn_traits {
     bool heads_apart; // safetensors hold q, k, v of a head together: rows [head, (q k v), head_dim]
     bool conv1d;      // safetensors hold projections as [in, out]
     bool plain_mlp;   // no gate
+    bool head_bias;   // of the logits
     bool parallel_option;  // use_parallel_residual counts,
     bool parallel;         // and where the file does not say
     bool scaled_embedding; // × sqrt(hidden)

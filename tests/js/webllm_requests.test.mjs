@@ -1,6 +1,7 @@
 // What web-llm 0.2.86 refuses, by the error's name and the words that applications look for.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import test from 'node:test';
 
 import * as webllm from '../../web/webllm/index.js';
@@ -141,6 +142,20 @@ test('the list of models', () => {
     assert.ok(found, id);
     assert.ok(URL.canParse(String(found.model_lib)) && /** @type {number} */ (found.vram_required_MB) > 100, id);
   }
+});
+
+/** Every id in web-llm's own examples (github.com/mlc-ai/web-llm, examples/, May 2026). */
+const EXAMPLES = `Hermes-2-Pro-Llama-3-8B-q4f16_1-MLC Hermes-2-Theta-Llama-3-8B-q4f16_1-MLC Llama-3.1-8B-Instruct-q4f16_1-MLC Llama-3.1-8B-Instruct-q4f32_1-1k
+  Llama-3.1-8B-Instruct-q4f32_1-MLC Llama-3.1-8B-q4f32_1-MLC Llama-3.2-1B-Instruct-q4f16_1-MLC Llama-3.2-3B-Instruct-q4f16_1-MLC Phi-3.5-mini-instruct-q4f16_1-MLC
+  Phi-3.5-mini-instruct-q4f32_1-MLC-1k Phi-3.5-vision-instruct-q4f16_1-MLC Qwen2-0.5B-Instruct-q4f16_1-MLC Qwen2.5-1.5B-Instruct-q4f16_1-MLC Qwen3-0.6B-q0f32-MLC
+  Qwen3-4B-q4f16_1-MLC TinyLlama-1.1B-Chat-v0.4-q4f16_1-MLC-1k gemma-2-2b-it-q4f32_1-MLC-1k phi-2-q4f32_1-MLC snowflake-arctic-embed-m-q0f32-MLC-b32 snowflake-arctic-embed-m-q0f32-MLC-b4`.split(/\s+/);
+
+test('the models of web-llm\'s examples are listed, or docs/webllm.md says why not', () => {
+  const known = new Set(webllm.prebuiltAppConfig.model_list.map((m) => m.model_id));
+  const docs = readFileSync(new URL('../../docs/webllm.md', import.meta.url), 'utf8');
+  const missing = EXAMPLES.filter((id) => !known.has(id));
+  assert.deepEqual(missing.filter((id) => !docs.includes(`\`${id}\``)), []);
+  assert.ok(EXAMPLES.length === 20 && missing.length <= 3, missing.join());
 });
 
 test('integrity', async () => {

@@ -105,6 +105,8 @@ const FAMILIES = /** @type {const} */ ([
   ['Llama-2-7b-chat-hf', 6738, 512, 'q4f32_1+ q4f16_1+'],
   ['Llama-2-13b-chat-hf', 13016, 800, 'q4f16_1'],
   ['gemma-2b-it', 2506, 18, 'q4f16_1+ q4f32_1+'],
+  ['phi-2', 2780, 320, 'q4f16_1+ q4f32_1+'],
+  ['phi-1_5', 1418, 192, 'q4f16_1+ q4f32_1+'],
   ['TinyLlama-1.1B-Chat-v0.4', 1100, 22, 'q4f16_1+ q4f32_1+'],
 ]);
 
@@ -130,7 +132,7 @@ function prebuilt() {
       const id = `${name}-${quantisation}-MLC`;
       const url = `https://huggingface.co/mlc-ai/${id}`;
       const bytes = (millions * 1e6 * BITS[quantisation]) / 8;
-      const context = /TinyLlama|RedPajama/.test(name) ? 2048 : CONTEXT;
+      const context = /TinyLlama|RedPajama|phi-/.test(name) ? 2048 : CONTEXT;
       list.push(record(id, url, bytes, kib, context));
       if (text !== quantisation) list.push(record(`${id}-1k`, url, bytes, kib, 1024));
     }
