@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "tests/c/test.h"
+#include "webgpu/kernels.h"
 
 static const char wgsl[] = "// @binding(0) in a comment\n"
                            "override SIZE: u32 = 64u;\n"
@@ -368,7 +369,26 @@ static void test_injection(void) {
     end(&b);
 }
 
+/* Every constant that the table of kernels lists is known by its name. */
+static void test_constants(void) {
+    static const char *const lists[QN_KERNEL_COUNT] = {
+#define LIST(NAME, text, params, bindings, constants) constants,
+        QN_KERNEL_LIST(LIST)
+#undef LIST
+    };
+    for (uint32_t id = 0; id < QN_KERNEL_COUNT; id++) {
+        struct qn_kernel kernel;
+        uint32_t words = lists[id][0] != 0;
+        for (const char *c = lists[id]; *c; c++)
+            words += *c == ' ';
+        qn_kernel_get(&kernel, (enum qn_kernel_id)id);
+        CHECK_MSG(kernel.n_constants == words, "%s: %u of %u", kernel.name, kernel.n_constants,
+                  words);
+    }
+}
+
 int main(void) {
+    test_constants();
     test_good();
     test_leaks_are_counted();
     test_creation_faults();

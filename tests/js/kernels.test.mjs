@@ -556,14 +556,14 @@ test('attention_prefill', options, async () => {
           grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`,
         });
       }
-      for (const [t, RELATIVE] of [[1, 0], [5, 1], [32, 0], [77, 1], ...(shape[2] === 64 ? [[290, 1]] : [])]) { // every row sees all of them
-        const a = attention(shape, KV_TYPE, 300, 0, t, 1);
-        const relative = random(t).floats(shape[0] * 257);
-        await check('ATTENTION_PREFILL', {
-          bindings: [a.p, step(0, t), a.q, a.k, a.v, relative, output(t * shape[0] * shape[2])], constants: { KV_TYPE, HEAD_DIM: shape[2], RELATIVE },
-          grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} type ${KV_TYPE} t ${t} relative ${RELATIVE}, whole`,
-        });
-      }
+    }
+    for (const [t, RELATIVE] of [[1, 0], [5, 1], [32, 0], [77, 1], ...(shape[2] === 64 ? [[290, 1]] : [])]) { // every row sees all of them
+      const a = attention(shape, 0, 300, 0, t, 1);
+      const relative = random(t).floats(shape[0] * 257);
+      await check('ATTENTION_PREFILL', {
+        bindings: [a.p, step(0, t), a.q, a.k, a.v, relative, output(t * shape[0] * shape[2])], constants: { KV_TYPE: 0, HEAD_DIM: shape[2], RELATIVE },
+        grid: reference.grid(KERNELS.ATTENTION_PREFILL, a.p, t, shape[2]), tolerance: 5e-6, label: `${shape} t ${t} relative ${RELATIVE}, whole`,
+      });
     }
   }
 });
