@@ -33,37 +33,30 @@ static enum qn_status facts_gather(struct facts *f, const struct qn_program *p,
     return QN_OK;
 }
 
-/* The live MATMUL without residual that makes this operand and has no other use, or NULL. */
-static const struct qn_program_op *sole_matmul(const struct qn_program *p, const struct facts *f,
-                                               struct qn_operand in, uint32_t before) {
+/* The live op that makes this operand, adds nothing yet and has no other use, or NULL. */
+static const struct qn_program_op *sole(const struct qn_program *p, const struct facts *f,
+                                        struct qn_operand in, uint32_t before) {
     if (in.tensor >= p->n_tensors || in.column || f->uses[in.tensor] != 1)
         return NULL;
     uint32_t at = f->producer[in.tensor];
-    if (at == QN_NONE || at >= before || f->dead[at])
+    if (at == QN_NONE || at >= before || f->dead[at] || p->ops[at].in[3].tensor != QN_NONE)
         return NULL;
-    const struct qn_program_op *op = &p->ops[at];
-    bool plain = op->kind == QN_OP_MATMUL && op->in[3].tensor == QN_NONE;
-    return plain && op->u.matmul.softcap == 0.0f ? op : NULL;
+    return &p->ops[at];
 }
 
-/* Likewise a norm. */
-static const struct qn_program_op *sole_norm(const struct qn_program *p, const struct facts *f,
-                                             struct qn_operand in, uint32_t before) {
-    if (in.tensor >= p->n_tensors || in.column || f->uses[in.tensor] != 1)
-        return NULL;
-    uint32_t at = f->producer[in.tensor];
-    if (at == QN_NONE || at >= before || f->dead[at])
-        return NULL;
-    const struct qn_program_op *op = &p->ops[at];
-    bool norm = op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM;
-    return norm && op->in[3].tensor == QN_NONE ? op : NULL;
+static bool is_matmul(const struct qn_program_op *op) {
+    return op && op->kind == QN_OP_MATMUL && op->u.matmul.softcap == 0.0f;
+}
+
+static bool is_norm(const struct qn_program_op *op) {
+    return op && (op->kind == QN_OP_RMSNORM || op->kind == QN_OP_LAYERNORM);
 }
 
 static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
     struct qn_program_op *op = &p->ops[at];
     if (op->kind == QN_OP_GLU) {
-        const struct qn_program_op *matmul = sole_matmul(p, f, op->in[0], at);
-        if (!matmul || op->in[1].tensor != QN_NONE)
+        const struct qn_program_op *matmul = sole(p, f, op->in[0], at);
+        if (!is_matmul(matmul) || op->in[1].tensor != QN_NONE)
             return;
         f->dead[matmul - p->ops] = true;
         struct qn_program_op fused = *matmul;
@@ -77,10 +70,8 @@ static void fuse_at(struct qn_program *p, struct facts *f, uint32_t at) {
                (op->u.add.scale == 0.0f || op->u.add.scale == 1.0f);
     /* The matmul is usually the second summand: hidden + projection. */
     for (uint32_t i = 2; sum && i-- > 0;) {
-        const struct qn_program_op *part = sole_matmul(p, f, op->in[i], at);
-        if (!part)
-            part = sole_norm(p, f, op->in[i], at);
-        if (!part)
+        const struct qn_program_op *part = sole(p, f, op->in[i], at);
+        if (!is_matmul(part) && !is_norm(part))
             continue;
         f->dead[part - p->ops] = true;
         struct qn_program_op fused = *part;

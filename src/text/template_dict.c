@@ -175,3 +175,12 @@ enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict,
     }
     return QN_OK;
 }
+
+enum qn_status qn_tdict_merge_args(struct qn_tctx *ctx, struct qn_tdict *dict,
+                                   const struct qn_targs *args) {
+    for (uint32_t i = 0; i < args->n_pos; i++)
+        QN_TRY(qn_tdict_merge(ctx, dict, &args->pos[i]));
+    for (uint32_t i = 0; i < args->n_named; i++)
+        QN_TRY(qn_tdict_set(ctx, dict, &args->names[i], &args->named[i]));
+    return QN_OK;
+}

@@ -1,19 +1,6 @@
 /* Filters on single values. The parameters' names and defaults are Jinja's. */
 #include "text/template_internal.h"
 
-#define FILTER(name)                                                                \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
-                               const struct qn_tval *self, const struct qn_tval *a, \
-                               const struct qn_targs *args)
-#define UNUSED(...) (void)(0, ##__VA_ARGS__)
-
-static bool flag(const struct qn_tval *v, bool otherwise) {
-    bool truth = otherwise;
-    if (qn_tval_given(*v))
-        (void)qn_tval_truth(NULL, &truth, v);
-    return truth;
-}
-
 static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v,
                               int64_t otherwise) {
     *out = otherwise;
@@ -22,8 +9,8 @@ static enum qn_status int_arg(struct qn_tctx *ctx, int64_t *out, const struct qn
     return qn_tfail(&ctx->site, "an integer is needed, not %s", qn_tval_type(v));
 }
 
-FILTER(do_abs) {
-    UNUSED(a, args);
+QN_TFUNC(do_abs) {
+    QN_TUNUSED(a, args);
     if (self->kind == QN_TVAL_FLOAT) {
         *out = qn_tval_float(__builtin_fabs(self->as.f));
         return QN_OK;
@@ -42,41 +29,41 @@ static enum qn_status change_case(struct qn_tctx *ctx, struct qn_tval *out,
     return qn_tstr_case(ctx, out, &self, how);
 }
 
-FILTER(do_capitalize) {
-    UNUSED(a, args);
+QN_TFUNC(do_capitalize) {
+    QN_TUNUSED(a, args);
     return change_case(ctx, out, self, QN_TCASE_CAPITALIZE);
 }
-FILTER(do_lower) {
-    UNUSED(a, args);
+QN_TFUNC(do_lower) {
+    QN_TUNUSED(a, args);
     return change_case(ctx, out, self, QN_TCASE_LOWER);
 }
-FILTER(do_upper) {
-    UNUSED(a, args);
+QN_TFUNC(do_upper) {
+    QN_TUNUSED(a, args);
     return change_case(ctx, out, self, QN_TCASE_UPPER);
 }
-FILTER(do_title) {
-    UNUSED(a, args);
+QN_TFUNC(do_title) {
+    QN_TUNUSED(a, args);
     return change_case(ctx, out, self, QN_TCASE_WORDS);
 }
 
-FILTER(do_string) {
-    UNUSED(a, args);
+QN_TFUNC(do_string) {
+    QN_TUNUSED(a, args);
     uint8_t markup = self->kind == QN_TVAL_STR ? self->flags : 0;
     QN_TRY(qn_tval_to_str(ctx, out, self));
     out->flags = markup;
     return QN_OK;
 }
 
-FILTER(do_safe) {
-    UNUSED(a, args);
+QN_TFUNC(do_safe) {
+    QN_TUNUSED(a, args);
     QN_TRY(qn_tval_to_str(ctx, out, self));
     out->flags = QN_TVAL_MARKUP;
     return QN_OK;
 }
 
-FILTER(do_escape) {
+QN_TFUNC(do_escape) {
     struct qn_tval value = *self;
-    UNUSED(a, args);
+    QN_TUNUSED(a, args);
     if (value.kind == QN_TVAL_STR && (value.flags & QN_TVAL_MARKUP)) {
         *out = value;
         return QN_OK;
@@ -85,17 +72,17 @@ FILTER(do_escape) {
     return qn_tstr_escape(ctx, out, &value);
 }
 
-FILTER(do_forceescape) {
+QN_TFUNC(do_forceescape) {
     struct qn_tval value = *self;
-    UNUSED(a, args);
+    QN_TUNUSED(a, args);
     QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
     return qn_tstr_escape(ctx, out, &value);
 }
 
-FILTER(do_default) {
-    UNUSED(args);
+QN_TFUNC(do_default) {
+    QN_TUNUSED(args);
     bool truth = true;
-    if (flag(&a[1], false))
+    if (qn_tval_flag(&a[1], false))
         QN_TRY(qn_tval_truth(ctx, &truth, self));
     if (self->kind == QN_TVAL_UNDEFINED || !truth)
         *out = qn_tval_given(a[0]) ? a[0] : qn_tval_str(QN_STR(""));
@@ -104,24 +91,24 @@ FILTER(do_default) {
     return QN_OK;
 }
 
-FILTER(do_length) {
-    UNUSED(a, args);
+QN_TFUNC(do_length) {
+    QN_TUNUSED(a, args);
     int64_t n;
     QN_TRY(qn_tval_length(ctx, &n, self));
     *out = qn_tval_int(n);
     return QN_OK;
 }
 
-FILTER(do_trim) {
+QN_TFUNC(do_trim) {
     struct qn_tval value = *self;
-    UNUSED(args);
+    QN_TUNUSED(args);
     QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
     return qn_tstr_trim(ctx, out, &value, QN_TSTR_LEFT | QN_TSTR_RIGHT, &a[0]);
 }
 
-FILTER(do_replace) {
+QN_TFUNC(do_replace) {
     struct qn_tval value = *self;
-    UNUSED(args);
+    QN_TUNUSED(args);
     int64_t count;
     struct qn_tval from, to;
     QN_TRY(int_arg(ctx, &count, &a[2], -1));
@@ -131,8 +118,8 @@ FILTER(do_replace) {
     return qn_tstr_replace(ctx, out, &value, &from, &to, count);
 }
 
-FILTER(do_int) {
-    UNUSED(args);
+QN_TFUNC(do_int) {
+    QN_TUNUSED(args);
     int64_t base, i;
     double f;
     QN_TRY(int_arg(ctx, &base, &a[1], 10));
@@ -162,8 +149,8 @@ FILTER(do_int) {
     return QN_OK;
 }
 
-FILTER(do_float) {
-    UNUSED(args);
+QN_TFUNC(do_float) {
+    QN_TUNUSED(args);
     double f;
     if (self->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, self);
@@ -175,8 +162,8 @@ FILTER(do_float) {
     return QN_OK;
 }
 
-FILTER(do_round) {
-    UNUSED(args);
+QN_TFUNC(do_round) {
+    QN_TUNUSED(args);
     int64_t precision;
     double f, scale = 1;
     char text[QN_TNUM_TEXT];
@@ -234,8 +221,8 @@ static enum qn_status indent_lines(struct qn_tctx *ctx, struct qn_tsink *sink,
     return QN_OK;
 }
 
-FILTER(do_indent) {
-    UNUSED(args);
+QN_TFUNC(do_indent) {
+    QN_TUNUSED(args);
     struct qn_tval by = a[0];
     int64_t width;
     if (!qn_tval_is_str(by)) {
@@ -247,7 +234,7 @@ FILTER(do_indent) {
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status =
-        indent_lines(ctx, &sink, self, &by, flag(&a[1], false), flag(&a[2], false));
+        indent_lines(ctx, &sink, self, &by, qn_tval_flag(&a[1], false), qn_tval_flag(&a[2], false));
     if (status != QN_OK) {
         qn_tsink_free(&sink);
         return status;
@@ -255,9 +242,9 @@ FILTER(do_indent) {
     return qn_tsink_take(ctx, out, &sink);
 }
 
-FILTER(do_center) {
+QN_TFUNC(do_center) {
     struct qn_tval value = *self;
-    UNUSED(args);
+    QN_TUNUSED(args);
     int64_t width, n;
     struct qn_tval left, right;
     QN_TRY(int_arg(ctx, &width, &a[0], 80));
@@ -271,9 +258,9 @@ FILTER(do_center) {
 }
 
 /* truncate(length=255, killwords=False, end='...', leeway=5) */
-FILTER(do_truncate) {
+QN_TFUNC(do_truncate) {
     struct qn_tval value = *self;
-    UNUSED(args);
+    QN_TUNUSED(args);
     int64_t length, leeway, n, n_end;
     struct qn_tval end = qn_tval_given(a[2]) ? a[2] : qn_tval_str(QN_STR("..."));
     QN_TRY(int_arg(ctx, &length, &a[0], 255));
@@ -291,7 +278,7 @@ FILTER(do_truncate) {
     uint32_t cp;
     for (int64_t i = 0; i < length - n_end; i++)
         at += qn_tstr_char(qn_tval_text(value), at, &cp);
-    if (!flag(&a[1], false)) {
+    if (!qn_tval_flag(&a[1], false)) {
         size_t space = at;
         while (space > 0 && value.as.p[space - 1] != ' ')
             space--;
@@ -301,9 +288,9 @@ FILTER(do_truncate) {
     return qn_tstr_concat(ctx, out, (struct qn_tval[]){qn_tstr_slice(&value, 0, at)}, &end);
 }
 
-FILTER(do_wordcount) {
+QN_TFUNC(do_wordcount) {
     struct qn_tval value = *self;
-    UNUSED(a, args);
+    QN_TUNUSED(a, args);
     int64_t n = 0;
     bool word = false;
     QN_TRY(qn_tval_to_str(ctx, &value, (struct qn_tval[]){value}));
@@ -320,15 +307,15 @@ FILTER(do_wordcount) {
     return QN_OK;
 }
 
-FILTER(do_attr) {
-    UNUSED(args);
+QN_TFUNC(do_attr) {
+    QN_TUNUSED(args);
     if (!qn_tval_is_str(a[0]))
         return qn_tfail(&ctx->site, "attr needs a name");
     return qn_tval_attr(ctx, out, self, qn_tval_text(a[0]));
 }
 
-FILTER(do_pprint) {
-    UNUSED(a, args);
+QN_TFUNC(do_pprint) {
+    QN_TUNUSED(a, args);
     struct qn_tsink sink;
     qn_tsink_init(ctx, &sink);
     enum qn_status status = qn_tval_print(ctx, &sink, self, true);
@@ -340,9 +327,9 @@ FILTER(do_pprint) {
 }
 
 /* "%s"|format(x) */
-FILTER(do_format) {
+QN_TFUNC(do_format) {
     struct qn_tval value = *self;
-    UNUSED(a);
+    QN_TUNUSED(a);
     struct qn_tlist list = {.items = (struct qn_tval *)(uintptr_t)args->pos, .n = args->n_pos};
     if (args->n_named)
         return qn_tfail(&ctx->site, "format takes no named arguments");

@@ -1,19 +1,6 @@
 /* Filters on sequences. The parameters' names and defaults are Jinja's. */
 #include "text/template_internal.h"
 
-#define FILTER(name)                                                                \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
-                               const struct qn_tval *self, const struct qn_tval *a, \
-                               const struct qn_targs *args)
-#define UNUSED(...) (void)(0, ##__VA_ARGS__)
-
-static bool flag(const struct qn_tval *v, bool otherwise) {
-    bool truth = otherwise;
-    if (qn_tval_given(*v))
-        (void)qn_tval_truth(NULL, &truth, v);
-    return truth;
-}
-
 /* item.a.b.0, as the parameter `attribute` of many filters says; missing `attribute`: the item. */
 static enum qn_status get_attribute(struct qn_tctx *ctx, struct qn_tval *out,
                                     const struct qn_tval *item, const struct qn_tval *attribute) {
@@ -97,10 +84,11 @@ static enum qn_status sorted(struct qn_tctx *ctx, struct qn_tlist **out, struct 
     return sort_by(ctx, items, keys, reverse);
 }
 
-FILTER(do_sort) {
-    UNUSED(args);
+QN_TFUNC(do_sort) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
-    QN_TRY(sorted(ctx, &list, NULL, self, &a[2], !flag(&a[1], false), flag(&a[0], false)));
+    QN_TRY(sorted(ctx, &list, NULL, self, &a[2], !qn_tval_flag(&a[1], false),
+                  qn_tval_flag(&a[0], false)));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
@@ -119,8 +107,8 @@ static enum qn_status pair_list(struct qn_tctx *ctx, struct qn_tlist **out,
     return QN_OK;
 }
 
-FILTER(do_items) {
-    UNUSED(a, args);
+QN_TFUNC(do_items) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     if (self->kind == QN_TVAL_UNDEFINED)
         QN_TRY(qn_tlist_new(ctx, &list, 0));
@@ -133,8 +121,8 @@ FILTER(do_items) {
 }
 
 /* dictsort(case_sensitive=False, by='key', reverse=False) */
-FILTER(do_dictsort) {
-    UNUSED(args);
+QN_TFUNC(do_dictsort) {
+    QN_TUNUSED(args);
     struct qn_tlist *pairs, *list;
     bool by_value = a[1].kind == QN_TVAL_STR && qn_str_is(qn_tval_text(a[1]), "value");
     if (self->kind == QN_TVAL_UNDEFINED)
@@ -143,14 +131,14 @@ FILTER(do_dictsort) {
         return qn_tfail(&ctx->site, "dictsort needs a mapping, not %s", qn_tval_type(self));
     QN_TRY(pair_list(ctx, &pairs, self));
     QN_TRY(sorted(ctx, &list, NULL, (struct qn_tval[]){qn_tlist_value(pairs, QN_TVAL_TUPLE)},
-                  (struct qn_tval[]){qn_tval_int(by_value)}, !flag(&a[0], false),
-                  flag(&a[2], false)));
+                  (struct qn_tval[]){qn_tval_int(by_value)}, !qn_tval_flag(&a[0], false),
+                  qn_tval_flag(&a[2], false)));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
 
-FILTER(do_unique) {
-    UNUSED(args);
+QN_TFUNC(do_unique) {
+    QN_TUNUSED(args);
     struct qn_tlist *list, *made;
     struct qn_tdict *seen;
     QN_TRY(qn_tval_iterate(ctx, &list, self));
@@ -158,7 +146,7 @@ FILTER(do_unique) {
     QN_TRY(qn_tdict_new(ctx, &seen));
     for (uint32_t i = 0; i < list->n; i++) {
         struct qn_tval key, *found;
-        QN_TRY(get_key(ctx, &key, &list->items[i], &a[1], !flag(&a[0], false)));
+        QN_TRY(get_key(ctx, &key, &list->items[i], &a[1], !qn_tval_flag(&a[0], false)));
         QN_TRY(qn_tdict_get(ctx, &found, seen, &key));
         if (found)
             continue;
@@ -170,10 +158,10 @@ FILTER(do_unique) {
 }
 
 /* groupby(attribute, default=None, case_sensitive=False): sorted, then (grouper, list) each. */
-FILTER(do_groupby) {
-    UNUSED(args);
+QN_TFUNC(do_groupby) {
+    QN_TUNUSED(args);
     struct qn_tlist *items, *keys, *groups, *group = NULL, *pair;
-    QN_TRY(sorted(ctx, &items, &keys, self, &a[0], !flag(&a[2], false), false));
+    QN_TRY(sorted(ctx, &items, &keys, self, &a[0], !qn_tval_flag(&a[2], false), false));
     QN_TRY(qn_tlist_new(ctx, &groups, 0));
     for (uint32_t i = 0; i < items->n; i++) {
         bool same = false;
@@ -205,7 +193,7 @@ static enum qn_status extreme(struct qn_tctx *ctx, struct qn_tval *out, const st
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     *out = qn_tval_undefined(self, QN_STR("an item of an empty sequence"));
     for (uint32_t i = 0; i < list->n; i++) {
-        QN_TRY(get_key(ctx, &key, &list->items[i], &a[1], !flag(&a[0], false)));
+        QN_TRY(get_key(ctx, &key, &list->items[i], &a[1], !qn_tval_flag(&a[0], false)));
         c = 1;
         if (i)
             QN_TRY(qn_tval_compare(ctx, &c, &key, &best));
@@ -217,17 +205,17 @@ static enum qn_status extreme(struct qn_tctx *ctx, struct qn_tval *out, const st
     return QN_OK;
 }
 
-FILTER(do_max) {
-    UNUSED(args);
+QN_TFUNC(do_max) {
+    QN_TUNUSED(args);
     return extreme(ctx, out, self, a, 1);
 }
-FILTER(do_min) {
-    UNUSED(args);
+QN_TFUNC(do_min) {
+    QN_TUNUSED(args);
     return extreme(ctx, out, self, a, -1);
 }
 
-FILTER(do_sum) {
-    UNUSED(args);
+QN_TFUNC(do_sum) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
     struct qn_tval v;
     *out = qn_tval_given(a[1]) ? a[1] : qn_tval_int(0);
@@ -240,8 +228,8 @@ FILTER(do_sum) {
     return QN_OK;
 }
 
-FILTER(do_first) {
-    UNUSED(a, args);
+QN_TFUNC(do_first) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     if (self->kind == QN_TVAL_GENERATOR) { // takes one
         list = self->as.list;
@@ -254,8 +242,8 @@ FILTER(do_first) {
     return QN_OK;
 }
 
-FILTER(do_last) {
-    UNUSED(a, args);
+QN_TFUNC(do_last) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     if (self->kind == QN_TVAL_GENERATOR)
         return qn_tfail(&ctx->site, "generator has no last item: make it a list");
@@ -276,8 +264,8 @@ static enum qn_status join_into(struct qn_tctx *ctx, struct qn_tsink *sink, stru
     return QN_OK;
 }
 
-FILTER(do_join) {
-    UNUSED(args);
+QN_TFUNC(do_join) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
     struct qn_tval between = qn_tval_str(QN_STR(""));
     QN_TRY(qn_tval_iterate(ctx, &list, self));
@@ -293,8 +281,8 @@ FILTER(do_join) {
     return qn_tsink_take(ctx, out, &sink);
 }
 
-FILTER(do_list) {
-    UNUSED(a, args);
+QN_TFUNC(do_list) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list, *copy;
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     if (self->kind == QN_TVAL_TUPLE) { // the only case in which the items are shared
@@ -307,8 +295,8 @@ FILTER(do_list) {
     return QN_OK;
 }
 
-FILTER(do_reverse) {
-    UNUSED(a, args);
+QN_TFUNC(do_reverse) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list, *made;
     struct qn_tsink sink;
     QN_TRY(qn_tval_iterate(ctx, &list, self));
@@ -353,8 +341,8 @@ static enum qn_status lazy_items(struct qn_tctx *ctx, struct qn_tlist **out,
 }
 
 /* map(filter, …) or map(attribute='x', default=…) */
-FILTER(do_map) {
-    UNUSED(a);
+QN_TFUNC(do_map) {
+    QN_TUNUSED(a);
     struct qn_tlist *list, *made;
     struct qn_tval attribute = {.kind = QN_TVAL_MISSING}, otherwise = attribute, v;
     const struct qn_tfunc *filter = NULL;
@@ -428,26 +416,26 @@ static enum qn_status choose(struct qn_tctx *ctx, struct qn_tval *out, const str
     return QN_OK;
 }
 
-FILTER(do_select) {
-    UNUSED(a);
+QN_TFUNC(do_select) {
+    QN_TUNUSED(a);
     return choose(ctx, out, self, args, false, true);
 }
-FILTER(do_reject) {
-    UNUSED(a);
+QN_TFUNC(do_reject) {
+    QN_TUNUSED(a);
     return choose(ctx, out, self, args, false, false);
 }
-FILTER(do_selectattr) {
-    UNUSED(a);
+QN_TFUNC(do_selectattr) {
+    QN_TUNUSED(a);
     return choose(ctx, out, self, args, true, true);
 }
-FILTER(do_rejectattr) {
-    UNUSED(a);
+QN_TFUNC(do_rejectattr) {
+    QN_TUNUSED(a);
     return choose(ctx, out, self, args, true, false);
 }
 
 /* batch(linecount, fill_with=None): rows of that many items. */
-FILTER(do_batch) {
-    UNUSED(args);
+QN_TFUNC(do_batch) {
+    QN_TUNUSED(args);
     struct qn_tlist *list, *rows, *row = NULL;
     int64_t size;
     if (!qn_tval_as_int(&size, &a[0]) || size < 1)

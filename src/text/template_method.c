@@ -1,12 +1,6 @@
 /* Methods of lists, dicts, loops and cyclers. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
-                               const struct qn_tval *self, const struct qn_tval *a, \
-                               const struct qn_targs *args)
-#define UNUSED(...) (void)(0, ##__VA_ARGS__)
-
 /* An index into a list as insert and pop take it; absent: `otherwise`. */
 static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, const struct qn_tval *v,
                                 int64_t otherwise, uint32_t n) {
@@ -18,14 +12,14 @@ static enum qn_status index_arg(struct qn_tctx *ctx, int64_t *out, const struct 
     return QN_OK;
 }
 
-METHOD(list_append) {
-    UNUSED(args);
+QN_TFUNC(list_append) {
+    QN_TUNUSED(args);
     *out = qn_tval_none();
     return qn_tlist_push(ctx, self->as.list, &a[0]);
 }
 
-METHOD(list_extend) {
-    UNUSED(args);
+QN_TFUNC(list_extend) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
     *out = qn_tval_none();
     QN_TRY(qn_tval_iterate(ctx, &list, &a[0]));
@@ -34,8 +28,8 @@ METHOD(list_extend) {
     return QN_OK;
 }
 
-METHOD(list_insert) {
-    UNUSED(args);
+QN_TFUNC(list_insert) {
+    QN_TUNUSED(args);
     struct qn_tlist *list = self->as.list;
     int64_t at;
     *out = qn_tval_none();
@@ -49,8 +43,8 @@ METHOD(list_insert) {
     return QN_OK;
 }
 
-METHOD(list_pop) {
-    UNUSED(args);
+QN_TFUNC(list_pop) {
+    QN_TUNUSED(args);
     struct qn_tlist *list = self->as.list;
     int64_t at;
     QN_TRY(index_arg(ctx, &at, &a[0], -1, list->n));
@@ -76,8 +70,8 @@ static enum qn_status position(struct qn_tctx *ctx, uint32_t *out, struct qn_tli
     return QN_OK;
 }
 
-METHOD(list_index) {
-    UNUSED(args);
+QN_TFUNC(list_index) {
+    QN_TUNUSED(args);
     uint32_t at;
     QN_TRY(position(ctx, &at, self->as.list, &a[0]));
     if (at == self->as.list->n)
@@ -86,8 +80,8 @@ METHOD(list_index) {
     return QN_OK;
 }
 
-METHOD(list_remove) {
-    UNUSED(args);
+QN_TFUNC(list_remove) {
+    QN_TUNUSED(args);
     struct qn_tval which;
     QN_TRY(list_index(ctx, &which, self, a, args));
     QN_TRY(list_pop(ctx, out, self, &which, args));
@@ -95,8 +89,8 @@ METHOD(list_remove) {
     return QN_OK;
 }
 
-METHOD(list_count) {
-    UNUSED(args);
+QN_TFUNC(list_count) {
+    QN_TUNUSED(args);
     int64_t n = 0;
     for (uint32_t i = 0; i < self->as.list->n; i++) {
         bool same;
@@ -107,8 +101,8 @@ METHOD(list_count) {
     return QN_OK;
 }
 
-METHOD(list_reverse) {
-    UNUSED(a, args);
+QN_TFUNC(list_reverse) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list = self->as.list;
     QN_TRY(qn_tctx_spend(ctx, list->n / 16));
     for (uint32_t i = 0; i < list->n / 2; i++) {
@@ -120,51 +114,51 @@ METHOD(list_reverse) {
     return QN_OK;
 }
 
-METHOD(list_copy) {
-    UNUSED(a, args);
+QN_TFUNC(list_copy) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
 
-METHOD(list_clear) {
-    UNUSED(ctx, a, args);
+QN_TFUNC(list_clear) {
+    QN_TUNUSED(ctx, a, args);
     self->as.list->n = 0;
     *out = qn_tval_none();
     return QN_OK;
 }
 
-METHOD(dict_get) {
-    UNUSED(args);
+QN_TFUNC(dict_get) {
+    QN_TUNUSED(args);
     struct qn_tval *found;
     QN_TRY(qn_tdict_get(ctx, &found, self->as.dict, &a[0]));
     *out = found ? *found : qn_tval_given(a[1]) ? a[1] : qn_tval_none();
     return QN_OK;
 }
 
-METHOD(dict_items) {
-    UNUSED(a);
+QN_TFUNC(dict_items) {
+    QN_TUNUSED(a);
     return qn_tcall_func(ctx, out, qn_tfilter_list_by_name(QN_STR("items")), self, args);
 }
 
 /* items() as a list: it has a length, unlike what the filter gives. */
-METHOD(dict_items_list) {
+QN_TFUNC(dict_items_list) {
     QN_TRY(dict_items(ctx, out, self, a, args));
     out->kind = QN_TVAL_LIST;
     return QN_OK;
 }
 
-METHOD(dict_keys) {
-    UNUSED(a, args);
+QN_TFUNC(dict_keys) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     QN_TRY(qn_tval_iterate(ctx, &list, self));
     *out = qn_tlist_value(list, QN_TVAL_LIST);
     return QN_OK;
 }
 
-METHOD(dict_values) {
-    UNUSED(a, args);
+QN_TFUNC(dict_values) {
+    QN_TUNUSED(a, args);
     struct qn_tlist *list;
     struct qn_tdict *dict = self->as.dict;
     QN_TRY(qn_tctx_spend(ctx, dict->n / 16));
@@ -175,23 +169,14 @@ METHOD(dict_values) {
     return QN_OK;
 }
 
-static enum qn_status merge_named(struct qn_tctx *ctx, struct qn_tdict *dict,
-                                  const struct qn_targs *args) {
-    for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tdict_merge(ctx, dict, &args->pos[i]));
-    for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, &args->names[i], &args->named[i]));
-    return QN_OK;
-}
-
-METHOD(dict_update) {
-    UNUSED(a);
+QN_TFUNC(dict_update) {
+    QN_TUNUSED(a);
     *out = qn_tval_none();
-    return merge_named(ctx, self->as.dict, args);
+    return qn_tdict_merge_args(ctx, self->as.dict, args);
 }
 
-METHOD(dict_pop) {
-    UNUSED(args);
+QN_TFUNC(dict_pop) {
+    QN_TUNUSED(args);
     struct qn_tdict *dict = self->as.dict;
     struct qn_tval *found;
     QN_TRY(qn_tdict_get(ctx, &found, dict, &a[0]));
@@ -204,40 +189,40 @@ METHOD(dict_pop) {
     return QN_OK;
 }
 
-METHOD(dict_setdefault) {
-    UNUSED(args);
+QN_TFUNC(dict_setdefault) {
+    QN_TUNUSED(args);
     struct qn_tval *found;
     QN_TRY(qn_tdict_get(ctx, &found, self->as.dict, &a[0]));
     *out = found ? *found : qn_tval_given(a[1]) ? a[1] : qn_tval_none();
     return found ? QN_OK : qn_tdict_set(ctx, self->as.dict, &a[0], out);
 }
 
-METHOD(dict_copy) {
-    UNUSED(a, args);
+QN_TFUNC(dict_copy) {
+    QN_TUNUSED(a, args);
     struct qn_tdict *dict;
     QN_TRY(qn_tdict_new(ctx, &dict));
     *out = (struct qn_tval){.kind = QN_TVAL_DICT, .as.dict = dict};
     return qn_tdict_merge(ctx, dict, self);
 }
 
-METHOD(dict_clear) {
+QN_TFUNC(dict_clear) {
     struct qn_tval value = *self;
-    UNUSED(ctx, a, args);
+    QN_TUNUSED(ctx, a, args);
     *value.as.dict = (struct qn_tdict){.n = 0};
     *out = qn_tval_none();
     return QN_OK;
 }
 
-METHOD(loop_cycle) {
-    UNUSED(a);
+QN_TFUNC(loop_cycle) {
+    QN_TUNUSED(a);
     if (args->n_pos == 0)
         return qn_tfail(&ctx->site, "cycle needs something to cycle through");
     *out = args->pos[self->as.loop->at % args->n_pos];
     return QN_OK;
 }
 
-METHOD(loop_changed) {
-    UNUSED(a);
+QN_TFUNC(loop_changed) {
+    QN_TUNUSED(a);
     struct qn_tloop *loop = self->as.loop;
     struct qn_tlist *list;
     struct qn_tval now;
@@ -254,16 +239,16 @@ METHOD(loop_changed) {
     return QN_OK;
 }
 
-METHOD(cycler_next) {
-    UNUSED(ctx, a, args);
+QN_TFUNC(cycler_next) {
+    QN_TUNUSED(ctx, a, args);
     struct qn_tlist *list = self->as.list;
     *out = list->items[list->at];
     list->at = (list->at + 1) % list->n;
     return QN_OK;
 }
 
-METHOD(cycler_reset) {
-    UNUSED(ctx, a, args);
+QN_TFUNC(cycler_reset) {
+    QN_TUNUSED(ctx, a, args);
     self->as.list->at = 0;
     *out = qn_tval_none();
     return QN_OK;

@@ -1,12 +1,6 @@
 /* Methods of strings, as Python's str has them. */
 #include "text/template_internal.h"
 
-#define METHOD(name)                                                                \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
-                               const struct qn_tval *self, const struct qn_tval *a, \
-                               const struct qn_targs *args)
-#define UNUSED(...) (void)(0, ##__VA_ARGS__)
-
 static enum qn_status need_str(struct qn_tctx *ctx, const struct qn_tval *v) {
     if (v->kind == QN_TVAL_UNDEFINED)
         return qn_tval_fail_undefined(ctx, v);
@@ -31,33 +25,33 @@ static enum qn_status strip_sides(struct qn_tctx *ctx, struct qn_tval *out,
     return qn_tstr_trim(ctx, out, self, sides, chars);
 }
 
-METHOD(str_strip) {
-    UNUSED(args);
+QN_TFUNC(str_strip) {
+    QN_TUNUSED(args);
     return strip_sides(ctx, out, self, &a[0], QN_TSTR_LEFT | QN_TSTR_RIGHT);
 }
-METHOD(str_lstrip) {
-    UNUSED(args);
+QN_TFUNC(str_lstrip) {
+    QN_TUNUSED(args);
     return strip_sides(ctx, out, self, &a[0], QN_TSTR_LEFT);
 }
-METHOD(str_rstrip) {
-    UNUSED(args);
+QN_TFUNC(str_rstrip) {
+    QN_TUNUSED(args);
     return strip_sides(ctx, out, self, &a[0], QN_TSTR_RIGHT);
 }
 
-METHOD(str_upper) {
-    UNUSED(a, args);
+QN_TFUNC(str_upper) {
+    QN_TUNUSED(a, args);
     return qn_tstr_case(ctx, out, self, QN_TCASE_UPPER);
 }
-METHOD(str_lower) {
-    UNUSED(a, args);
+QN_TFUNC(str_lower) {
+    QN_TUNUSED(a, args);
     return qn_tstr_case(ctx, out, self, QN_TCASE_LOWER);
 }
-METHOD(str_title) {
-    UNUSED(a, args);
+QN_TFUNC(str_title) {
+    QN_TUNUSED(a, args);
     return qn_tstr_case(ctx, out, self, QN_TCASE_TITLE);
 }
-METHOD(str_capitalize) {
-    UNUSED(a, args);
+QN_TFUNC(str_capitalize) {
+    QN_TUNUSED(a, args);
     return qn_tstr_case(ctx, out, self, QN_TCASE_CAPITALIZE);
 }
 
@@ -172,17 +166,17 @@ static enum qn_status split_any(struct qn_tctx *ctx, struct qn_tval *out,
                  : split_at(ctx, list, self, qn_tval_text(a[0]), max);
 }
 
-METHOD(str_split) {
-    UNUSED(args);
+QN_TFUNC(str_split) {
+    QN_TUNUSED(args);
     return split_any(ctx, out, self, a, false);
 }
-METHOD(str_rsplit) {
-    UNUSED(args);
+QN_TFUNC(str_rsplit) {
+    QN_TUNUSED(args);
     return split_any(ctx, out, self, a, true);
 }
 
-METHOD(str_splitlines) {
-    UNUSED(args);
+QN_TFUNC(str_splitlines) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
     bool keep;
     QN_TRY(qn_tval_truth(ctx, &keep, &a[0]));
@@ -229,12 +223,12 @@ static enum qn_status partition(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-METHOD(str_partition) {
-    UNUSED(args);
+QN_TFUNC(str_partition) {
+    QN_TUNUSED(args);
     return partition(ctx, out, self, &a[0], false);
 }
-METHOD(str_rpartition) {
-    UNUSED(args);
+QN_TFUNC(str_rpartition) {
+    QN_TUNUSED(args);
     return partition(ctx, out, self, &a[0], true);
 }
 
@@ -259,32 +253,32 @@ static enum qn_status has_affix(struct qn_tctx *ctx, struct qn_tval *out,
     return QN_OK;
 }
 
-METHOD(str_startswith) {
-    UNUSED(args);
+QN_TFUNC(str_startswith) {
+    QN_TUNUSED(args);
     return has_affix(ctx, out, self, &a[0], false);
 }
-METHOD(str_endswith) {
-    UNUSED(args);
+QN_TFUNC(str_endswith) {
+    QN_TUNUSED(args);
     return has_affix(ctx, out, self, &a[0], true);
 }
 
-METHOD(str_removeprefix) {
-    UNUSED(args);
+QN_TFUNC(str_removeprefix) {
+    QN_TUNUSED(args);
     QN_TRY(need_str(ctx, &a[0]));
     bool has = qn_str_starts(qn_tval_text(*self), qn_tval_text(a[0]));
     *out = qn_tstr_slice(self, has ? a[0].n : 0, self->n);
     return QN_OK;
 }
-METHOD(str_removesuffix) {
-    UNUSED(args);
+QN_TFUNC(str_removesuffix) {
+    QN_TUNUSED(args);
     QN_TRY(need_str(ctx, &a[0]));
     bool has = qn_str_ends(qn_tval_text(*self), qn_tval_text(a[0]));
     *out = qn_tstr_slice(self, 0, has ? self->n - a[0].n : self->n);
     return QN_OK;
 }
 
-METHOD(str_replace) {
-    UNUSED(args);
+QN_TFUNC(str_replace) {
+    QN_TUNUSED(args);
     int64_t count;
     QN_TRY(need_str(ctx, &a[0]));
     QN_TRY(need_str(ctx, &a[1]));
@@ -322,27 +316,27 @@ static enum qn_status search(struct qn_tctx *ctx, int64_t *out, const struct qn_
     return QN_OK;
 }
 
-METHOD(str_find) {
-    UNUSED(args);
+QN_TFUNC(str_find) {
+    QN_TUNUSED(args);
     *out = qn_tval_int(0);
     return search(ctx, &out->as.i, self, a, false);
 }
-METHOD(str_rfind) {
-    UNUSED(args);
+QN_TFUNC(str_rfind) {
+    QN_TUNUSED(args);
     *out = qn_tval_int(0);
     return search(ctx, &out->as.i, self, a, true);
 }
-METHOD(str_index) {
+QN_TFUNC(str_index) {
     QN_TRY(str_find(ctx, out, self, a, args));
     return out->as.i >= 0 ? QN_OK : qn_tfail(&ctx->site, "index: the substring is not there");
 }
-METHOD(str_rindex) {
+QN_TFUNC(str_rindex) {
     QN_TRY(str_rfind(ctx, out, self, a, args));
     return out->as.i >= 0 ? QN_OK : qn_tfail(&ctx->site, "rindex: the substring is not there");
 }
 
-METHOD(str_count) {
-    UNUSED(args);
+QN_TFUNC(str_count) {
+    QN_TUNUSED(args);
     int64_t n = 0;
     size_t at = 0;
     QN_TRY(need_str(ctx, &a[0]));
@@ -362,8 +356,8 @@ METHOD(str_count) {
     return QN_OK;
 }
 
-METHOD(str_join) {
-    UNUSED(args);
+QN_TFUNC(str_join) {
+    QN_TUNUSED(args);
     struct qn_tlist *list;
     struct qn_tsink sink;
     QN_TRY(qn_tval_iterate(ctx, &list, &a[0]));
@@ -406,21 +400,21 @@ static enum qn_status justify(struct qn_tctx *ctx, struct qn_tval *out, const st
     return qn_tstr_concat(ctx, out, (struct qn_tval[]){*out}, &after);
 }
 
-METHOD(str_ljust) {
-    UNUSED(args);
+QN_TFUNC(str_ljust) {
+    QN_TUNUSED(args);
     return justify(ctx, out, self, a, 0);
 }
-METHOD(str_center) {
-    UNUSED(args);
+QN_TFUNC(str_center) {
+    QN_TUNUSED(args);
     return justify(ctx, out, self, a, 1);
 }
-METHOD(str_rjust) {
-    UNUSED(args);
+QN_TFUNC(str_rjust) {
+    QN_TUNUSED(args);
     return justify(ctx, out, self, a, 2);
 }
 
-METHOD(str_zfill) {
-    UNUSED(args);
+QN_TFUNC(str_zfill) {
+    QN_TUNUSED(args);
     int64_t width, n;
     struct qn_tval zeros;
     bool sign = self->n && (self->as.p[0] == '-' || self->as.p[0] == '+');
@@ -480,28 +474,28 @@ static enum qn_status one_case(struct qn_tctx *ctx, struct qn_tval *out, const s
     return QN_OK;
 }
 
-METHOD(str_isdigit) {
-    UNUSED(a, args);
+QN_TFUNC(str_isdigit) {
+    QN_TUNUSED(a, args);
     return all_of(ctx, out, self, IS_DIGIT);
 }
-METHOD(str_isalpha) {
-    UNUSED(a, args);
+QN_TFUNC(str_isalpha) {
+    QN_TUNUSED(a, args);
     return all_of(ctx, out, self, IS_ALPHA);
 }
-METHOD(str_isalnum) {
-    UNUSED(a, args);
+QN_TFUNC(str_isalnum) {
+    QN_TUNUSED(a, args);
     return all_of(ctx, out, self, IS_ALPHA | IS_DIGIT);
 }
-METHOD(str_isspace) {
-    UNUSED(a, args);
+QN_TFUNC(str_isspace) {
+    QN_TUNUSED(a, args);
     return all_of(ctx, out, self, IS_SPACE);
 }
-METHOD(str_isupper) {
-    UNUSED(a, args);
+QN_TFUNC(str_isupper) {
+    QN_TUNUSED(a, args);
     return one_case(ctx, out, self, IS_UPPER);
 }
-METHOD(str_islower) {
-    UNUSED(a, args);
+QN_TFUNC(str_islower) {
+    QN_TUNUSED(a, args);
     return one_case(ctx, out, self, IS_LOWER);
 }
 

@@ -47,6 +47,8 @@ const char *qn_tval_type(const struct qn_tval *v); // Python's name of the type
 enum qn_status qn_tval_fail_undefined(struct qn_tctx *ctx, const struct qn_tval *v);
 struct qn_tval qn_tval_undefined(const struct qn_tval *object, struct qn_str name);
 enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, const struct qn_tval *v);
+/* Of an argument that may be missing. */
+bool qn_tval_flag(const struct qn_tval *v, bool otherwise);
 enum qn_status qn_tval_equal(struct qn_tctx *ctx, bool *out, const struct qn_tval *a,
                              const struct qn_tval *b);
 /* *out < 0, 0, > 0. Types that have no order fail. */
@@ -72,6 +74,9 @@ enum qn_status qn_tdict_set(struct qn_tctx *ctx, struct qn_tdict *dict, const st
 enum qn_status qn_tdict_remove(struct qn_tctx *ctx, struct qn_tdict *dict, uint32_t entry);
 enum qn_status qn_tdict_merge(struct qn_tctx *ctx, struct qn_tdict *dict,
                               const struct qn_tval *from);
+/* dict(…) and update(…): dictionaries or pairs by position, then what is named. */
+enum qn_status qn_tdict_merge_args(struct qn_tctx *ctx, struct qn_tdict *dict,
+                                   const struct qn_targs *args);
 
 /* Text of values (template_print.c). */
 enum qn_status qn_tval_print(struct qn_tctx *ctx, struct qn_tsink *sink, const struct qn_tval *v,
@@ -120,6 +125,13 @@ enum qn_status qn_texec(struct qn_tctx *ctx, const struct qn_tnode *body);
 struct qn_tval *qn_tscope_find(struct qn_tscope *scope, struct qn_str name);
 enum qn_status qn_tscope_set(struct qn_tctx *ctx, struct qn_tscope *scope, struct qn_str name,
                              const struct qn_tval *value);
+
+/* What the tables hold: filters, tests, methods and globals have one signature. */
+#define QN_TFUNC(name)                                                              \
+    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
+                               const struct qn_tval *self, const struct qn_tval *a, \
+                               const struct qn_targs *args)
+#define QN_TUNUSED(...) (void)(0, ##__VA_ARGS__)
 
 /* The tables. NULL: no such name. */
 const struct qn_tfunc *qn_tfilter_by_name(struct qn_str name);

@@ -22,39 +22,37 @@ static size_t put_hex(char *out, char letter, uint32_t value, int digits) {
     return (size_t)digits + 2;
 }
 
-static size_t repr_char(char out[12], uint32_t cp, char quote) {
-    static const char named[] = "\nn\rr\tt\\\\";
-    for (size_t i = 0; i + 1 < sizeof named; i += 2)
-        if (cp == (unsigned char)named[i]) {
+/* A backslash and the letter behind the character in `named`; 0: it is not there. */
+static size_t put_named(char out[12], const char *named, uint32_t cp) {
+    for (; *named; named += 2)
+        if (cp == (unsigned char)*named) {
             out[0] = '\\';
-            out[1] = named[i + 1];
+            out[1] = named[1];
             return 2;
         }
-    if (cp == (unsigned char)quote) {
-        out[0] = '\\';
-        out[1] = quote;
-        return 2;
-    }
-    if (is_printable(cp))
-        return 0;
+    return 0;
+}
+
+static size_t repr_char(char out[12], uint32_t cp, char quote) {
+    size_t n = put_named(out, "\nn\rr\tt\\\\", cp);
+    if (n == 0)
+        n = put_named(out, (const char[]){quote, quote, 0}, cp);
+    if (n != 0 || is_printable(cp))
+        return n;
     return cp < 0x100     ? put_hex(out, 'x', cp, 2)
            : cp < 0x10000 ? put_hex(out, 'u', cp, 4)
                           : put_hex(out, 'U', cp, 8);
 }
 
 static size_t json_char(char out[12], uint32_t cp, bool ascii) {
-    static const char named[] = "\nn\rr\tt\\\\\"\"\bb\ff";
-    for (size_t i = 0; i + 1 < sizeof named; i += 2)
-        if (cp == (unsigned char)named[i]) {
-            out[0] = '\\';
-            out[1] = named[i + 1];
-            return 2;
-        }
+    size_t n = put_named(out, "\nn\rr\tt\\\\\"\"\bb\ff", cp);
+    if (n != 0)
+        return n;
     if (cp < 0x20 || (ascii && cp >= 0x7f && cp < 0x10000))
         return put_hex(out, 'u', cp, 4);
     if (!ascii || cp < 0x7f)
         return 0;
-    size_t n = put_hex(out, 'u', 0xd7c0 + (cp >> 10), 4); // a surrogate pair
+    n = put_hex(out, 'u', 0xd7c0 + (cp >> 10), 4); // a surrogate pair
     return n + put_hex(out + n, 'u', 0xdc00 | (cp & 0x3ff), 4);
 }
 

@@ -1,21 +1,16 @@
 /* Tests (x is …) and global functions. */
 #include "text/template_internal.h"
 
-#define FUNC(name)                                                                  \
-    static enum qn_status name(struct qn_tctx *ctx, struct qn_tval *out,            \
-                               const struct qn_tval *self, const struct qn_tval *a, \
-                               const struct qn_targs *args)
-#define UNUSED(...) (void)(0, ##__VA_ARGS__)
 /* A test that looks at the value's kind only. */
 #define KIND_TEST(name, condition)      \
-    FUNC(name) {                        \
-        UNUSED(ctx, a, args);           \
+    QN_TFUNC(name) {                    \
+        QN_TUNUSED(ctx, a, args);       \
         *out = qn_tval_bool(condition); \
         return QN_OK;                   \
     }
 #define COMPARE_TEST(name, op)                          \
-    FUNC(name) {                                        \
-        UNUSED(args);                                   \
+    QN_TFUNC(name) {                                    \
+        QN_TUNUSED(args);                               \
         bool ok;                                        \
         QN_TRY(qn_tcompare(ctx, &ok, op, self, &a[0])); \
         *out = qn_tval_bool(ok);                        \
@@ -70,21 +65,21 @@ static enum qn_status divides(struct qn_tctx *ctx, struct qn_tval *out, const st
     return QN_OK;
 }
 
-FUNC(is_divisible) {
-    UNUSED(args);
+QN_TFUNC(is_divisible) {
+    QN_TUNUSED(args);
     return divides(ctx, out, self, &a[0], 0);
 }
-FUNC(is_even) {
-    UNUSED(a, args);
+QN_TFUNC(is_even) {
+    QN_TUNUSED(a, args);
     return divides(ctx, out, self, (struct qn_tval[]){qn_tval_int(2)}, 0);
 }
-FUNC(is_odd) {
-    UNUSED(a, args);
+QN_TFUNC(is_odd) {
+    QN_TUNUSED(a, args);
     return divides(ctx, out, self, (struct qn_tval[]){qn_tval_int(2)}, 1);
 }
 
-FUNC(is_sameas) {
-    UNUSED(args);
+QN_TFUNC(is_sameas) {
+    QN_TUNUSED(args);
     bool same = false;
     if (self->kind == a[0].kind && self->kind != QN_TVAL_FLOAT) {
         if (qn_tval_is_list(*self) || self->kind == QN_TVAL_DICT || self->kind == QN_TVAL_NAMESPACE)
@@ -104,12 +99,12 @@ static enum qn_status is_case(struct qn_tctx *ctx, struct qn_tval *out,
     return qn_tcall_func(ctx, out, qn_tmethod_str_by_name(qn_str_from(method)), &self, &none);
 }
 
-FUNC(is_lower) {
-    UNUSED(a, args);
+QN_TFUNC(is_lower) {
+    QN_TUNUSED(a, args);
     return is_case(ctx, out, self, "islower");
 }
-FUNC(is_upper) {
-    UNUSED(a, args);
+QN_TFUNC(is_upper) {
+    QN_TUNUSED(a, args);
     return is_case(ctx, out, self, "isupper");
 }
 
@@ -160,8 +155,8 @@ const struct qn_tfunc *qn_ttest_by_name(struct qn_str name) {
 
 /* ---- globals ---- */
 
-FUNC(do_range) {
-    UNUSED(*self, args);
+QN_TFUNC(do_range) {
+    QN_TUNUSED(*self, args);
     enum { RANGE_MAX = 100000 }; // as in Jinja's sandbox
     int64_t begin = 0, end = 0, step = 1;
     struct qn_tlist *list;
@@ -193,39 +188,36 @@ static enum qn_status make_dict(struct qn_tctx *ctx, struct qn_tval *out,
                                 const struct qn_targs *args, enum qn_tkind kind) {
     struct qn_tdict *dict;
     QN_TRY(qn_tdict_new(ctx, &dict));
-    for (uint32_t i = 0; i < args->n_pos; i++)
-        QN_TRY(qn_tdict_merge(ctx, dict, &args->pos[i]));
-    for (uint32_t i = 0; i < args->n_named; i++)
-        QN_TRY(qn_tdict_set(ctx, dict, &args->names[i], &args->named[i]));
+    QN_TRY(qn_tdict_merge_args(ctx, dict, args));
     *out = (struct qn_tval){.kind = (uint8_t)kind, .as.dict = dict};
     return QN_OK;
 }
 
-FUNC(do_dict) {
-    UNUSED(*self, a);
+QN_TFUNC(do_dict) {
+    QN_TUNUSED(*self, a);
     return make_dict(ctx, out, args, QN_TVAL_DICT);
 }
-FUNC(do_namespace) {
-    UNUSED(*self, a);
+QN_TFUNC(do_namespace) {
+    QN_TUNUSED(*self, a);
     return make_dict(ctx, out, args, QN_TVAL_NAMESPACE);
 }
 
-FUNC(do_raise) {
-    UNUSED(out, *self, args);
+QN_TFUNC(do_raise) {
+    QN_TUNUSED(out, *self, args);
     struct qn_tval text;
     QN_TRY(qn_tval_to_str(ctx, &text, &a[0]));
     return qn_tfail(&ctx->site, "%.*s", QN_STR_ARG(qn_tval_text(text)));
 }
 
-FUNC(do_strftime_now) {
-    UNUSED(*self, args);
+QN_TFUNC(do_strftime_now) {
+    QN_TUNUSED(*self, args);
     if (!qn_tval_is_str(a[0]))
         return qn_tfail(&ctx->site, "strftime_now needs a format");
     return qn_tformat_time(ctx, out, &a[0], ctx->now);
 }
 
-FUNC(do_cycler) {
-    UNUSED(*self, a);
+QN_TFUNC(do_cycler) {
+    QN_TUNUSED(*self, a);
     struct qn_tlist *list;
     if (args->n_pos == 0)
         return qn_tfail(&ctx->site, "cycler needs something to cycle through");
@@ -236,8 +228,8 @@ FUNC(do_cycler) {
     return QN_OK;
 }
 
-FUNC(do_joiner) {
-    UNUSED(*self, args);
+QN_TFUNC(do_joiner) {
+    QN_TUNUSED(*self, args);
     struct qn_tlist *list;
     QN_TRY(qn_tlist_new(ctx, &list, 0));
     QN_TRY(qn_tlist_push(

@@ -102,6 +102,13 @@ enum qn_status qn_tval_truth(struct qn_tctx *ctx, bool *out, const struct qn_tva
     return QN_OK;
 }
 
+bool qn_tval_flag(const struct qn_tval *v, bool otherwise) {
+    bool truth = otherwise;
+    if (qn_tval_given(*v))
+        (void)qn_tval_truth(NULL, &truth, v);
+    return truth;
+}
+
 static bool is_number(const struct qn_tval *v) {
     return v->kind == QN_TVAL_INT || v->kind == QN_TVAL_BOOL || v->kind == QN_TVAL_FLOAT ||
            v->kind == QN_TVAL_BIGINT;
