@@ -5,7 +5,7 @@
  *
  * Literals and classes know \n \r \t \\ \" \[ \] \xhh \uhhhh \Uhhhhhhhh; a class is otherwise
  * that of regular expressions; `.` is any character. `%json {…}` stands for any text that a JSON
- * schema allows. A rule ends at the end of its line, but for lines within ( ) and lines that
+ * schema allows, `%regex ["…"]` for what a regular expression matches. A rule ends at the end of its line, but for lines within ( ) and lines that
  * begin or end with |. */
 #include <string.h>
 
@@ -158,6 +158,17 @@ static size_t json_end(const struct parser *p) {
     return p->s.n;
 }
 
+/* A list of one string. */
+static enum qn_status regular(struct parser *p, uint32_t *out, struct qn_str list) {
+    struct qn_json json;
+    struct qn_str text;
+    QN_TRY(qn_json_parse(&json, p->arena, list, p->err));
+    struct qn_json_iter it = qn_json_iterate(qn_json_root(&json));
+    if (!qn_json_each(&it) || !qn_json_string(&text, p->arena, it.value))
+        return bad(p, "a regular expression that is no string");
+    return qn_regex_term(p->t, out, p->arena, text, QN_REGEX_WHOLE, p->err);
+}
+
 static enum qn_status choice(struct parser *p, uint32_t *out, bool nested);
 
 static enum qn_status symbol(struct parser *p, uint32_t *out) {
@@ -180,13 +191,17 @@ static enum qn_status symbol(struct parser *p, uint32_t *out) {
         return take(p, ')') ? QN_OK : bad(p, "a group without an end");
     }
     if (c == '%') {
-        if (!qn_str_starts(qn_str_slice(p->s, p->at, p->s.n), QN_STR("%json")))
+        struct qn_str rest = qn_str_slice(p->s, p->at, p->s.n);
+        bool regex = qn_str_starts(rest, QN_STR("%regex"));
+        if (!regex && !qn_str_starts(rest, QN_STR("%json")))
             return bad(p, "an unknown word after %");
-        p->at += 5;
+        p->at += regex ? 6 : 5;
         skip(p, true);
         size_t end = json_end(p);
         struct qn_str schema = qn_str_slice(p->s, p->at, end);
         p->at = end;
+        if (regex)
+            return regular(p, out, schema);
         return qn_schema_term(p->g, out, p->arena, schema, p->whitespace, p->err);
     }
     struct qn_str called = name(p);

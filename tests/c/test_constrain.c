@@ -41,6 +41,11 @@ static const struct match_case matches[] = {
      "root ::= \"<call>\" %json {\"type\":\"object\",\"properties\":{\"a\":{\"enum\":[\"}\"]}},"
      "\"required\":[\"a\"],\"additionalProperties\":false} \"</call>\"",
      "<call>{\"a\":\"}\"}</call>\1", "<call>{}</call>\1{\"a\":\"}\"}\1"},
+    {G, "root ::= %regex [\"[a-c]{2}|\\\\d\\u00e9\"]+ \"!\"",
+     "ab!\1"
+     "1\xc3\xa9"
+     "cc!\1",
+     "!\1a!\1"},
     {S, "{\"type\":\"integer\",\"minimum\":-12,\"exclusiveMaximum\":120}",
      "-12\1-1\1"
      "0\1"
@@ -220,6 +225,10 @@ static void test_refusals(void) {
         {G, "root ::= a \"x\"\na ::= \"y\"? b\nb ::= a?", "left recursion", QN_E_UNSUPPORTED},
         {G, "root ::= \"a\" root", "no text", QN_E_ARGUMENT},
         {G, "root ::= \"a\"\nroot ::= \"b\"", "twice", QN_E_ARGUMENT},
+        {G, "root ::= %regex [1]", "no string", QN_E_ARGUMENT},
+        {G, "root ::= %regex []", "no string", QN_E_ARGUMENT},
+        {G, "root ::= %regex [\"(\"]", "(", QN_E_ARGUMENT},
+        {G, "root ::= %regex \"a\"", "", QN_E_ARGUMENT},
         {S, "{\"type\":", "", QN_E_JSON},
         {S, "[]", "schema", QN_E_ARGUMENT},
         {S, "{\"type\":\"text\"}", "type", QN_E_ARGUMENT},

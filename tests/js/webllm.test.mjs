@@ -155,6 +155,7 @@ test('answers in a form', { skip, timeout }, async () => {
       many: await structural({ type: 'triggered_tags', triggers: ['th'], tags: [{ begin: 'the', content: flag, end: '.' }], stop_after_first: false }),
       older: await ask({ type: 'structural_tag', structural_tag: { structures: [{ begin: 'a=', schema: '{"type":"boolean"}', end: ';' }], triggers: ['a'] } }),
       refused: await ask({ type: 'json_object', schema: '{"type":"object","minProperties":"many"}' }).catch((e) => e.name),
+      regex: await structural({ type: 'tag', begin: '<', content: { type: 'regex', pattern: '[ab]{3}\\d' }, end: '>' }),
       strange: await structural({ type: 'picture' }).catch((/** @type {any} */ e) => e.name),
     };
     await engine.unload();
@@ -172,6 +173,7 @@ test('answers in a form', { skip, timeout }, async () => {
   assert.equal(r.many[0].replaceAll(/the(true|false)\./g, '').replace(/the?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('th'), false, r.many[0]);
   assert.equal(r.older[0].replaceAll(/a=(true|false);/g, '').replace(/a=?(t?r?u?e?|f?a?l?s?e?)$/, '').includes('a'), false, r.older[0]);
   assert.equal(r.refused, 'ArgumentError');
+  assert.match(r.regex[0], /^<[ab]{3}\d>$/);
   assert.equal(r.strange, 'InvalidResponseFormatStructuralTagError');
 });
 

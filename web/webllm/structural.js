@@ -61,6 +61,7 @@ class Grammar {
     const { type } = format;
     if (type === 'const_string') return literal(format.value);
     if (type === 'json_schema') return `%json ${JSON.stringify(strict(format.json_schema))}`;
+    if (type === 'regex') return `%regex ${JSON.stringify([format.pattern])}`;
     if (type === 'any_text') return '.*';
     if (type === 'sequence') return `(${format.elements.map((/** @type {Format} */ e) => this.expression(e)).join(' ')})`;
     if (type === 'or') return `(${format.elements.map((/** @type {Format} */ e) => this.expression(e)).join(' | ')})`;
