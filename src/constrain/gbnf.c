@@ -5,8 +5,8 @@
  *
  * Literals and classes know \n \r \t \\ \" \[ \] \xhh \uhhhh \Uhhhhhhhh; a class is otherwise
  * that of regular expressions; `.` is any character. `%json {…}` stands for any text that a JSON
- * schema allows, `%regex ["…"]` for what a regular expression matches. A rule ends at the end of its line, but for lines within ( ) and lines that
- * begin or end with |. */
+ * schema allows, `%regex ["…"]` for what a regular expression matches. A rule ends at the end of
+ * its line, but for lines within ( ) and lines that begin or end with |. */
 #include <string.h>
 
 #include "base/utf8.h"
