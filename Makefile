@@ -37,11 +37,11 @@ WASM_CFLAGS = --target=wasm32-wasi -std=c17 -Isrc -Iinclude $(WARN) -ffp-contrac
 # closed, so the convention is nobody else's business; the linker complains where a library function's differs.
 # A structure with a union of structures would lose parts: tools/lint.mjs refuses to pass one by value.
 WASM_CFLAGS += -mmultivalue -Xclang -target-abi -Xclang experimental-mv
-# Speed where the time goes, size everywhere else. WebGPU's module decodes vectors,
+# Speed where the time goes, size everywhere else: there a call is cheaper than what -Oz takes to be as short. WebGPU's module decodes vectors,
 # what files keep transposed, and what its self-test needs.
 WASM_FAST = $(patsubst %,src/%.c,cpu/kernels cpu/matmul cpu/prepare cpu/attention cpu/rowwise cpu/sample quant/blocks quant/kblocks quant/codec quant/wformat base/sha256 text/bpe text/unigram)
 WASM_COLD_gpu = src/quant/wformat.c
-WASM_OPT = $(if $(filter-out $(WASM_COLD_$(2)),$(filter $(WASM_FAST),$(1))),-O3,-Oz)
+WASM_OPT = $(if $(filter-out $(WASM_COLD_$(2)),$(filter $(WASM_FAST),$(1))),-O3,-Oz -mllvm -inline-threshold=-20)
 WASM_CFLAGS_scalar  = -DQN_NO_WEBGPU
 WASM_CFLAGS_simd    = -DQN_NO_WEBGPU -msimd128
 WASM_CFLAGS_relaxed = -DQN_NO_WEBGPU -msimd128 -mrelaxed-simd
