@@ -41,24 +41,16 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
     uint32_t most = glu ? 2 : 4;
     while (rows < most && p->n_rows / rows >= 4096)
         rows *= 2;
-    return (struct qn_matvec_tune){.lanes = lanes, .rows = rows, .cols = 1};
+    return (struct qn_matvec_tune){.lanes = lanes, .rows = rows, .cols = 1, .threads = THREADS};
 }
 
 #define DOT_THREADS 256u
 #define DOT_GROUP_BYTES 72u // of workgroup memory, per group of x
-#define DOT_ROW_BYTES 272u  // and per row of x
+#define DOT_BYTES 1312u     // and beside them
 
 bool qn_matvec_dot_takes(const struct qn_wformat *format) {
     return format->type == QN_W_Q4 && format->group >= QN_GROUP && !format->levels &&
            format->high < 2;
-}
-
-/* Groups that fit workgroup memory: all of them, or a multiple of `unit`, so that each thread gets
- * the same ones whatever the number of rows is. */
-static uint32_t dot_span(uint32_t groups, uint32_t cols, uint32_t unit,
-                         const struct qn_gpu_caps *caps) {
-    uint32_t room = (caps->max_workgroup_memory / cols - DOT_ROW_BYTES) / DOT_GROUP_BYTES & ~1u;
-    return groups <= room ? (groups + 1) & ~1u : room / unit * unit;
 }
 
 /* All threads of a workgroup first make x integer, so the more rows it has the better; but a large
@@ -67,13 +59,13 @@ static uint32_t dot_span(uint32_t groups, uint32_t cols, uint32_t unit,
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps) {
     uint32_t groups = parts(p->cols, QN_GROUP), rows = p->n_rows, most = 32;
-    struct qn_matvec_tune tune = {8, 1, 0, 1, 1};
+    struct qn_matvec_tune tune = {8, 1, 0, 1, 1, DOT_THREADS};
     if (!(caps->features & QN_GPU_PACKED_DOT) || !(caps->features & QN_GPU_SUBGROUPS) ||
         caps->subgroup_min < 4 || caps->max_workgroup_memory < 16384)
         return tune;
     while (most > caps->subgroup_min)
         most /= 2;
-    if (rows / 32 < 112)
+    if (rows / 32 < (glu ? 112 : 160))
         tune.lanes = rows / 16 < 64 ? 32 : 16;
     tune.lanes = qn_min_u32(tune.lanes, most);
     if (!glu && rows >= 28672) {
@@ -82,26 +74,55 @@ struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool 
     }
     while (tune.ahead * tune.rows * (glu ? 2 : 1) < 4 && tune.ahead * tune.lanes < groups)
         tune.ahead *= 2;
-    tune.span = dot_span(groups, 1, 64, caps);
+    // All groups, or a multiple that gives each thread the same ones.
+    uint32_t room = (caps->max_workgroup_memory - DOT_BYTES) / DOT_GROUP_BYTES & ~1u;
+    tune.span = groups <= room ? (groups + 1) & ~1u : room / 64 * 64;
     return tune;
 }
 
-struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                      bool glu, uint32_t cols, const struct qn_gpu_caps *caps) {
+struct qn_matvec_tune qn_matvec_packed_lanes(const struct qn_params_matmul *p,
+                                             struct qn_matvec_tune dot,
+                                             const struct qn_gpu_caps *caps) {
+    uint32_t groups = parts(p->cols, QN_GROUP), lanes = 4;
+    while (lanes < 32 && lanes * 2 <= caps->subgroup_min && lanes * 2 <= groups)
+        lanes *= 2;
+    dot.lanes = lanes;
+    return dot;
+}
+
+/* With several rows of x a thread's weights serve more, and are on their way long enough. Places of
+ * an arg-max are those of matvec_dot; what is packed comes out in whole groups. */
+struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
+                                            struct qn_matvec_tune dot, bool glu, bool pack,
+                                            bool argmax, uint32_t cols) {
+    struct qn_matvec_tune tune = {dot.lanes, 1, 0, cols > 1 ? 1 : 2, cols, argmax ? 256 : 128};
+    if (argmax)
+        tune.rows = dot.rows;
+    else if (!glu && (cols > 1 || p->n_rows >= 2048))
+        tune.rows = 2;
+    if (pack && tune.threads / tune.lanes * tune.rows % QN_GROUP != 0)
+        tune.rows = 2;
+    if (pack && tune.threads / tune.lanes * tune.rows % QN_GROUP != 0)
+        tune.threads = 256;
+    return tune;
+}
+
+/* A row of x is read by every thread: eight at a time are too much for the nearest cache, unless
+ * rows are short and there is little to multiply them with. */
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, bool glu) {
+    uint32_t groups = parts(p->cols, QN_GROUP);
+    return groups <= 96 && (uint64_t)groups * p->n_rows * (glu ? 2 : 1) < 400000 ? 8 : 4;
+}
+
+struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint32_t cols) {
     while (tune.rows > 1 && tune.rows * (glu ? 2 : 1) * cols > 16) // sums in registers
         tune.rows /= 2;
     tune.cols = cols;
-    if (tune.span != 0) {
-        tune.span = dot_span(parts(p->cols, QN_GROUP), cols, tune.lanes, caps);
-        while (tune.ahead > 1 && tune.ahead * tune.lanes > tune.span)
-            tune.ahead /= 2;
-        tune.rows = tune.span == 0 ? 0 : tune.rows;
-    }
     return tune;
 }
 
 uint32_t qn_grid_matvec_dot_rows(struct qn_matvec_tune tune) {
-    return DOT_THREADS / tune.lanes * tune.rows;
+    return tune.threads / tune.lanes * tune.rows;
 }
 
 uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune) {
@@ -110,7 +131,17 @@ uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_m
 
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                                   uint32_t rows) {
+    return fold(qn_grid_matvec_dot_places(p, tune), rows);
+}
+
+struct qn_grid qn_grid_matvec_packed(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                     uint32_t rows) {
     return fold(qn_grid_matvec_dot_places(p, tune), parts(rows, tune.cols));
+}
+
+struct qn_grid qn_grid_pack_rows(const struct qn_params_matmul *p, bool whole, uint32_t rows) {
+    uint32_t eights = parts(p->cols, QN_GROUP) * 4;
+    return (struct qn_grid){whole ? 1 : parts(eights, DOT_THREADS), rows, 1};
 }
 
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

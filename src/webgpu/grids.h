@@ -18,14 +18,14 @@ struct qn_matvec_tune {
     uint32_t lanes, rows;
     uint32_t span, ahead; // matvec_dot: groups of x held at once, groups loaded ahead per thread
     uint32_t cols;        // rows of x that a workgroup takes together: 1, 2, 4, 8
+    uint32_t threads;     // matvec_packed: of a workgroup
 };
 /* The most that `cols` may be, and how many choices there are above 1. */
 #define QN_MATVEC_COLS 8u
 #define QN_MATVEC_WIDE 3u
 /* What multiplies so many rows of x at once and gives each of them, to the last bit, what `tune`,
  * made for one, gives it. rows 0: there is none. */
-struct qn_matvec_tune qn_matvec_widen(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                      bool glu, uint32_t cols, const struct qn_gpu_caps *caps);
+struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint32_t cols);
 struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_wtype type,
                                      bool glu);
 /* Whether matvec_dot reads this format; its constants on a device with these caps. span 0: it
@@ -33,6 +33,20 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 bool qn_matvec_dot_takes(const struct qn_wformat *format);
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps);
+/* matvec_packed for `cols` rows of x at once, with the sums of `dot`, qn_matvec_dot_tune's. */
+struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
+                                            struct qn_matvec_tune dot, bool glu, bool pack,
+                                            bool argmax, uint32_t cols);
+/* How many rows of x are best taken at once, where there are so many. */
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, bool glu);
+/* `dot` with the lanes that are best where x is always packed. */
+struct qn_matvec_tune qn_matvec_packed_lanes(const struct qn_params_matmul *p,
+                                             struct qn_matvec_tune dot,
+                                             const struct qn_gpu_caps *caps);
+struct qn_grid qn_grid_matvec_packed(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                                     uint32_t rows);
+/* `whole`: each row by one workgroup. */
+struct qn_grid qn_grid_pack_rows(const struct qn_params_matmul *p, bool whole, uint32_t rows);
 /* Columns of x that matvec_dot makes itself (HEAD_DIM, POST), at most. */
 #define QN_MATVEC_DOT_MADE 8192u
 struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,

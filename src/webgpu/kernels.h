@@ -91,11 +91,16 @@ enum qn_scale_type {
  *                    POST: x is residual + norm(x) first; norm holds the weights of that norm
  *                    and, norm_at columns on, its own; out takes x too, where kept says.
  *                    ARGMAX: out is ARGMAX_PARTIAL's partial, a place per workgroup.
+ *                    PACK: out is packed rows of x for a MATVEC_PACKED. One row of x per grid z.
+ *  MATVEC_PACKED     MATVEC_DOT's results for packed rows of x (packed.h). LANES … COLS: see
+ *                    qn_matvec_packed_tune.
  *  MATMUL_TILES      the same bindings and params (norm unused: no NORM constant), for T > a few.
  *                    ALIGNED: 1 where matvec's wants are met. TX … BUFFERS: struct qn_matmul_tile.
  *  MATMUL_FEW        the same again; groups of MATMUL_TILES fit it. LANES: qn_matmul_lanes.
  *                    qn_matmul_takes_few says when.
  *  MATMUL_MATRIX     as MATMUL_TILES, where qn_matmul_has_matrix.
+ *  PACK_ROWS         MATVEC_DOT's bindings, out packed rows of x, kept: what MATVEC_DOT with POST
+ *                    leaves in its out.
  *  GLU               params, step, x, up, out. In one tensor: the same range twice.
  *  ACT               params glu, step, x, out f32[rows, cols]
  *  ADD               params, step, a, b, gate f32[rows], out. GATE: 0 or 1.
@@ -139,10 +144,12 @@ enum qn_scale_type {
     X(RMSNORM,           rmsnorm,           rmsnorm,   "UURRRW",    "RESIDUAL") \
     X(LAYERNORM,         layernorm,         rmsnorm,   "UURRRRW",   "BIAS RESIDUAL") \
     X(MATVEC,            matvec,            matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS COLS") \
-    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST COLS ARGMAX") \
+    X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST PACK ARGMAX") \
+    X(MATVEC_PACKED,     matvec_packed,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS AHEAD THREADS COLS PACK ARGMAX") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_TILES,      matmul_tiles,      matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED TX TY SLICES BUFFERS") \
+    X(PACK_ROWS,         pack_rows,         matmul,    "UURRRRRRWW", "NORM HEAD_DIM POST") \
     X(GLU,               glu,               glu,       "UURRW",     "ACT") \
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \

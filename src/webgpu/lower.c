@@ -455,6 +455,7 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
     qn_lower_fold(l, fused, partner, &small);
     QN_TRY(qn_lower_buffers(l, fused, partner, err));
     QN_TRY(qn_lower_scratch(l, &small, &small.partial, err));
+    QN_TRY(qn_lower_packed_add(l, err));
     l->b_params = l->n_buffers[QN_SPACE_SHARED]; // its size is known at the end
 
     // Its place is taken now, so that bindings can name it.
@@ -510,12 +511,17 @@ static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *
  * that for one. */
 static const struct qn_lower_wide *wide_for(const struct qn_lower_dispatch *d, uint32_t rows) {
     const struct qn_lower_wide *best = NULL;
-    if (d->kernel != QN_KERNEL_MATVEC && d->kernel != QN_KERNEL_MATVEC_DOT)
+    if (d->kernel != QN_KERNEL_MATVEC && d->kernel != QN_KERNEL_MATVEC_PACKED)
         return NULL;
     for (uint32_t i = 0; i < QN_MATVEC_WIDE && rows > (best ? best->tune.cols : 1); i++)
         if (d->wide[i].tune.rows != 0)
             best = &d->wide[i];
     return best;
+}
+
+bool qn_lower_plays(const struct qn_lower_dispatch *d, uint32_t t, uint32_t r) {
+    return d->rows_when == QN_ROWS_ANY ||
+           (d->rows_when == QN_ROWS_MORE) == ((d->by_rows ? r : t) > 1);
 }
 
 uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
@@ -541,6 +547,10 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
         return qn_grid_matvec(params, tune, rows);
     case QN_KERNEL_MATVEC_DOT:
         return qn_grid_matvec_dot(params, tune, rows);
+    case QN_KERNEL_MATVEC_PACKED:
+        return qn_grid_matvec_packed(params, tune, rows);
+    case QN_KERNEL_PACK_ROWS:
+        return qn_grid_pack_rows(params, d->whole, rows);
     case QN_KERNEL_MATMUL_MATRIX:
     case QN_KERNEL_MATMUL_TILES:
         if (takes_few(l, d, rows))

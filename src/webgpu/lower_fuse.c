@@ -44,7 +44,7 @@ static uint32_t reader_of(const struct qn_program *p, uint32_t tensor, uint32_t 
 }
 
 /* How many operands of ops a tensor is. */
-static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
+uint32_t qn_lower_uses(const struct qn_program *p, uint32_t tensor) {
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->n_ops; i++)
         for (uint32_t j = 0; j < QN_OP_INPUTS; j++)
@@ -53,7 +53,7 @@ static uint32_t uses_of(const struct qn_program *p, uint32_t tensor) {
 }
 
 bool qn_lower_keeps(const struct qn_program *p, const struct qn_program_op *post) {
-    return uses_of(p, post->out) > 1;
+    return qn_lower_uses(p, post->out) > 1;
 }
 
 /* Whether operand x of an op lies as matvecs read it. */
@@ -114,7 +114,7 @@ const struct qn_program_op *qn_lower_head_norm(const struct qn_program *p,
     bool heads = norm->u.norm.group == dim || (!norm->u.norm.group && norm->u.norm.cols == dim);
     return heads && norm->in[3].tensor == QN_NONE && rope->in[in].column == 0 &&
                    !rope->u.rope.head_stride && qn_lower_columns(p, norm->in[1].tensor) == dim &&
-                   uses_of(p, norm->out) == 1
+                   qn_lower_uses(p, norm->out) == 1
                ? norm
                : NULL;
 }
@@ -132,7 +132,7 @@ void qn_lower_fuse_ropes(const struct qn_lower *l, bool *fused, const uint32_t *
                       op->u.attention.head_dim == rope->u.rope.head_dim &&
                       op->u.attention.n_heads == rope->u.rope.n_heads &&
                       op->u.attention.n_kv_heads == rope->u.rope.n_kv_heads &&
-                      uses_of(p, rope->out) == 1;
+                      qn_lower_uses(p, rope->out) == 1;
         const struct qn_program_op *q = qn_lower_head_norm(p, rope, 0, producer);
         const struct qn_program_op *k = qn_lower_head_norm(p, rope, 1, producer);
         uint32_t freq = qn_lower_vector_of(l, rope->in[5]).offset;
@@ -154,7 +154,7 @@ bool qn_lower_merge(const struct qn_lower *l, bool *merged, const struct qn_lowe
         const struct qn_program_op *attention = &p->ops[made];
         const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
         struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
-        if (op->in[0].column != 0 || uses_of(p, attention->out) != 1 ||
+        if (op->in[0].column != 0 || qn_lower_uses(p, attention->out) != 1 ||
             !qn_matvec_dot_takes(&weight->format) || attention->u.attention.head_dim % 8 != 0 ||
             weight->cols != attention->u.attention.n_heads * attention->u.attention.head_dim ||
             qn_matvec_dot_tune(&shape, false, &l->caps).span == 0)

@@ -3,6 +3,7 @@
 
 #include "base/num.h"
 #include "webgpu/lower_parts.h"
+#include "webgpu/packed.h"
 
 bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
     return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
@@ -21,7 +22,9 @@ static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *m
     return qn_lower_pipeline_add(l, &d->few, &kernel, QN_KERNEL_MATMUL_FEW, constants, err);
 }
 
-#define ARGMAX 15 // of matvec_dot's constants
+/* Of the constants of matvec_dot and matvec_packed. */
+#define PACK(packed) ((packed) ? 13 : 14)
+#define ARGMAX(packed) ((packed) ? 14 : 15)
 
 uint32_t qn_lower_best_places(const struct qn_lower *l) {
     const struct qn_program *p = l->program;
@@ -47,36 +50,173 @@ uint32_t qn_lower_best_places(const struct qn_lower *l) {
     return 0;
 }
 
-static void set_tune(float *constants, const struct qn_matvec_tune *tune) {
+static void set_tune(float *constants, enum qn_kernel_id kernel,
+                     const struct qn_matvec_tune *tune) {
     constants[8] = (float)tune->lanes;
     constants[9] = (float)tune->rows;
-    constants[tune->span ? 14 : 10] = (float)tune->cols;
-    if (tune->span) { // of matvec_dot
+    if (kernel == QN_KERNEL_MATVEC) {
+        constants[10] = (float)tune->cols;
+    } else if (kernel == QN_KERNEL_MATVEC_DOT) {
         constants[10] = (float)tune->span;
         constants[11] = (float)tune->ahead;
+    } else {
+        constants[10] = (float)tune->ahead;
+        constants[11] = (float)tune->threads;
+        constants[12] = (float)tune->cols;
     }
 }
 
 /* The matvec that was added last may take several rows at once: over the same group, and the same
- * but for some constants. */
+ * but for some constants. `dot`: of the matvec_dot whose sums it makes. */
 static enum qn_status wide_add(struct qn_lower *l, const struct qn_lower_draft *matvec,
-                               struct qn_error *err) {
+                               struct qn_matvec_tune dot, struct qn_error *err) {
     struct qn_lower_dispatch *d = &l->dispatches[l->n_dispatches - 1];
     struct qn_kernel kernel;
     qn_kernel_get(&kernel, d->kernel);
     for (uint32_t i = 0; i < QN_MATVEC_WIDE; i++) {
         struct qn_lower_wide *wide = &d->wide[i];
         float constants[QN_KERNEL_CONSTANTS];
-        wide->tune = qn_matvec_widen(matvec->params, d->tune, d->glu, 2u << i, &l->caps);
-        if (matvec->constants[ARGMAX] != 0 && wide->tune.rows != d->tune.rows)
-            wide->tune.rows = 0; // it would have other places
-        if (wide->tune.rows == 0)
-            continue;
         memcpy(constants, matvec->constants, sizeof constants);
-        set_tune(constants, &wide->tune);
+        if (d->kernel == QN_KERNEL_MATVEC)
+            wide->tune = qn_matvec_widen(d->tune, d->glu, 2u << i);
+        else if (2u << i > qn_matvec_packed_cols(matvec->params, d->glu))
+            break;
+        else
+            wide->tune =
+                qn_matvec_packed_tune(matvec->params, dot, d->glu, constants[PACK(true)] != 0,
+                                      constants[ARGMAX(true)] != 0, 2u << i);
+        set_tune(constants, d->kernel, &wide->tune);
         QN_TRY(qn_lower_pipeline_add(l, &wide->pipeline, &kernel, d->kernel, constants, err));
     }
     return QN_OK;
+}
+
+enum qn_status qn_lower_packed_add(struct qn_lower *l, struct qn_error *err) {
+    const struct qn_program *p = l->program;
+    uint64_t most = 0;
+    for (uint32_t i = 0; i < p->n_ops && qn_lower_wide(l); i++) {
+        const struct qn_program_op *op = &p->ops[i];
+        if (op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU)
+            continue;
+        const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
+        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
+        if (qn_matvec_dot_takes(&weight->format) &&
+            qn_matvec_dot_tune(&shape, false, &l->caps).span && weight->cols > most)
+            most = weight->cols;
+    }
+    if (most == 0)
+        return QN_OK;
+    uint64_t rows = (most + QN_GROUP - 1) / QN_GROUP * QN_PACKED_BYTES * QN_STEP_ROWS;
+    return qn_lower_buffer_add(l, &l->b_packed, QN_SPACE_SHARED,
+                               (rows / QN_LOWER_SLOT + 2) * QN_LOWER_SLOT, QN_USE_STORAGE,
+                               "packed rows", err);
+}
+
+/* Where a MATMUL gets x from, behind a norm that it does itself and a folded one. */
+struct origin {
+    struct qn_lower_source x, before; // before: what the folded norm adds to
+    const struct qn_program_op *post; // the folded norm, or NULL
+};
+
+static struct origin origin_of(const struct qn_lower *l, const struct qn_lower_mode *mode,
+                               const struct qn_program_op *op) {
+    struct origin from = {.x = qn_lower_source_of(l, mode, op->in[0], mode->small)};
+    uint32_t behind = mode->small ? mode->partner[op - l->program->ops] : QN_NONE;
+    if (behind != QN_NONE) {
+        from.post = &l->program->ops[behind];
+        struct qn_lower_source y = qn_lower_source_of(l, mode, from.post->in[0], false);
+        y.norm = from.x.norm;
+        from.x = y;
+        from.before = qn_lower_source_of(l, mode, from.post->in[3], false);
+    }
+    return from;
+}
+
+static bool is_aligned(const struct qn_lower *l, const struct qn_lower_mode *mode,
+                       const struct qn_program_op *op, const struct qn_weight *weight) {
+    struct qn_lower_source x = origin_of(l, mode, op).x;
+    return qn_lower_matvec_takes(weight->cols, x.stride, x.column);
+}
+
+/* Whether a gated MATMUL leaves its results packed: where the one that reads them takes them so. */
+static bool packs(const struct qn_lower *l, const struct qn_lower_mode *mode,
+                  const struct qn_program_op *op) {
+    const struct qn_program *p = l->program;
+    if (!mode->small || op->kind != QN_OP_MATMUL_GLU || qn_lower_uses(p, op->out) != 1)
+        return false;
+    uint32_t index = p->tensors[op->in[1].tensor].weight;
+    const struct qn_lower_weight *w = &l->weights[index];
+    struct qn_params_matmul shape = {.cols = p->weights[index].cols, .n_rows = w->half};
+    struct qn_matvec_tune dot = qn_matvec_dot_tune(&shape, true, &l->caps);
+    if (w->n_slabs != 1 || w->half % QN_GROUP || !dot.span ||
+        qn_grid_matvec_dot_rows(dot) % QN_GROUP ||
+        !qn_matvec_dot_takes(&p->weights[index].format) ||
+        !is_aligned(l, mode, op, &p->weights[index]))
+        return false;
+    for (const struct qn_program_op *down = op + 1; down < p->ops + p->n_ops; down++) {
+        if (down->in[0].tensor != op->out)
+            continue;
+        const struct qn_weight *weight = &p->weights[p->tensors[down->in[1].tensor].weight];
+        return down->kind == QN_OP_MATMUL && down->in[0].column == 0 && weight->cols == w->half &&
+               qn_matvec_dot_takes(&weight->format);
+    }
+    return false;
+}
+
+/* The matvec of a draft for matvec_dot and, where steps may have several rows of x, what packs them
+ * and multiplies them so. With `packed` they are already. */
+static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *dot, bool packed,
+                              bool first_slab, struct qn_error *err) {
+    const struct qn_params_matmul *p = dot->params;
+    bool wide = qn_lower_wide(l), pack = dot->constants[PACK(false)] != 0,
+         argmax = dot->constants[ARGMAX(false)] != 0;
+    struct qn_params_matmul params = *p;
+    struct qn_lower_draft draft = *dot;
+    struct qn_matvec_tune tune = dot->rest.tune;
+    if (!packed) {
+        draft.rest.rows_when = wide ? QN_ROWS_ONE : QN_ROWS_ANY;
+        set_tune(draft.constants, QN_KERNEL_MATVEC_DOT, &tune);
+        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+        if (!wide)
+            return QN_OK;
+        struct qn_lower_ref out = qn_lower_whole(l, QN_SPACE_SHARED, l->b_packed), end = out;
+        end.offset = out.bytes -= QN_LOWER_SLOT;
+        end.bytes = QN_LOWER_SLOT;
+        bool post = dot->constants[13] != 0, norm = dot->constants[5] != 0;
+        struct qn_lower_draft rows = *dot;
+        rows.kernel = QN_KERNEL_PACK_ROWS;
+        rows.rest.rows_when = QN_ROWS_MORE;
+        rows.rest.whole = post || norm;
+        rows.bindings[3] = rows.bindings[4] = rows.bindings[5] = (struct qn_lower_ref){0};
+        rows.bindings[8] = out;
+        rows.bindings[9] = post && !argmax && p->kept ? dot->bindings[8] : end;
+        memset(rows.constants, 0, sizeof rows.constants);
+        rows.constants[0] = norm;
+        rows.constants[1] = dot->constants[12];
+        rows.constants[2] = post;
+        if (argmax) // of which it knows nothing
+            params.kept = 0;
+        rows.params = &params;
+        if (first_slab)
+            QN_TRY(qn_lower_dispatch_add(l, &rows, err));
+        params = *p;
+        params.x_stride = qn_ceil_div_u32(p->cols, QN_GROUP) * (QN_PACKED_BYTES / 4);
+        params.x_column = params.tail = 0;
+        draft.bindings[2] = out;
+        draft.bindings[7] = (struct qn_lower_ref){0};
+        draft.rest.rows_when = QN_ROWS_MORE;
+    } else {
+        tune = qn_matvec_packed_lanes(p, tune, &l->caps);
+    }
+    draft.kernel = QN_KERNEL_MATVEC_PACKED;
+    draft.params = &params;
+    draft.rest.tune = qn_matvec_packed_tune(p, tune, draft.rest.glu, pack, argmax, 1);
+    memset(draft.constants + 8, 0, (QN_KERNEL_CONSTANTS - 8) * sizeof *draft.constants);
+    draft.constants[PACK(true)] = pack;
+    draft.constants[ARGMAX(true)] = argmax;
+    set_tune(draft.constants, QN_KERNEL_MATVEC_PACKED, &draft.rest.tune);
+    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    return wide ? wide_add(l, &draft, tune, err) : QN_OK;
 }
 
 enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *mode,
@@ -88,16 +228,12 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
     const struct qn_lower_weight *w = &l->weights[index];
     struct qn_operand bias = op->in[2];
     struct qn_operand residual = glu ? (struct qn_operand){QN_NONE, 0} : op->in[3];
-    struct qn_lower_source x = qn_lower_source_of(l, mode, op->in[0], mode->small);
-    uint32_t behind = mode->small ? mode->partner[op - p->ops] : QN_NONE;
-    const struct qn_program_op *post = behind == QN_NONE ? NULL : &p->ops[behind];
-    struct qn_lower_source before = {0}; // x is behind a folded norm: what that adds to
-    if (post) {
-        struct qn_lower_source y = qn_lower_source_of(l, mode, post->in[0], false);
-        y.norm = x.norm;
-        x = y;
-        before = qn_lower_source_of(l, mode, post->in[3], false);
-    }
+    struct origin origin = origin_of(l, mode, op);
+    struct qn_lower_source x = origin.x, before = origin.before;
+    const struct qn_program_op *post = origin.post;
+    uint32_t made = mode->producer[op->in[0].tensor];
+    bool pack = packs(l, mode, op),
+         packed = made != QN_NONE && op->in[0].column == 0 && packs(l, mode, &p->ops[made]);
     bool aligned = qn_lower_matvec_takes(weight->cols, x.stride, x.column),
          matvec = mode->small && aligned;
     bool logits = op->out == p->logits;
@@ -198,15 +334,19 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         float has_bias = bias.tensor != QN_NONE, has_residual = residual.tensor != QN_NONE;
         if (matvec) {
             draft.rest.tune = dot.span ? dot : qn_matvec_tune(&all, weight->format.type, glu);
+            enum qn_kernel_id kernel = draft.kernel;
             float constants[QN_KERNEL_CONSTANTS] = {format[0], format[1],    format[2],
                                                     has_bias,  has_residual, x.norm != NULL,
                                                     glu,       act,          [13] = post != NULL};
             memcpy(draft.constants, constants, sizeof constants);
-            set_tune(draft.constants, &draft.rest.tune);
-            if (attention)
-                draft.constants[12] = (float)attention->u.attention.head_dim;
-            if (best)
-                draft.constants[ARGMAX] = 1;
+            set_tune(draft.constants, kernel, &draft.rest.tune);
+            if (dot.span) {
+                draft.constants[12] = attention ? (float)attention->u.attention.head_dim : 0.0f;
+                draft.constants[PACK(false)] = pack;
+                draft.constants[ARGMAX(false)] = best;
+                QN_TRY(dot_add(l, &draft, packed, i == 0, err));
+                continue;
+            }
         } else {
             draft.rest.few_lanes = few ? qn_matmul_lanes(&params) : 0;
             float last = only_few ? (float)draft.rest.few_lanes : aligned;
@@ -229,7 +369,7 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         if (few && !only_few)
             QN_TRY(few_add(l, &draft, err));
         if (matvec && qn_lower_wide(l))
-            QN_TRY(wide_add(l, &draft, err));
+            QN_TRY(wide_add(l, &draft, draft.rest.tune, err));
     }
     return QN_OK;
 }

@@ -92,6 +92,8 @@ struct qn_lower_ref qn_lower_vector_of(const struct qn_lower *l, struct qn_opera
 enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *mode,
                                const struct qn_program_op *op, struct qn_error *err);
 bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column);
+/* Room for packed rows, where matvecs take several. */
+enum qn_status qn_lower_packed_add(struct qn_lower *l, struct qn_error *err);
 
 /* lower_attention.c: ROPE_APPEND, ATTENTION; what their splits need of scratch. */
 enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mode,
@@ -112,7 +114,9 @@ enum qn_status qn_lower_route(struct qn_lower *l, struct qn_lower_ref step,
 enum qn_status qn_lower_experts(struct qn_lower *l, struct qn_lower_ref step,
                                 const struct qn_program_op *op, struct qn_error *err);
 
-/* lower_fuse.c: ops whose work their consumers do. Norms before matvecs, LAST_ROWS before anything
+/* lower_fuse.c: operands that read a tensor. */
+uint32_t qn_lower_uses(const struct qn_program *p, uint32_t tensor);
+/* ops whose work their consumers do. Norms before matvecs, LAST_ROWS before anything
  * that can begin at a later row; fills `producer` [n_tensors] too. */
 void qn_lower_fuse(const struct qn_lower *l, bool *fused, uint32_t *producer);
 /* Norms with a residual whose work the MATMUL behind them does; fills `partner` [n_ops]. A fused

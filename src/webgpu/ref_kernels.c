@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "webgpu/packed.h"
 #include "webgpu/ref_call.h"
 
 enum qn_status qn_ref_holds(const struct qn_ref_call *c, uint32_t i, uint64_t count, uint64_t size,
@@ -166,7 +167,10 @@ struct product {
     struct qn_ref_weights w;
     uint32_t head_dim; // x is the partial of attention_split
     bool post;
-    uint32_t chunk; // results that one place of an arg-max stands for; 0: out takes results
+    uint32_t chunk;    // results that one place of an arg-max stands for; 0: out takes results
+    bool packed, pack; // x, out
+    bool integers;     // x becomes integers as if it were packed
+    uint32_t keeper;   // binding that takes what POST makes
 };
 
 /* The best result of a chunk so far. */
@@ -180,17 +184,19 @@ static void best_result(uint32_t pair[2], float v, uint32_t id, bool first) {
     pair[1] = id;
 }
 
-/* Σ_k x[k] W[row, k], of x times norm where that is on. */
-static double product_row(const struct product *m, const struct qn_ref_call *c, const float *x,
-                          size_t row) {
-    const float *norm = (const float *)c->p[7] + m->p->norm_at;
+/* Σ_k x[k] W[row, k], of x times norm where that is given. */
+static double product_row(const struct product *m, const float *x, const float *norm, size_t row) {
     double sum = 0;
     for (uint32_t g = 0; g < m->w.groups; g++) {
         float group[QN_GROUP];
         qn_ref_decode_group(group, &m->w, row, g);
+        float from[QN_GROUP];
+        if (m->packed)
+            qn_packed_get(from, x, m->w.groups, g);
         for (uint32_t i = 0; i < QN_GROUP && g * QN_GROUP + i < m->p->cols; i++) {
             uint32_t k = g * QN_GROUP + i;
-            sum += (double)group[i] * x[k] * (m->norm ? norm[k] : 1.0f);
+            sum += m->packed ? (double)group[i] * from[i]
+                             : (double)group[i] * x[k] * (norm != NULL ? norm[k] : 1.0f);
         }
     }
     return sum;
@@ -219,59 +225,108 @@ static enum qn_status behind(float out[QN_MATVEC_DOT_MADE], const struct product
     for (uint32_t i = 0; i < p->cols; i++)
         out[i] = (float)(x[i] * scale * post[i] + residual[i]);
     if (p->kept && !m->chunk) {
-        QN_TRY(qn_ref_holds(c, 8, p->kept + (z + 1) * (uint64_t)p->cols, 4, err));
-        memcpy((float *)c->p[8] + p->kept + (size_t)z * p->cols, out, p->cols * sizeof *out);
+        QN_TRY(qn_ref_holds(c, m->keeper, p->kept + (z + 1) * (uint64_t)p->cols, 4, err));
+        memcpy((float *)c->p[m->keeper] + p->kept + (size_t)z * p->cols, out,
+               p->cols * sizeof *out);
     }
     return QN_OK;
+}
+
+/* Row z of x: where it lies, or made in `own`. */
+static enum qn_status row_of(const float **out, float own[QN_MATVEC_DOT_MADE],
+                             const struct product *m, const struct qn_ref_call *c, uint32_t z,
+                             struct qn_error *err) {
+    const struct qn_params_matmul *p = m->p;
+    uint32_t skip = row_source(c->p[1], p->tail & 1);
+    *out = own;
+    if (m->head_dim)
+        return qn_ref_joined(own, c, m->head_dim, z, err);
+    if (m->post)
+        return behind(own, m, c, z, err);
+    *out = (const float *)c->p[2] + (size_t)(z + skip) * p->x_stride + p->x_column;
+    return QN_OK;
+}
+
+/* x times norm where that is given, as integers and back: [cols] → out. */
+static void round_row(float *out, const float *x, const float *norm, uint32_t cols) {
+    for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
+        float group[QN_GROUP] = {0};
+        unsigned char packed[QN_PACKED_BYTES];
+        uint32_t n = qn_min_u32(QN_GROUP, cols - g * QN_GROUP);
+        for (uint32_t i = 0; i < n; i++)
+            group[i] = x[g * QN_GROUP + i] * (norm != NULL ? norm[g * QN_GROUP + i] : 1);
+        qn_packed_put(packed, 1, 0, group, 0);
+        (void)qn_packed_get(group, packed, 1, 0);
+        memcpy(out + g * QN_GROUP, group, n * sizeof *out);
+    }
+}
+
+static double squares(const float *x, uint32_t n) {
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return sum;
 }
 
 static enum qn_status product(const struct product *m, const struct qn_ref_call *c, uint32_t rows,
                               struct qn_error *err) {
     const struct qn_params_matmul *p = m->p;
     const struct qn_params_step *step = c->p[1];
-    const float *x = c->p[2], *bias = c->p[5], *residual = c->p[6];
-    float *out = c->p[8];
+    const float *bias = c->p[5], *residual = c->p[6];
+    float *out = c->p[8], group[QN_GROUP];
     uint32_t skip = row_source(step, p->tail & 1), end = p->row_begin + p->n_rows;
     float own[QN_MATVEC_DOT_MADE];
+    uint32_t cols = m->packed ? m->w.groups * QN_PACKED_BYTES / 4 : p->cols;
     if (!m->head_dim)
-        QN_TRY(qn_ref_holds(c, 2, qn_ref_extent(rows + skip, p->x_stride, p->x_column, p->cols), 4,
-                            err));
+        QN_TRY(
+            qn_ref_holds(c, 2, qn_ref_extent(rows + skip, p->x_stride, p->x_column, cols), 4, err));
+    if (m->pack && (p->n_rows % QN_GROUP || p->row_begin || p->out_stride < p->n_rows))
+        return qn_fail(err, QN_E_INTERNAL, "%u results from %u on, packed", p->n_rows,
+                       p->row_begin);
     QN_TRY(qn_ref_holds(c, 5, m->bias ? end + (m->glu ? p->up_row : 0) : 0, 4, err));
     uint32_t column = m->residual ? p->residual_column : 0;
     QN_TRY(qn_ref_holds(
         c, 6, m->residual ? qn_ref_extent(rows, p->residual_stride, column, end) : 0, 4, err));
-    QN_TRY(qn_ref_holds(c, 7, m->norm ? (uint64_t)p->norm_at + p->cols : 0, 4, err));
+    bool normed = m->norm && !m->packed;
+    QN_TRY(qn_ref_holds(c, 7, normed ? (uint64_t)p->norm_at + p->cols : 0, 4, err));
     uint32_t places = m->chunk ? p->kept + qn_ceil_div_u32(p->n_rows, m->chunk) : 0;
     QN_TRY(qn_ref_holds(c, 8, qn_ref_extent(rows, p->out_stride, 0, places ? places : end),
                         places ? 8 : 4, err));
     if (m->glu && m->bias && p->row_begin) // whose up half of the bias would not be told
         return qn_fail(err, QN_E_INTERNAL, "a gated matrix with a bias must be one slab");
     for (uint32_t z = 0; z < rows; z++) {
-        if (m->head_dim)
-            QN_TRY(qn_ref_joined(own, c, m->head_dim, z, err));
-        if (m->post)
-            QN_TRY(behind(own, m, c, z, err));
-        const float *row =
-            m->head_dim || m->post ? own : x + (size_t)(z + skip) * p->x_stride + p->x_column;
+        const float *row;
+        QN_TRY(row_of(&row, own, m, c, z, err));
         double scale = 1;
         if (m->norm) {
-            double sum = 0;
-            for (uint32_t i = 0; i < p->cols; i++)
-                sum += (double)row[i] * row[i];
+            double sum = m->packed     ? qn_packed_get(group, row, m->w.groups, 0)
+                         : m->integers ? (float)squares(row, p->cols)
+                                       : squares(row, p->cols);
             scale = 1 / sqrt(sum / p->cols + p->eps);
+        }
+        const float *norm = normed ? (const float *)c->p[7] + p->norm_at : NULL;
+        if (m->integers && p->cols <= QN_MATVEC_DOT_MADE) {
+            round_row(own, row, norm, p->cols);
+            row = own;
+            norm = NULL;
         }
         for (uint32_t n = 0; n < p->n_rows; n++) {
             uint32_t at = p->row_begin + n;
-            double v = product_row(m, c, row, n) * scale + (m->bias ? bias[at] : 0);
+            double v = product_row(m, row, norm, n) * scale + (m->bias ? bias[at] : 0);
             if (m->glu) {
-                double up = product_row(m, c, row, n + p->up_row) * scale;
+                double up = product_row(m, row, norm, n + p->up_row) * scale;
                 v = qn_ref_act(m->act, v) * (up + (m->bias ? bias[at + p->up_row] : 0));
             }
             if (p->softcap != 0)
                 v = p->softcap * tanh(v / p->softcap);
             if (m->residual)
                 v += residual[(size_t)z * p->residual_stride + column + at];
-            if (m->chunk == 0)
+            if (m->pack) {
+                group[n % QN_GROUP] = (float)v;
+                if (n % QN_GROUP == QN_GROUP - 1)
+                    qn_packed_put(out + (size_t)z * p->out_stride, p->n_rows / QN_GROUP,
+                                  n / QN_GROUP, group, 0);
+            } else if (m->chunk == 0)
                 out[(size_t)z * p->out_stride + at] = (float)v;
             else
                 best_result((uint32_t *)c->p[8] +
@@ -293,6 +348,7 @@ static void product_begin(struct product *m, const struct qn_ref_call *c, bool n
         .norm = normed && c->constants[5] != 0,
         .glu = c->constants[glu] != 0,
         .act = (uint32_t)c->constants[glu + 1],
+        .keeper = 8,
     };
 }
 
@@ -310,8 +366,8 @@ static bool cols_ok(const struct qn_matvec_tune *tune, uint32_t sums) {
 static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) {
     struct product m;
     product_begin(&m, c, true);
-    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0,
-                                  (uint32_t)c->constants[10]};
+    struct qn_matvec_tune tune = {
+        (uint32_t)c->constants[8], (uint32_t)c->constants[9], 0, 0, (uint32_t)c->constants[10], 64};
     const struct qn_params_matmul *p = m.p;
     uint32_t sums = tune.rows * (m.glu ? 2 : 1) * tune.cols;
     if (!tune.lanes || tune.lanes > 64 || tune.lanes & (tune.lanes - 1) ||
@@ -327,40 +383,113 @@ static enum qn_status matvec(const struct qn_ref_call *c, struct qn_error *err) 
     return product(&m, c, rows, err);
 }
 
+/* What matvec_dot and matvec_packed want alike. */
+static enum qn_status dot_tune_ok(const struct product *m, const struct qn_matvec_tune *tune,
+                                  struct qn_error *err) {
+    const struct qn_params_matmul *p = m->p;
+    uint32_t sets = tune->rows * (m->glu ? 2 : 1);
+    if (tune->lanes < 4 || tune->lanes > 32 || tune->lanes & (tune->lanes - 1) || !tune->rows ||
+        sets > 4 || (tune->rows & (tune->rows - 1)) || (m->chunk && m->glu))
+        return qn_fail(err, QN_E_INTERNAL, "dot products: LANES %u, ROWS %u", tune->lanes,
+                       tune->rows);
+    if ((p->cols | p->x_stride | p->x_column) % 4)
+        return qn_fail(err, QN_E_INTERNAL, "dot products: %u columns, stride %u, column %u",
+                       p->cols, p->x_stride, p->x_column);
+    if (m->pack && qn_grid_matvec_dot_rows(*tune) % QN_GROUP)
+        return qn_fail(err, QN_E_INTERNAL, "dot products: %u results, packed",
+                       qn_grid_matvec_dot_rows(*tune));
+    return QN_OK;
+}
+
 static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *err) {
     struct product m;
     product_begin(&m, c, true);
     m.head_dim = (uint32_t)c->constants[12];
     m.post = c->constants[13] != 0;
     const struct qn_params_matmul *p = m.p;
-    struct qn_matvec_tune tune = {(uint32_t)c->constants[8], (uint32_t)c->constants[9],
-                                  (uint32_t)c->constants[10], (uint32_t)c->constants[11],
-                                  (uint32_t)c->constants[14]};
+    struct qn_matvec_tune tune = {(uint32_t)c->constants[8],
+                                  (uint32_t)c->constants[9],
+                                  (uint32_t)c->constants[10],
+                                  (uint32_t)c->constants[11],
+                                  1,
+                                  256};
+    m.pack = c->constants[14] != 0;
+    m.integers = true;
     if (c->constants[15] != 0 && tune.lanes)
-        m.chunk = 256 / tune.lanes * tune.rows;
-    uint32_t sets = tune.rows * (m.glu ? 2 : 1), groups = qn_ceil_div_u32(p->cols, QN_GROUP);
-    if (tune.lanes < 4 || tune.lanes > 32 || tune.lanes & (tune.lanes - 1) || !tune.rows ||
-        sets > 4 || (tune.rows & (tune.rows - 1)) || !tune.ahead || tune.ahead > 4 || !tune.span ||
-        tune.span % 2 || (uint32_t)c->constants[0] != QN_W_Q4 ||
-        !cols_ok(&tune, sets * tune.cols) || (tune.span * 72 + 272) * tune.cols > 16384)
-        return qn_fail(err, QN_E_INTERNAL,
-                       "matvec_dot: LANES %u, ROWS %u, SPAN %u, AHEAD %u, COLS %u", tune.lanes,
-                       tune.rows, tune.span, tune.ahead, tune.cols);
-    if (m.chunk && (m.glu || tune.span * tune.cols < 16))
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: arg-max, SPAN %u", tune.span);
+        m.chunk = qn_grid_matvec_dot_rows(tune);
+    uint32_t groups = qn_ceil_div_u32(p->cols, QN_GROUP);
+    QN_TRY(dot_tune_ok(&m, &tune, err));
+    if (!tune.ahead || tune.ahead > 4 || !tune.span || tune.span % 2 || tune.span * 72 > 15072)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: SPAN %u, AHEAD %u", tune.span, tune.ahead);
     // Else a row's sums would be in another order beside others than alone.
-    if (tune.span < groups &&
-        (tune.span % tune.lanes || (m.norm && tune.cols == 1 && tune.span % 64)))
+    if (tune.span < groups && (tune.span % tune.lanes || (m.norm && tune.span % 64)))
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: spans of %u groups", tune.span);
-    if ((p->cols | p->x_stride | p->x_column) % 4)
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns, stride %u, column %u", p->cols,
-                       p->x_stride, p->x_column);
     QN_TRY(product_weights(&m, c, err));
     if (!qn_matvec_dot_takes(&m.w.format))
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %s", qn_wformat_name(&m.w.format));
     uint32_t rows = row_count(c->p[1], p->rows_sym);
     QN_TRY(qn_ref_covers(c, qn_grid_matvec_dot(p, tune, rows), err));
     return product(&m, c, rows, err);
+}
+
+static enum qn_status matvec_packed(const struct qn_ref_call *c, struct qn_error *err) {
+    struct product m;
+    product_begin(&m, c, true);
+    const struct qn_params_matmul *p = m.p;
+    struct qn_matvec_tune tune = {
+        (uint32_t)c->constants[8],  (uint32_t)c->constants[9],  0,
+        (uint32_t)c->constants[10], (uint32_t)c->constants[12], (uint32_t)c->constants[11]};
+    m.packed = true;
+    m.pack = c->constants[13] != 0;
+    if (c->constants[14] != 0 && tune.lanes)
+        m.chunk = qn_grid_matvec_dot_rows(tune);
+    QN_TRY(dot_tune_ok(&m, &tune, err));
+    if (!tune.ahead || tune.ahead > 2 || (tune.threads != 128 && tune.threads != 256) ||
+        !cols_ok(&tune, 1))
+        return qn_fail(err, QN_E_INTERNAL, "matvec_packed: AHEAD %u, THREADS %u, COLS %u",
+                       tune.ahead, tune.threads, tune.cols);
+    QN_TRY(product_weights(&m, c, err));
+    if (!qn_matvec_dot_takes(&m.w.format))
+        return qn_fail(err, QN_E_INTERNAL, "matvec_packed: %s", qn_wformat_name(&m.w.format));
+    uint32_t rows = row_count(c->p[1], p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_matvec_packed(p, tune, rows), err));
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status pack_rows(const struct qn_ref_call *c, struct qn_error *err) {
+    const struct qn_params_matmul *p = c->p[0];
+    struct product m = {.p = p,
+                        .norm = c->constants[0] != 0,
+                        .head_dim = (uint32_t)c->constants[1],
+                        .post = c->constants[2] != 0,
+                        .keeper = 9};
+    uint32_t rows = row_count(c->p[1], p->rows_sym), groups = qn_ceil_div_u32(p->cols, QN_GROUP),
+             skip = row_source(c->p[1], p->tail & 1);
+    float own[QN_MATVEC_DOT_MADE], x[QN_GROUP];
+    const float *norm = (const float *)c->p[7] + p->norm_at;
+    bool whole = m.norm || m.post;
+    QN_TRY(qn_ref_covers(c, qn_grid_pack_rows(p, whole, rows), err));
+    if (whole && c->grid.x != 1)
+        return qn_fail(err, QN_E_INTERNAL, "pack_rows: %u workgroups a row", c->grid.x);
+    if (!m.head_dim)
+        QN_TRY(qn_ref_holds(c, 2, qn_ref_extent(rows + skip, p->x_stride, p->x_column, p->cols), 4,
+                            err));
+    QN_TRY(qn_ref_holds(c, 7, m.norm ? (uint64_t)p->norm_at + p->cols : 0, 4, err));
+    QN_TRY(qn_ref_holds(c, 8, (uint64_t)rows * groups, QN_PACKED_BYTES, err));
+    for (uint32_t z = 0; z < rows; z++) {
+        const float *row;
+        QN_TRY(row_of(&row, own, &m, c, z, err));
+        float square = m.norm ? (float)squares(row, p->cols) : 0;
+        for (uint32_t g = 0; g < groups; g++) {
+            for (uint32_t i = 0; i < QN_GROUP; i++) {
+                uint32_t k = g * QN_GROUP + i;
+                x[i] = k < p->cols ? row[k] * (m.norm ? norm[k] : 1) : 0;
+            }
+            qn_packed_put((unsigned char *)c->p[8] + (size_t)z * groups * QN_PACKED_BYTES, groups,
+                          g, x, square);
+        }
+    }
+    return QN_OK;
 }
 
 static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
@@ -506,6 +635,8 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_LAYERNORM] = layernorm,
         [QN_KERNEL_MATVEC] = matvec,
         [QN_KERNEL_MATVEC_DOT] = matvec_dot,
+        [QN_KERNEL_MATVEC_PACKED] = matvec_packed,
+        [QN_KERNEL_PACK_ROWS] = pack_rows,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
         [QN_KERNEL_MATMUL_MATRIX] = matmul_matrix,
         [QN_KERNEL_MATMUL_TILES] = matmul_tiles,

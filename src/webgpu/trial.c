@@ -13,6 +13,7 @@
 #include "base/maths.h"
 #include "base/num.h"
 #include "webgpu/gpu_internal.h"
+#include "webgpu/packed.h"
 
 #define ROWS 40u            // of a weight: two workgroups of most matvecs
 #define COLS 1024u          // of matvecs
@@ -37,9 +38,10 @@ struct part {
     struct qn_grid grid;
     struct qn_wformat format;
     uint32_t at[BINDINGS], n[BINDINGS]; // offsets and bytes
+    uint32_t floats;                    // offset of x, and of what it is packed from
     uint32_t rows, dim;                 // of x; HEAD_DIM
-    uint32_t base; // pipeline for one row; its own number, if it is none for more
-    bool post;
+    uint32_t base;              // pipeline for one row; its own number, if it is none for more
+    bool post, packed, packs;   // packed: x; packs: results, of which there are fewer
     uint32_t places, per_place; // of ARGMAX: workgroups and the rows of each, else 0
 };
 
@@ -58,7 +60,7 @@ static float constant(const struct qn_lower_pipeline *p, const char *name) {
 /* The features that a kernel was chosen for. */
 static uint32_t features_of(enum qn_kernel_id id, uint32_t features) {
     static const uint32_t variants[QN_VARIANT_COUNT] = {0, QN_GPU_SUBGROUPS, QN_GPU_F16};
-    if (id == QN_KERNEL_MATVEC_DOT)
+    if (id == QN_KERNEL_MATVEC_DOT || id == QN_KERNEL_MATVEC_PACKED || id == QN_KERNEL_PACK_ROWS)
         return QN_GPU_PACKED_DOT;
     if (id == QN_KERNEL_MATMUL_MATRIX)
         return QN_GPU_SUBGROUP_MATRIX;
@@ -129,7 +131,11 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     if (kernel == QN_KERNEL_MATVEC_DOT) // its spans are made for no more
         cols = qn_min_u32(cols, p->cols);
     p->cols = p->x_stride = cols;
-    p->n_rows = p->out_stride = p->residual_stride = ROWS;
+    part.packed = kernel == QN_KERNEL_MATVEC_PACKED;
+    part.packs = constant(part.pipeline, "PACK") != 0;
+    p->n_rows = p->out_stride = p->residual_stride = part.packs ? QN_GROUP : ROWS;
+    if (part.packed)
+        p->x_stride = qn_ceil_div_u32(cols, QN_GROUP) * QN_PACKED_BYTES / 4;
     p->row_begin = p->tail = p->x_column = p->residual_column = 0;
     p->rows_sym = QN_ROWS_T;
     p->up_row = d->glu ? ROWS : 0;
@@ -168,9 +174,13 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     size_t scales = all * qn_wformat_row(&part.format, cols, QN_PLANE_SCALES);
     take(&part, SCALES, &end->input, scales ? scales : 16);
     take(&part, X, &end->input, bytes);
+    uint32_t from = part.at[X];
+    if (part.packed) // packed from there
+        take(&part, X, &end->input, (size_t)rows * p->x_stride * 4);
+    part.floats = from;
     for (uint32_t i = BIAS; i <= NORM; i++) { // other numbers out of the same
-        part.at[i] = part.at[X] + 256 * (i - BIAS + 1);
-        part.n[i] = part.n[X] - 256 * (i - BIAS + 1);
+        part.at[i] = from + 256 * (i - BIAS + 1);
+        part.n[i] = (uint32_t)bytes - 256 * (i - BIAS + 1);
     }
     take(&part, OUT, &end->output, rows * (part.places ? 2 * part.places : ROWS) * sizeof(float));
     *out = part;
@@ -195,12 +205,20 @@ static void fill(unsigned char *to, size_t n, uint32_t seed, size_t every, enum 
     }
 }
 
+static float squares(const float *x, uint32_t n) {
+    double sum = 0;
+    for (uint32_t i = 0; i < n; i++)
+        sum += (double)x[i] * x[i];
+    return (float)sum;
+}
+
 /* A part's operands. Weights are small, so that activations get their interesting arguments. */
 static void part_fill(unsigned char *input, const struct part *part, uint32_t seed) {
     static const enum qn_dtype types[] = {QN_DTYPE_F32, QN_DTYPE_F16, QN_DTYPE_BF16};
     const struct qn_wformat *f = &part->format;
     bool quantised = f->type >= QN_W_Q8;
-    unsigned char *x = input + part->at[X], *scales = input + part->at[SCALES];
+    unsigned char *x = input + part->floats, *scales = input + part->at[SCALES];
+    size_t n = part->n[NORM] + 256 * (NORM - BIAS + 1);
     memcpy(input + part->at[PARAMS], &part->params, sizeof part->params);
     memcpy(input + part->at[STEP], &part->step, sizeof part->step);
     fill(input + part->at[VALUES], part->n[VALUES], seed, quantised ? 0 : 4,
@@ -208,9 +226,16 @@ static void part_fill(unsigned char *input, const struct part *part, uint32_t se
     if (quantised) // blocks begin with their factors
         fill(scales, part->n[SCALES], seed + 1, f->super || f->high ? qn_wformat_block(f).bytes : 4,
              f->super ? QN_DTYPE_F16 : f->scale, (uint32_t)-6);
-    fill(x, part->n[X], seed + 2, 4, QN_DTYPE_F32, (uint32_t)-1);
-    for (size_t i = 3; part->dim && i < part->n[X]; i += 4) // some are masses of a softmax
+    fill(x, n, seed + 2, 4, QN_DTYPE_F32, (uint32_t)-1);
+    for (size_t i = 3; part->dim && i < n; i += 4) // some are masses of a softmax
         x[i] &= 0x7f;
+    for (uint32_t z = 0; part->packed && z < part->rows; z++) {
+        uint32_t cols = part->params.cols, groups = cols / QN_GROUP;
+        const float *row = (const float *)(const void *)x + z * cols;
+        for (uint32_t g = 0; g < groups; g++)
+            qn_packed_put(input + part->at[X] + z * groups * QN_PACKED_BYTES, groups, g,
+                          row + g * QN_GROUP, squares(row, cols));
+    }
 }
 
 /* ---- What should come out ------------------------------------------------------------------ */
@@ -252,10 +277,7 @@ static double product(const struct part *part, const unsigned char *input, const
 
 /* Of a norm. */
 static double scale_of(const float *x, uint32_t n, float eps) {
-    double sum = 0;
-    for (uint32_t i = 0; i < n; i++)
-        sum += (double)x[i] * x[i];
-    return 1 / sqrt(sum / n + eps);
+    return 1 / sqrt((double)squares(x, n) / n + eps);
 }
 
 /* out [rows, ROWS], as params.def and kernels.h say. */
@@ -267,7 +289,7 @@ static void expect(float *out, const struct part *part, const unsigned char *inp
         floats[i] = (const float *)(const void *)(input + part->at[i]);
     bool bias = constant(part->pipeline, "BIAS") != 0, norm = constant(part->pipeline, "NORM") != 0;
     for (uint32_t z = 0; z < part->rows; z++) {
-        const float *x = floats[X] + z * p->cols;
+        const float *x = (const float *)(const void *)(input + part->floats) + z * p->cols;
         double scale = part->post ? scale_of(x, p->cols, p->post_eps) : 1;
         for (uint32_t k = 0; k < p->cols; k++)
             own[k] = part->dim    ? joined(part, x, k)
@@ -275,7 +297,7 @@ static void expect(float *out, const struct part *part, const unsigned char *inp
                                         floats[RESIDUAL][z * p->cols + k]
                                   : x[k];
         scale = norm ? scale_of(own, p->cols, p->eps) : 1;
-        for (uint32_t k = 0; norm && k < p->cols; k++)
+        for (uint32_t k = 0; norm && !part->packed && k < p->cols; k++)
             own[k] *= floats[NORM][p->norm_at + k];
         for (uint32_t n = 0; n < ROWS; n++) {
             double v = product(part, input, own, n) * scale + (bias ? floats[BIAS][n] : 0);
@@ -287,9 +309,17 @@ static void expect(float *out, const struct part *part, const unsigned char *inp
             if (p->softcap != 0)
                 v = p->softcap * (2 * logistic(2 * v / p->softcap) - 1);
             if (constant(part->pipeline, "RESIDUAL") != 0)
-                v += floats[RESIDUAL][z * ROWS + n];
+                v += floats[RESIDUAL][z * p->residual_stride + n];
             out[z * ROWS + n] = (float)v;
         }
+    }
+}
+
+/* Packed results as plain ones [rows, ROWS]; those past them as wanted. */
+static void unpacked(float *out, const struct part *part, const float *want, const float *got) {
+    for (uint32_t z = 0; z < part->rows; z++, out += ROWS, want += ROWS, got += QN_GROUP) {
+        memcpy(out, want, ROWS * sizeof *out);
+        qn_packed_get(out, got, 1, 0);
     }
 }
 
@@ -360,7 +390,7 @@ bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event)
     enum qn_kernel_id id = qn_kernel_find(name);
     uint32_t wrong = gpu->host.caps.features & OPTIONAL;
     if (id != QN_KERNEL_COUNT)
-        wrong = features_of(id, wrong) | (id <= QN_KERNEL_MATVEC_DOT ? wrong & QN_GPU_ROWS : 0);
+        wrong = features_of(id, wrong) | (id <= QN_KERNEL_MATVEC_PACKED ? wrong & QN_GPU_ROWS : 0);
     if (wrong == 0)
         return false;
     condemn(gpu, id, wrong, text);
@@ -384,7 +414,7 @@ void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n) {
     struct qn_gpu_trial *trial = &gpu->trial;
     struct ends end = {0};
     struct part part, one;
-    float want[TILE_ROWS * ROWS], got[TILE_ROWS * ROWS];
+    float want[TILE_ROWS * ROWS], got[TILE_ROWS * ROWS], plain[VECTORS * ROWS];
     trial->answered = true;
     for (uint32_t i = 0; i < gpu->lower.n_pipelines; i++) {
         if (!part_of(&part, &end, &gpu->lower, i))
@@ -395,8 +425,10 @@ void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n) {
         memcpy(got, (const unsigned char *)bytes + part.at[OUT], part.n[OUT]);
         expect(want, &part, trial->input);
         bool f16 = features_of(id, gpu->host.caps.features) & (QN_GPU_F16 | QN_GPU_SUBGROUP_MATRIX);
+        if (part.packs)
+            unpacked(plain, &part, want, got);
         float off = part.places ? best_difference(&part, want, (const uint32_t *)(void *)got)
-                                : difference(want, got, part.rows * ROWS);
+                                : difference(want, part.packs ? plain : got, part.rows * ROWS);
         if (off > (f16 ? TOLERANCE_F16 : TOLERANCE))
             condemn(gpu, id,
                     part.base == i ? features_of(id, gpu->host.caps.features) : QN_GPU_ROWS,

@@ -237,6 +237,14 @@ static void test_short(void) {
     check_together("joined splits", &shape, &caps, 0);
     shape.post_norm = true;
     check_together("joined splits, post-norms", &shape, &caps, 0);
+    caps.features |= QN_GPU_ROWS;
+    check_together("packed rows, joined splits, post-norms", &shape, &caps, 0);
+    shape.mlp = 3584; // enough rows for packed results
+    check_together("packed rows and results, post-norms", &shape, &caps, 0);
+    shape.post_norm = false;
+    check_together("packed rows and results", &shape, &caps, 0);
+    shape.no_fusion = true;
+    check_together("packed rows, no fusion", &shape, &caps, 0);
     struct model m;
     struct pair p;
     struct qn_error err = {0};

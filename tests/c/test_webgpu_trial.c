@@ -111,13 +111,19 @@ static void test_broken(void) {
     struct model_shape wide = base;
     wide.mlp = 6400;
     check_device(&base, &dot, NULL, "", "[\"matvec_dot\",\"matmul_few\"", "\"note\":\"\"");
+    check_device(&wide, &dot, NULL, "", "[\"matvec_dot\",\"matvec_packed\"", "\"note\":\"\"");
+    check_device(&wide, &dot, "matvec_dot", "PACK", "[\"matvec_subgroups\",",
+                 "self-test of matvec_dot: wrong results");
+    check_device(&wide, &dot, "matvec_packed", "", "[\"matvec_subgroups\",",
+                 "self-test of matvec_packed: wrong results");
     check_device(&base, &dot, "matvec_dot", "", "[\"matvec_subgroups\",",
                  "self-test of matvec_dot: wrong results");
     check_device(&base, &subgroups, "matvec", "enable subgroups", "[\"matvec\",",
                  "self-test of matvec: wrong results");
-    check_device(&base, &rows, NULL, "", "[\"matvec_dot\",\"matmul_few\"", "\"note\":\"\"");
-    check_device(&base, &rows, "matvec_dot", "COLS", "[\"matvec_dot\",\"matmul_few\"",
-                 "self-test of matvec_dot: rows that are not as alone");
+    check_device(&base, &rows, NULL, "", "[\"matvec_dot\",\"matvec_packed\",\"matmul_few\"",
+                 "\"note\":\"\"");
+    check_device(&base, &rows, "matvec_packed", "COLS", "[\"matvec_dot\",\"matmul_few\"",
+                 "self-test of matvec_packed: rows that are not as alone");
     check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul_tiles_f16\"]",
                  "self-test of matmul_matrix: wrong");
     check_device(&wide, &matrix, NULL, "", "\"matmul_matrix\"", "\"note\":\"\"");

@@ -62,7 +62,7 @@ function compileReference() {
   execFileSync(process.env.CC ?? 'clang-19', [
     '--target=wasm32-wasi', '-std=c17', '-O2', '-Isrc', '-Iinclude', '-ffp-contract=off', '-nostartfiles', '-nodefaultlibs', '-L/usr/lib/wasm32-wasi',
     '-Wl,--no-entry,--export-dynamic,--initial-memory=16777216,--max-memory=1073741824', '-o', out,
-    'tests/wasm/optest.c', ...['grids', 'kernels', 'ref_attention', 'ref_experts', 'ref_kernels', 'ref_sample'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
+    'tests/wasm/optest.c', ...['grids', 'kernels', 'ref_attention', 'ref_experts', 'ref_kernels', 'ref_sample', 'packed'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
     ...['num', 'rng', 'status', 'format', 'str', 'dtype', 'mem', 'decimal', 'utf8'].map((f) => `src/base/${f}.c`), 'src/quant/wformat.c', 'src/quant/kv.c',
     '-lc', ...(builtins ? [builtins] : []),
   ], { cwd: root, stdio: 'inherit' });
@@ -117,15 +117,33 @@ export class Reference {
     return { lanes: word & 0xffff, rows: word >>> 16 };
   }
 
-  /** The tune for `cols` rows of x at once; null: there is none. @param {Uint32Array} parameters @param {boolean} glu @param {number} cols
-   *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} tune */
-  widen(parameters, glu, cols, { lanes, rows, span = 0, ahead = 1 }) {
+  /** A struct qn_matvec_tune, changed. @param {{ lanes: number, rows: number }} tune @param {(at: number) => void} change */
+  #tuned({ lanes, rows }, change) {
     const mark = this.top;
-    const at = this.put(Uint32Array.of(lanes, rows, span, ahead, 1));
-    this.x.optest_widen(at, this.put(parameters), glu ? 1 : 0, cols);
-    const [l, r, s, a, c] = new Uint32Array(this.memory.buffer, at, 5);
+    const at = this.put(Uint32Array.of(lanes, rows, 0, 1, 1, 0));
+    change(at);
+    const words = new Uint32Array(this.memory.buffer, at, 6);
     this.top = mark;
-    return r ? { lanes: l, rows: r, span: s, ahead: a, cols: c } : null;
+    return { lanes: words[0], rows: words[1], ahead: words[3], cols: words[4], threads: words[5] };
+  }
+
+  /** The tune for `cols` rows of x at once. @param {boolean} glu @param {number} cols @param {{ lanes: number, rows: number }} tune */
+  widen(glu, cols, tune) {
+    return this.#tuned(tune, (at) => this.x.optest_widen(at, glu ? 1 : 0, cols));
+  }
+
+  /** Of matvec_packed, out of matvec_dot's. @param {Uint32Array} parameters @param {Record<string, number>} constants @param {number} cols @param {{ lanes: number, rows: number }} tune */
+  packed(parameters, { GLU = 0, PACK = 0, ARGMAX = 0 }, cols, tune) {
+    return this.#tuned(tune, (at) => this.x.optest_packed(at, this.put(parameters), GLU, PACK, ARGMAX, cols));
+  }
+
+  /** Packed rows as floats, each with its Σ x² behind it; `stride` bytes apart. @param {Uint8Array} bytes @param {number} rows @param {number} groups */
+  unpack(bytes, rows, groups, stride = groups * 80) {
+    const mark = this.top;
+    const [from, to] = [this.put(bytes), this.take(rows * (groups * 32 + 1) * 4)];
+    for (let z = 0; z < rows; z++) this.x.optest_unpack(to + z * (groups * 32 + 1) * 4, from + z * stride, groups);
+    this.top = mark;
+    return new Uint8Array(this.memory.buffer.slice(to, to + rows * (groups * 32 + 1) * 4));
   }
 
   /** LANES of a matmul_few. @param {Uint32Array} parameters @returns {number} */

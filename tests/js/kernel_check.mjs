@@ -29,6 +29,11 @@ after(() => new Set([full, ...devices.map(({ bench }) => bench)]).forEach((bench
 export const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
 export const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
 
+/** Kernels over integers: one text, for devices with products of bytes. @param {string} name */
+const overIntegers = (name) => ['MATVEC_DOT', 'MATVEC_PACKED', 'PACK_ROWS'].includes(name);
+/** @param {string} suffix @param {Bench} bench */
+export const hasProducts = (suffix, bench) => suffix === '_subgroups' && !!bench.caps?.features.includes('packed-dot');
+
 /** Workgroup memory of a matmul_tiles in float32. @param {Record<string, number>} c */
 export const tileBytes = (c) => (Math.max(c.TX, 8) + Math.max(c.TY, 8)) * c.BUFFERS * 1024;
 
@@ -43,9 +48,9 @@ export async function check(name, { bindings, constants = {}, grid, tolerance = 
   const matrix = name === 'MATMUL_MATRIX';
   const large = name === 'MATMUL_TILES' && tileBytes(constants) > 16384 && full ? [{ name: 'all limits', suffix: '', bench: full }] : undefined;
   for (const { name: device, suffix, bench } of large ?? devices) {
-    if (matrix ? !bench.caps?.features.includes(MATRIX) : name === 'MATVEC_DOT' ? !bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups' : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
+    if (matrix ? !bench.caps?.features.includes(MATRIX) : overIntegers(name) ? !hasProducts(suffix, bench) : suffix && (minimumOnly || !existsSync(`src/webgpu/kernels/${kernel.name}${suffix}.wgsl`))) continue;
     const actual = bindings.map(bytesOf);
-    await bench.run(kernel, matrix || name === 'MATVEC_DOT' ? '' : suffix, actual, constants, grid);
+    await bench.run(kernel, matrix || overIntegers(name) ? '' : suffix, actual, constants, grid);
     for (const [i, want] of expected.entries()) {
       if (kernel.bindings[i] === 'W') compare(want, actual[i], tolerance * (matrix || suffix === '_f16' ? 1000 : 1), `${name} on ${device}, ${label}, binding ${i}`);
     }

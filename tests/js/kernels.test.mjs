@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import test from 'node:test';
 
 import { KERNELS, bytesOf, half, params, random } from './kernel_bench.mjs';
-import { FORMATS, SENTINEL, WTYPES, batch, check, compare, devices, full, none, options, output, reference, samplingParams, step, stepOf, tileBytes, vocabParams, weights, whole } from './kernel_check.mjs';
+import { FORMATS, SENTINEL, WTYPES, batch, check, compare, devices, full, hasProducts, none, options, output, reference, samplingParams, step, stepOf, tileBytes, vocabParams, weights, whole } from './kernel_check.mjs';
 
 test('every kernel has a row and a file', options, () => {
   assert.equal(Object.keys(KERNELS).length, reference.x.optest_kernels());
@@ -97,7 +97,7 @@ test('route, expert_glu, expert_down', options, async () => {
 
 /** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL_FEW' | 'MATMUL_MATRIX' | 'MATMUL_TILES'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
- *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] @param {number} [c.wide] then with so many rows of x at once */
+ *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] @param {number} [c.wide] then with so many rows of x at once, packed for matvec_dot */
 async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune, tile = [8, 8, 2, 1], wide = 0 }) {
   const rng = random(cols * 7 + rows + t + type);
   const glu = constants.GLU ? 1 : 0;
@@ -113,7 +113,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const aligned = { ALIGNED: (cols | x_stride | x_column) % 4 ? 0 : 1 };
   const own = {
     MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows, COLS: 1 },
-    MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0, COLS: 1 },
+    MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
     MATMUL_MATRIX: aligned,
     MATMUL_TILES: { ...aligned, TX: tile[0], TY: tile[1], SLICES: tile[2], BUFFERS: tile[3] },
     MATMUL_FEW: { LANES: lanes.lanes },
@@ -129,28 +129,81 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
     tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })} ${tile}`,
   };
-  await check(name, c);
-  if (wide) {
-    const to = reference.widen(p, glu > 0, wide, lanes);
-    assert.ok(to);
-    const { SPAN, AHEAD, ...rest } = c.constants;
-    const set = { ...rest, LANES: to.lanes, ROWS: to.rows, COLS: to.cols, ...(SPAN ? { SPAN: to.span, AHEAD: to.ahead } : {}) };
-    await same(name, c, { ...c, constants: set, grid: reference.grid(KERNELS[name], p, Math.ceil(m / wide), to.lanes, to.rows) });
+  if (constants.PACK) await packedResults(c, m, rows, out_stride);
+  else await check(name, c);
+  if (wide && name === 'MATVEC') {
+    const to = reference.widen(glu > 0, wide, lanes);
+    const other = { ...c, constants: { ...c.constants, LANES: to.lanes, ROWS: to.rows, COLS: to.cols }, grid: reference.grid(KERNELS.MATVEC, p, Math.ceil(m / wide), to.lanes, to.rows) };
+    await same(c, other);
+  } else if (wide) {
+    await samePacked(c, m, reference.packed(p, constants, wide, lanes));
   }
 }
 
-/** Runs a dispatch in two ways on every device: the results are the same bits; the second one's twin is looked at too. @param {string} name
- *  @param {{ bindings: ArrayBufferView[], constants: Record<string, number>, grid: number[], tolerance: number, label: string }} one @param {typeof one} other */
-async function same(name, one, other) {
+/** @typedef {{ bindings: ArrayBufferView[], constants: Record<string, number>, grid: number[], tolerance: number, label: string }} Case */
+
+/** Runs a matvec in two ways on every device: the results are the same bits; the second one's twin is looked at too. @param {Case} one @param {Case} other */
+async function same(one, other) {
   const label = `${other.label} ${JSON.stringify(other.constants)}`;
-  await check(name, { ...other, label });
+  await check('MATVEC', { ...other, label });
   for (const { name: device, suffix, bench } of devices) {
-    if (name === 'MATVEC_DOT' && (!bench.caps?.features.includes('packed-dot') || suffix !== '_subgroups')) continue;
-    if (suffix && name !== 'MATVEC_DOT' && !existsSync(`src/webgpu/kernels/${KERNELS[name].name}${suffix}.wgsl`)) continue;
+    if (suffix && !existsSync(`src/webgpu/kernels/matvec${suffix}.wgsl`)) continue;
     const [want, got] = [one, other].map(({ bindings }) => bindings.map(bytesOf));
-    await bench.run(KERNELS[name], name === 'MATVEC_DOT' ? '' : suffix, want, one.constants, one.grid);
-    await bench.run(KERNELS[name], name === 'MATVEC_DOT' ? '' : suffix, got, other.constants, other.grid);
-    for (const i of want.keys()) compare(want[i], got[i], 0, `${name} on ${device}, ${label}, binding ${i}, not as alone`);
+    await bench.run(KERNELS.MATVEC, suffix, want, one.constants, one.grid);
+    await bench.run(KERNELS.MATVEC, suffix, got, other.constants, other.grid);
+    for (const i of want.keys()) compare(want[i], got[i], 0, `MATVEC on ${device}, ${label}, binding ${i}, not as alone`);
+  }
+}
+
+/** As check, for packed results: they are compared as numbers. @param {Case} c @param {number} m rows of x @param {number} n results of each @param {number} stride */
+async function packedResults({ bindings, constants, grid, label }, m, n, stride) {
+  const want = bindings.map(bytesOf);
+  reference.run(KERNELS.MATVEC_DOT, want, constants, grid);
+  const plain = reference.unpack(want[8], m, n / 32, stride * 4);
+  for (const { suffix, bench } of devices.filter(({ suffix, bench }) => hasProducts(suffix, bench))) {
+    const got = bindings.map(bytesOf);
+    await bench.run(KERNELS.MATVEC_DOT, '', got, constants, grid);
+    const words = Array.from({ length: m }, (_, z) => plain.slice(z * (n + 1) * 4, (z * (n + 1) + n) * 4));
+    const own = reference.unpack(got[8], m, n / 32, stride * 4);
+    for (const [z, row] of words.entries()) compare(row, own.slice(z * (n + 1) * 4, (z * (n + 1) + n) * 4), 3e-4, `packed results, row ${z}, ${label}${suffix}`);
+  }
+}
+
+/** What matvec_dot gives one row after another, pack_rows and matvec_packed give to the last bit; as twins and on every device.
+ *  @param {Case} c of matvec_dot @param {number} m rows of x @param {ReturnType<typeof reference.packed>} to */
+async function samePacked(c, m, to) {
+  const { NORM = 0, HEAD_DIM = 0, POST = 0, SPAN: _, ...rest } = c.constants;
+  const p = /** @type {Uint32Array} */ (c.bindings[0]);
+  const [whole, groups] = [NORM || POST, Math.ceil(p[0] / 32)];
+  const pack = { constants: { NORM, HEAD_DIM, POST }, grid: reference.grid(KERNELS.PACK_ROWS, p, m, whole) };
+  const alike = p.slice();
+  alike[5] = alike[7] = 0; // tail, x_column
+  alike[6] = groups * 20;
+  const multiply = { constants: { ...rest, NORM, LANES: to.lanes, ROWS: to.rows, AHEAD: to.ahead, COLS: to.cols, THREADS: to.threads }, grid: reference.grid(KERNELS.MATVEC_PACKED, alike, Math.ceil(m / to.cols), to.lanes, to.rows + 256 * to.threads) };
+  const label = `${c.label} ${JSON.stringify(multiply.constants)}`;
+  /** @param {(kernel: typeof KERNELS[string], bindings: Uint8Array[], constants: Record<string, number>, grid: number[]) => unknown} run */
+  const ways = async (run) => {
+    const one = c.bindings.map(bytesOf);
+    await run(KERNELS.MATVEC_DOT, one, c.constants, c.grid);
+    const made = [...c.bindings, c.bindings[8]].map(bytesOf); // what POST keeps goes to where it went
+    made[3] = made[4] = made[5] = bytesOf(none);
+    made[8] = bytesOf(output(m * groups * 20));
+    await run(KERNELS.PACK_ROWS, made, pack.constants, pack.grid);
+    const other = [bytesOf(alike), made[1], made[8], ...c.bindings.slice(3, 8).map(bytesOf), made[9]];
+    if (POST) other[6] = bytesOf(none);
+    await run(KERNELS.MATVEC_PACKED, other, multiply.constants, multiply.grid);
+    assert.ok(new Uint32Array(made[8].buffer).slice(m * groups * 20).every((w) => w === SENTINEL), `${label}: written past the packed rows`);
+    const plain = reference.unpack(made[8], m, groups);
+    for (let z = 1; z <= m && !NORM; z++) plain.fill(0, z * (groups * 128 + 4) - 4, z * (groups * 128 + 4)); // Σ x² is not asked for
+    return { one, other, rows: plain };
+  };
+  const twin = await ways((kernel, bindings, constants, grid) => reference.run(kernel, bindings, constants, grid));
+  if (!multiply.constants.PACK && !multiply.constants.ARGMAX) compare(twin.one[8], twin.other[8], c.tolerance, `twins, ${label}`);
+  for (const { name: device, suffix, bench } of devices) {
+    if (!hasProducts(suffix, bench)) continue;
+    const { one, other, rows } = await ways((kernel, bindings, constants, grid) => bench.run(kernel, '', bindings, constants, grid));
+    compare(twin.rows, rows, 5e-5, `rows packed on ${device}, ${label}`);
+    compare(one[8], other[8], 0, `MATVEC_PACKED on ${device}, ${label}, not as alone`);
   }
 }
 
@@ -192,7 +245,7 @@ test('matvec_dot: shapes, spans, epilogues, formats', options, async () => {
 
 test('matvec_dot: the best result of every workgroup', options, async () => {
   const kernel = KERNELS.MATVEC_DOT;
-  for (const [cols, n_rows, t, COLS, same] of [[896, 300, 1, 1, 0], [512, 300, 3, 2, 0], [512, 150, 1, 1, 1]]) {
+  for (const [cols, n_rows, t, COLS, same] of [[896, 300, 1, 1, 0], [512, 300, 3, 2, 0], [512, 150, 1, 1, 1]]) { // COLS: of matvec_packed
     const rng = random(cols + t);
     const w = weights(rng, 4, 256, 8, n_rows, cols);
     if (same) { // ties: the lowest id wins
@@ -202,14 +255,14 @@ test('matvec_dot: the best result of every workgroup', options, async () => {
     const base = { cols, n_rows, row_begin: 40, up_row: 0, rows_sym: 1, tail: 0, x_stride: cols, x_column: 0, residual_stride: 0, residual_column: 0, eps: 1e-5, softcap: 2, splits: 0, window: 0, norm_at: 0, post_eps: 0 };
     const [places, kept, per] = [Math.ceil(n_rows / 128), 3, 128]; // 64 runs of four lanes, two rows each
     const [x, norm] = [rng.floats(t * cols), rng.floats(cols)];
-    const constants = { ...w.constants, NORM: 1, LANES: 4, ROWS: 2, SPAN: 28, AHEAD: 1, COLS };
+    const constants = { ...w.constants, NORM: 1, LANES: 4, ROWS: 2, SPAN: 28, AHEAD: 1 };
     const bind = (/** @type {Uint32Array} */ p, /** @type {Uint32Array} */ out) => [p, step(0, t), x, w.values, w.scales, none, none, norm, out];
     const all = params('matmul', { ...base, out_stride: n_rows + 40, kept: 0 });
     const logits = bind(all, output(t * (n_rows + 40))).map(bytesOf);
     reference.run(kernel, logits, constants, reference.grid(kernel, all, t, 4, 2));
     const want = new Float32Array(logits[8].buffer);
     const p = params('matmul', { ...base, out_stride: places + kept, kept });
-    const grid = [places, 1, Math.ceil(t / COLS)];
+    const grid = [places, 1, t];
     const expected = bind(p, output(t * (places + kept) * 2)).map(bytesOf);
     reference.run(kernel, expected, { ...constants, ARGMAX: 1 }, grid);
     const outs = [expected[8]];
@@ -219,6 +272,8 @@ test('matvec_dot: the best result of every workgroup', options, async () => {
       await bench.run(kernel, '', actual, { ...constants, ARGMAX: 1 }, grid);
       outs.push(actual[8]);
     }
+    const best = { bindings: bind(p, output(t * (places + kept) * 2)), constants: { ...constants, ARGMAX: 1 }, grid, tolerance: 0, label: `best of ${n_rows}×${cols}` };
+    await samePacked(best, t, reference.packed(p, { ARGMAX: 1 }, COLS, { lanes: 4, rows: 2 }));
     for (const [which, out] of outs.map((b) => new Uint32Array(b.buffer, 0, b.length >> 2)).entries()) {
       for (let z = 0; z < t; z++) {
         for (let i = 0; i < kept * 2; i++) assert.equal(out[z * (places + kept) * 2 + i], SENTINEL);
@@ -242,14 +297,22 @@ test('matvecs: several rows at once, to the last bit as one after another', opti
   for (const [i, format] of [[0, 256, 0], [3, 256, 0], [4, 276, 0]].entries()) await product('MATVEC', { format, cols: whole(format, 100), rows: 37, t: 5, wide: 2 << i, tune: { ...tune, rows: 2 }, constants: { RESIDUAL: 1 } });
   await product('MATVEC', { format: [1, 256, 8], cols: 164, rows: 45, t: 6, tune: { lanes: 64, rows: 2 }, wide: 4, constants: { NORM: 1, GLU: 1, BIAS: 1 } });
   await product('MATVEC', { format: [3, 256, 0], cols: 64, rows: 20, t: 9, r: 5, wide: 4, values: { rows_sym: 1, tail: 1, softcap: 3 } });
-  for (const [wide, t, rows, norm] of [[2, 2, 1, 1], [4, 3, 4, 0], [8, 8, 2, 1], [8, 9, 1, 0]]) {
+});
+
+test('matvec_packed: rows packed once, several at once, to the last bit as matvec_dot one after another', options, async () => {
+  const tune = { lanes: 4, rows: 1 };
+  for (const [wide, t, rows, norm] of [[1, 1, 1, 0], [1, 3, 2, 1], [2, 2, 1, 1], [4, 3, 4, 0], [8, 8, 2, 1], [8, 9, 1, 0]]) {
     await product('MATVEC_DOT', { format: [4, 256, 7], cols: 896, rows: 67, t, tune: { lanes: 4, rows, span: 28, ahead: 4 / rows }, wide, constants: norm ? { NORM: 1, BIAS: 1 } : { RESIDUAL: 1 } });
   }
   for (const wide of [2, 8]) await product('MATVEC_DOT', { format: [4, 256, 8], cols: 7364, rows: 40, t: 5, tune: { ...tune, span: 192, ahead: 4 }, wide, constants: { NORM: 1, GLU: 1 } });
   const behind = { format: [4, 256, 8], cols: 2304, rows: 75, t: 5, wide: 4, tune: { ...tune, span: 64, ahead: 2 } };
   await product('MATVEC_DOT', { ...behind, constants: { POST: 1, NORM: 1, GLU: 1 }, values: { norm_at: 2368, kept: 384, residual_stride: 2316, residual_column: 8 } });
   await product('MATVEC_DOT', { ...behind, r: 3, constants: { POST: 1, NORM: 1 }, values: { norm_at: 2304, residual_stride: 2304, rows_sym: 1, tail: 3 } });
-  for (const format of [[4, 276, 0], [4, 340, 0]]) await product('MATVEC_DOT', { format, cols: whole(format, 1000), rows: 40, t: 4, tune: { ...tune, span: 64, ahead: 2 }, wide: 4 });
+  for (const format of FORMATS.filter(([type, stype]) => type === 4 && stype > 255 && !(stype & 160))) {
+    await product('MATVEC_DOT', { format, cols: whole(format, 1000), rows: 40, t: 4, tune: { ...tune, span: 64, ahead: 2 }, wide: 4 });
+  }
+  const packing = { format: [4, 256, 8], cols: 608, rows: 96, tune: { ...tune, span: 20, ahead: 1 }, constants: { NORM: 1, GLU: 1, PACK: 1 }, values: { out_stride: 100 } };
+  for (const [wide, t] of [[1, 1], [2, 3], [8, 5]]) await product('MATVEC_DOT', { ...packing, t, wide });
 });
 
 test('matvec: epilogues, fused norm, gate, views and slabs', options, async () => {
@@ -521,7 +584,7 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       });
       await check('MATVEC_DOT', {
         bindings: [m, step(pos, 1), expected[8], w.values, w.scales, none, rng.floats(40), none, output(40)],
-        constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim, COLS: 1 },
+        constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim },
         grid: reference.grid(KERNELS.MATVEC_DOT, m, 1, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}`,
       });
     }
@@ -620,7 +683,9 @@ test('a batch: rows of several sessions', options, async () => {
     if (dim % 8) continue;
     const w = weights(rng, 4, 256, 8, 40, n_heads * dim);
     const m = params('matmul', { norm_at: 0, kept: 0, post_eps: 0, cols: n_heads * dim, n_rows: 40, row_begin: 0, up_row: 0, rows_sym: 0, tail: 0, x_stride: 0, x_column: 0, out_stride: 40, residual_stride: 40, residual_column: 0, eps: 0, softcap: 0, splits, window: 0 });
-    await check('MATVEC_DOT', { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim, COLS: 4 }, grid: reference.grid(KERNELS.MATVEC_DOT, m, Math.ceil(t / 4), 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` });
+    const joined = { bindings: [m, batch(rows), want[8], w.values, w.scales, none, rng.floats(t * 40), none, output(t * 40)], constants: { ...w.constants, RESIDUAL: 1, LANES: 4, ROWS: 1, SPAN: 16, AHEAD: 2, HEAD_DIM: dim }, grid: reference.grid(KERNELS.MATVEC_DOT, m, t, 4, 1), tolerance: 1.5e-4, label: `joined, ${label}` };
+    await check('MATVEC_DOT', joined);
+    await samePacked(joined, t, reference.packed(m, {}, 4, { lanes: 4, rows: 1 }));
   }
 
   // Samplers of three kinds: greedy with counts, a draw, a draw among the likeliest.

@@ -1,5 +1,6 @@
 /* The reference kernels and grids as a wasm module of their own, for tests/js/kernels.test.mjs. */
 #include "quant/kv.h"
+#include "webgpu/packed.h"
 #include "webgpu/ref_kernels.h"
 
 #define EXPORT __attribute__((visibility("default"), used))
@@ -11,8 +12,10 @@ EXPORT uint32_t optest_run(uint32_t id, const struct qn_ref_call *call);
 EXPORT void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t a,
                         uint32_t b, uint32_t c);
 EXPORT uint32_t optest_tune(const struct qn_params_matmul *p, uint32_t type, uint32_t glu);
-EXPORT void optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p,
-                         uint32_t glu, uint32_t cols);
+EXPORT void optest_widen(struct qn_matvec_tune *tune, uint32_t glu, uint32_t cols);
+EXPORT void optest_packed(struct qn_matvec_tune *tune, const struct qn_params_matmul *p,
+                          uint32_t glu, uint32_t pack, uint32_t argmax, uint32_t cols);
+EXPORT void optest_unpack(float *x, const void *row, uint32_t groups);
 EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
 EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
                                  uint32_t rows);
@@ -26,10 +29,20 @@ EXPORT void optest_kv_read(float *x, const unsigned char *rows, uint32_t number,
                            uint32_t n);
 
 /* `tune` for one row of x becomes that for `cols`. */
-void optest_widen(struct qn_matvec_tune *tune, const struct qn_params_matmul *p, uint32_t glu,
-                  uint32_t cols) {
-    struct qn_gpu_caps caps = {.max_workgroup_memory = 16384};
-    *tune = qn_matvec_widen(p, *tune, glu != 0, cols, &caps);
+void optest_widen(struct qn_matvec_tune *tune, uint32_t glu, uint32_t cols) {
+    *tune = qn_matvec_widen(*tune, glu != 0, cols);
+}
+
+/* matvec_dot's `tune` becomes matvec_packed's. */
+void optest_packed(struct qn_matvec_tune *tune, const struct qn_params_matmul *p, uint32_t glu,
+                   uint32_t pack, uint32_t argmax, uint32_t cols) {
+    *tune = qn_matvec_packed_tune(p, *tune, glu != 0, pack != 0, argmax != 0, cols);
+}
+
+/* A packed row as floats, and its Σ x² behind them. */
+void optest_unpack(float *x, const void *row, uint32_t groups) {
+    for (uint32_t g = 0; g < groups; g++)
+        x[groups * QN_GROUP] = qn_packed_get(x + (size_t)g * QN_GROUP, row, groups, g);
 }
 
 const char *optest_error(void) {
@@ -57,10 +70,17 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_experts(b, a);
         break;
     case QN_KERNEL_MATVEC:
-        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0, 1}, a);
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0, 1, 64}, a);
         break;
     case QN_KERNEL_MATVEC_DOT:
-        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0, 1}, a);
+        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0, 1, 256}, a);
+        break;
+    case QN_KERNEL_MATVEC_PACKED: // c: rows + 256 × threads
+        *out =
+            qn_grid_matvec_packed(params, (struct qn_matvec_tune){b, c & 255, 0, 0, 1, c >> 8}, a);
+        break;
+    case QN_KERNEL_PACK_ROWS:
+        *out = qn_grid_pack_rows(params, b != 0, a);
         break;
     case QN_KERNEL_MATMUL_MATRIX:
         *out = qn_grid_matmul(params, b != 0, true, a);

@@ -38,6 +38,8 @@ const MOST = 8u;
 override HEADS: u32 = select(MOST, 4u, HEAD_DIM > 128u);
 override PAIRS: u32 = HEAD_DIM / 2u;                   // of dims
 override SHARES: u32 = min(16u, THREADS / PAIRS);      // of the positions, when v is summed
+const MOST_LOADS = 16u;
+override LOADS: u32 = min(MOST_LOADS, (SPLIT + SHARES - 1u) / SHARES); // values that a thread loads at a time
 override TOGETHER: u32 = min(HEADS, 4u);               // heads whose shares meet at once
 override MEET: u32 = max(PARTS * HEADS * SPLIT, TOGETHER * SHARES * HEAD_DIM);
 var<workgroup> qs: array<vec4<f32>, HEADS * HEAD_DIM / 4u>; // [head, dim / 4], times scale
@@ -89,6 +91,17 @@ fn value_pair(row: u32, d: u32) -> vec2<f32> {
         return unpack2x16float(v_state[row + d / 2u]);
     }
     return bitcast<vec2<f32>>(vec2<u32>(v_state[row + d], v_state[row + d + 1u]));
+}
+
+// Dims d and d + 1 of the values at positions i, i + SHARES, … behind `start`; of the last one past the cached ones.
+fn load_values(start: u32, i: u32, cached: u32, d: u32) -> array<vec2<f32>, MOST_LOADS> {
+    var values = array<vec2<f32>, MOST_LOADS>();
+    if (cached > 0u && i < SHARES * SPLIT) {
+        for (var n = 0u; n < LOADS; n++) {
+            values[n] = value_pair(start + min(i + n * SHARES, cached - 1u) * kv_words(HEAD_DIM), d);
+        }
+    }
+    return values;
 }
 
 // The scale of a block of the new key or value.
@@ -294,6 +307,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         append(kv_row(own_head, params.context, p, HEAD_DIM), tid);
     }
     workgroupBarrier();
+    let positions = min(SPLIT, p + 1u - begin);
+    let cached = positions - select(0u, 1u, newest); // of them in the cache
+    let share = tid / PAIRS;
+    let d = tid % PAIRS * 2u;
+    let start = kv_row(own_head, params.context, begin, HEAD_DIM);
+    var held = load_values(start, share, cached, d); // on their way while scores are made
     let part = tid % PARTS;
     let j = tid / PARTS;
     let seen = begin + j <= p && begin + j >= first;
@@ -352,30 +371,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
     let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
     let out_start = t_start + (head * params.splits + group.x) * HEAD_DIM;
-    let positions = min(SPLIT, p + 1u - begin);
-    let cached = positions - select(0u, 1u, newest); // of them in the cache
-    let share = tid / PAIRS;
-    let d = tid % PAIRS * 2u;
     var o = array<vec2<f32>, MOST>();
     var masses = array<f32, MOST>();
     if (share < SHARES) {
-        let start = kv_row(own_head, params.context, begin, HEAD_DIM);
-        // Four positions at a time, so that their loads overlap.
-        for (var i = share; i < positions; i += 4u * SHARES) {
-            let at = vec4<u32>(i, i + SHARES, i + 2u * SHARES, i + 3u * SHARES);
-            var v4 = array<vec2<f32>, 4>();
-            if (cached > 0u) {
-                let rows = start + min(at, vec4<u32>(cached - 1u)) * kv_words(HEAD_DIM);
-                v4 = array<vec2<f32>, 4>(value_pair(rows.x, d), value_pair(rows.y, d), value_pair(rows.z, d), value_pair(rows.w, d));
+        for (var i = share; i < positions; i += LOADS * SHARES) {
+            if (i != share) {
+                held = load_values(start, i, cached, d);
             }
-            for (var n = 0u; n < 4u; n++) {
-                if (newest && at[n] == cached) {
-                    v4[n] = vec2<f32>(vs[d], vs[d + 1u]);
-                }
-                if (at[n] < positions) {
+            for (var n = 0u; n < LOADS; n++) {
+                let at = i + n * SHARES;
+                let value = select(held[n], vec2<f32>(vs[d], vs[d + 1u]), newest && at == cached);
+                if (at < positions) {
                     for (var a = 0u; a < HEADS; a++) {
-                        let w = ps[at[n] * HEADS + a];
-                        o[a] += w * v4[n];
+                        let w = ps[at * HEADS + a];
+                        o[a] += w * value;
                         masses[a] += w;
                     }
                 }
