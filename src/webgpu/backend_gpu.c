@@ -7,9 +7,11 @@
 #include "webgpu/wgsl.h"
 
 #define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
-/* What guesses cost. Measured on one GPU (docs/speed.md), steps of eight rows take 3.5 to 7.4 times
- * as long as steps of one, the more the larger the model: a further row is nearly a step. A result
- * that is waited for costs a round trip, in which a short step would have been done. */
+/* What guesses cost. Measured on one GPU (docs/speed.md), steps of eight packed rows take 2.2 to 2.5
+ * times as long as steps of one, so that a further row is a fifth of a step; where rows are not
+ * packed it is nearly a whole one. A result that is waited for costs a round trip, in which a short
+ * step would have been done. */
+#define EXACT_COST_PACKED 0.25f
 #define EXACT_COST 0.8f
 #define EXACT_WAIT 1.0f
 
@@ -220,7 +222,7 @@ static void find_limits(struct qn_gpu *gpu) {
     gpu->base.max_batch = l->max_batch;
     uint32_t exact = qn_min_u32(l->max_rows, l->program->max_rows);
     gpu->base.max_exact = exact > 1 ? exact : 0;
-    gpu->base.exact_cost = EXACT_COST;
+    gpu->base.exact_cost = l->b_packed ? EXACT_COST_PACKED : EXACT_COST;
     gpu->base.exact_wait = EXACT_WAIT;
     gpu->base.exact_edge = QN_SHORT;
 }
