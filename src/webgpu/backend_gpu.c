@@ -7,10 +7,10 @@
 #include "webgpu/wgsl.h"
 
 #define FIRST_CHUNK 128u // tokens of a prompt's steps until one has been measured
-/* What guesses cost. Measured on one GPU (docs/speed.md), steps of eight packed rows take 2.2 to 2.5
+/* What guesses cost. On one GPU (docs/speed.md) steps of eight packed rows take 2.2 to 2.5
  * times as long as steps of one, so that a further row is a fifth of a step; where rows are not
- * packed it is nearly a whole one. A result that is waited for costs a round trip, in which a short
- * step would have been done. */
+ * packed it is nearly a whole one. A result that is waited for costs a round trip, in which a
+ * short step would have been done. */
 #define EXACT_COST_PACKED 0.25f
 #define EXACT_COST 0.8f
 #define EXACT_WAIT 1.0f
