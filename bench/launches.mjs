@@ -17,7 +17,7 @@ const SMALL = { maxBinding: 2 ** 27, maxBuffer: 2 ** 28, maxStorageBuffers: 8, m
 /** Devices to count for. */
 export const DEVICES = {
   minimum: { features: [], ...SMALL, subgroupMin: 0, subgroupMax: 0 },
-  best: { features: ['shader-f16', 'subgroups', 'subgroup-size-control', 'packed-dot'], ...BIG, subgroupMin: 32, subgroupMax: 32 },
+  best: { features: ['shader-f16', 'subgroups', 'subgroup-size-control', 'packed-dot', 'rows'], ...BIG, subgroupMin: 32, subgroupMax: 32 },
 };
 
 /** Numbers of commands by name, and the bytes of writes and reads. */

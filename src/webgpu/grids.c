@@ -68,8 +68,8 @@ struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool 
     if (rows / 32 < (glu ? 112 : 160))
         tune.lanes = rows / 16 < 64 ? 32 : 16;
     tune.lanes = qn_min_u32(tune.lanes, most);
-    if (!glu && rows >= 28672) {
-        tune.rows = groups > 32 ? 4 : 2; // few groups leave some of many lanes idle
+    if (!glu && rows >= QN_MATVEC_MANY) { // few groups leave some of many lanes idle
+        tune.rows = groups > 32 && !(caps->features & QN_GPU_ROWS) ? 4 : 2;
         tune.lanes = groups > 32 ? tune.lanes : 4;
     }
     while (tune.ahead * tune.rows * (glu ? 2 : 1) < 4 && tune.ahead * tune.lanes < groups)
@@ -95,7 +95,8 @@ struct qn_matvec_tune qn_matvec_packed_lanes(const struct qn_params_matmul *p,
 struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
                                             struct qn_matvec_tune dot, bool glu, bool pack,
                                             bool argmax, uint32_t cols) {
-    struct qn_matvec_tune tune = {dot.lanes, 1, 0, cols > 1 ? 1 : 2, cols, argmax ? 256 : 128};
+    bool ahead = cols == 1 && p->n_rows < QN_MATVEC_MANY;
+    struct qn_matvec_tune tune = {dot.lanes, 1, 0, ahead ? 2 : 1, cols, argmax ? 256 : 128};
     if (argmax)
         tune.rows = dot.rows;
     else if (!glu && (cols > 1 || p->n_rows >= 2048))

@@ -33,6 +33,8 @@ struct qn_matvec_tune qn_matvec_tune(const struct qn_params_matmul *p, enum qn_w
 bool qn_matvec_dot_takes(const struct qn_wformat *format);
 struct qn_matvec_tune qn_matvec_dot_tune(const struct qn_params_matmul *p, bool glu,
                                          const struct qn_gpu_caps *caps);
+/* Rows of weights from which on packing one row of x first takes less time than doing without. */
+#define QN_MATVEC_MANY 28672u
 /* matvec_packed for `cols` rows of x at once, with the sums of `dot`, qn_matvec_dot_tune's. */
 struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
                                             struct qn_matvec_tune dot, bool glu, bool pack,

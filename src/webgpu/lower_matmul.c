@@ -168,15 +168,16 @@ static bool packs(const struct qn_lower *l, const struct qn_lower_mode *mode,
 static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *dot, bool packed,
                               bool first_slab, struct qn_error *err) {
     const struct qn_params_matmul *p = dot->params;
-    bool wide = qn_lower_wide(l), pack = dot->constants[PACK(false)] != 0,
-         argmax = dot->constants[ARGMAX(false)] != 0;
+    bool wide = qn_lower_wide(l), always = wide && p->n_rows >= QN_MATVEC_MANY,
+         pack = dot->constants[PACK(false)] != 0, argmax = dot->constants[ARGMAX(false)] != 0;
     struct qn_params_matmul params = *p;
     struct qn_lower_draft draft = *dot;
     struct qn_matvec_tune tune = dot->rest.tune;
     if (!packed) {
         draft.rest.rows_when = wide ? QN_ROWS_ONE : QN_ROWS_ANY;
         set_tune(draft.constants, QN_KERNEL_MATVEC_DOT, &tune);
-        QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+        if (!always)
+            QN_TRY(qn_lower_dispatch_add(l, &draft, err));
         if (!wide)
             return QN_OK;
         struct qn_lower_ref out = qn_lower_whole(l, QN_SPACE_SHARED, l->b_packed), end = out;
@@ -185,7 +186,7 @@ static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *d
         bool post = dot->constants[13] != 0, norm = dot->constants[5] != 0;
         struct qn_lower_draft rows = *dot;
         rows.kernel = QN_KERNEL_PACK_ROWS;
-        rows.rest.rows_when = QN_ROWS_MORE;
+        rows.rest.rows_when = always ? QN_ROWS_ANY : QN_ROWS_MORE;
         rows.rest.whole = post || norm;
         rows.bindings[3] = rows.bindings[4] = rows.bindings[5] = (struct qn_lower_ref){0};
         rows.bindings[8] = out;
@@ -204,7 +205,7 @@ static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *d
         params.x_column = params.tail = 0;
         draft.bindings[2] = out;
         draft.bindings[7] = (struct qn_lower_ref){0};
-        draft.rest.rows_when = QN_ROWS_MORE;
+        draft.rest.rows_when = rows.rest.rows_when;
     } else {
         tune = qn_matvec_packed_lanes(p, tune, &l->caps);
     }

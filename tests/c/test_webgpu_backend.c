@@ -93,6 +93,43 @@ static void test_post_norms(void) {
     check_model("post norms, no fusion", &shape, &dot);
 }
 
+/* Where rows may be packed, a head of many rows always takes them so; and one in slabs, the last of
+ * which is smaller. With and without logits the tokens are the same. */
+static void test_large_head(void) {
+    struct qn_gpu_caps dot = {.features = QN_GPU_SUBGROUPS | QN_GPU_PACKED_DOT | QN_GPU_ROWS,
+                              .subgroup_min = 32,
+                              .subgroup_max = 32};
+    struct model_shape shape = base;
+    shape.type = QN_W_Q4;
+    shape.vocab = 29000;
+    for (int post = 0; post < 2; post++) {
+        struct model m;
+        struct pair p;
+        uint32_t tokens[6];
+        shape.post_norm = post;
+        shape.no_fusion = false;
+        dot.max_binding = 0;
+        check_model("a large head", &shape, &dot);
+        pair_open_model(&p, &m, &shape, &dot);
+        for (int logits = 1; logits >= 0; logits--) {
+            struct qn_backend_session *s = session_open(p.gpu);
+            struct qn_step_result r;
+            bool ok = prefill(p.gpu, p.host, s, prompt, PROMPT, 33, true, 0, &r);
+            for (uint32_t k = 0; ok && k < 6; k++) {
+                tokens[k] = logits ? r.token : tokens[k];
+                CHECK(r.token == tokens[k]);
+                struct qn_step next = {NULL, 0, PROMPT + k, true, logits ? QN_WANT_LOGITS : 0, 0};
+                ok = step_once(p.gpu, p.host, s, &next, &r);
+            }
+            CHECK(ok);
+            p.gpu->ops->session_destroy(p.gpu, s);
+        }
+        pair_close_model(&p, &m);
+        dot.max_binding = 28700 * shape.hidden / 2;
+        check_model("a large head in slabs", &shape, &dot);
+    }
+}
+
 /* Every size of head that models have, alone and shared, with and without a window. */
 static void test_caches(void) {
     static const uint32_t heads[][4] = {{64, 4, 2, 0},  {80, 2, 2, 0},  {96, 2, 1, 11},
@@ -536,6 +573,7 @@ int main(void) {
     test_formats();
     test_shapes();
     test_post_norms();
+    test_large_head();
     test_caches();
     test_tiles();
     test_limits();
