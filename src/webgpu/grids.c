@@ -122,32 +122,22 @@ struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint
     return tune;
 }
 
-uint32_t qn_grid_matvec_dot_rows(struct qn_matvec_tune tune) {
+uint32_t qn_grid_matvec_rows(struct qn_matvec_tune tune) {
     return tune.threads / tune.lanes * tune.rows;
 }
 
-uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune) {
-    return parts(p->n_rows, qn_grid_matvec_dot_rows(tune));
+uint32_t qn_grid_matvec_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune) {
+    return parts(p->n_rows, qn_grid_matvec_rows(tune));
 }
 
-struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                  uint32_t rows) {
-    return fold(qn_grid_matvec_dot_places(p, tune), rows);
-}
-
-struct qn_grid qn_grid_matvec_packed(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                     uint32_t rows) {
-    return fold(qn_grid_matvec_dot_places(p, tune), parts(rows, tune.cols));
+struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
+                              uint32_t rows) {
+    return fold(qn_grid_matvec_places(p, tune), parts(rows, tune.cols));
 }
 
 struct qn_grid qn_grid_pack_rows(const struct qn_params_matmul *p, bool whole, uint32_t rows) {
     uint32_t eights = parts(p->cols, QN_GROUP) * 4;
     return (struct qn_grid){whole ? 1 : parts(eights, DOT_THREADS), rows, 1};
-}
-
-struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                              uint32_t rows) {
-    return fold(parts(p->n_rows, THREADS / tune.lanes * tune.rows), parts(rows, tune.cols));
 }
 
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,

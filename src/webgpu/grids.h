@@ -18,7 +18,7 @@ struct qn_matvec_tune {
     uint32_t lanes, rows;
     uint32_t span, ahead; // matvec_dot: groups of x held at once, groups loaded ahead per thread
     uint32_t cols;        // rows of x that a workgroup takes together: 1, 2, 4, 8
-    uint32_t threads;     // matvec_packed: of a workgroup
+    uint32_t threads;     // of a workgroup
 };
 /* The most that `cols` may be, and how many choices there are above 1. */
 #define QN_MATVEC_COLS 8u
@@ -45,19 +45,16 @@ uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, bool glu);
 struct qn_matvec_tune qn_matvec_packed_lanes(const struct qn_params_matmul *p,
                                              struct qn_matvec_tune dot,
                                              const struct qn_gpu_caps *caps);
-struct qn_grid qn_grid_matvec_packed(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                     uint32_t rows);
 /* `whole`: each row by one workgroup. */
 struct qn_grid qn_grid_pack_rows(const struct qn_params_matmul *p, bool whole, uint32_t rows);
 /* Columns of x that matvec_dot makes itself (HEAD_DIM, POST), at most. */
 #define QN_MATVEC_DOT_MADE 8192u
-struct qn_grid qn_grid_matvec_dot(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
-                                  uint32_t rows);
+/* Of all kernels of this kind. */
 struct qn_grid qn_grid_matvec(const struct qn_params_matmul *p, struct qn_matvec_tune tune,
                               uint32_t rows);
 /* Workgroups of one row of x: places that ARGMAX fills. */
-uint32_t qn_grid_matvec_dot_rows(struct qn_matvec_tune tune); // of a workgroup
-uint32_t qn_grid_matvec_dot_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune);
+uint32_t qn_grid_matvec_rows(struct qn_matvec_tune tune); // of a workgroup
+uint32_t qn_grid_matvec_places(const struct qn_params_matmul *p, struct qn_matvec_tune tune);
 /* `matrix`: of MATMUL_MATRIX; else tiles of 64 × 64, which qn_matmul_takes_few counts in. */
 struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool matrix,
                               uint32_t rows);

@@ -544,11 +544,9 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
     case QN_KERNEL_LAYERNORM:
         return qn_grid_rmsnorm(rows * d->rows_mul);
     case QN_KERNEL_MATVEC:
-        return qn_grid_matvec(params, tune, rows);
     case QN_KERNEL_MATVEC_DOT:
-        return qn_grid_matvec_dot(params, tune, rows);
     case QN_KERNEL_MATVEC_PACKED:
-        return qn_grid_matvec_packed(params, tune, rows);
+        return qn_grid_matvec(params, tune, rows);
     case QN_KERNEL_PACK_ROWS:
         return qn_grid_pack_rows(params, d->whole, rows);
     case QN_KERNEL_MATMUL_MATRIX:

@@ -43,7 +43,7 @@ uint32_t qn_lower_best_places(const struct qn_lower *l) {
                 return 0;
             shape.n_rows = qn_min_u32(slab->n_rows, l->sample_vocab - slab->row_begin);
             if (slab->row_begin < l->sample_vocab)
-                places += qn_grid_matvec_dot_places(&shape, tune);
+                places += qn_grid_matvec_places(&shape, tune);
         }
         return places;
     }
@@ -148,8 +148,7 @@ static bool packs(const struct qn_lower *l, const struct qn_lower_mode *mode,
     const struct qn_lower_weight *w = &l->weights[index];
     struct qn_params_matmul shape = {.cols = p->weights[index].cols, .n_rows = w->half};
     struct qn_matvec_tune dot = qn_matvec_dot_tune(&shape, true, &l->caps);
-    if (w->n_slabs != 1 || w->half % QN_GROUP || !dot.span ||
-        qn_grid_matvec_dot_rows(dot) % QN_GROUP ||
+    if (w->n_slabs != 1 || w->half % QN_GROUP || !dot.span || qn_grid_matvec_rows(dot) % QN_GROUP ||
         !qn_matvec_dot_takes(&p->weights[index].format) ||
         !is_aligned(l, mode, op, &p->weights[index]))
         return false;
@@ -307,7 +306,7 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             params.out_stride = mode->places;
             params.kept = place;
             out = mode->best;
-            place += qn_grid_matvec_dot_places(&params, dot);
+            place += qn_grid_matvec_places(&params, dot);
         }
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens,

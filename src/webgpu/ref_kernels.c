@@ -247,17 +247,24 @@ static enum qn_status row_of(const float **out, float own[QN_MATVEC_DOT_MADE],
     return QN_OK;
 }
 
-/* x times norm where that is given, as integers and back: [cols] → out. */
+/* Group g of x times norm, where that is given; 0 past the end. */
+static void group_of(float out[QN_GROUP], const float *x, const float *norm, uint32_t cols,
+                     uint32_t g) {
+    for (uint32_t i = 0; i < QN_GROUP; i++) {
+        uint32_t k = g * QN_GROUP + i;
+        out[i] = k < cols ? x[k] * (norm != NULL ? norm[k] : 1) : 0;
+    }
+}
+
+/* The row as integers and back: [cols] → out. */
 static void round_row(float *out, const float *x, const float *norm, uint32_t cols) {
     for (uint32_t g = 0; g * QN_GROUP < cols; g++) {
-        float group[QN_GROUP] = {0};
+        float group[QN_GROUP];
         unsigned char packed[QN_PACKED_BYTES];
-        uint32_t n = qn_min_u32(QN_GROUP, cols - g * QN_GROUP);
-        for (uint32_t i = 0; i < n; i++)
-            group[i] = x[g * QN_GROUP + i] * (norm != NULL ? norm[g * QN_GROUP + i] : 1);
+        group_of(group, x, norm, cols, g);
         qn_packed_put(packed, 1, 0, group, 0);
         (void)qn_packed_get(group, packed, 1, 0);
-        memcpy(out + g * QN_GROUP, group, n * sizeof *out);
+        memcpy(out + g * QN_GROUP, group, qn_min_u32(QN_GROUP, cols - g * QN_GROUP) * sizeof *out);
     }
 }
 
@@ -395,10 +402,21 @@ static enum qn_status dot_tune_ok(const struct product *m, const struct qn_matve
     if ((p->cols | p->x_stride | p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "dot products: %u columns, stride %u, column %u",
                        p->cols, p->x_stride, p->x_column);
-    if (m->pack && qn_grid_matvec_dot_rows(*tune) % QN_GROUP)
+    if (m->pack && qn_grid_matvec_rows(*tune) % QN_GROUP)
         return qn_fail(err, QN_E_INTERNAL, "dot products: %u results, packed",
-                       qn_grid_matvec_dot_rows(*tune));
+                       qn_grid_matvec_rows(*tune));
     return QN_OK;
+}
+
+/* What they then do. */
+static enum qn_status dot_product(struct product *m, const struct qn_ref_call *c,
+                                  struct qn_matvec_tune tune, struct qn_error *err) {
+    QN_TRY(product_weights(m, c, err));
+    if (!qn_matvec_dot_takes(&m->w.format))
+        return qn_fail(err, QN_E_INTERNAL, "dot products: %s", qn_wformat_name(&m->w.format));
+    uint32_t rows = row_count(c->p[1], m->p->rows_sym);
+    QN_TRY(qn_ref_covers(c, qn_grid_matvec(m->p, tune, rows), err));
+    return product(m, c, rows, err);
 }
 
 static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *err) {
@@ -416,7 +434,7 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     m.pack = c->constants[14] != 0;
     m.integers = true;
     if (c->constants[15] != 0 && tune.lanes)
-        m.chunk = qn_grid_matvec_dot_rows(tune);
+        m.chunk = qn_grid_matvec_rows(tune);
     uint32_t groups = qn_ceil_div_u32(p->cols, QN_GROUP);
     QN_TRY(dot_tune_ok(&m, &tune, err));
     if (!tune.ahead || tune.ahead > 4 || !tune.span || tune.span % 2 || tune.span * 72 > 15072)
@@ -424,36 +442,25 @@ static enum qn_status matvec_dot(const struct qn_ref_call *c, struct qn_error *e
     // Else a row's sums would be in another order beside others than alone.
     if (tune.span < groups && (tune.span % tune.lanes || (m.norm && tune.span % 64)))
         return qn_fail(err, QN_E_INTERNAL, "matvec_dot: spans of %u groups", tune.span);
-    QN_TRY(product_weights(&m, c, err));
-    if (!qn_matvec_dot_takes(&m.w.format))
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %s", qn_wformat_name(&m.w.format));
-    uint32_t rows = row_count(c->p[1], p->rows_sym);
-    QN_TRY(qn_ref_covers(c, qn_grid_matvec_dot(p, tune, rows), err));
-    return product(&m, c, rows, err);
+    return dot_product(&m, c, tune, err);
 }
 
 static enum qn_status matvec_packed(const struct qn_ref_call *c, struct qn_error *err) {
     struct product m;
     product_begin(&m, c, true);
-    const struct qn_params_matmul *p = m.p;
     struct qn_matvec_tune tune = {
         (uint32_t)c->constants[8],  (uint32_t)c->constants[9],  0,
         (uint32_t)c->constants[10], (uint32_t)c->constants[12], (uint32_t)c->constants[11]};
     m.packed = true;
     m.pack = c->constants[13] != 0;
     if (c->constants[14] != 0 && tune.lanes)
-        m.chunk = qn_grid_matvec_dot_rows(tune);
+        m.chunk = qn_grid_matvec_rows(tune);
     QN_TRY(dot_tune_ok(&m, &tune, err));
     if (!tune.ahead || tune.ahead > 2 || (tune.threads != 128 && tune.threads != 256) ||
         !cols_ok(&tune, 1))
         return qn_fail(err, QN_E_INTERNAL, "matvec_packed: AHEAD %u, THREADS %u, COLS %u",
                        tune.ahead, tune.threads, tune.cols);
-    QN_TRY(product_weights(&m, c, err));
-    if (!qn_matvec_dot_takes(&m.w.format))
-        return qn_fail(err, QN_E_INTERNAL, "matvec_packed: %s", qn_wformat_name(&m.w.format));
-    uint32_t rows = row_count(c->p[1], p->rows_sym);
-    QN_TRY(qn_ref_covers(c, qn_grid_matvec_packed(p, tune, rows), err));
-    return product(&m, c, rows, err);
+    return dot_product(&m, c, tune, err);
 }
 
 static enum qn_status pack_rows(const struct qn_ref_call *c, struct qn_error *err) {
@@ -466,7 +473,7 @@ static enum qn_status pack_rows(const struct qn_ref_call *c, struct qn_error *er
     uint32_t rows = row_count(c->p[1], p->rows_sym), groups = qn_ceil_div_u32(p->cols, QN_GROUP),
              skip = row_source(c->p[1], p->tail & 1);
     float own[QN_MATVEC_DOT_MADE], x[QN_GROUP];
-    const float *norm = (const float *)c->p[7] + p->norm_at;
+    const float *norm = m.norm ? (const float *)c->p[7] + p->norm_at : NULL;
     bool whole = m.norm || m.post;
     QN_TRY(qn_ref_covers(c, qn_grid_pack_rows(p, whole, rows), err));
     if (whole && c->grid.x != 1)
@@ -481,10 +488,7 @@ static enum qn_status pack_rows(const struct qn_ref_call *c, struct qn_error *er
         QN_TRY(row_of(&row, own, &m, c, z, err));
         float square = m.norm ? (float)squares(row, p->cols) : 0;
         for (uint32_t g = 0; g < groups; g++) {
-            for (uint32_t i = 0; i < QN_GROUP; i++) {
-                uint32_t k = g * QN_GROUP + i;
-                x[i] = k < p->cols ? row[k] * (m.norm ? norm[k] : 1) : 0;
-            }
+            group_of(x, row, norm, p->cols, g);
             qn_packed_put((unsigned char *)c->p[8] + (size_t)z * groups * QN_PACKED_BYTES, groups,
                           g, x, square);
         }

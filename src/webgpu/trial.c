@@ -161,9 +161,9 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     part.base = wide ? d->pipeline : index;
     part.dim = dim;
     if (constant(part.pipeline, "ARGMAX") != 0) {
-        p->out_stride = part.places = qn_grid_matvec_dot_places(p, shaped.tune);
+        p->out_stride = part.places = qn_grid_matvec_places(p, shaped.tune);
         p->kept = 0;
-        part.per_place = qn_grid_matvec_dot_rows(shaped.tune);
+        part.per_place = qn_grid_matvec_rows(shaped.tune);
     }
     part.grid = qn_lower_grid(&view, &shaped, rows, rows, POS);
     part.format = format_of(part.pipeline->values);

@@ -73,11 +73,10 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
         *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0, 1, 64}, a);
         break;
     case QN_KERNEL_MATVEC_DOT:
-        *out = qn_grid_matvec_dot(params, (struct qn_matvec_tune){b, c, 0, 0, 1, 256}, a);
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c, 0, 0, 1, 256}, a);
         break;
     case QN_KERNEL_MATVEC_PACKED: // c: rows + 256 × threads
-        *out =
-            qn_grid_matvec_packed(params, (struct qn_matvec_tune){b, c & 255, 0, 0, 1, c >> 8}, a);
+        *out = qn_grid_matvec(params, (struct qn_matvec_tune){b, c & 255, 0, 0, 1, c >> 8}, a);
         break;
     case QN_KERNEL_PACK_ROWS:
         *out = qn_grid_pack_rows(params, b != 0, a);
