@@ -1,4 +1,4 @@
-/* String slices (never NUL-terminated, never owning) and growable byte buffers. */
+/* String slices: never NUL-terminated, never owning. */
 #ifndef QN_BASE_STR_H
 #define QN_BASE_STR_H
 
@@ -22,34 +22,5 @@ struct qn_str qn_str_copy(struct qn_arena *arena, struct qn_str s);
 uint64_t qn_str_hash(struct qn_str s);
 /* Decimal digits only, no sign, whole string. */
 bool qn_str_to_u64(uint64_t *out, struct qn_str s);
-
-/* A growable buffer. Appending to a failed buffer is harmless: check `failed` once at the end. */
-struct qn_buf {
-    const struct qn_allocator *allocator;
-    char *p;
-    size_t n;
-    size_t capacity;
-    size_t limit; // 0: none; growing past it sets `failed` as running out of memory does
-    bool failed;
-};
-
-void qn_buf_init(struct qn_buf *buf, const struct qn_allocator *allocator);
-void qn_buf_free(struct qn_buf *buf);
-void qn_buf_clear(struct qn_buf *buf);
-bool qn_buf_reserve(struct qn_buf *buf, size_t extra);
-void qn_buf_append(struct qn_buf *buf, const void *bytes, size_t n);
-void qn_buf_str(struct qn_buf *buf, struct qn_str s);
-void qn_buf_cstr(struct qn_buf *buf, const char *c_string);
-void qn_buf_char(struct qn_buf *buf, char c);
-void qn_buf_u64(struct qn_buf *buf, uint64_t value);
-/* Nine significant digits, which reads back as the same float32; "null" for NaN and infinities. */
-void qn_buf_f32(struct qn_buf *buf, float value);
-/* Shortest-enough (17 digits) form of a double; integers below 2^53 print as integers. */
-void qn_buf_f64(struct qn_buf *buf, double value);
-/* A quoted JSON string; invalid UTF-8 becomes U+FFFD. */
-void qn_buf_json_str(struct qn_buf *buf, struct qn_str s);
-void qn_buf_format(struct qn_buf *buf, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-struct qn_str qn_buf_view(const struct qn_buf *buf);
 
 #endif

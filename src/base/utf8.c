@@ -54,11 +54,6 @@ size_t qn_utf8_put(char out[4], uint32_t c) {
     return 4;
 }
 
-void qn_utf8_append(struct qn_buf *buf, uint32_t code_point) {
-    char bytes[4];
-    qn_buf_append(buf, bytes, qn_utf8_put(bytes, code_point));
-}
-
 size_t qn_utf8_check(struct qn_str s) {
     size_t at = 0;
     while (at < s.n) {

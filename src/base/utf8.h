@@ -11,7 +11,6 @@
 uint32_t qn_utf8_next(struct qn_str s, size_t *at);
 /* Writes 1..4 bytes, returns their number. The code point must be a scalar value. */
 size_t qn_utf8_put(char out[4], uint32_t code_point);
-void qn_utf8_append(struct qn_buf *buf, uint32_t code_point);
 /* Byte offset of the first ill-formed sequence, or SIZE_MAX. */
 size_t qn_utf8_check(struct qn_str s);
 /* Length of the longest prefix that does not end inside a sequence that could still be

@@ -2,6 +2,7 @@
 #ifndef QN_CONSTRAIN_CHARS_H
 #define QN_CONSTRAIN_CHARS_H
 
+#include "base/buf.h"
 #include "constrain/term.h"
 
 struct qn_char_range {

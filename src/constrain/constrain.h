@@ -6,6 +6,7 @@
 #ifndef QN_CONSTRAIN_CONSTRAIN_H
 #define QN_CONSTRAIN_CONSTRAIN_H
 
+#include "base/buf.h"
 #include "constrain/term.h"
 #include "text/tokenizer.h"
 

@@ -126,7 +126,7 @@ static enum qn_status literal(struct parser *p, uint32_t *out) {
             else if (p->at < begin + 2 + n || value > 0x10ffff || value >> 11 == 0xd800 >> 11)
                 status = bad(p, "a bad escape");
             else
-                qn_utf8_append(&text, value);
+                qn_buf_utf8(&text, value);
         }
     }
     p->at++;

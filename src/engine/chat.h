@@ -3,6 +3,7 @@
 #ifndef QN_ENGINE_CHAT_H
 #define QN_ENGINE_CHAT_H
 
+#include "base/buf.h"
 #include "base/json.h"
 
 /* What fields mean depends on the model: its own values for what a request leaves out, and what

@@ -2,6 +2,7 @@
 #ifndef QN_ENGINE_CONSTRAINT_H
 #define QN_ENGINE_CONSTRAINT_H
 
+#include "base/buf.h"
 #include "constrain/constrain.h"
 #include "engine/tools.h"
 #include "run/run.h"

@@ -2,6 +2,7 @@
 #ifndef QN_ENGINE_ENGINE_H
 #define QN_ENGINE_ENGINE_H
 
+#include "base/buf.h"
 #include "engine/chat.h"
 #include "engine/constraint.h"
 #include "engine/loader.h"

@@ -3,6 +3,7 @@
 #ifndef QN_ENGINE_TOOLS_H
 #define QN_ENGINE_TOOLS_H
 
+#include "base/buf.h"
 #include "base/json.h"
 
 enum qn_call_style {

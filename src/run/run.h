@@ -7,6 +7,7 @@
 #ifndef QN_RUN_RUN_H
 #define QN_RUN_RUN_H
 
+#include "base/buf.h"
 #include "program/backend.h"
 #include "text/detok.h"
 

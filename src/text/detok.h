@@ -3,6 +3,7 @@
 #ifndef QN_TEXT_DETOK_H
 #define QN_TEXT_DETOK_H
 
+#include "base/buf.h"
 #include "text/tokenizer.h"
 
 struct qn_detok {

@@ -3,6 +3,7 @@
 #ifndef QN_TEXT_NORMALIZE_H
 #define QN_TEXT_NORMALIZE_H
 
+#include "base/buf.h"
 #include "text/regex.h"
 
 enum qn_normalizer_kind {

@@ -4,6 +4,7 @@
 #ifndef QN_TEXT_TEMPLATE_H
 #define QN_TEXT_TEMPLATE_H
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "text/tokenizer.h" // struct qn_span
 

@@ -73,6 +73,7 @@ enum qn_status qn_tsink_cstr(struct qn_tctx *ctx, struct qn_tsink *sink, const c
 /* Copies the text into a value and frees the sink, also on failure. */
 enum qn_status qn_tsink_take(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tsink *sink);
 
+#include "base/buf.h"
 #include "text/template_ops.h"
 
 #endif

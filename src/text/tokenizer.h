@@ -4,6 +4,7 @@
 #ifndef QN_TEXT_TOKENIZER_H
 #define QN_TEXT_TOKENIZER_H
 
+#include "base/buf.h"
 #include "format/directory.h"
 
 struct qn_tokenizer;

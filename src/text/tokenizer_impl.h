@@ -7,6 +7,7 @@
 #ifndef QN_TEXT_TOKENIZER_IMPL_H
 #define QN_TEXT_TOKENIZER_IMPL_H
 
+#include "base/buf.h"
 #include "text/added.h"
 #include "text/bpe.h"
 #include "text/normalize.h"

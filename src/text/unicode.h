@@ -2,6 +2,7 @@
 #ifndef QN_TEXT_UNICODE_H
 #define QN_TEXT_UNICODE_H
 
+#include "base/buf.h"
 #include "base/utf8.h"
 #include "text/unicode_tables.h"
 

@@ -3,6 +3,7 @@
 #ifndef QN_WEBGPU_GPU_H
 #define QN_WEBGPU_GPU_H
 
+#include "base/buf.h"
 #include "program/backend.h"
 
 /* Creates every module, layout, pipeline and buffer of `program` on the host. The device compiles

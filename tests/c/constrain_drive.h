@@ -9,6 +9,7 @@
 #ifndef QN_TEST_CONSTRAIN_DRIVE_H
 #define QN_TEST_CONSTRAIN_DRIVE_H
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "tests/c/constrain_walk.h"
 

@@ -4,6 +4,7 @@
 
 #include <time.h>
 
+#include "base/buf.h"
 #include "base/rng.h"
 #include "tests/c/faults.h"
 #include "text/tokenizer.h"

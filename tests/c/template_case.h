@@ -2,6 +2,7 @@
 #ifndef QN_TESTS_TEMPLATE_CASE_H
 #define QN_TESTS_TEMPLATE_CASE_H
 
+#include "base/buf.h"
 #include "tests/c/test.h"
 #include "text/template.h"
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/buf.h"
 #include "base/decimal.h"
 #include "base/num.h"
 #include "base/str.h"
@@ -175,7 +176,7 @@ static void test_utf8(void) {
     CHECK(qn_utf8_complete(QN_STR("")) == 0);
     struct qn_buf buf;
     qn_buf_init(&buf, plain);
-    qn_utf8_append(&buf, 0x20ac);
+    qn_buf_utf8(&buf, 0x20ac);
     CHECK(buf_is(&buf, "€"));
     qn_buf_free(&buf);
 }

@@ -2,6 +2,7 @@
  * pooling is found; what is refused; that texts do not touch each other. */
 #include <math.h>
 
+#include "base/buf.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "model/model.h"

@@ -14,7 +14,7 @@ static uint32_t ids_of[MAX_TEXT][MAX_TEXT + 1];
 
 static void mapped(struct qn_buf *out, const char *p, size_t n) {
     for (size_t i = 0; i < n; i++)
-        qn_utf8_append(out, qn_byte_to_char((unsigned char)p[i]));
+        qn_buf_utf8(out, qn_byte_to_char((unsigned char)p[i]));
 }
 
 static struct qn_tokenizer *substrings(struct qn_arena *arena, const char *text, size_t n) {
@@ -228,7 +228,7 @@ static void check_round_trip(const char *name, bool any_bytes) {
                 if (bytes)
                     qn_buf_char(&text, (char)r);
                 else if (c < 0xd800 || c >= 0xe000)
-                    qn_utf8_append(&text, c);
+                    qn_buf_utf8(&text, c);
             }
             CHECK(qn_tokenizer_encode(t, &ids, qn_buf_view(&text), 0, NULL, 0, &err) == QN_OK);
             for (size_t i = 0; bytes && i < ids.n; i++)

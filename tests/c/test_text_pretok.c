@@ -85,7 +85,7 @@ static void check_forms(struct qn_arena *arena, struct qn_json_value root) {
                 continue;
             qn_buf_clear(&text);
             qn_buf_str(&text, before);
-            qn_utf8_append(&text, c);
+            qn_buf_utf8(&text, c);
             qn_buf_str(&text, after);
             struct qn_marked in = {.text = qn_buf_view(&text)};
             if (qn_normalize(&out, &scratch, &step, 1, in, &err) != QN_OK)
