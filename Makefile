@@ -99,7 +99,8 @@ build/quern: $(B)/quern
 	cp $< $@
 $(B)/%: $(B)/tests/c/%.o $(B)/libquern.a
 	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
-test-programs: $(TESTS:%=$(B)/%)
+# The fuzz targets are only compiled: nothing else would tell that one no longer does.
+test-programs: $(TESTS:%=$(B)/%) $(FUZZERS:%=$(B)/fuzz/%.o)
 $(B)/bench_%: $(B)/bench/%.o $(B)/libquern.a
 	@echo '  LD $@'; $(CC) $(LDFLAGS_$(config)) -o $@ $^ $(LDLIBS)
 .PRECIOUS: $(B)/%.o

@@ -40,10 +40,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         qn_matcher_accept_bytes(&all, prefix, &err) == QN_OK) {
         if (qn_matcher_can_end(&all) != qn_matcher_can_end(&each))
             abort();
-        if (qn_matcher_forced(&all, &forced, 16, &err) == QN_OK &&
-            qn_matcher_accept_bytes(&all, qn_buf_view(&forced), &err) != QN_OK &&
-            g->terms.status == QN_OK)
-            abort();
+        bool ends = false;
+        if (qn_matcher_forced(&all, &forced, 16, &ends, &err) == QN_OK) {
+            bool agrees = qn_matcher_accept_bytes(&all, qn_buf_view(&forced), &err) == QN_OK &&
+                          qn_matcher_must_end(&all) == ends;
+            if (!agrees && g->terms.status == QN_OK)
+                abort();
+        }
     } else if (g->terms.status == QN_OK) {
         abort();
     }

@@ -137,3 +137,13 @@ void qn_format(qn_format_put *put, void *ud, const char *format, ...) {
     qn_vformat(put, ud, format, args);
     va_end(args);
 }
+
+void qn_note_put(void *ud, const char *p, size_t n) {
+    struct qn_note *note = ud;
+    size_t room = sizeof note->p - 1 - note->n;
+    if (n > room)
+        n = room;
+    memcpy(note->p + note->n, p, n);
+    note->n += n;
+    note->p[note->n] = '\0';
+}

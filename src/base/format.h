@@ -15,4 +15,11 @@ void qn_vformat(qn_format_put *put, void *ud, const char *format, va_list args);
 void qn_format(qn_format_put *put, void *ud, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Text for a message, always terminated; what does not fit is left out. */
+struct qn_note {
+    char p[1024]; // longer than what qn_fail keeps
+    size_t n;
+};
+void qn_note_put(void *ud, const char *p, size_t n); // a qn_format_put, `ud` being the note
+
 #endif

@@ -479,17 +479,24 @@ bool qn_json_bool(bool *out, struct qn_json_value value) {
     return true;
 }
 
-static bool number_text(struct qn_str *out, struct qn_json_value value) {
-    const struct qn_json_node *node = node_of(value);
-    if (node == NULL || node_type(node) != QN_JSON_NUMBER)
-        return false;
-    *out = (struct qn_str){value.json->text.p + node->begin, node->count};
-    return true;
+struct qn_str qn_json_source(struct qn_json_value scalar) {
+    const struct qn_json_node *node = node_of(scalar);
+    switch (qn_json_type(scalar)) {
+    case QN_JSON_STRING: // begin is after the quote
+        return (struct qn_str){scalar.json->text.p + node->begin - 1, (size_t)node->count + 2};
+    case QN_JSON_NUMBER:
+        return (struct qn_str){scalar.json->text.p + node->begin, node->count};
+    case QN_JSON_TRUE:
+        return QN_STR("true");
+    case QN_JSON_FALSE:
+        return QN_STR("false");
+    default:
+        return QN_STR("null");
+    }
 }
 
 bool qn_json_f64(double *out, struct qn_json_value value) {
-    struct qn_str text;
-    return number_text(&text, value) && qn_decimal_parse(out, text);
+    return qn_json_type(value) == QN_JSON_NUMBER && qn_decimal_parse(out, qn_json_source(value));
 }
 
 bool qn_json_f32(float *out, struct qn_json_value value) {
@@ -546,10 +553,10 @@ static bool integer(uint64_t *out, bool *negative, struct qn_str s) {
 }
 
 bool qn_json_i64(int64_t *out, struct qn_json_value value) {
-    struct qn_str text;
     uint64_t magnitude;
     bool negative;
-    if (!number_text(&text, value) || !integer(&magnitude, &negative, text) ||
+    if (qn_json_type(value) != QN_JSON_NUMBER ||
+        !integer(&magnitude, &negative, qn_json_source(value)) ||
         magnitude > (uint64_t)INT64_MAX + negative)
         return false;
     *out = negative ? (int64_t)(0 - magnitude) : (int64_t)magnitude;
@@ -559,4 +566,28 @@ bool qn_json_i64(int64_t *out, struct qn_json_value value) {
 bool qn_json_u32(uint32_t *out, struct qn_json_value value) {
     int64_t wide;
     return qn_json_i64(&wide, value) && wide >= 0 && qn_u64_to_u32(out, (uint64_t)wide);
+}
+
+static void write_value(struct qn_buf *buf, struct qn_json_value value, uint32_t depth) {
+    enum qn_json_type type = qn_json_type(value);
+    if (depth > DEPTH_MAX || (type != QN_JSON_ARRAY && type != QN_JSON_OBJECT)) {
+        qn_buf_str(buf, qn_json_source(value));
+        return;
+    }
+    qn_buf_char(buf, type == QN_JSON_ARRAY ? '[' : '{');
+    struct qn_json_iter it = qn_json_iterate(value);
+    for (bool first = true; qn_json_each(&it); first = false) {
+        if (!first)
+            qn_buf_char(buf, ',');
+        if (type == QN_JSON_OBJECT) {
+            qn_buf_str(buf, qn_json_source(it.key));
+            qn_buf_char(buf, ':');
+        }
+        write_value(buf, it.value, depth + 1);
+    }
+    qn_buf_char(buf, type == QN_JSON_ARRAY ? ']' : '}');
+}
+
+void qn_json_write(struct qn_buf *buf, struct qn_json_value value) {
+    write_value(buf, value, 0);
 }

@@ -4,7 +4,7 @@
 #ifndef QN_BASE_JSON_H
 #define QN_BASE_JSON_H
 
-#include "base/str.h"
+#include "base/buf.h"
 
 enum qn_json_type {
     QN_JSON_NULL,
@@ -74,5 +74,11 @@ struct qn_str qn_json_raw(struct qn_json_value string);
  * surrogates become U+FFFD. False when not a string or out of memory (out->p NULL then). */
 bool qn_json_string(struct qn_str *out, struct qn_arena *arena, struct qn_json_value value);
 bool qn_json_string_is(struct qn_json_value value, const char *c_string);
+
+/* What the document says of a string (with its quotes), a number or a word; "null" for what is
+ * missing, and for containers. */
+struct qn_str qn_json_source(struct qn_json_value scalar);
+/* Appends any value as JSON without white space. */
+void qn_json_write(struct qn_buf *buf, struct qn_json_value value);
 
 #endif

@@ -39,21 +39,6 @@ const char *qn_status_remedy(enum qn_status status) {
     return row ? row->remedy : "";
 }
 
-struct text {
-    char bytes[1024]; // messages are cut to QN_ERROR_TEXT after escaping
-    size_t n;
-};
-
-static void text_put(void *ud, const char *p, size_t n) {
-    struct text *text = ud;
-    size_t room = sizeof text->bytes - text->n;
-    if (n > room)
-        n = room;
-    if (n != 0)
-        memcpy(text->bytes + text->n, p, n);
-    text->n += n;
-}
-
 /* Messages quote names from untrusted files and end up in terminals and pages: control characters
  * and broken UTF-8 are shown as \xNN. Returns the new length, at most `room`. */
 static size_t copy_escaped(char *out, size_t room, struct qn_str s, bool *cut) {
@@ -87,25 +72,24 @@ static size_t copy_escaped(char *out, size_t room, struct qn_str s, bool *cut) {
 static void report(struct qn_error *err, enum qn_status status, uint64_t offset, const char *format,
                    va_list args) {
     static const char dots[] = "\xe2\x80\xa6";
-    struct text text, tail = {.n = 0};
-    text.n = 0;
-    qn_vformat(text_put, &text, format, args);
+    struct qn_note text = {.n = 0}, tail = {.n = 0};
+    qn_vformat(qn_note_put, &text, format, args);
     if (offset != UINT64_MAX)
-        qn_format(text_put, &tail, " at byte %llu", (unsigned long long)offset);
+        qn_format(qn_note_put, &tail, " at byte %llu", (unsigned long long)offset);
     const char *remedy = qn_status_remedy(status);
     if (remedy[0] != '\0')
-        qn_format(text_put, &tail, "; %s", remedy);
+        qn_format(qn_note_put, &tail, "; %s", remedy);
 
     err->status = status;
     err->offset = offset;
     bool cut = false;
     size_t room = sizeof err->text - 1 - tail.n - (sizeof dots - 1);
-    size_t n = copy_escaped(err->text, room, (struct qn_str){text.bytes, text.n}, &cut);
+    size_t n = copy_escaped(err->text, room, (struct qn_str){text.p, text.n}, &cut);
     if (cut) {
         memcpy(err->text + n, dots, sizeof dots - 1);
         n += sizeof dots - 1;
     }
-    memcpy(err->text + n, tail.bytes, tail.n);
+    memcpy(err->text + n, tail.p, tail.n);
     err->text[n + tail.n] = '\0';
 }
 

@@ -13,8 +13,7 @@ const char *qn_status_what(enum qn_status status);
 const char *qn_status_remedy(enum qn_status status);
 
 /* Fills `err` (may be NULL) with a formatted message and returns `status`. The remedy of the status
- * is appended after "; ". Format: see qn_vformat in base/str.h (%s %.*s %d %u %zu %llu %x %c
- * %g). */
+ * is appended after "; ". Format: see qn_vformat in base/format.h. */
 enum qn_status qn_fail(struct qn_error *err, enum qn_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 enum qn_status qn_fail_at(struct qn_error *err, enum qn_status status, uint64_t offset,

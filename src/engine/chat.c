@@ -9,14 +9,6 @@
 #define MAX_BIAS 1024
 #define MAX_REQUEST (64u << 20)
 
-enum qn_status qn_chat_expected(struct qn_chat_reader *r, const char *field, const char *what) {
-    return qn_fail(r->err, QN_E_ARGUMENT, "request field %s: expected %s", field, what);
-}
-
-enum qn_status qn_chat_no_memory(struct qn_chat_reader *r) {
-    return qn_fail(r->err, QN_E_NO_MEMORY, "a request");
-}
-
 enum kind {
     NUMBER, // float
     WHOLE,  // uint32_t
@@ -202,7 +194,7 @@ static enum qn_status read_pooling(struct qn_chat_reader *r, struct qn_json_valu
 
 static void set_variable(struct qn_chat_reader *r, const char *name, struct qn_json_value v) {
     qn_buf_format(r->context, ",\"%s\":", name);
-    qn_json_write(r->context, v, 0);
+    qn_json_write(r->context, v);
 }
 
 static bool template_reads(const struct qn_chat_reader *r, const char *variable) {
@@ -221,10 +213,7 @@ static enum qn_status read_kwargs(struct qn_chat_reader *r, struct qn_json_value
             if (qn_json_string_is(it.key, own[i]))
                 return qn_fail(r->err, QN_E_ARGUMENT, "request field %s: %s is set elsewhere", name,
                                own[i]);
-        qn_buf_char(r->context, ',');
-        qn_buf_str(r->context, qn_json_source(it.key));
-        qn_buf_char(r->context, ':');
-        qn_json_write(r->context, it.value, 0);
+        qn_chat_write_member(r->context, it.key, it.value);
     }
     return QN_OK;
 }
@@ -422,7 +411,7 @@ static bool write_token(struct qn_buf *out, const char *before, struct qn_json_v
     if (qn_json_type(v) != QN_JSON_STRING)
         return false;
     qn_buf_cstr(out, before);
-    qn_json_write(out, v, 0);
+    qn_json_write(out, v);
     return true;
 }
 

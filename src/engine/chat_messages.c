@@ -3,47 +3,6 @@
 
 #include "engine/chat_parts.h"
 
-/* ---- JSON as it came ------------------------------------------------------------------------- */
-
-struct qn_str qn_json_source(struct qn_json_value v) {
-    const struct qn_json *json = v.json;
-    const struct qn_json_node *node = &json->nodes[v.at];
-    size_t begin = node->begin;
-    switch (qn_json_type(v)) {
-    case QN_JSON_STRING: // begin is after the quote
-        return qn_str_slice(json->text, begin - 1, begin + node->count + 1);
-    case QN_JSON_NUMBER:
-        return qn_str_slice(json->text, begin, begin + node->count);
-    case QN_JSON_TRUE:
-        return QN_STR("true");
-    case QN_JSON_FALSE:
-        return QN_STR("false");
-    default:
-        return QN_STR("null");
-    }
-}
-
-/* Depth is the document's, at most 64. */
-void qn_json_write(struct qn_buf *buf, struct qn_json_value v, uint32_t depth) {
-    enum qn_json_type type = qn_json_type(v);
-    if (depth > 64 || (type != QN_JSON_ARRAY && type != QN_JSON_OBJECT)) {
-        qn_buf_str(buf, qn_json_exists(v) ? qn_json_source(v) : QN_STR("null"));
-        return;
-    }
-    qn_buf_char(buf, type == QN_JSON_ARRAY ? '[' : '{');
-    struct qn_json_iter it = qn_json_iterate(v);
-    for (bool first = true; qn_json_each(&it); first = false) {
-        if (!first)
-            qn_buf_char(buf, ',');
-        if (type == QN_JSON_OBJECT) {
-            qn_buf_str(buf, qn_json_source(it.key));
-            qn_buf_char(buf, ':');
-        }
-        qn_json_write(buf, it.value, depth + 1);
-    }
-    qn_buf_char(buf, type == QN_JSON_ARRAY ? ']' : '}');
-}
-
 /* ---- messages -------------------------------------------------------------------------------- */
 
 /* Content as a string: OpenAI allows a list of parts, of which this engine takes text. */
@@ -51,7 +10,7 @@ static enum qn_status write_content(struct qn_chat_reader *r, struct qn_json_val
                                     bool answer) {
     enum qn_json_type type = qn_json_type(content);
     if (type == QN_JSON_STRING) {
-        qn_json_write(r->context, content, 0);
+        qn_json_write(r->context, content);
         return QN_OK;
     }
     if (type != QN_JSON_ARRAY)
@@ -84,7 +43,7 @@ static enum qn_status write_arguments(struct qn_chat_reader *r, struct qn_json_v
     if (qn_json_type(v) == QN_JSON_OBJECT && r->defaults->argument_strings) {
         struct qn_buf source;
         qn_buf_init(&source, r->arena->allocator);
-        qn_json_write(&source, v, 0);
+        qn_json_write(&source, v);
         qn_buf_json_str(r->context, qn_buf_view(&source));
         r->context->failed = r->context->failed || source.failed;
         qn_buf_free(&source);
@@ -104,7 +63,7 @@ static enum qn_status write_arguments(struct qn_chat_reader *r, struct qn_json_v
         if (status == QN_OK && qn_json_type(qn_json_root(&json)) == QN_JSON_OBJECT)
             v = qn_json_root(&json);
     }
-    qn_json_write(r->context, v, 0);
+    qn_json_write(r->context, v);
     return QN_OK;
 }
 
@@ -121,10 +80,10 @@ static enum qn_status write_calls(struct qn_chat_reader *r, struct qn_json_value
         struct qn_json_value id = qn_json_get(it.value, "id");
         if (qn_json_type(id) == QN_JSON_STRING) {
             qn_buf_cstr(r->context, ",\"id\":");
-            qn_json_write(r->context, id, 0);
+            qn_json_write(r->context, id);
         }
         qn_buf_cstr(r->context, ",\"function\":{\"name\":");
-        qn_json_write(r->context, qn_json_get(function, "name"), 0);
+        qn_json_write(r->context, qn_json_get(function, "name"));
         qn_buf_cstr(r->context, ",\"arguments\":");
         QN_TRY(write_arguments(r, qn_json_get(function, "arguments")));
         qn_buf_cstr(r->context, "}}");
@@ -172,10 +131,7 @@ static enum qn_status write_message(struct qn_chat_reader *r, struct qn_json_val
                 QN_TRY(write_calls(r, it.value));
             continue;
         }
-        qn_buf_char(r->context, ',');
-        qn_buf_str(r->context, qn_json_source(it.key));
-        qn_buf_char(r->context, ':');
-        qn_json_write(r->context, it.value, 0);
+        qn_chat_write_member(r->context, it.key, it.value);
     }
     qn_buf_char(r->context, '}');
     return QN_OK;
@@ -245,14 +201,14 @@ void qn_chat_write_tools(struct qn_buf *buf, struct qn_json_value tools) {
                                : ",{\"type\":\"function\",\"function\":{\"name\":");
         struct qn_json_value function = qn_json_get(it.value, "function");
         struct qn_json_value parameters = qn_json_get(function, "parameters");
-        qn_json_write(buf, qn_json_get(function, "name"), 0);
+        qn_json_write(buf, qn_json_get(function, "name"));
         qn_buf_cstr(buf, ",\"description\":");
         struct qn_json_value text = qn_json_get(function, "description");
         qn_buf_str(buf,
                    qn_json_type(text) == QN_JSON_STRING ? qn_json_source(text) : QN_STR("\"\""));
         qn_buf_cstr(buf, ",\"parameters\":");
         if (qn_json_type(parameters) == QN_JSON_OBJECT)
-            qn_json_write(buf, parameters, 0);
+            qn_json_write(buf, parameters);
         else
             qn_buf_cstr(buf, "{\"type\":\"object\",\"properties\":{}}");
         struct qn_json_iter rest = qn_json_iterate(function);
@@ -261,10 +217,7 @@ void qn_chat_write_tools(struct qn_buf *buf, struct qn_json_value tools) {
                 qn_json_string_is(rest.key, "parameters") ||
                 qn_json_type(rest.value) == QN_JSON_NULL)
                 continue;
-            qn_buf_char(buf, ',');
-            qn_buf_str(buf, qn_json_source(rest.key));
-            qn_buf_char(buf, ':');
-            qn_json_write(buf, rest.value, 0);
+            qn_chat_write_member(buf, rest.key, rest.value);
         }
         qn_buf_cstr(buf, "}}");
     }
@@ -299,7 +252,7 @@ static enum qn_status take_text(struct qn_chat_reader *r, struct qn_json_value v
         return qn_chat_expected(r, name, json ? "a JSON schema" : "a text");
     struct qn_buf buf;
     qn_buf_init(&buf, r->arena->allocator);
-    qn_json_write(&buf, v, 0);
+    qn_json_write(&buf, v);
     r->out->form = buf.failed ? (struct qn_str){0} : qn_str_copy(r->arena, qn_buf_view(&buf));
     qn_buf_free(&buf);
     return r->out->form.p ? QN_OK : qn_chat_no_memory(r);

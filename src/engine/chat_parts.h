@@ -18,10 +18,8 @@ struct qn_chat_reader {
 /* "request field X: expected Y" */
 enum qn_status qn_chat_expected(struct qn_chat_reader *r, const char *field, const char *what);
 enum qn_status qn_chat_no_memory(struct qn_chat_reader *r);
-/* The source text of a string, number or name. */
-struct qn_str qn_json_source(struct qn_json_value v);
-/* Appends any value as JSON. `depth` is 0 for callers. */
-void qn_json_write(struct qn_buf *buf, struct qn_json_value v, uint32_t depth);
+/* Appends a comma and a member of an object. */
+void qn_chat_write_member(struct qn_buf *buf, struct qn_json_value key, struct qn_json_value value);
 
 /* Appends "messages": […] to the context. */
 enum qn_status qn_chat_messages(struct qn_chat_reader *r, struct qn_json_value v, const char *name);

@@ -77,7 +77,7 @@ static void schema(const struct form *w, struct qn_json_value v) {
     struct qn_buf *g = w->g;
     qn_buf_cstr(g, "%json ");
     if (qn_json_type(v) == QN_JSON_OBJECT && !w->loose)
-        qn_json_write(g, v, 0);
+        qn_json_write(g, v);
     else
         qn_buf_cstr(g, "{\"type\":\"object\"}");
     qn_buf_char(g, ' ');
@@ -124,7 +124,7 @@ static void tagged_arguments(const struct form *w, struct qn_json_value function
         } else if (options.left > 0 && !w->loose) {
             for (bool first = true; qn_json_each(&options); first = false) {
                 qn_buf_cstr(g, first ? "( " : "| ");
-                qn_json_write(g, options.value, 0);
+                qn_json_write(g, options.value);
                 qn_buf_char(g, ' ');
             }
             qn_buf_cstr(g, ") ");

@@ -608,7 +608,7 @@ enum qn_status qn_reply_init(struct qn_reply *r, const struct qn_allocator *allo
     r->think = think;
     if (r->format) {
         struct qn_json *json = QN_ARENA_NEW(&r->arena, struct qn_json, 1);
-        qn_json_write(&r->held, tools, 0);
+        qn_json_write(&r->held, tools);
         struct qn_str copy = qn_str_copy(&r->arena, qn_buf_view(&r->held));
         if (!json || r->held.failed || !copy.p)
             return qn_fail(err, QN_E_NO_MEMORY, "the tools of a request");

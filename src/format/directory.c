@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/format.h"
 #include "base/num.h"
 #include "format/internal.h"
 
@@ -52,37 +53,10 @@ const struct qn_tensor *qn_directory_find(const struct qn_directory *directory,
     return NULL;
 }
 
-/* Text for messages, in a fixed buffer. */
-struct note {
-    char p[400];
-    size_t n;
-};
-
-static void note_str(struct note *note, const char *s) {
-    size_t n = qn_min_size(strlen(s), sizeof note->p - note->n);
-    memcpy(note->p + note->n, s, n);
-    note->n += n;
-}
-
-static void note_u64(struct note *note, uint64_t value) {
-    char digits[21];
-    size_t at = sizeof digits - 1;
-    digits[at] = '\0';
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    note_str(note, digits + at);
-}
-
-static void note_shape(struct note *note, uint32_t n_dims, const uint64_t *dims) {
-    note_str(note, " [");
-    for (uint32_t i = 0; i < n_dims; i++) {
-        if (i != 0)
-            note_str(note, ", ");
-        note_u64(note, dims[i]);
-    }
-    note_str(note, "]");
+static void note_shape(struct qn_note *note, uint32_t n_dims, const uint64_t *dims) {
+    for (uint32_t i = 0; i < n_dims; i++)
+        qn_format(qn_note_put, note, i ? ", %llu" : " [%llu", (unsigned long long)dims[i]);
+    qn_format(qn_note_put, note, n_dims ? "]" : " []");
 }
 
 enum qn_status qn_directory_bind(const struct qn_tensor **out, const struct qn_directory *directory,
@@ -96,35 +70,33 @@ enum qn_status qn_directory_bind(const struct qn_tensor **out, const struct qn_d
         *out = tensor;
         return QN_OK;
     }
-    struct note expected = {.n = 0}, found = {.n = 0};
+    struct qn_note expected = {.n = 0}, found = {.n = 0};
     for (unsigned i = QN_DTYPE_NONE + 1; i < QN_DTYPE_COUNT; i++) {
         if ((dtypes >> i & 1) == 0)
             continue;
-        if (expected.n != 0)
-            note_str(&expected, "|");
-        note_str(&expected, qn_dtype_name((enum qn_dtype)i));
+        qn_format(qn_note_put, &expected, expected.n ? "|%s" : "%s",
+                  qn_dtype_name((enum qn_dtype)i));
     }
     note_shape(&expected, n_dims, dims);
     if (tensor == NULL) {
-        note_str(&found, "none");
+        qn_format(qn_note_put, &found, "none");
     } else {
-        note_str(&found, qn_dtype_name(tensor->dtype));
+        qn_format(qn_note_put, &found, "%s", qn_dtype_name(tensor->dtype));
         note_shape(&found, tensor->n_dims, tensor->dims);
     }
-    return qn_fail(err, QN_E_TENSOR, "tensor \"%.*s\": expected %.*s, found %.*s", QN_STR_ARG(name),
-                   (int)expected.n, expected.p, (int)found.n, found.p);
+    return qn_fail(err, QN_E_TENSOR, "tensor \"%.*s\": expected %s, found %s", QN_STR_ARG(name),
+                   expected.p, found.p);
 }
 
 enum qn_status qn_directory_misfit(const struct qn_tensor *tensor, uint64_t nbytes,
                                    struct qn_str file, struct qn_error *err) {
-    struct note shape = {.n = 0};
+    struct qn_note shape = {.n = 0};
     note_shape(&shape, tensor->n_dims, tensor->dims);
     return qn_fail(err, QN_E_FORMAT,
                    "tensor \"%.*s\" in \"%.*s\" has bytes that do not fit its shape: expected %llu "
-                   "for %s%.*s, found %llu",
+                   "for %s%s, found %llu",
                    QN_STR_ARG(tensor->name), QN_STR_ARG(file), (unsigned long long)nbytes,
-                   qn_dtype_name(tensor->dtype), (int)shape.n, shape.p,
-                   (unsigned long long)tensor->nbytes);
+                   qn_dtype_name(tensor->dtype), shape.p, (unsigned long long)tensor->nbytes);
 }
 
 enum qn_status qn_directory_parse(struct qn_json *out, struct qn_arena *arena, struct qn_str text,
@@ -196,38 +168,4 @@ bool qn_directory_json_shape(uint64_t *out, struct qn_tensor *tensor, struct qn_
     }
     *out = elements;
     return true;
-}
-
-enum qn_status qn_directory_open(struct qn_directory *out, struct qn_arena *arena,
-                                 const struct qn_files *files, struct qn_str main,
-                                 struct qn_error *err) {
-    if (main.n != 0)
-        return qn_gguf_read(out, arena, files, main, err);
-    uint64_t size;
-    enum qn_status status = files->size(files->ud, &size, QN_STR("mlc-chat-config.json"));
-    if (status == QN_OK)
-        return qn_mlc_read(out, arena, files, err);
-    if (status == QN_E_NOT_FOUND)
-        status = files->size(files->ud, &size, QN_STR("config.json"));
-    if (status == QN_OK)
-        return qn_safetensors_read(out, arena, files, err);
-    if (status == QN_E_NOT_FOUND)
-        return qn_fail(err, status, "the folder has neither config.json nor mlc-chat-config.json");
-    return qn_fail(err, status, "cannot look for config.json");
-}
-
-enum qn_status qn_directory_open_text(struct qn_directory *out, struct qn_arena *arena,
-                                      const struct qn_files *files, struct qn_str main,
-                                      struct qn_error *err) {
-    if (main.n != 0)
-        return qn_directory_open(out, arena, files, main, err);
-    *out = (struct qn_directory){.format = QN_FORMAT_SAFETENSORS, .arena = arena};
-    QN_TRY(qn_directory_document(&out->config, arena, files, QN_STR("mlc-chat-config.json"), false,
-                                 err));
-    if (out->config.n_nodes != 0)
-        out->format = QN_FORMAT_MLC;
-    else
-        QN_TRY(
-            qn_directory_document(&out->config, arena, files, QN_STR("config.json"), false, err));
-    return qn_directory_side_documents(out, arena, files, err);
 }

@@ -31,30 +31,10 @@ const struct qn_gguf_kv *qn_source_gguf(const struct qn_source *s, const char *s
 
 enum qn_status qn_source_bad_json(const struct qn_source *s, const char *key,
                                   struct qn_json_value value, const char *wanted) {
-    struct qn_str text = {"", 0};
-    switch (qn_json_type(value)) {
-    case QN_JSON_NULL:
-        text = QN_STR("null");
-        break;
-    case QN_JSON_TRUE:
-        text = QN_STR("true");
-        break;
-    case QN_JSON_FALSE:
-        text = QN_STR("false");
-        break;
-    case QN_JSON_ARRAY:
-        text = QN_STR("a list");
-        break;
-    case QN_JSON_OBJECT:
-        text = QN_STR("an object");
-        break;
-    case QN_JSON_NUMBER:
-    case QN_JSON_STRING: {
-        const struct qn_json_node *node = &value.json->nodes[value.at];
-        text = qn_str_slice(value.json->text, node->begin, (size_t)node->begin + node->count);
-        break;
-    }
-    }
+    enum qn_json_type type = qn_json_type(value);
+    struct qn_str text = type == QN_JSON_ARRAY    ? QN_STR("a list")
+                         : type == QN_JSON_OBJECT ? QN_STR("an object")
+                                                  : qn_json_source(value);
     return qn_fail(s->err, QN_E_CONFIG, "%s is %.*s, expected %s", key, QN_STR_ARG(text), wanted);
 }
 

@@ -82,35 +82,23 @@ uint32_t qn_op_inputs(enum qn_op_kind kind) {
 
 #define ANY_DIM UINT32_MAX // in an expected shape: any size
 
-struct text {
-    char bytes[96];
-    size_t n;
-};
-
-static void text_put(void *ud, const char *bytes, size_t n) {
-    struct text *text = ud;
-    for (size_t i = 0; i < n && text->n + 1 < sizeof text->bytes; i++)
-        text->bytes[text->n++] = bytes[i];
-    text->bytes[text->n] = 0;
-}
-
 /* "[T, 64]", "[2T, 5]", "[*, 64]" */
-static const char *shape_text(struct text *text, const struct qn_shape *shape) {
-    text->n = 0;
-    text_put(text, "[", 1);
+static const char *shape_text(struct qn_note *note, const struct qn_shape *shape) {
+    note->n = 0;
+    qn_note_put(note, "[", 1);
     for (uint32_t i = 0; i < shape->n_dims; i++) {
         struct qn_dim dim = shape->dims[i];
         const char *sym = dim.sym == QN_SYM_T ? "T" : dim.sym == QN_SYM_R ? "R" : "";
         const char *comma = i ? ", " : "";
         if (dim.n == ANY_DIM)
-            qn_format(text_put, text, "%s*", comma);
+            qn_format(qn_note_put, note, "%s*", comma);
         else if (dim.sym != QN_SYM_NONE && dim.n == 1)
-            qn_format(text_put, text, "%s%s", comma, sym);
+            qn_format(qn_note_put, note, "%s%s", comma, sym);
         else
-            qn_format(text_put, text, "%s%u%s", comma, dim.n, sym);
+            qn_format(qn_note_put, note, "%s%u%s", comma, dim.n, sym);
     }
-    text_put(text, "]", 1);
-    return text->bytes;
+    qn_note_put(note, "]", 1);
+    return note->p;
 }
 
 static const char *kind_name(enum qn_tensor_kind kind) {
@@ -138,7 +126,7 @@ struct site {
 static enum qn_status refuse(const struct site *s, uint32_t input, enum qn_tensor_kind kind,
                              const struct qn_shape *expected,
                              const struct qn_program_tensor *found) {
-    struct text want, have;
+    struct qn_note want, have;
     struct qn_shape shape = qn_shape_of(found);
     return qn_fail(s->err, QN_E_INTERNAL, "op %u %s, input %u (%s): expected %s %s, found %s %s",
                    s->at, qn_op_name(s->op->kind), input, found->label ? found->label : "unnamed",
@@ -163,7 +151,7 @@ static enum qn_status tensor_of(const struct qn_program_tensor **out, const stru
                                 uint32_t input, enum qn_tensor_kind kind,
                                 const struct qn_shape *expected) {
     struct qn_operand in = s->op->in[input];
-    struct text want;
+    struct qn_note want;
     if (in.tensor >= s->p->n_tensors)
         return qn_fail(s->err, QN_E_INTERNAL, "op %u %s, input %u: expected %s %s, found none (%u)",
                        s->at, qn_op_name(s->op->kind), input, kind_name(kind),

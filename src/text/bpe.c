@@ -1,6 +1,6 @@
 #include "text/bpe.h"
 
-#include "text/pretok.h"
+#include "text/bytes.h"
 #include "text/tokenizer.h"
 #include "text/unicode.h"
 
@@ -75,23 +75,6 @@ enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_st
         }
     }
     return qn_fail(err, QN_E_TOKENIZER, "the merges cannot be hashed at merge %u", rank);
-}
-
-uint32_t qn_byte_token(struct qn_str s) {
-    uint32_t value = 0;
-    if (s.n != 6 || memcmp(s.p, "<0x", 3) != 0 || s.p[5] != '>')
-        return UINT32_MAX;
-    for (size_t i = 3; i < 5; i++) {
-        char c = s.p[i];
-        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                                                : 16;
-        if (digit == 16)
-            return UINT32_MAX;
-        value = value << 4 | digit;
-    }
-    return value;
 }
 
 enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err) {

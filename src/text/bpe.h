@@ -42,8 +42,6 @@ enum qn_status qn_bpe_merges_add(struct qn_bpe *bpe, uint32_t rank, struct qn_st
 enum qn_status qn_bpe_bytes_init(struct qn_bpe *bpe, struct qn_error *err);
 /* Higher scores merge first: maps a float to an integer whose order is the reverse. */
 uint32_t qn_bpe_order(float score);
-/* 0…255 for "<0x00>"…"<0xFF>" with exactly two digits, else UINT32_MAX. */
-uint32_t qn_byte_token(struct qn_str s);
 
 struct qn_bpe_symbol {
     uint32_t id; // QN_ID_NONE: characters that are no token

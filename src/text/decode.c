@@ -1,5 +1,6 @@
 /* Ids to text: the decoder's steps for one token, and for all at once. */
 #include "base/utf8.h"
+#include "text/bytes.h"
 #include "text/tokenizer_impl.h"
 #include "text/unicode.h"
 

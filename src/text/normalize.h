@@ -3,7 +3,7 @@
 #ifndef QN_TEXT_NORMALIZE_H
 #define QN_TEXT_NORMALIZE_H
 
-#include "base/buf.h"
+#include "text/marked.h"
 #include "text/regex.h"
 
 enum qn_normalizer_kind {
@@ -36,28 +36,6 @@ struct qn_normalizer {
     const struct qn_regex *regex;
     const struct qn_charsmap *charsmap;
 };
-
-/* A slice of text with its marks: one byte per byte, or NULL where nothing is marked. */
-struct qn_marked {
-    struct qn_str text;
-    const char *marks;
-};
-
-/* A buffer of marked text. */
-struct qn_marked_buf {
-    struct qn_buf text;
-    struct qn_buf marks; // empty unless `marked`
-    bool marked;
-};
-
-void qn_marked_init(struct qn_marked_buf *buf, const struct qn_allocator *allocator);
-void qn_marked_free(struct qn_marked_buf *buf);
-void qn_marked_clear(struct qn_marked_buf *buf, bool marked);
-void qn_marked_append(struct qn_marked_buf *buf, struct qn_str text, char mark);
-/* A part of `in` as it is, marks included; and whether any byte of it is marked. */
-void qn_marked_slice(struct qn_marked_buf *buf, struct qn_marked in, size_t begin, size_t end);
-char qn_mark_of(struct qn_marked in, size_t begin, size_t end);
-struct qn_marked qn_marked_view(const struct qn_marked_buf *buf);
 
 /* Code points of one run being normalised; kept between calls. */
 struct qn_code_points {

@@ -1,6 +1,6 @@
 /* Normalisers that look at one character at a time. */
+#include "text/bytes.h"
 #include "text/normalize.h"
-#include "text/pretok.h"
 #include "text/unicode.h"
 
 /* Each writes the replacement of `c` and returns its length. An ill-formed byte is never changed,

@@ -97,8 +97,4 @@ struct qn_pretok_gguf {
 enum qn_status qn_pretok_by_gguf(struct qn_pretok_gguf *out, struct qn_arena *arena,
                                  struct qn_str name, struct qn_error *err);
 
-/* GPT-2's byte ⇄ character mapping; UINT32_MAX for a character outside of it. */
-uint32_t qn_byte_to_char(unsigned char byte);
-uint32_t qn_char_to_byte(uint32_t code_point);
-
 #endif

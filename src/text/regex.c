@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "text/pretok.h"
+#include "text/bytes.h"
 #include "text/regex_impl.h"
 #include "text/unicode.h"
 #include "text/unicode_script.h"

@@ -3,6 +3,7 @@
 #ifndef QN_TEXT_TEMPLATE_INTERNAL_H
 #define QN_TEXT_TEMPLATE_INTERNAL_H
 
+#include "base/buf.h"
 #include "base/num.h"
 #include "text/template.h"
 #include "text/template_ast.h"
@@ -58,7 +59,7 @@ struct qn_tctx {
     size_t tail_room;
 };
 
-/* Memory and steps of a rendering (template.c). */
+/* Memory and steps of a rendering (template_state.c). */
 enum qn_status qn_tctx_alloc(struct qn_tctx *ctx, void **out, size_t count, size_t size);
 enum qn_status qn_tctx_spend(struct qn_tctx *ctx, uint64_t steps);
 enum qn_status qn_tctx_enter(struct qn_tctx *ctx); // one level of C recursion; then ctx->nest--
@@ -73,7 +74,6 @@ enum qn_status qn_tsink_cstr(struct qn_tctx *ctx, struct qn_tsink *sink, const c
 /* Copies the text into a value and frees the sink, also on failure. */
 enum qn_status qn_tsink_take(struct qn_tctx *ctx, struct qn_tval *out, struct qn_tsink *sink);
 
-#include "base/buf.h"
 #include "text/template_ops.h"
 
 #endif

@@ -1,34 +1,7 @@
-/* Text under construction with its marked ranges, and the accounts of a rendering. */
+/* Text under construction with its marked ranges. */
 #include "text/template_internal.h"
 
 const uint8_t qn_taint_all[1] = {1};
-
-enum qn_status qn_tctx_alloc(struct qn_tctx *ctx, void **out, size_t count, size_t size) {
-    size_t n;
-    if (!qn_mul_size(&n, count, size) || n > ctx->limits.memory ||
-        ctx->values.used > ctx->limits.memory - n)
-        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "its values need more than %zu bytes",
-                           ctx->limits.memory);
-    *out = qn_arena_alloc(&ctx->values, count, size);
-    if (!*out)
-        return qn_tfail_memory(&ctx->site);
-    return QN_OK;
-}
-
-enum qn_status qn_tctx_spend(struct qn_tctx *ctx, uint64_t steps) {
-    if (steps > ctx->steps)
-        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "it needs more than %u steps",
-                           ctx->limits.steps);
-    ctx->steps -= steps;
-    return QN_OK;
-}
-
-enum qn_status qn_tctx_enter(struct qn_tctx *ctx) {
-    if (ctx->nest >= ctx->limits.depth * 6) // about 300 bytes of C stack each
-        return qn_tfail_as(&ctx->site, QN_E_LIMIT, "nested too deep");
-    ctx->nest++;
-    return QN_OK;
-}
 
 void qn_tsink_init(struct qn_tctx *ctx, struct qn_tsink *sink) {
     qn_buf_init(&sink->bytes, ctx->values.allocator);

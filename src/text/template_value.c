@@ -364,8 +364,7 @@ enum qn_status qn_tval_from_json(struct qn_tctx *ctx, struct qn_tval *out,
     case QN_JSON_NUMBER: {
         int64_t i;
         double f;
-        const struct qn_json_node *node = &json.json->nodes[json.at];
-        text = qn_str_slice(json.json->text, node->begin, (size_t)node->begin + node->count);
+        text = qn_json_source(json);
         bool integer = true;
         for (size_t at = 0; at < text.n; at++)
             if (text.p[at] == '.' || text.p[at] == 'e' || text.p[at] == 'E')

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "format/directory.h"
+#include "text/ids.h"
 
 struct qn_tokenizer;
 
@@ -33,15 +34,6 @@ void qn_tokenizer_guard_id(struct qn_tokenizer *t, uint32_t id);
 struct qn_span {
     size_t begin, end; // bytes
 };
-
-struct qn_ids {
-    const struct qn_allocator *allocator;
-    uint32_t *p;
-    size_t n, capacity;
-};
-void qn_ids_init(struct qn_ids *ids, const struct qn_allocator *allocator);
-void qn_ids_free(struct qn_ids *ids);
-enum qn_status qn_ids_push(struct qn_ids *ids, uint32_t id);
 
 enum {
     QN_ENCODE_SPECIAL = 1,  // add what the post-processor adds (BOS, EOS, template of the model)

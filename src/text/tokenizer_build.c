@@ -15,6 +15,38 @@ STEP_ADDER(qn_tokenizer_add_pretok, qn_pretok, pretoks, n_pretoks)
 STEP_ADDER(qn_tokenizer_add_decoder, qn_decoder, decoders, n_decoders)
 STEP_ADDER(qn_tokenizer_add_normalizer, qn_normalizer, normalizers, n_normalizers)
 
+enum qn_status qn_tokenizer_config_tokens(struct qn_token_entry **out, uint32_t *n,
+                                          struct qn_arena *scratch, struct qn_json_value added,
+                                          struct qn_error *err) {
+    static const struct {
+        const char *key;
+        uint32_t flag;
+    } flags[] = {
+        {"special", QN_ADDED_SPECIAL},       {"lstrip", QN_ADDED_LSTRIP},
+        {"rstrip", QN_ADDED_RSTRIP},         {"single_word", QN_ADDED_SINGLE_WORD},
+        {"normalized", QN_ADDED_NORMALIZED},
+    };
+    struct qn_json_iter it = qn_json_iterate(added);
+    *n = 0;
+    *out = QN_ARENA_NEW(scratch, struct qn_token_entry, qn_json_count(added));
+    if (!*out)
+        return qn_fail(err, QN_E_NO_MEMORY, "added_tokens_decoder");
+    while (qn_json_type(added) == QN_JSON_OBJECT && qn_json_each(&it)) {
+        struct qn_token_entry *e = &(*out)[(*n)++];
+        uint64_t id;
+        if (!qn_str_to_u64(&id, qn_json_raw(it.key)) || !qn_u64_to_u32(&e->id, id) ||
+            !qn_json_string(&e->s, scratch, qn_json_get(it.value, "content")))
+            return qn_fail(err, QN_E_TOKENIZER, "added_tokens_decoder of tokenizer_config.json");
+        for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+            bool set = false;
+            qn_json_bool(&set, qn_json_get(it.value, flags[i].key));
+            e->added |= set ? flags[i].flag : 0;
+        }
+        e->flags = QN_TOKEN_ADDED | (e->added & QN_ADDED_SPECIAL ? QN_TOKEN_SPECIAL : 0u);
+    }
+    return QN_OK;
+}
+
 static enum qn_status set_entry(struct qn_tokenizer *t, const struct qn_token_entry *e,
                                 struct qn_added_token *tokens, uint32_t *n_tokens,
                                 struct qn_error *err) {

@@ -101,7 +101,7 @@ enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena
                                       struct qn_arena *scratch, struct qn_str vocab,
                                       struct qn_json_value config, struct qn_error *err);
 
-/* Shared by the readers (tokenizer_build.c, tokenizer_open.c, tokenizer_spm.c). */
+/* Shared by the readers (tokenizer_build.c, tokenizer_spm.c). */
 
 /* A token of the vocabulary or an added one, before the vocabulary is built. Ids may come in any
  * order; `flags` are QN_TOKEN_…, `added` are QN_ADDED_… of a token matched in the text. */

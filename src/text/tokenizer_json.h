@@ -32,6 +32,7 @@ struct qn_json_part {
 extern const struct qn_json_part qn_json_normalizer_part, qn_json_pretok_part, qn_json_post_part,
     qn_json_decoder_part;
 
+/* tokenizer_json_read.c */
 enum qn_status qn_json_no_memory(struct qn_json_reader *r);
 /* A string that lives as long as the tokenizer. */
 enum qn_status qn_json_read_string(struct qn_json_reader *r, struct qn_str *out,

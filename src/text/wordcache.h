@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "text/tokenizer.h"
+#include "text/ids.h"
 #include "text/vocab.h"
 
 #define QN_CACHE_MIN 1024u // slots

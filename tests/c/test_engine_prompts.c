@@ -252,7 +252,7 @@ static void test_tool_prompts(struct qn_str tokenizer) {
     CHECK(data.p && qn_json_parse(&json, &arena, data, &err) == QN_OK);
     struct qn_buf request;
     qn_buf_init(&request, qn_allocator_default());
-    qn_json_write(&request, qn_json_get(qn_json_root(&json), "request"), 0);
+    qn_json_write(&request, qn_json_get(qn_json_root(&json), "request"));
     struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&json), "prompts"));
     CHECK(it.left >= 30);
     while (qn_json_each(&it)) {

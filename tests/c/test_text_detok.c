@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "tests/c/text_cases.h"
+#include "text/bytes.h"
 #include "text/detok.h"
 #include "text/pretok.h"
 

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
+#include "text/bytes.h"
 #include "text/detok.h"
 #include "text/pretok.h"
 

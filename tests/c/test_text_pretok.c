@@ -2,6 +2,7 @@
  * normalization forms against another implementation; both from tests/data/text/pretok.json. */
 #include "tests/c/faults.h"
 #include "tests/c/text_cases.h"
+#include "text/bytes.h"
 #include "text/normalize.h"
 #include "text/pretok.h"
 #include "text/unicode.h"
