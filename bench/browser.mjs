@@ -2,8 +2,9 @@
 // that shared memory needs, without the demonstration page's content policy (other engines start
 // their workers from blobs).
 
-import { createReadStream, existsSync, statSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -66,30 +67,42 @@ export function findChromium() {
   return [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((p) => p && existsSync(p));
 }
 
-/** Flags by adapter: the software one, or the machine's through Vulkan (with shader-f16 where Dawn hides it). */
+const VULKAN = ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-vulkan=native', '--use-angle=vulkan', '--ignore-gpu-blocklist', '--disable-gpu-sandbox', '--disable-vulkan-surface', '--enable-gpu'];
+/** Flags by adapter: none, the software one, the machine's through Vulkan, the same with shader-f16 where Dawn hides it (NVIDIA). */
 const GPU_FLAGS = {
-  swiftshader: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
-  vulkan: ['--enable-unsafe-webgpu', '--enable-features=Vulkan', '--use-vulkan=native', '--use-angle=vulkan', '--ignore-gpu-blocklist', '--disable-vulkan-surface', '--enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'],
   none: ['--disable-gpu'],
+  swiftshader: ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'],
+  vulkan: VULKAN,
+  'vulkan-f16': [...VULKAN, '--enable-dawn-features=vulkan_enable_f16_on_nvidia,allow_unsafe_apis'],
 };
+export const ADAPTERS = /** @type {(keyof typeof GPU_FLAGS)[]} */ (Object.keys(GPU_FLAGS));
 
 /**
- * A page on the served origin.
+ * A page on the served origin, in a browser with a profile of its own: what engines store lies on disk, as for anyone, and goes at the end.
  * @param {string} url @param {{ gpu?: keyof typeof GPU_FLAGS, log?: (line: string) => void }} [options]
  */
 export async function openPage(url, { gpu = 'swiftshader', log = () => {} } = {}) {
   const { chromium } = await import('playwright-core');
   const executablePath = findChromium();
   if (!executablePath) throw new Error('no Chromium: install it or set CHROMIUM');
-  const browser = await chromium.launch({
-    executablePath,
-    headless: true,
-    args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu-watchdog', '--disable-background-networking', '--disable-renderer-backgrounding', '--disable-background-timer-throttling', '--enable-precise-memory-info', ...GPU_FLAGS[gpu]],
-  });
-  const page = await browser.newPage();
+  const profile = mkdtempSync(join(tmpdir(), 'quern-bench-'));
+  const forget = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  const context = await chromium
+    .launchPersistentContext(profile, {
+      executablePath,
+      headless: true,
+      args: ['--no-sandbox', '--disable-dev-shm-usage', '--disable-gpu-watchdog', '--disable-background-networking', '--disable-renderer-backgrounding', '--disable-background-timer-throttling', '--enable-precise-memory-info', ...GPU_FLAGS[gpu]],
+    })
+    .catch((error) => {
+      forget();
+      throw error;
+    });
+  const page = await context.newPage();
   page.setDefaultTimeout(0);
   page.on('console', (m) => log(`[${m.type()}] ${m.text()}`));
   page.on('pageerror', (e) => log(`[error] ${e}`));
+  page.on('crash', () => log('[crash] the page is gone'));
   await page.goto(url);
-  return { browser, page, version: browser.version(), close: () => browser.close() };
+  const version = context.browser()?.version() ?? '';
+  return { page, version, close: () => context.close().finally(forget) };
 }

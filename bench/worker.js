@@ -1,5 +1,5 @@
 // Quern in a worker of its own, as applications run it (and where threads may wait), driven by messages:
-// { id, call: 'load' | 'tokenize' | 'generate', args } → { id, token } …, { id, result } or { id, error }.
+// { id, call: 'load' | 'tokenize' | 'detokenize' | 'generate', args } → { id, token } …, { id, result } or { id, error }.
 
 import { load } from './adapters/quern.js';
 
@@ -10,9 +10,10 @@ let engine;
 const calls = {
   async load(options) {
     engine = await load(options);
-    return { loadMs: engine.loadMs, threads: engine.threads, variant: engine.variant, device: engine.device };
+    return { loadMs: engine.loadMs, threads: engine.threads, variant: engine.variant, variants: engine.core.info().variants, device: engine.device };
   },
   tokenize: (text) => engine?.tokenize(text),
+  detokenize: (ids) => engine?.core.detokenize(ids),
   generate: async (request, tell) => ({ ids: await engine?.generate({ ...request, onToken: tell }) }),
   memory: () => engine?.memory(),
 };

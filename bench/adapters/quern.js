@@ -20,9 +20,9 @@ const NO_FILES = { size: async () => null, read: async () => new Uint8Array(0), 
  * @param {'cpu' | 'webgpu'} [options.backend]
  * @param {string[]} [options.features] of the GPU: at most these
  * @param {number} [options.context] @param {number} [options.chunk] @param {number} [options.threads] of the CPU
- * @param {'f32' | 'f16'} [options.kv]
+ * @param {'f32' | 'f16'} [options.kv] @param {boolean} [options.tune] measure at the start what web/host.js measures, on a GPU
  */
-export async function load({ model, synthetic, backend = 'cpu', features, context = 256, chunk = 0, threads = 1, kv = 'f32' }) {
+export async function load({ model, synthetic, backend = 'cpu', features, context = 256, chunk = 0, threads = 1, kv = 'f32', tune = false }) {
   const begun = performance.now();
   const gpu = backend === 'webgpu' ? await openDevice(navigator.gpu, { features }) : null;
   const variant = bestVariant({ gpu: Boolean(gpu), threads });
@@ -35,7 +35,7 @@ export async function load({ model, synthetic, backend = 'cpu', features, contex
   let runner;
   const player = gpu ? new TapePlayer(gpu.device, (event) => runner?.onGpuEvent(event)) : undefined;
   const core = new Core(module, { files, player, memory });
-  core.create({ main: url.slice(slash), synthetic: synthetic ?? null, context, chunk, kv, threads, gpu: gpu?.caps ?? null });
+  core.create({ main: url.slice(slash), synthetic: synthetic ?? null, context, chunk, kv, threads, gpu: gpu && { ...gpu.caps, tune } });
   runner = new Runner(core, files);
   await runner.load({ onOpen: () => memory && startThreads(core, module, threads) });
   const session = core.createSession();
