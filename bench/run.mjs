@@ -121,6 +121,9 @@ const forced = {
   tune: flag('--tune'),
 };
 const SAID = 20; // lines of a page that are shown when it fails
+/** What the page of the day has said. @type {string[]} */
+let said = [];
+const lastSaid = () => said.slice(-SAID).join('\n');
 
 /** What an adapter is called. @param {{ vendor?: string, architecture?: string, description?: string } | null} device */
 const deviceName = (device) => device?.description || `${device?.vendor ?? ''} ${device?.architecture ?? ''}`.trim() || 'WebGPU';
@@ -137,8 +140,7 @@ async function inPages(section, peer, folders, gpu, cases) {
   const results = (raw[section] = []);
   try {
     for (const { label, ...mode } of cases) {
-      /** @type {string[]} */
-      const said = [];
+      said = [];
       const log = (/** @type {string} */ line) => (flag('--verbose') ? console.log(line) : said.push(line));
       const plan = { ...(peer && { peer }), context: Math.max(1024, Math.max(...forced.prompts) + forced.tokens + 8), ...forced, ...mode };
       let chromium;
@@ -153,7 +155,7 @@ async function inPages(section, peer, folders, gpu, cases) {
       } catch (error) {
         // The other cases are measured all the same.
         results.push({ label, plan, error: String(error), said });
-        console.log(`${section} ${label}: ${error}\n${said.slice(-SAID).join('\n')}`);
+        console.log(`${section} ${label}: ${error}\n${lastSaid()}`);
         process.exitCode = 1;
       } finally {
         await chromium?.close();
@@ -302,7 +304,7 @@ function save() {
 }
 
 process.once('SIGTERM', () => {
-  console.log('stopped before the end');
+  console.log(`stopped before the end\n${lastSaid()}`);
   save();
   process.exit(1);
 });
