@@ -83,22 +83,6 @@ static void skip_space(struct parser *s) {
     s->at = at;
 }
 
-static bool hex4(uint32_t *out, const char *p) {
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                                                : 16;
-        if (digit == 16)
-            return false;
-        value = value << 4 | digit;
-    }
-    *out = value;
-    return true;
-}
-
 /* s->at stands after the opening quote, and after the closing one on return. */
 static enum qn_status scan_string(struct parser *s, uint32_t *flags) {
     *flags = 0;
@@ -127,7 +111,7 @@ static enum qn_status scan_string(struct parser *s, uint32_t *flags) {
         uint32_t unit;
         c = (unsigned char)s->p[s->at];
         if (c == 'u') {
-            if (s->n - s->at < 5 || !hex4(&unit, s->p + s->at + 1))
+            if (!qn_str_hex(&unit, (struct qn_str){s->p, s->n}, s->at + 1, 4))
                 return fail(s, "\\u needs four hexadecimal digits");
             s->at += 5;
         } else if (c == '"' || c == '\\' || c == '/' || c == 'b' || c == 'f' || c == 'n' ||
@@ -396,12 +380,12 @@ static uint32_t decode_escape(struct qn_str s, size_t *at) {
         return (unsigned char)c;
     }
     uint32_t unit = 0, low = 0;
-    hex4(&unit, s.p + *at);
+    (void)qn_str_hex(&unit, s, *at, 4);
     *at += 4;
     if (unit < 0xd800 || unit > 0xdfff)
         return unit;
     if (unit < 0xdc00 && s.n - *at >= 6 && s.p[*at] == '\\' && s.p[*at + 1] == 'u' &&
-        hex4(&low, s.p + *at + 2) && low >= 0xdc00 && low <= 0xdfff) {
+        qn_str_hex(&low, s, *at + 2, 4) && low >= 0xdc00 && low <= 0xdfff) {
         *at += 6;
         return 0x10000 + ((unit - 0xd800) << 10 | (low - 0xdc00));
     }

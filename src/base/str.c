@@ -90,3 +90,18 @@ bool qn_str_to_u64(uint64_t *out, struct qn_str s) {
     *out = value;
     return true;
 }
+
+bool qn_str_hex(uint32_t *out, struct qn_str s, size_t at, size_t n) {
+    uint32_t value = 0;
+    if (at > s.n || n > s.n - at)
+        return false;
+    for (size_t i = at; i < at + n; i++) {
+        char c = s.p[i], low = c | 32;
+        bool decimal = c >= '0' && c <= '9';
+        if (!decimal && (low < 'a' || low > 'f'))
+            return false;
+        value = value << 4 | (uint32_t)(decimal ? c - '0' : low - 'a' + 10);
+    }
+    *out = value;
+    return true;
+}

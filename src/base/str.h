@@ -22,5 +22,7 @@ struct qn_str qn_str_copy(struct qn_arena *arena, struct qn_str s);
 uint64_t qn_str_hash(struct qn_str s);
 /* Decimal digits only, no sign, whole string. */
 bool qn_str_to_u64(uint64_t *out, struct qn_str s);
+/* The n (at most 8) hexadecimal digits at byte `at`; false when there are fewer. */
+bool qn_str_hex(uint32_t *out, struct qn_str s, size_t at, size_t n);
 
 #endif

@@ -104,7 +104,6 @@ static enum qn_status literal(struct parser *p, uint32_t *out) {
     qn_buf_init(&text, p->arena->allocator);
     p->at++;
     while (status == QN_OK && !peek(p, '"')) {
-        size_t begin = p->at;
         if (p->at >= p->s.n || peek(p, '\n')) {
             status = bad(p, "a literal without an end");
         } else if (!take(p, '\\')) {
@@ -113,20 +112,14 @@ static enum qn_status literal(struct parser *p, uint32_t *out) {
             char c = p->at < p->s.n ? p->s.p[p->at++] : 0;
             size_t n = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
             uint32_t value = 0;
-            for (size_t i = 0; i < n; i++) {
-                char d = p->at < p->s.n ? p->s.p[p->at] : 0, low = d | 32;
-                bool digit = d >= '0' && d <= '9';
-                if (!digit && (low < 'a' || low > 'f'))
-                    break;
-                value = value << 4 | (uint32_t)(digit ? d - '0' : low - 'a' + 10);
-                p->at++;
-            }
             if (n == 0)
                 qn_buf_char(&text, c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c);
-            else if (p->at < begin + 2 + n || value > 0x10ffff || value >> 11 == 0xd800 >> 11)
+            else if (!qn_str_hex(&value, p->s, p->at, n) || value > 0x10ffff ||
+                     value >> 11 == 0xd800 >> 11)
                 status = bad(p, "a bad escape");
             else
                 qn_buf_utf8(&text, value);
+            p->at += n;
         }
     }
     p->at++;

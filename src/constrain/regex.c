@@ -154,19 +154,9 @@ static bool shorthand(struct qn_chars *out, char letter) {
 
 /* n hexadecimal digits; false, and nothing taken, when there are fewer. */
 static bool hex(struct parser *p, uint32_t *out, size_t n) {
-    uint32_t value = 0;
-    for (size_t i = 0; i < n; i++) {
-        char c = p->at + i < p->s.n ? p->s.p[p->at + i] : 0, low = c | 32;
-        if (c >= '0' && c <= '9')
-            value = value << 4 | (uint32_t)(c - '0');
-        else if (low >= 'a' && low <= 'f')
-            value = value << 4 | (uint32_t)(low - 'a' + 10);
-        else
-            return false;
-    }
-    p->at += n;
-    *out = value;
-    return true;
+    bool is = qn_str_hex(out, p->s, p->at, n);
+    p->at += is ? n : 0;
+    return is;
 }
 
 /* Behind \u: four digits, two such for a pair of surrogates, or digits in braces. */

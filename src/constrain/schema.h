@@ -77,11 +77,8 @@ struct qn_schema {
     const char *negated; // keyword that made a demand of the kind NOT, for messages
 };
 
-/* ---- schema.c ---- */
+/* ---- schema_demand.c ---- */
 
-/* The text of all values that meet the demands, QN_TERM_EMPTY if none does. */
-enum qn_status qn_schema_compile(struct qn_schema *c, uint32_t *out, const struct qn_demand *p,
-                                 uint32_t n);
 enum qn_status qn_schema_demand(struct qn_schema *c, struct qn_demands *list,
                                 enum qn_demand_kind kind, uint32_t at, uint32_t key);
 enum qn_status qn_schema_unsupported(struct qn_schema *c, const char *what);
@@ -132,5 +129,11 @@ enum qn_status qn_schema_quoted(struct qn_schema *c, uint32_t *out, struct qn_js
 
 enum qn_status qn_schema_object(struct qn_schema *c, uint32_t *out, const struct qn_demands *list);
 enum qn_status qn_schema_array(struct qn_schema *c, uint32_t *out, const struct qn_demands *list);
+
+/* ---- schema.c ---- */
+
+/* The text of all values that meet the demands, QN_TERM_EMPTY if none does. */
+enum qn_status qn_schema_compile(struct qn_schema *c, uint32_t *out, const struct qn_demand *p,
+                                 uint32_t n);
 
 #endif

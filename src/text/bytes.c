@@ -23,18 +23,8 @@ uint32_t qn_char_to_byte(uint32_t code_point) {
 }
 
 uint32_t qn_byte_token(struct qn_str s) {
-    uint32_t value = 0;
-    if (s.n != 6 || memcmp(s.p, "<0x", 3) != 0 || s.p[5] != '>')
-        return UINT32_MAX;
-    for (size_t i = 3; i < 5; i++) {
-        char c = s.p[i];
-        uint32_t digit = c >= '0' && c <= '9'   ? (uint32_t)(c - '0')
-                         : c >= 'A' && c <= 'F' ? (uint32_t)(c - 'A' + 10)
-                         : c >= 'a' && c <= 'f' ? (uint32_t)(c - 'a' + 10)
-                                                : 16;
-        if (digit == 16)
-            return UINT32_MAX;
-        value = value << 4 | digit;
-    }
-    return value;
+    uint32_t value;
+    bool is =
+        s.n == 6 && memcmp(s.p, "<0x", 3) == 0 && s.p[5] == '>' && qn_str_hex(&value, s, 3, 2);
+    return is ? value : UINT32_MAX;
 }

@@ -60,13 +60,6 @@ static enum qn_status new_const(struct qn_tparser *p, struct qn_tnode **out,
     return QN_OK;
 }
 
-static int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One escape of a Python string after the backslash at s.p[*at - 1]; writes UTF-8. */
 static size_t unescape_one(struct qn_str s, size_t *at, char out[4]) {
     static const char plain[] = "\\\\''\"\"a\ab\bf\fn\nr\rt\tv\v";
@@ -84,15 +77,7 @@ static size_t unescape_one(struct qn_str s, size_t *at, char out[4]) {
         cp = (uint32_t)(c - '0');
         for (int i = 0; i < 2 && *at < s.n && s.p[*at] >= '0' && s.p[*at] <= '7'; i++)
             cp = cp * 8 + (uint32_t)(s.p[(*at)++] - '0');
-    } else if (digits && *at + digits <= s.n) {
-        for (size_t i = 0; i < digits; i++) {
-            int d = hex_digit(s.p[*at + i]);
-            if (d < 0) {
-                digits = 0;
-                break;
-            }
-            cp = cp << 4 | (uint32_t)d;
-        }
+    } else if (digits && qn_str_hex(&cp, s, *at, digits)) {
         *at += digits;
     } else {
         digits = 0;
