@@ -94,7 +94,6 @@ size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_
 /* Ops that have one version only. */
 qn_cpu_op qn_cpu_embed, qn_cpu_add, qn_cpu_rope_append, qn_cpu_last_rows, qn_cpu_gather,
     qn_cpu_route;
-qn_cpu_op qn_cpu_ref_expert_glu, qn_cpu_ref_expert_down;
 qn_cpu_op qn_cpu_simd_norm, qn_cpu_simd_glu, qn_cpu_simd_matmul, qn_cpu_simd_attention;
 qn_cpu_op qn_cpu_simd_act, qn_cpu_simd_experts;
 

@@ -1,4 +1,4 @@
-/* The router of a mixture of experts, and its experts as their formulas say. */
+/* The router of a mixture of experts. */
 #include "base/maths.h"
 #include "cpu/exec.h"
 
@@ -30,41 +30,5 @@ void qn_cpu_route(const struct qn_cpu_step *step, const struct qn_program_op *op
         }
         for (uint32_t i = 0; op->u.moe.renormalise && i < used; i++)
             probabilities[i] = (float)((double)probabilities[i] / chosen);
-    }
-}
-
-void qn_cpu_ref_expert_glu(const struct qn_cpu_step *step, const struct qn_program_op *op) {
-    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
-    struct qn_cpu_rows routes = qn_cpu_input(step, op, 2);
-    const struct qn_cpu_weight *w = qn_cpu_weight_of(step, op, 1);
-    uint32_t width = w->rows / op->u.moe.n_experts / 2;
-    for (uint32_t t = 0; t < out.rows; t++) {
-        const float *row = x.p + t * x.stride;
-        for (uint32_t i = 0; i < out.cols; i++) {
-            uint32_t expert = (uint32_t)routes.p[t * routes.stride + i / width];
-            uint32_t at = expert * 2 * width + i % width;
-            float gate = qn_cpu_ref_dot(row, w, at, NULL);
-            float up = qn_cpu_ref_dot(row, w, at + width, NULL);
-            out.p[t * out.stride + i] = qn_cpu_act(op->u.moe.act, gate) * up;
-        }
-    }
-}
-
-void qn_cpu_ref_expert_down(const struct qn_cpu_step *step, const struct qn_program_op *op) {
-    struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
-    struct qn_cpu_rows routes = qn_cpu_input(step, op, 2);
-    const struct qn_cpu_weight *w = qn_cpu_weight_of(step, op, 1);
-    uint32_t used = op->u.moe.n_used, width = w->rows / op->u.moe.n_experts;
-    for (uint32_t t = 0; t < out.rows; t++) {
-        const float *route = routes.p + t * routes.stride;
-        for (uint32_t i = 0; i < out.cols; i++) {
-            double sum = 0;
-            for (uint32_t choice = 0; choice < used; choice++) {
-                const float *row = x.p + t * x.stride + (size_t)choice * w->cols;
-                uint32_t at = (uint32_t)route[choice] * width + i;
-                sum += (double)route[used + choice] * (double)qn_cpu_ref_dot(row, w, at, NULL);
-            }
-            out.p[t * out.stride + i] = (float)sum;
-        }
     }
 }

@@ -99,14 +99,6 @@ void qn_engine_destroy(qn_engine *e) {
     qn_mem_free(&allocator, e, sizeof *e);
 }
 
-enum qn_engine_state qn_engine_state(const qn_engine *e) {
-    return e->state;
-}
-
-const struct qn_error *qn_engine_error(const qn_engine *e) {
-    return &e->error;
-}
-
 /* ---- opening --------------------------------------------------------------------------------- */
 
 static enum qn_status open_tokenizer(qn_engine *e, struct qn_arena *arena, struct qn_error *err) {
@@ -308,10 +300,7 @@ enum qn_status qn_engine_load(qn_engine *e, uint32_t *done, struct qn_error *err
     if (!err)
         err = &local;
     *done = e->loader.done;
-    if (e->state == QN_ENGINE_FAILED || e->state == QN_ENGINE_LOST) {
-        *err = e->error;
-        return e->error.status;
-    }
+    QN_TRY(qn_engine_check(e, err));
     if (e->state != QN_ENGINE_OPEN)
         return qn_fail(err, QN_E_STATE, "this engine is not waiting for weights");
     if (e->loader.done < e->loader.n_pieces) {
@@ -361,16 +350,4 @@ void *qn_engine_workers(const qn_engine *e) {
 
 void qn_worker_run(void *workers, uint32_t index) {
     qn_pool_worker(workers, index);
-}
-
-uint32_t qn_engine_context(const qn_engine *e) {
-    return e->model.program.context;
-}
-
-bool qn_engine_embeds(const qn_engine *e) {
-    return e->model.program.states;
-}
-
-uint32_t qn_engine_vocab(const qn_engine *e) {
-    return e->model.program.states ? e->model.config.hidden : e->model.config.vocab;
 }

@@ -6,11 +6,7 @@
 
 enum qn_status qn_session_create(qn_session **out, qn_engine *e, struct qn_error *err) {
     *out = NULL;
-    if (e->state == QN_ENGINE_FAILED || e->state == QN_ENGINE_LOST) {
-        if (err)
-            *err = e->error;
-        return e->error.status;
-    }
+    QN_TRY(qn_engine_check(e, err));
     if (e->state != QN_ENGINE_READY || !e->backend)
         return qn_fail(err, QN_E_STATE, "a session before the engine is ready");
     qn_session *s = qn_mem_alloc(e->allocator, sizeof *s);
@@ -67,14 +63,6 @@ void qn_session_free(qn_session *s) {
     qn_ask_free(&s->ask);
     qn_run_free(&s->run);
     qn_mem_free(e->allocator, s, sizeof *s);
-}
-
-enum qn_status qn_engine_check(const qn_engine *e, struct qn_error *err) {
-    if (e->state == QN_ENGINE_READY)
-        return QN_OK;
-    if (err)
-        *err = e->error;
-    return e->error.status;
 }
 
 enum qn_status qn_session_start(qn_session *s, const struct qn_request *request,

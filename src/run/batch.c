@@ -142,3 +142,7 @@ enum qn_status qn_batch_next(struct qn_batch *batch, struct qn_run **run, struct
     }
     return next(batch, &s, run, out, err);
 }
+
+enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
+    return qn_batch_next(NULL, &run, out, err);
+}

@@ -18,5 +18,7 @@ void qn_batch_remove(struct qn_batch *batch, struct qn_run *run);
  * goes on. */
 enum qn_status qn_batch_next(struct qn_batch *batch, struct qn_run **run, struct qn_event *out,
                              struct qn_error *err);
+/* The same for one timeline, whether it is in a batch or not. */
+enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err);
 
 #endif

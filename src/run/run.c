@@ -1,5 +1,4 @@
-#include "run/batch.h"
-#include "run/snapshot.h"
+#include "run/run.h"
 
 #include <string.h>
 
@@ -50,10 +49,18 @@ static void release_generation(struct qn_run *run) {
     run->n_stops = 0;
 }
 
+void qn_run_end_snapshot(struct qn_run *run) {
+    struct qn_snapshot *s = &run->snapshot;
+    if (s->saving && run->session) // a read-back may be on its way to the bytes
+        run->backend->ops->drop(run->backend, run->session);
+    qn_mem_free(run->allocator, s->bytes, s->size);
+    *s = (struct qn_snapshot){0};
+}
+
 void qn_run_free(struct qn_run *run) {
     release_generation(run);
     if (run->session) {
-        qn_snapshot_free(run);
+        qn_run_end_snapshot(run);
         run->backend->ops->session_destroy(run->backend, run->session);
     }
     qn_mem_free(run->allocator, run->tokens, timeline_bytes(run));
@@ -252,7 +259,7 @@ enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request
         return status;
     }
     release_generation(run);
-    qn_snapshot_free(run);
+    qn_run_end_snapshot(run);
     if (masker)
         run->masker = *masker;
     status = start(run, request, err);
@@ -284,10 +291,6 @@ static enum qn_status abandon(struct qn_run *run, enum qn_status status) {
     run->state = QN_RUN_IDLE;
     release_generation(run);
     return status;
-}
-
-bool qn_run_masked(const struct qn_run *run) {
-    return run->masker.mask && !(run->masker.waits && run->masker.waits(run->masker.ud));
 }
 
 static enum qn_status fill_mask(struct qn_run *run, struct qn_step *step, struct qn_error *err) {
@@ -597,8 +600,4 @@ enum qn_status qn_run_prompt(struct qn_run *run, struct qn_event *out, struct qn
         run->state = QN_RUN_DECODE;
     *out = (struct qn_event){.kind = QN_EVENT_PREFILL, .n = run->fed};
     return QN_OK;
-}
-
-enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err) {
-    return qn_batch_next(NULL, &run, out, err);
 }

@@ -123,11 +123,10 @@ enum qn_status qn_run_init(struct qn_run *run, const struct qn_allocator *alloca
                            struct qn_backend *backend, const struct qn_tokenizer *tokenizer,
                            const uint32_t *eos, uint32_t n_eos, struct qn_error *err);
 void qn_run_free(struct qn_run *run);
-/* Contracts of qn_session_start, _next, _cancel in quern.h. The masker, or NULL, is the run's from
- * the call on, whatever comes of it: it is freed with the generation. */
+/* Contracts of qn_session_start and _cancel in quern.h (_next: run/batch.h). The masker, or NULL,
+ * is the run's from the call on, whatever comes of it: it is freed with the generation. */
 enum qn_status qn_run_start(struct qn_run *run, const struct qn_request *request,
                             const struct qn_masker *masker, struct qn_error *err);
-enum qn_status qn_run_next(struct qn_run *run, struct qn_event *out, struct qn_error *err);
 void qn_run_cancel(struct qn_run *run);
 /* Tokens that the cache holds, also while a generation runs; and how many of the prompt ids [n]
  * begin it, but for the last, which is always computed. */
@@ -137,8 +136,13 @@ uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n);
 enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_t n,
                            struct qn_error *err);
 
+/* Ends a snapshot that is being saved or restored, and frees what it holds. */
+void qn_run_end_snapshot(struct qn_run *run);
+
 /* Whether the next token is constrained. */
-bool qn_run_masked(const struct qn_run *run);
+static inline bool qn_run_masked(const struct qn_run *run) {
+    return run->masker.mask && !(run->masker.waits && run->masker.waits(run->masker.ud));
+}
 
 /* ---- For run/batch.c, which says when a timeline's steps are enqueued ------------------------ */
 

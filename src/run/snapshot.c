@@ -60,14 +60,6 @@ uint32_t qn_snapshot_pieces(const struct qn_run *run) {
     return count;
 }
 
-void qn_snapshot_free(struct qn_run *run) {
-    struct qn_snapshot *s = &run->snapshot;
-    if (s->saving && run->session) // a read-back may be on its way to the bytes
-        run->backend->ops->drop(run->backend, run->session);
-    qn_mem_free(run->allocator, s->bytes, s->size);
-    *s = (struct qn_snapshot){0};
-}
-
 /* Goes on from the digest of the pieces before. */
 static void digest(unsigned char out[DIGEST], const unsigned char before[DIGEST],
                    const unsigned char *bytes, size_t n) {
@@ -128,7 +120,7 @@ enum qn_status qn_snapshot_save(struct qn_run *run, const void **out, size_t *n,
         return qn_fail(err, QN_E_STATE, "a snapshot of a session that is %s",
                        run->n_kv == 0 ? "empty" : "generating");
     if (index == 0) {
-        qn_snapshot_free(run);
+        qn_run_end_snapshot(run);
         *s = (struct qn_snapshot){.saving = true, .n = run->n_kv};
     }
     if (!s->saving || index != s->next)
@@ -136,7 +128,7 @@ enum qn_status qn_snapshot_save(struct qn_run *run, const void **out, size_t *n,
     enum qn_status status = save(run, n, index, identity, err);
     if (status != QN_OK) {
         if (status != QN_E_NEED_DATA)
-            qn_snapshot_free(run);
+            qn_run_end_snapshot(run);
         return status;
     }
     digest(s->digest, s->digest, s->bytes, *n);
@@ -213,12 +205,12 @@ enum qn_status qn_snapshot_restore(struct qn_run *run, const void *bytes, size_t
     if (run->state != QN_RUN_IDLE)
         return qn_fail(err, QN_E_STATE, "restoring a session that is generating");
     if (index == 0) {
-        qn_snapshot_free(run);
+        qn_run_end_snapshot(run);
         run->n_kv = 0;
         run->snapshot.restoring = true;
     }
     enum qn_status status = restore(run, bytes, n, index, identity, err);
     if (status != QN_OK)
-        qn_snapshot_free(run);
+        qn_run_end_snapshot(run);
     return status;
 }

@@ -22,7 +22,5 @@ enum qn_status qn_snapshot_save(struct qn_run *run, const void **out, size_t *n,
  * and after a refusal, nothing. */
 enum qn_status qn_snapshot_restore(struct qn_run *run, const void *bytes, size_t n, uint32_t index,
                                    const unsigned char identity[32], struct qn_error *err);
-/* Ends either, and frees what it holds. */
-void qn_snapshot_free(struct qn_run *run);
 
 #endif

@@ -5,7 +5,7 @@
 #include "cpu/cpu.h"
 #include "engine/loader.h"
 #include "model/model.h"
-#include "run/run.h"
+#include "run/batch.h"
 #include "tests/c/model_files.h"
 
 static const char *const fixtures[] = {
