@@ -91,6 +91,30 @@ static inline enum qn_status bench_open(struct bench *b, const struct qn_engine_
     return status;
 }
 
+/* For bench_start: what every GPU can do, or NULL for the CPU. */
+static inline const struct qn_gpu_caps *least_caps(bool gpu) {
+    static const struct qn_gpu_caps least = {0};
+    return gpu ? &least : NULL;
+}
+
+/* Opens a model, on a reference host with these caps or, where they are NULL, on the CPU. `desc`
+ * says all but the files. bench_stop is due whatever came of it. */
+static inline bool bench_start(struct bench *b, const struct model_case *m,
+                               const struct qn_gpu_caps *caps, struct qn_engine_desc desc) {
+    struct qn_error err = {0};
+    memset(b, 0, sizeof *b);
+    desc.files = qn_files_from_memory(&m->list);
+    desc.main = m->main;
+    if (caps)
+        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), caps) == QN_OK);
+    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s: %s", m->name, err.text);
+}
+
+static inline void bench_stop(struct bench *b) {
+    qn_engine_destroy(b->engine);
+    qn_ref_host_destroy(b->host);
+}
+
 /* What a generation told. */
 struct told {
     uint32_t ids[256];
@@ -143,6 +167,22 @@ static inline enum qn_status tell(struct told *t, struct bench *b, qn_session *s
     }
     CHECK_MSG(false, "a generation does not end");
     return QN_E_INTERNAL;
+}
+
+/* Runs the started generations of n sessions together to their ends. */
+static inline void tell_all(struct told *t, struct bench *b, qn_session *const *s, int n) {
+    struct qn_error err = {0};
+    for (int ended = 0, calls = 0; ended < n && CHECK(calls < 5000); calls++) {
+        qn_session *which;
+        struct qn_event e;
+        if (!CHECK_MSG(qn_engine_next(b->engine, &which, &e, &err) == QN_OK, "%s", err.text))
+            return;
+        bench_pump(b);
+        for (int i = 0; i < n; i++)
+            if (which == s[i])
+                told_add(&t[i], b, &e);
+        ended += e.kind == QN_EVENT_DONE;
+    }
 }
 
 static inline bool told_same(const struct told *a, const struct told *b) {

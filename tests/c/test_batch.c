@@ -17,21 +17,8 @@ static struct told alone[SESSIONS], got[SESSIONS];
 static enum qn_kv_type kv_type;
 
 static bool start_bench(struct bench *b, uint32_t chunk) {
-    struct qn_error err = {0};
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
-                                  .main = model.main,
-                                  .context = CONTEXT,
-                                  .chunk = chunk,
-                                  .kv_type = kv_type};
-    memset(b, 0, sizeof *b);
-    if (on_gpu)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
-    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text);
-}
-
-static void stop_bench(struct bench *b) {
-    qn_engine_destroy(b->engine);
-    qn_ref_host_destroy(b->host);
+    struct qn_engine_desc desc = {.context = CONTEXT, .chunk = chunk, .kv_type = kv_type};
+    return bench_start(b, &model, least_caps(on_gpu), desc);
 }
 
 /* Prompts of different lengths; greedy ones, drawn ones, some that want logits. */
@@ -123,7 +110,7 @@ static void test_together(void) {
         CHECK(i == 5 ? got[i].done.finish == QN_FINISH_CANCELLED && got[i].n == 4 &&
                            memcmp(got[i].ids, alone[i].ids, 4 * sizeof *got[i].ids) == 0
                      : told_same(&alone[i], &got[i]));
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* A long prompt and a short answer take turns: neither waits for the other's end. */
@@ -153,7 +140,7 @@ static void test_fair(void) {
     // 18 chunks: never more of them in a row than steps may be in flight.
     CHECK_MSG(which == s[1] && tokens >= 10 && tokens < 30 && longest <= (on_gpu ? 4 : 1),
               "%u tokens, %u chunks in a row", tokens, longest);
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* ---- sessions of the engine's own ------------------------------------------------------------ */
@@ -215,7 +202,7 @@ static void test_pool(void) {
     CHECK(qn_engine_start(b.engine, &s[1], &ask, &err) == QN_OK && s[1] != s[0]);
     finish(&t, &b, s[1], 36, &want, "another conversation later");
     qn_session_destroy(s[1]);
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* ---- snapshots ------------------------------------------------------------------------------- */
@@ -275,17 +262,10 @@ static void test_snapshots(void) {
     CHECK(tell(&want, &b, s, &err) == QN_OK);
     uint32_t n = save(pieces, &b, s);
     CHECK(n > 2 && qn_session_save(s, &p, &size, 2, &err) == QN_E_STATE);
-    stop_bench(&b);
+    bench_stop(&b);
     // In another engine, of another context.
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
-                                  .main = model.main,
-                                  .context = CONTEXT + 32,
-                                  .chunk = 8,
-                                  .kv_type = kv_type};
-    memset(&other, 0, sizeof other);
-    if (on_gpu)
-        CHECK(qn_ref_host_create(&other.host, qn_allocator_default(), NULL) == QN_OK);
-    CHECK(bench_open(&other, &desc, &err) == QN_OK);
+    struct qn_engine_desc desc = {.context = CONTEXT + 32, .chunk = 8, .kv_type = kv_type};
+    CHECK(bench_start(&other, &model, least_caps(on_gpu), desc));
     CHECK(qn_engine_take(other.engine, &s, &err) == QN_OK);
     CHECK(restore(s, pieces, n) == QN_OK);
     CHECK(qn_session_start(s, &ask, &err) == QN_OK);
@@ -314,7 +294,7 @@ static void test_snapshots(void) {
             finish(&t, &other, s, 0, &want, "after a refusal");
         }
     CHECK(restore(s, pieces, n) == QN_OK);
-    stop_bench(&other);
+    bench_stop(&other);
     // A cache of another type refuses it, and says which two.
     static const char *const names[QN_KV_COUNT] = {"F32", "F16", "Q8_0", "Q4_1"};
     enum qn_kv_type mine = kv_type;
@@ -331,7 +311,7 @@ static void test_snapshots(void) {
     kv_type = mine;
     for (uint32_t i = 0; i < n; i++)
         free(pieces[i].bytes);
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* ---- masks ----------------------------------------------------------------------------------- */
@@ -416,7 +396,7 @@ static void test_masks(void) {
         qn_session_destroy(s[i]);
         CHECK(states[i].freed == 2);
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* What the sampler makes of a mask. */

@@ -10,20 +10,8 @@
 static struct model_case model;
 static uint32_t ids[CONTEXT];
 
-/* `caps`: of a GPU that the reference host is; NULL: the CPU. */
 static bool start_bench(struct bench *b, const struct qn_gpu_caps *caps) {
-    struct qn_error err = {0};
-    struct qn_engine_desc desc = {
-        .files = qn_files_from_memory(&model.list), .main = model.main, .context = CONTEXT};
-    memset(b, 0, sizeof *b);
-    if (caps)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), caps) == QN_OK);
-    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text);
-}
-
-static void stop_bench(struct bench *b) {
-    qn_engine_destroy(b->engine);
-    qn_ref_host_destroy(b->host);
+    return bench_start(b, &model, caps, (struct qn_engine_desc){.context = CONTEXT});
 }
 
 static void answer(struct told *t, struct bench *b, qn_session *s, struct qn_request r,
@@ -108,13 +96,13 @@ static void test_same(int cheap) {
         compare(&b, s, &r, "not plain");
         CHECK(guessed.done.drafted_tokens == 0);
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* Cancelled anywhere, and beside others, with whom steps are shared instead. */
 static void test_company(void) {
     struct bench b;
-    qn_session *s[3], *which;
+    qn_session *s[3];
     struct qn_error err = {0};
     if (!start_bench(&b, NULL))
         return;
@@ -140,18 +128,10 @@ static void test_company(void) {
     memset(t, 0, sizeof t);
     for (int i = 0; i < 3; i++)
         CHECK(qn_session_start(s[i], &r, &err) == QN_OK);
-    for (int ended = 0; ended < 3;) {
-        struct qn_event e = {0};
-        if (!CHECK(qn_engine_next(b.engine, &which, &e, &err) == QN_OK))
-            return;
-        for (int i = 0; i < 3; i++)
-            if (which == s[i])
-                told_add(&t[i], &b, &e);
-        ended += e.kind == QN_EVENT_DONE;
-    }
+    tell_all(t, &b, s, 3);
     for (int i = 0; i < 3; i++)
         CHECK(told_same(&plain, &t[i]));
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 #define FLOATS QN_GPU_ROWS
@@ -184,7 +164,7 @@ static void test_gpu(uint32_t features) {
         r.stop_on_eos = true;
         compare(&b, s, &r, "gpu, an end token");
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* Attention's parts are joined otherwise from a position on: no step crosses it. */
@@ -203,7 +183,7 @@ static void test_edge(void) {
         b.engine->backend->exact_edge = edge;
         compare(&b, s, &r, "across the edge");
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* A device that adds in several orders, or computes rows one after another, makes no guesses. */
@@ -219,7 +199,7 @@ static void test_none(uint32_t features, uint32_t subgroup_max) {
     struct qn_request r = {.ids = ids, .n_ids = 20, .max_tokens = 60};
     compare(&b, s, &r, "gpu");
     CHECK(b.engine->backend->max_exact == 0 && guessed.done.drafted_tokens == 0);
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 int main(void) {

@@ -1,105 +1,11 @@
 /* Encoders: pooled states against the reference's, from three formats and on both backends; how the
- * pooling is found; what is refused; that texts do not touch each other. */
+ * pooling is found; which models are refused. */
 #include <math.h>
 
-#include "base/buf.h"
 #include "base/json.h"
 #include "base/num.h"
 #include "model/model.h"
-#include "tests/c/engine_case.h"
-#include "tests/c/rewrite.h"
-
-#define ROOM 64
-#define MOST 8
-
-/* ---- An engine from files in memory ---------------------------------------------------------- */
-
-struct folder {
-    struct qn_memory_file list[MOST];
-    struct qn_memory_files files;
-    const char *main;
-};
-
-static void put(struct folder *f, const char *name, struct qn_str bytes) {
-    f->list[f->files.n++] = (struct qn_memory_file){qn_str_from(name), bytes};
-    f->files.list = f->list;
-}
-
-static struct qn_str own(const char *text) {
-    size_t n = strlen(text);
-    char *p = malloc(n + 1);
-    memcpy(p, text, n + 1);
-    return (struct qn_str){p, n};
-}
-
-static void folder_free(struct folder *f) {
-    for (size_t i = 0; i < f->files.n; i++)
-        free((void *)(uintptr_t)f->list[i].bytes.p);
-    memset(f, 0, sizeof *f);
-}
-
-static struct qn_str fixture_file(const char *name, const char *file) {
-    char path[1024];
-    snprintf(path, sizeof path, "%s/fixtures/%s/%s", test_shared(), name, file);
-    return slurp(path);
-}
-
-static bool open_bench(struct bench *b, const struct folder *f, bool gpu, struct qn_error *err) {
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&f->files),
-                                  .main = f->main ? f->main : "",
-                                  .kv_type = QN_KV_Q4}; // encoders do not follow it
-    memset(b, 0, sizeof *b);
-    if (gpu)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
-    return bench_open(b, &desc, err) == QN_OK;
-}
-
-static void close_bench(struct bench *b) {
-    qn_engine_destroy(b->engine);
-    if (b->host)
-        qn_ref_host_destroy(b->host);
-}
-
-/* ---- Vectors --------------------------------------------------------------------------------- */
-
-static uint32_t finish(struct bench *b, qn_session *s, float out[ROOM], struct qn_error *err) {
-    struct qn_event e;
-    uint32_t n = 0;
-    do {
-        if (qn_session_next(s, &e, err) != QN_OK)
-            return 0;
-        bench_pump(b);
-        if (e.kind == QN_EVENT_LOGITS && CHECK(n == 0 && e.n <= ROOM)) {
-            n = (uint32_t)e.n;
-            memcpy(out, e.logits, n * sizeof *out);
-        }
-    } while (e.kind != QN_EVENT_DONE);
-    return n;
-}
-
-/* The state itself; 0 values and a report where it is refused. */
-static uint32_t state(struct bench *b, qn_session *s, const uint32_t *ids, size_t n,
-                      enum qn_pooling pooling, float out[ROOM], struct qn_error *err) {
-    struct qn_request r = {.ids = ids, .n_ids = n, .want = QN_WANT_LOGITS, .pooling = pooling};
-    memset(err, 0, sizeof *err);
-    return qn_session_start(s, &r, err) == QN_OK ? finish(b, s, out, err) : 0;
-}
-
-/* The vector of an OpenAI request. */
-static uint32_t ask(struct bench *b, qn_session *s, const char *json, float out[ROOM],
-                    struct qn_error *err) {
-    memset(err, 0, sizeof *err);
-    return qn_session_start_embedding(s, qn_str_from(json), err) == QN_OK ? finish(b, s, out, err)
-                                                                          : 0;
-}
-
-static void unit(float *v, uint32_t n) {
-    double square = 0;
-    for (uint32_t i = 0; i < n; i++)
-        square += (double)v[i] * (double)v[i];
-    for (uint32_t i = 0; i < n; i++)
-        v[i] = (float)((double)v[i] / sqrt(square));
-}
+#include "tests/c/encoder_case.h"
 
 /* Values of a golden list from `first` on, as many as there are up to n. */
 static void compare(const float *got, uint32_t n, struct qn_json_value list, uint32_t first,
@@ -267,13 +173,20 @@ static void check_goldens(const struct folder *f, const char *name, uint32_t typ
                 check_row(&b, s, it.value, at, row.value, types, has_head ? &head : NULL, what);
         }
         CHECK(rows == 6);
-        close_bench(&b);
+        bench_stop(&b);
     }
     qn_arena_free(&arena);
     free((void *)(uintptr_t)text.p);
 }
 
 /* ---- MiniLM in three formats ----------------------------------------------------------------- */
+
+static struct qn_str own(const char *text) {
+    size_t n = strlen(text);
+    char *p = malloc(n + 1);
+    memcpy(p, text, n + 1);
+    return (struct qn_str){p, n};
+}
 
 #define VOCAB 199u
 
@@ -293,16 +206,6 @@ static bool read_minilm(struct new_model *m) {
     words->n *= 2;
     words->dims[0] *= 2;
     return true;
-}
-
-static struct qn_str replaced(struct qn_str text, const char *from, const char *to) {
-    size_t at = qn_str_find(text, qn_str_from(from), 0);
-    CHECK_MSG(at != SIZE_MAX, "%s", from);
-    char *p = malloc(text.n + strlen(to) + 1);
-    int n = snprintf(p, text.n + strlen(to) + 1, "%.*s%s%.*s", (int)at, text.p, to,
-                     (int)(text.n - at - strlen(from)), text.p + at + strlen(from));
-    free((void *)(uintptr_t)text.p);
-    return (struct qn_str){p, (size_t)n};
 }
 
 static void as_safetensors(struct folder *f, const struct new_model *m, const char *config) {
@@ -561,7 +464,7 @@ static void check_pooling(const struct new_model *m) {
         } else {
             CHECK_MSG(strstr(err.text, cases[i].says), "case %zu: %s", i, err.text);
         }
-        close_bench(&b);
+        bench_stop(&b);
         for (size_t k = n; k < f.files.n; k++)
             free((void *)(uintptr_t)f.list[k].bytes.p);
     }
@@ -580,160 +483,9 @@ static void check_pooling(const struct new_model *m) {
             CHECK(state(&b, s, ids, 5, i < 4 ? numbered[i] : QN_POOL_MEAN, want, &err) == 48);
             CHECK(memcmp(own_state, want, 48 * sizeof *want) == 0);
         }
-        close_bench(&b);
+        bench_stop(&b);
         folder_free(&f);
     }
-}
-
-/* ---- Requests -------------------------------------------------------------------------------- */
-
-/* A vocabulary as large as the tokenizer's, with rows again and again. */
-static void with_tokenizer(struct folder *f, struct new_model *m, uint32_t vocab) {
-    struct new_tensor *words = new_find(m, "embeddings.word_embeddings.weight");
-    float *rows = malloc((size_t)vocab * 48 * sizeof *rows);
-    for (uint32_t i = 0; i < vocab * 48; i++)
-        rows[i] = ((float *)words->bytes)[i % (2 * VOCAB * 48)];
-    free(words->bytes);
-    words->bytes = rows;
-    words->n = (size_t)vocab * 48 * sizeof *rows;
-    words->dims[0] = vocab;
-    memset(f, 0, sizeof *f);
-    put(f, "config.json",
-        replaced(fixture_file("enc/minilm", "config.json"), "\"vocab_size\": 199",
-                 "\"vocab_size\": 1000"));
-    put(f, "model.safetensors", new_safetensors(m));
-    put(f, "tokenizer.json", fixture_file("tokenizers/bert_uncased", "tokenizer.json"));
-}
-
-static void check_refusals(struct bench *b, qn_session *s) {
-    static const char *const asks[][2] = {
-        {"{\"input\":[1],\"pooling\":\"max\"}", "\"cls\""},
-        {"{\"input\":[1],\"dimensions\":49}", "dimensions"},
-        {"{\"input\":[1000]}", "1000"},
-        {"{\"input\":[]}", "no tokens"},
-        {"{\"input\":\"a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a a "
-         "a a a a a a a a a a a a a a a a a a a a a a a a a\"}",
-         "65 tokens, the context 64"},
-    };
-    float out[ROOM];
-    struct qn_error err;
-    for (size_t i = 0; i < sizeof asks / sizeof *asks; i++)
-        CHECK_MSG(ask(b, s, asks[i][0], out, &err) == 0 && strstr(err.text, asks[i][1]), "%s: %s",
-                  asks[i][0], err.text);
-    static const uint32_t ids[2] = {1, 2};
-    struct qn_request r = {.ids = ids, .n_ids = 2, .max_tokens = 1};
-    CHECK(qn_session_start(s, &r, &err) == QN_E_UNSUPPORTED);
-    r = (struct qn_request){.ids = ids, .n_ids = 2, .want = QN_WANT_LOGITS | QN_WANT_LOGITS_ALL};
-    CHECK(qn_session_start(s, &r, &err) == QN_E_UNSUPPORTED);
-    CHECK(qn_session_start_chat(s, QN_STR("{\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}"),
-                                &err) == QN_E_UNSUPPORTED &&
-          strstr(err.text, "embeddings (bert)"));
-    CHECK(qn_session_start_completion(s, QN_STR("{\"prompt\":\"a\"}"), &err) == QN_E_UNSUPPORTED);
-}
-
-/* Texts in any order, at once or one by one, give the same bits. */
-static void check_apart(struct bench *b) {
-    static const uint32_t texts[3][6] = {{3, 1, 4, 1, 5, 9}, {3, 1, 4, 1, 6, 2}, {3, 1, 4}};
-    static const size_t lengths[3] = {6, 6, 3};
-    struct qn_error err = {0};
-    float alone[3][ROOM], again[ROOM], together[3][ROOM] = {{0}};
-    qn_session *s[3];
-    for (int i = 0; i < 3; i++) {
-        CHECK(qn_session_create(&s[i], b->engine, &err) == QN_OK);
-        CHECK(state(b, s[i], texts[i], lengths[i], QN_POOL_MEAN, alone[i], &err) == 48);
-    }
-    for (int i = 0; i < 3; i++) {
-        CHECK(state(b, s[0], texts[i], lengths[i], QN_POOL_MEAN, again, &err) == 48);
-        CHECK(memcmp(again, alone[i], 48 * sizeof(float)) == 0);
-    }
-    bool done[3] = {false};
-    for (int i = 0; i < 3; i++) {
-        struct qn_request r = {
-            .ids = texts[i], .n_ids = lengths[i], .want = QN_WANT_LOGITS, .pooling = QN_POOL_MEAN};
-        CHECK(qn_engine_start(b->engine, &s[i], &r, &err) == QN_OK); // none waits for another
-    }
-    for (int turn = 0; CHECK(turn < 1000) && !(done[0] && done[1] && done[2]); turn++) {
-        int i = turn % 3;
-        struct qn_event e;
-        if (done[i])
-            continue;
-        CHECK(qn_session_next(s[i], &e, &err) == QN_OK);
-        bench_pump(b);
-        if (e.kind == QN_EVENT_LOGITS)
-            memcpy(together[i], e.logits, 48 * sizeof(float));
-        done[i] = e.kind == QN_EVENT_DONE;
-        CHECK(!done[i] || e.reused_tokens == 0);
-    }
-    for (int i = 0; i < 3; i++)
-        CHECK(memcmp(together[i], alone[i], 48 * sizeof(float)) == 0);
-}
-
-/* What a text brings along itself is not added again. */
-static void check_framed(struct bench *b, qn_session *s) {
-    static const char *const same[][2] = {
-        {"{\"input\":\"data cloud!\"}", "{\"input\":\"[CLS] data cloud! [SEP]\"}"},
-        {"{\"input\":\"data\"}", "{\"input\":\"[CLS]data\"}"},
-        {"{\"input\":\"\"}", "{\"input\":\"[SEP]\"}"},
-        {"{\"input\":\"\"}", "{\"input\":[2,3]}"},
-    };
-    struct qn_error err;
-    float a[ROOM], c[ROOM];
-    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
-        CHECK_MSG(ask(b, s, same[i][0], a, &err) == 48, "%s", err.text);
-        CHECK_MSG(ask(b, s, same[i][1], c, &err) == 48, "%s", err.text);
-        CHECK_MSG(memcmp(a, c, 48 * sizeof *a) == 0, "%s", same[i][1]);
-    }
-    CHECK(ask(b, s, "{\"input\":[2,2,3]}", c, &err) == 48 && memcmp(a, c, 48 * sizeof *a) != 0);
-}
-
-static void check_requests(struct new_model *m) {
-    struct folder f;
-    struct qn_arena arena;
-    struct qn_json golden;
-    struct qn_error err = {0};
-    struct qn_str text = fixture_file("tokenizers/bert_uncased", "golden.json");
-    qn_arena_init(&arena, qn_allocator_default());
-    CHECK(qn_json_parse(&golden, &arena, text, &err) == QN_OK);
-    with_tokenizer(&f, m, 1000);
-    for (int gpu = 0; gpu < 2; gpu++) {
-        struct bench b;
-        qn_session *s = NULL;
-        CHECK_MSG(open_bench(&b, &f, gpu != 0, &err) &&
-                      qn_session_create(&s, b.engine, &err) == QN_OK,
-                  "%s", err.text);
-        uint32_t checked = 0;
-        struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&golden), "cases"));
-        while (s && checked < 12 && qn_json_each(&it)) { // [CLS] and [SEP] are added
-            struct qn_json_value list = qn_json_get(it.value, "ids_special");
-            float got[ROOM], want[ROOM];
-            uint32_t ids[64], n = 0;
-            if (qn_json_count(list) > 64 || qn_json_count(list) < 5)
-                continue;
-            for (struct qn_json_iter id = qn_json_iterate(list); qn_json_each(&id); n++)
-                CHECK(qn_json_u32(&ids[n], id.value));
-            struct qn_buf json;
-            qn_buf_init(&json, qn_allocator_default());
-            qn_buf_cstr(&json, "{\"input\":\"");
-            qn_buf_str(&json, qn_json_raw(qn_json_get(it.value, "text")));
-            qn_buf_cstr(&json, "\"}");
-            qn_buf_char(&json, 0);
-            CHECK_MSG(ask(&b, s, json.p, got, &err) == 48, "%s: %s", json.p, err.text);
-            CHECK(state(&b, s, ids, n, QN_POOL_MODEL, want, &err) == 48);
-            unit(want, 48);
-            for (int i = 0; i < 48; i++)
-                CHECK(fabsf(got[i] - want[i]) < 1e-6f);
-            qn_buf_free(&json);
-            checked++;
-        }
-        CHECK(checked == 12);
-        check_framed(&b, s);
-        check_refusals(&b, s);
-        check_apart(&b);
-        close_bench(&b);
-    }
-    folder_free(&f);
-    qn_arena_free(&arena);
-    free((void *)(uintptr_t)text.p);
 }
 
 /* ---- What is refused, and what fails --------------------------------------------------------- */
@@ -753,7 +505,7 @@ static void check_config(const struct new_model *m) {
         f.list[0].bytes = replaced(f.list[0].bytes, changes[i][0], changes[i][1]);
         CHECK_MSG(!open_bench(&b, &f, false, &err) && strstr(err.text, changes[i][2]), "%s: %s",
                   changes[i][1], err.text);
-        close_bench(&b);
+        bench_stop(&b);
         folder_free(&f);
     }
     struct qn_error err = {0};
@@ -763,7 +515,7 @@ static void check_config(const struct new_model *m) {
                  "\"pad_token_id\": 65"));
     put(&f, "model.safetensors", fixture_file("enc/roberta", "model.safetensors"));
     CHECK(!open_bench(&b, &f, false, &err) && strstr(err.text, "pad_token_id"));
-    close_bench(&b);
+    bench_stop(&b);
     folder_free(&f);
 }
 
@@ -809,7 +561,6 @@ int main(void) {
         check_pooling(&minilm);
         check_config(&minilm);
         check_faults(&minilm);
-        check_requests(&minilm);
     }
     check_others();
     check_distances();

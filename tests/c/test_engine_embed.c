@@ -164,27 +164,18 @@ int main(void) {
                                              slurp("tests/data/tiny_hf/tokenizer.json")};
         m.list.n = 3;
         for (int gpu = 0; gpu < 2; gpu++) {
-            struct bench b = {0};
+            struct bench b;
             qn_session *s = NULL;
-            struct qn_engine_desc desc = {.files = qn_files_from_memory(&m.list),
-                                          .main = m.main,
-                                          .context = 64,
-                                          .chunk = 16,
-                                          .embeddings = true};
-            if (gpu)
-                CHECK(qn_ref_host_create(&b.host, qn_allocator_default(), NULL) == QN_OK);
-            CHECK_MSG(bench_open(&b, &desc, &err) == QN_OK &&
-                          qn_session_create(&s, b.engine, &err) == QN_OK,
-                      "%s", err.text);
+            struct qn_engine_desc desc = {.context = 64, .chunk = 16, .embeddings = true};
+            CHECK(bench_start(&b, &m, least_caps(gpu), desc));
+            CHECK_MSG(qn_session_create(&s, b.engine, &err) == QN_OK, "%s", err.text);
             CHECK(qn_engine_vocab(b.engine) == 64);
             struct qn_json_iter it = qn_json_iterate(qn_json_get(qn_json_root(&json), "sequences"));
             while (qn_json_each(&it))
                 check_sequence(&b, s, it.value);
             check_mean(&b, s);
             check_refusals(&b, s);
-            qn_engine_destroy(b.engine);
-            if (gpu)
-                qn_ref_host_destroy(b.host);
+            bench_stop(&b);
         }
         case_free(&m);
     }

@@ -15,23 +15,11 @@ static struct model_case model;
 static bool on_gpu;
 
 static bool start_bench(struct bench *b, qn_session **s, uint32_t chunk, uint32_t threads) {
+    struct qn_engine_desc desc = {.context = CONTEXT, .chunk = chunk, .threads = threads};
     struct qn_error err = {0};
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
-                                  .main = model.main,
-                                  .context = CONTEXT,
-                                  .chunk = chunk,
-                                  .threads = threads};
-    memset(b, 0, sizeof *b);
     *s = NULL;
-    if (on_gpu)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
-    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text) &&
-           CHECK(qn_session_create(s, b->engine, &err) == QN_OK);
-}
-
-static void stop_bench(struct bench *b) {
-    qn_engine_destroy(b->engine);
-    qn_ref_host_destroy(b->host);
+    return bench_start(b, &model, least_caps(on_gpu), desc) &&
+           CHECK_MSG(qn_session_create(s, b->engine, &err) == QN_OK, "%s", err.text);
 }
 
 static void run_on(struct told *t, struct bench *b, qn_session *s, const struct qn_request *r) {
@@ -361,7 +349,7 @@ static void test_drawn(void) {
             CHECK_MSG(!told_same(&whole, &other), "%s: the seed is not heard", model.name);
             r.sampling.seed = 5;
         }
-        stop_bench(&b);
+        bench_stop(&b);
     }
 }
 
@@ -421,7 +409,7 @@ int main(void) {
                 if (which == 0 || !gpu)
                     test_cancel(&b, s);
             }
-            stop_bench(&b);
+            bench_stop(&b);
             for (uint32_t i = 0; i < 256; i++)
                 prompt[i] = (i * i * 7 + i * 31 + 3) % 60;
             test_drawn();

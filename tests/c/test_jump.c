@@ -14,20 +14,8 @@ static struct told plain, jumped; // large
 
 static bool start_bench(struct bench *b, const struct qn_gpu_caps *caps,
                         const struct qn_allocator *allocator) {
-    struct qn_error err = {0};
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
-                                  .main = model.main,
-                                  .context = CONTEXT,
-                                  .allocator = allocator};
-    memset(b, 0, sizeof *b);
-    if (caps)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), caps) == QN_OK);
-    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text);
-}
-
-static void stop_bench(struct bench *b) {
-    qn_engine_destroy(b->engine);
-    qn_ref_host_destroy(b->host);
+    struct qn_engine_desc desc = {.context = CONTEXT, .allocator = allocator};
+    return bench_start(b, &model, caps, desc);
 }
 
 static enum qn_status answer(struct told *t, struct bench *b, qn_session *s, struct qn_request r,
@@ -127,7 +115,7 @@ static void test_same(const struct qn_gpu_caps *caps) {
         compare(&b, s, &r, "not plain");
         CHECK(jumped.prefills == plain.prefills && jumped.logits == plain.logits);
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* The tokens are the tokenizer's own; the last one is the model's, unless nothing follows. */
@@ -161,13 +149,13 @@ static void test_tokens(void) {
                       "%s: other tokens", cases[i].text);
         CHECK((jumped.prefills > 1) == (cases[i].left == 1 && n > 2));
     }
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* Cancelled anywhere, and beside others. */
 static void test_company(const struct qn_gpu_caps *caps) {
     struct bench b;
-    qn_session *s[3], *which;
+    qn_session *s[3];
     struct qn_error err = {0};
     if (!start_bench(&b, caps, NULL))
         return;
@@ -195,19 +183,10 @@ static void test_company(const struct qn_gpu_caps *caps) {
     memset(t, 0, sizeof t);
     for (int i = 0; i < 3; i++)
         CHECK(qn_session_start(s[i], &r, &err) == QN_OK);
-    for (int ended = 0; ended < 3;) {
-        struct qn_event e = {0};
-        if (!CHECK(qn_engine_next(b.engine, &which, &e, &err) == QN_OK))
-            return;
-        bench_pump(&b);
-        for (int i = 0; i < 3; i++)
-            if (which == s[i])
-                told_add(&t[i], &b, &e);
-        ended += e.kind == QN_EVENT_DONE;
-    }
+    tell_all(t, &b, s, 3);
     for (int i = 0; i < 3; i++)
         CHECK(told_same(&plain, &t[i]));
-    stop_bench(&b);
+    bench_stop(&b);
 }
 
 /* Any allocation may fail: the answer ends with an error, or is the same. */
@@ -233,7 +212,7 @@ static void test_faults(void) {
         CHECK(answer(&plain, &b, s, r, false, &err) == QN_OK);
         if (status == QN_OK)
             CHECK(told_same(&plain, &jumped));
-        stop_bench(&b);
+        bench_stop(&b);
         CHECK(f.live == 0);
     }
 }

@@ -31,19 +31,6 @@ static uint32_t draw(uint32_t n) {
     return qn_rng_u32(seed, draws++, 0) % n;
 }
 
-static bool start_bench(struct bench *b) {
-    struct qn_error err = {0};
-    struct qn_engine_desc desc = {.files = qn_files_from_memory(&model.list),
-                                  .main = model.main,
-                                  .context = CONTEXT,
-                                  .chunk = 1 + draw(20),
-                                  .sessions = 3};
-    memset(b, 0, sizeof *b);
-    if (on_gpu)
-        CHECK(qn_ref_host_create(&b->host, qn_allocator_default(), NULL) == QN_OK);
-    return CHECK_MSG(bench_open(b, &desc, &err) == QN_OK, "%s", err.text);
-}
-
 /* Few prompts, of which requests are beginnings, so that much is found again. */
 static void make_requests(uint32_t vocab) {
     for (uint32_t i = 0; i < 3; i++)
@@ -197,7 +184,8 @@ static void test_mix(void) {
     struct bench b;
     draws = 0;
     memset(slots, 0, sizeof slots);
-    if (start_bench(&b)) {
+    struct qn_engine_desc desc = {.context = CONTEXT, .chunk = 1 + draw(20), .sessions = 3};
+    if (bench_start(&b, &model, least_caps(on_gpu), desc)) {
         make_requests(qn_engine_vocab(b.engine));
         for (uint32_t i = 0; i < KINDS; i++) {
             struct qn_error err = {0};
@@ -212,8 +200,7 @@ static void test_mix(void) {
         for (uint32_t i = 0; i < (on_gpu ? 400 : 2000); i++)
             step(&b);
     }
-    qn_engine_destroy(b.engine);
-    qn_ref_host_destroy(b.host);
+    bench_stop(&b);
 }
 
 int main(int argc, char **argv) {
