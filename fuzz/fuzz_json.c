@@ -1,6 +1,5 @@
 /* The input is a JSON text; every value of it is read in every way. */
 #include <stdint.h>
-#include <stdlib.h>
 
 #include "base/json.h"
 #include "base/utf8.h"

@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
-
 #define RANGES_MAX 8192
 
 void qn_chars_add(struct qn_chars *set, uint32_t low, uint32_t high) {

@@ -9,7 +9,6 @@
  * its line, but for lines within ( ) and lines that begin or end with |. */
 #include <string.h>
 
-#include "base/utf8.h"
 #include "constrain/constrain.h"
 #include "constrain/regex.h"
 

@@ -1,5 +1,4 @@
 /* Values without parts: strings, numbers, booleans, null, and whatever an enum lists. */
-#include <string.h>
 
 #include "base/num.h"
 #include "constrain/number.h"

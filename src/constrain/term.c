@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "base/num.h"
-
 enum {
     NULLABLE = 1, // matches the empty text
     MAKES = 2,    // can end at all; of AND and NOT only a search can tell

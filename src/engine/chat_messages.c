@@ -1,5 +1,4 @@
 /* Messages, tools and answer forms of a request → variables of the template. */
-#include <string.h>
 
 #include "engine/chat_parts.h"
 

@@ -1,7 +1,6 @@
 /* What an answer must look like, as a constraint: a response format, or calls that are forced. */
 #include <string.h>
 
-#include "engine/chat_parts.h"
 #include "engine/engine.h"
 
 #define JSON_SPACE 12 // between tokens of an answer's JSON: an indented line

@@ -1,5 +1,4 @@
 /* What `quern inspect` shows, as one JSON object. */
-#include <string.h>
 
 #include "engine/engine.h"
 #include "webgpu/gpu.h"

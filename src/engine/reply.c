@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/num.h"
-#include "engine/chat_parts.h"
 #include "engine/tools.h"
 
 #define MAX_NAME 256 // bytes until a name must have ended

@@ -1,7 +1,5 @@
 #include "format/directory.h"
 
-#include <string.h>
-
 #include "base/format.h"
 #include "base/num.h"
 #include "format/internal.h"

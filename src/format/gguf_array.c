@@ -1,5 +1,4 @@
 /* Arrays of GGUF's metadata, read from the file when asked for. */
-#include <string.h>
 
 #include "base/num.h"
 #include "format/internal.h"

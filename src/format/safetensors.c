@@ -5,7 +5,6 @@
  *
  * offsets counting from the end of the JSON. The tensors tile the data without gap or overlap,
  * which is checked: a file that means one thing to this reader means nothing else to another. */
-#include <string.h>
 
 #include "base/num.h"
 #include "format/internal.h"

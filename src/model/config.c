@@ -3,8 +3,6 @@
  * a table; what has structure (rope scaling, layer types, ids) has a function each. */
 #include "model/config_source.h"
 
-#include "base/num.h"
-
 /* ---- Numbers -----------------------------------------------------------------------------------
  */
 

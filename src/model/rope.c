@@ -1,7 +1,6 @@
 #include "model/rope.h"
 
 #include "base/maths.h"
-#include "base/num.h"
 
 /* Llama 3.1's scaling: wavelengths up to original / high stay, those from original / low on are
  * stretched by the factor, between them it interpolates (formula: Hugging Face

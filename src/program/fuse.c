@@ -1,6 +1,5 @@
 /* Fusion of neighbours in the data flow. The fused op takes the place of the later one, where all
  * operands of both exist; nothing between them can read the intermediate, which has one use. */
-#include <string.h>
 
 #include "program/shape.h"
 

@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "base/num.h"
-
 #define MAX_ITEMS 65536u
 
 void qn_program_init(struct qn_program *p, struct qn_arena *arena, uint32_t max_tokens,

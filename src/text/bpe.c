@@ -1,7 +1,6 @@
 #include "text/bpe.h"
 
 #include "text/bytes.h"
-#include "text/tokenizer.h"
 #include "text/unicode.h"
 
 #define MAX_PROBES 4096

@@ -1,7 +1,5 @@
 #include "text/normalize.h"
 
-#include <string.h>
-
 #include "base/num.h"
 #include "text/unicode.h"
 

@@ -1,7 +1,5 @@
 #include "text/regex.h"
 
-#include <string.h>
-
 #include "text/bytes.h"
 #include "text/regex_impl.h"
 #include "text/unicode.h"

@@ -1,8 +1,6 @@
 /* What all readers of tokenizers share: building the vocabulary and checking the steps. */
 #include "text/tokenizer_impl.h"
 
-#include "text/unicode.h"
-
 #define STEP_ADDER(name, type, list, count)                                                       \
     enum qn_status name(struct qn_tokenizer *t, struct type step, struct qn_error *err) {         \
         if (t->count == QN_MAX_STEPS)                                                             \

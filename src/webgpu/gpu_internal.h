@@ -47,7 +47,7 @@ struct qn_gpu {
     struct qn_gpu_stats stats;
 };
 
-/* Plays gpu->tape and clears it. QN_E_GPU_LOST is remembered. */
+/* gpu_play.c. Plays gpu->tape and clears it. QN_E_GPU_LOST is remembered. */
 enum qn_status qn_gpu_play(struct qn_gpu *gpu, struct qn_error *err);
 /* The failure that every call answers from now on, or QN_OK. */
 enum qn_status qn_gpu_check(const struct qn_gpu *gpu, struct qn_error *err);
@@ -66,7 +66,8 @@ void qn_gpu_release(struct qn_gpu *gpu, enum qn_tape_op op, uint32_t first, uint
 
 void qn_gpu_put_write(struct qn_tape *tape, uint32_t buffer, uint32_t offset, uint32_t n,
                       const void *p);
-
+/* The self-test goes on, when the tape is free; ready once that and the weights are done. */
+void qn_gpu_turn(struct qn_gpu *gpu);
 /* gpu_session.c */
 enum qn_status qn_gpu_session_create(struct qn_backend *backend, struct qn_backend_session **out,
                                      struct qn_error *err);

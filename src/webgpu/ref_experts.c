@@ -1,7 +1,6 @@
 /* Reference of the kernels of a mixture of experts. */
 #include <math.h>
 
-#include "base/num.h"
 #include "webgpu/ref_call.h"
 
 static enum qn_status check(const struct qn_params_experts *p, struct qn_error *err) {

@@ -4,18 +4,6 @@
 #include "base/rng.h"
 #include "webgpu/ref_call.h"
 
-uint32_t qn_ref_key(uint32_t bits) {
-    if ((bits & 0x7fffffffu) > 0x7f800000u)
-        return 0;
-    if (bits == 0x80000000u)
-        bits = 0;
-    return bits >> 31 ? ~bits : bits | 0x80000000u;
-}
-
-float qn_ref_value(uint32_t key) {
-    return qn_bits_f32(key >> 31 ? key & 0x7fffffffu : ~key);
-}
-
 /* Values of the first n rows or slots. */
 static uint64_t rows_of(const struct qn_params_vocab *p, uint64_t n) {
     return n ? (n - 1) * p->stride + p->vocab : 0;

@@ -4,7 +4,6 @@
 
 #include <math.h>
 
-#include "base/num.h"
 #include "base/rng.h"
 #include "program/sample.h"
 

@@ -1,7 +1,5 @@
 /* Chat requests: every field, right and wrong; constraints that wait for a mark; turns that go on
  * where the last one ended. */
-#include "base/utf8.h"
-#include "engine/chat_parts.h"
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 

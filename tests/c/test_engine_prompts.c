@@ -1,7 +1,6 @@
 /* Prompts of chats: text of users that looks like control tokens, calls in the form that a template
  * expects, and every allocation of a request's way failing in turn. */
 #include "base/sha256.h"
-#include "engine/chat_parts.h"
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
-#include "base/num.h"
 #include "format/directory.h"
 #include "tests/c/faults.h"
 

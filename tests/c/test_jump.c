@@ -1,7 +1,6 @@
 /* Text that a constraint forces is not sampled: the answer is the one that masks alone give, in
  * fewer steps. The words of the grammars here are one token a character where both are compared, so
  * that masks leave no choice of tokens either. */
-#include "base/num.h"
 #include "base/rng.h"
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"

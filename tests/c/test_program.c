@@ -4,7 +4,6 @@
 
 #include "base/rng.h"
 #include "program/program.h"
-#include "program/shape.h"
 #include "tests/c/faults.h"
 
 static uint32_t random_state;

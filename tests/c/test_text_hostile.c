@@ -4,7 +4,6 @@
 #include "tests/c/text_cases.h"
 #include "text/bytes.h"
 #include "text/detok.h"
-#include "text/pretok.h"
 
 static const struct qn_allocator *allocator;
 
