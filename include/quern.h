@@ -128,9 +128,13 @@ struct qn_gpu_caps {
     uint32_t max_invocations;
     uint32_t max_workgroups;
     uint32_t subgroup_min, subgroup_max; // 0: unknown
-    uint32_t tile;  // for measurements, how prompts' products are tiled: 0 as the engine sees fit
-    bool tune;      // measure on the device what the next member says, after the self-test
-    uint32_t fill;  // tiles of a product that fill it, as info() said earlier; 0: not known
+    bool tune; // measure on the device, after the self-test, what the next members do not say yet
+    /* What an earlier start measured, as info() said then. */
+    uint32_t measured; // bits of what was
+    uint32_t kernels;  // hash of the kernels that were; for others all of this is void
+    uint32_t fill;     // tiles of a product that fill the device; 0: not known
+    uint32_t tile;     // how prompts' products are tiled; 0: as the engine sees fit
+    uint32_t without;  // features that make it slower
     bool self_test; // compare kernels with what they should give, and do without those that differ
 };
 

@@ -30,7 +30,7 @@ import { fail, STATUS } from './errors.js';
  * @property {number} [attentionSinks] first tokens that stay when the context slides; default 4
  * @property {boolean} [embeddings] loads the model for embeddings, not for answers; encoders do nothing else
  * @property {'f32' | 'f16' | 'q8' | 'q4'} [kv] type of the KV cache; default f16 on the GPU, f32 on the CPU
- * @property {boolean} [tune] false: does not measure, nor use, which kernels suit the GPU better (0.1 s, once)
+ * @property {boolean} [tune] false: does not measure, nor use, which kernels suit the GPU better (0.3 s, once)
  * @property {number} [threads] of the CPU backend, where the page is cross-origin isolated
  * @property {'auto' | 'opfs' | 'cache' | 'memory'} [store] where weights are kept
  * @property {(progress: LoadProgress) => void} [onProgress]
@@ -55,8 +55,8 @@ import { fail, STATUS } from './errors.js';
  * @property {Record<string, number>} memory bytes, by kind
  * @property {Record<string, number>} sampling what holds for requests that do not say: temperature, top_p, top_k, min_p, repetition_penalty, frequency_penalty, presence_penalty
  * @property {string} variant of the wasm module
- * @property {{ kernels: string[], tested: number, tuned: boolean, fill: number, note: string }} [variants] of a GPU: matrix
- *   kernels in use, pipelines that the self-test ran, whether `fill`, the tiles of a product that occupy the GPU, was measured now, and why a feature is not used ("" where nothing failed)
+ * @property {{ kernels: string[], tested: number, tuned: boolean, choice: import('./gpu/device.js').Choice, note: string }} [variants] of a GPU:
+ *   matrix kernels in use, pipelines that the self-test ran, whether something was measured now, what is known of that, and why a feature is not used ("" where nothing failed)
  */
 
 /**

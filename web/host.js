@@ -11,7 +11,7 @@ import { OverlaidFiles } from './overlay.js';
 import { openSource } from './sources.js';
 import { Snapshots } from './snapshots.js';
 import { Steps } from './steps.js';
-import { recallFill, rememberFill } from './tuned.js';
+import { recallChoice, rememberChoice } from './tuned.js';
 import { startThreads } from './threads.js';
 import { bestVariant, sharedMemory, sharedMemoryWorks, wasmUrl } from './variants.js';
 
@@ -89,7 +89,7 @@ export class Host {
   async #load(options, source, { gpu, reason }, onProgress, signal) {
     // A software adapter is slow in its own way.
     const tune = gpu && options.tune !== false && !gpu.info.fallback ? gpu : null;
-    const caps = gpu && { ...gpu.caps, tune: tune !== null, fill: tune ? await recallFill(tune) : 0 };
+    const caps = gpu && { ...gpu.caps, tune: tune !== null, ...(tune && (await recallChoice(tune))) };
     const threads = gpu || !sharedMemoryWorks() ? 1 : options.threads ?? Math.min(navigator.hardwareConcurrency || 1, 8);
     const variant = bestVariant({ gpu: gpu !== null, threads });
     const module = await compile(wasmUrl(variant));
@@ -116,7 +116,7 @@ export class Host {
       throw error;
     }
     const info = core.info();
-    if (tune && info.variants.tuned) await rememberFill(tune, info.variants.fill);
+    if (tune && info.variants.tuned) await rememberChoice(tune, info.variants.choice);
     return {
       model: source.name,
       backend: gpu ? 'webgpu' : 'cpu',

@@ -93,10 +93,13 @@ static const struct member cap_members[] = {
     {"maxWorkgroups", U32, CAP(max_workgroups)},
     {"subgroupMin", U32, CAP(subgroup_min)},
     {"subgroupMax", U32, CAP(subgroup_max)},
-    {"tile", U32, CAP(tile)},
     {"selfTest", BOOL, CAP(self_test)},
     {"tune", BOOL, CAP(tune)},
+    {"measured", U32, CAP(measured)},
+    {"kernels", U32, CAP(kernels)},
     {"fill", U32, CAP(fill)},
+    {"tile", U32, CAP(tile)},
+    {"without", U32, CAP(without)},
 };
 
 static enum qn_status other_cap(void *out, struct qn_str name, struct qn_json_value v,

@@ -10,7 +10,8 @@
  *  "sessions": 4, "kv": "f32" | "f16" | "q8" | "q4", "textOnly": false, "embeddings": false,
  *  "gpu": null | {"features": ["shader-f16", …], "maxBinding": …, "maxBuffer": …,
  *  "maxStorageBuffers": …, "maxWorkgroupMemory": …, "maxInvocations": …, "maxWorkgroups": …,
- *  "subgroupMin": …, "subgroupMax": …, "selfTest": true, "tune": true, "fill": 0}}
+ *  "subgroupMin": …, "subgroupMax": …, "selfTest": true, "tune": true, "measured": 0,
+ *  "kernels": 0, "fill": 0, "tile": 0, "without": 0}}
  */
 struct qn_options {
     char main[QN_OPTION_TEXT], synthetic[QN_OPTION_TEXT];

@@ -26,8 +26,7 @@ static void put_text(struct qn_tape *tape, const char *text) {
     qn_tape_ptr(tape, text);
 }
 
-/* Module and layout of a kernel have its number. */
-static enum qn_status put_kernel(struct qn_gpu *gpu, enum qn_kernel_id id, struct qn_error *err) {
+enum qn_status qn_gpu_put_kernel(struct qn_gpu *gpu, enum qn_kernel_id id, struct qn_error *err) {
     struct qn_kernel kernel;
     qn_kernel_get(&kernel, id);
     const char *parts = kernel.parts[qn_kernel_variant(&kernel, gpu->host.caps.features)];
@@ -47,28 +46,30 @@ static enum qn_status put_kernel(struct qn_gpu *gpu, enum qn_kernel_id id, struc
     return QN_OK;
 }
 
+void qn_gpu_put_pipeline(struct qn_gpu *gpu, uint32_t id,
+                         const struct qn_lower_pipeline *pipeline) {
+    qn_tape_append(&gpu->tape,
+                   (uint32_t[]){QN_TAPE_CREATE_PIPELINE, id, (uint32_t)pipeline->kernel,
+                                (uint32_t)pipeline->kernel, pipeline->n},
+                   5);
+    for (uint32_t i = 0; i < pipeline->n; i++) {
+        put_text(&gpu->tape, pipeline->names[i]);
+        qn_tape_word(&gpu->tape, qn_f32_bits(pipeline->values[i]));
+    }
+}
+
 static enum qn_status create_pipelines(struct qn_gpu *gpu, struct qn_error *err) {
     const struct qn_lower *l = &gpu->lower;
     bool known[QN_KERNEL_COUNT] = {false};
     for (uint32_t i = 0; i < l->n_pipelines; i++) {
         const struct qn_lower_pipeline *pipeline = &l->pipelines[i];
         if (!known[pipeline->kernel])
-            QN_TRY(put_kernel(gpu, pipeline->kernel, err));
+            QN_TRY(qn_gpu_put_kernel(gpu, pipeline->kernel, err));
         known[pipeline->kernel] = true;
     }
     // All pipelines after all modules: the device compiles them side by side.
-    for (uint32_t i = 0; i < l->n_pipelines; i++) {
-        const struct qn_lower_pipeline *pipeline = &l->pipelines[i];
-        qn_tape_word(&gpu->tape, QN_TAPE_CREATE_PIPELINE);
-        qn_tape_word(&gpu->tape, i);
-        qn_tape_word(&gpu->tape, pipeline->kernel);
-        qn_tape_word(&gpu->tape, pipeline->kernel);
-        qn_tape_word(&gpu->tape, pipeline->n);
-        for (uint32_t j = 0; j < pipeline->n; j++) {
-            put_text(&gpu->tape, pipeline->names[j]);
-            qn_tape_word(&gpu->tape, qn_f32_bits(pipeline->values[j]));
-        }
-    }
+    for (uint32_t i = 0; i < l->n_pipelines; i++)
+        qn_gpu_put_pipeline(gpu, i, &l->pipelines[i]);
     gpu->stats.pipelines = l->n_pipelines;
     return qn_gpu_play(gpu, err);
 }

@@ -1,4 +1,5 @@
 #include "webgpu/gpu.h"
+#include "webgpu/wgsl.h"
 
 struct qn_gpu_caps qn_gpu_caps_resolve(const struct qn_gpu_caps *caps) {
     struct qn_gpu_caps c = caps ? *caps : (struct qn_gpu_caps){0};
@@ -14,7 +15,9 @@ struct qn_gpu_caps qn_gpu_caps_resolve(const struct qn_gpu_caps *caps) {
         c.max_invocations = 256;
     if (c.max_workgroups == 0)
         c.max_workgroups = 65535;
-    if (c.fill)
-        c.tune = false;
+    if (c.measured && c.kernels != qn_wgsl_hash)
+        c.measured = c.fill = c.tile = c.without = 0;
+    c.kernels = qn_wgsl_hash;
+    c.features &= ~c.without;
     return c;
 }

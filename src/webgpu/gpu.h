@@ -31,9 +31,10 @@ struct qn_gpu_stats {
     uint32_t pipelines, groups, buffers; // alive
     uint64_t bytes;                      // of all buffers
 };
-/* Appends ',"variants":{"kernels":["matvec_dot", …],"tested":n,"tuned":b,"fill":n,"note":"…"}':
- * matrix kernels in use, pipelines that the self-test ran, whether `fill` of qn_gpu_caps was
- * measured now, and why features are not used ("" where nothing failed). */
+/* Appends ',"variants":{"kernels":["matvec_dot", …],"tested":n,"tuned":b,"choice":{…},
+ * "note":"…"}': matrix kernels in use, pipelines that the self-test ran, whether something was
+ * measured now, what qn_gpu_caps may say of it at the next start, and why features are not used (""
+ * where nothing failed). */
 void qn_gpu_backend_describe(const struct qn_backend *backend, struct qn_buf *out);
 void qn_gpu_backend_stats(const struct qn_backend *backend, struct qn_gpu_stats *out);
 

@@ -310,7 +310,8 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
         }
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
              only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens,
-                                                   l->caps.tune ? QN_FILL_LEAST : l->fill);
+                                                   l->caps.tune && !l->caps.fill ? QN_FILL_LEAST
+                                                                                 : l->fill);
         struct qn_matmul_tile tile = qn_matmul_tile(&params, glu, p->max_tokens, &l->caps);
         struct qn_lower_draft draft = {.kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
                                                  : matvec   ? QN_KERNEL_MATVEC

@@ -69,10 +69,6 @@ static uint32_t features_of(enum qn_kernel_id id, uint32_t features) {
     return variants[qn_kernel_variant(&kernel, features)];
 }
 
-static bool is_matrix(enum qn_kernel_id id) {
-    return id >= QN_KERNEL_MATVEC && id <= QN_KERNEL_MATMUL_TILES;
-}
-
 static void take(struct part *part, uint32_t binding, uint32_t *end, size_t bytes) {
     part->at[binding] = *end;
     part->n[binding] = (uint32_t)bytes;
@@ -112,7 +108,7 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     struct part part = {.pipeline = &l->pipelines[index]};
     enum qn_kernel_id kernel = part.pipeline->kernel;
     const struct qn_lower_dispatch *d = l->dispatches;
-    if (!is_matrix(kernel))
+    if (!qn_kernel_is_matrix(kernel))
         return false;
     const struct qn_lower_wide *wide;
     while (!made_for(&wide, d, index))
@@ -358,8 +354,7 @@ static float best_difference(const struct part *part, const float *want, const u
     return most / largest;
 }
 
-/* The next turn comes when this has answered. */
-static enum qn_status put_fence(struct qn_gpu *gpu, struct qn_error *err) {
+enum qn_status qn_gpu_trial_fence(struct qn_gpu *gpu, struct qn_error *err) {
     gpu->trial.fence = qn_gpu_tag(gpu);
     qn_tape_word(&gpu->tape, QN_TAPE_FENCE);
     qn_tape_word(&gpu->tape, gpu->trial.fence);
@@ -382,8 +377,9 @@ static void condemn(struct qn_gpu *gpu, enum qn_kernel_id id, uint32_t wrong, st
 
 bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event) {
     struct qn_str text = {event->bytes, event->bytes ? event->n : 0}, name = text;
+    bool measures = gpu->trial.state == QN_TRIAL_MEASURES;
     if (gpu->trial.state == QN_TRIAL_OVER || event->status != QN_E_GPU || event->tag != 0 ||
-        !(gpu->host.caps.features & OPTIONAL))
+        !(measures || gpu->host.caps.features & OPTIONAL))
         return false;
     const char *colon = text.n ? memchr(text.p, ':', text.n) : NULL;
     name.n = colon ? (size_t)(colon - text.p) : 0;
@@ -391,12 +387,15 @@ bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event)
     uint32_t wrong = gpu->host.caps.features & OPTIONAL;
     if (id != QN_KERNEL_COUNT)
         wrong = features_of(id, wrong) | (id <= QN_KERNEL_MATVEC_PACKED ? wrong & QN_GPU_ROWS : 0);
-    if (wrong == 0)
+    if (measures) // with what the program does without
+        gpu->trial.tuning.failed = true;
+    else if (wrong == 0)
         return false;
-    condemn(gpu, id, wrong, text);
+    else
+        condemn(gpu, id, wrong, text);
     struct qn_error err = {0};
     // The fence may have been on a tape that was not played.
-    if (!gpu->playing && put_fence(gpu, &err) != QN_OK)
+    if (!gpu->playing && qn_gpu_trial_fence(gpu, &err) != QN_OK)
         qn_gpu_set_failed(gpu, QN_GPU_FAILED, err.status, qn_str_from(err.text));
     return true;
 }
@@ -507,15 +506,21 @@ static enum qn_status run(struct qn_gpu *gpu, struct qn_error *err) {
                    (uint32_t[]){QN_TAPE_END_PASS, QN_TAPE_READ, trial->read, buffer + 1, 0,
                                 end.output ? end.output : 4, QN_TAPE_SUBMIT},
                    7);
-    return put_fence(gpu, err);
+    return qn_gpu_trial_fence(gpu, err);
 }
 
 enum qn_status qn_gpu_trial_begin(struct qn_gpu *gpu, struct qn_error *err) {
     gpu->trial.state = QN_TRIAL_COMPILES;
-    return put_fence(gpu, err);
+    return qn_gpu_trial_fence(gpu, err);
 }
 
-/* Without what is wrong. The weights are where they were: buffers do not depend on features. */
+/* The weights are where they were: buffers do not depend on features. */
+static enum qn_status again(struct qn_gpu *gpu, struct qn_error *err) {
+    QN_TRY(qn_gpu_lower_again(gpu, err));
+    return qn_gpu_trial_begin(gpu, err);
+}
+
+/* Without what is wrong. */
 static enum qn_status retry(struct qn_gpu *gpu, struct qn_error *err) {
     struct qn_gpu_trial *trial = &gpu->trial;
     uint32_t wrong = trial->wrong & gpu->host.caps.features;
@@ -527,8 +532,7 @@ static enum qn_status retry(struct qn_gpu *gpu, struct qn_error *err) {
     gpu->host.caps.features &= ~wrong;
     trial->wrong = 0;
     trial->failed = false;
-    QN_TRY(qn_gpu_lower_again(gpu, err));
-    return qn_gpu_trial_begin(gpu, err);
+    return again(gpu, err);
 }
 
 void qn_gpu_trial_turn(struct qn_gpu *gpu) {
@@ -550,6 +554,9 @@ void qn_gpu_trial_turn(struct qn_gpu *gpu) {
     qn_gpu_trial_release(gpu);
     if (trial->failed) {
         status = retry(gpu, &err);
+    } else if (trial->tuning.again) {
+        trial->tuning.again = false;
+        status = again(gpu, &err);
     } else if (status == QN_OK) {
         bool measures = trial->state == QN_TRIAL_RUNS && gpu->host.caps.tune;
         trial->state = measures ? QN_TRIAL_MEASURES : QN_TRIAL_OVER;
@@ -572,7 +579,7 @@ void qn_gpu_backend_describe(const struct qn_backend *backend, struct qn_buf *ou
     qn_buf_cstr(out, ",\"variants\":{\"kernels\":[");
     for (uint32_t i = 0; i < gpu->lower.n_pipelines; i++) {
         enum qn_kernel_id id = gpu->lower.pipelines[i].kernel;
-        if (!is_matrix(id) || told[id / 32] >> id % 32 & 1)
+        if (!qn_kernel_is_matrix(id) || told[id / 32] >> id % 32 & 1)
             continue;
         told[id / 32] |= 1u << id % 32;
         struct qn_kernel kernel;
@@ -581,8 +588,12 @@ void qn_gpu_backend_describe(const struct qn_backend *backend, struct qn_buf *ou
                       suffixes[qn_kernel_variant(&kernel, gpu->host.caps.features)]);
         comma = ",";
     }
-    qn_buf_format(out, "],\"tested\":%u,\"tuned\":%s,\"fill\":%u,\"note\":", gpu->trial.n_tested,
-                  gpu->tuned ? "true" : "false", gpu->lower.fill);
+    const struct qn_gpu_caps *caps = &gpu->host.caps;
+    qn_buf_format(out,
+                  "],\"tested\":%u,\"tuned\":%s,\"choice\":{\"measured\":%u,\"kernels\":%u,"
+                  "\"fill\":%u,\"tile\":%u,\"without\":%u},\"note\":",
+                  gpu->trial.n_tested, gpu->tuned ? "true" : "false", caps->measured, caps->kernels,
+                  caps->fill, caps->tile, caps->without);
     qn_buf_json_str(out, qn_str_from(gpu->trial.note.text));
     qn_buf_char(out, '}');
 }

@@ -13,9 +13,24 @@ enum qn_gpu_trial_state {
     QN_TRIAL_MEASURES,
 };
 
+#define QN_TUNE_PLAYS 32u // dispatches of a run
+
+/* A contest of two ways to compute the same: as the program is lowered, and otherwise. */
 struct qn_gpu_tuning {
-    uint32_t fill, dispatch, rows; // what is compared: a number of tiles, and where
-    uint32_t run, repeat, best[2]; // microseconds, by few rows and by tiles
+    uint32_t contest, round; // number; rounds begun
+    bool waits, failed;      // for the round's pipelines; one of them does not compile
+    bool played;             // a round to its end
+    bool fine;               // the clock
+    bool again;              // the program has to be lowered anew
+    uint32_t choice;         // of the contest, 0: as it is
+    float gain, score[2];    // of that choice; times of both ways
+    struct qn_gpu_tune_play {
+        uint32_t pipeline, group;
+        struct qn_grid grid;
+    } plays[2][QN_TUNE_PLAYS];
+    uint32_t n[2], rows;           // of plays; T
+    float share;                   // what the round's times are multiplied with
+    uint32_t run, repeat, best[2]; // microseconds
     uint32_t micros, spent;        // of the latest run; of all
 };
 
@@ -41,10 +56,21 @@ void qn_gpu_trial_read(struct qn_gpu *gpu, const void *bytes, size_t n);
 /* Whether an ERROR costs a feature only. */
 bool qn_gpu_trial_forgives(struct qn_gpu *gpu, const struct qn_gpu_event *event);
 void qn_gpu_trial_release(struct qn_gpu *gpu);
-/* tune.c. Whether a run is under way, whose READ asks for the next turn. */
+/* The next turn comes when this has answered. */
+enum qn_status qn_gpu_trial_fence(struct qn_gpu *gpu, struct qn_error *err);
+/* tune.c. Whether something is under way, whose FENCE or READ asks for the next turn. begin: goes
+ * on after `again`. */
 bool qn_gpu_tune_begin(struct qn_gpu *gpu);
 bool qn_gpu_tune_turn(struct qn_gpu *gpu);
-/* backend_gpu.c. Lowers the program for caps with fewer features and makes its pipelines, before
+
+static inline bool qn_kernel_is_matrix(enum qn_kernel_id id) {
+    return id >= QN_KERNEL_MATVEC && id <= QN_KERNEL_MATMUL_TILES;
+}
+
+/* backend_gpu.c. A kernel's module and layout, which have its number; a pipeline of them. */
+enum qn_status qn_gpu_put_kernel(struct qn_gpu *gpu, enum qn_kernel_id id, struct qn_error *err);
+void qn_gpu_put_pipeline(struct qn_gpu *gpu, uint32_t id, const struct qn_lower_pipeline *pipeline);
+/* Lowers the program for caps with fewer features and makes its pipelines, before
  * there are sessions. */
 enum qn_status qn_gpu_lower_again(struct qn_gpu *gpu, struct qn_error *err);
 

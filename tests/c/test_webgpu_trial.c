@@ -257,74 +257,6 @@ static void test_faults(void) {
     qn_arena_free(&m.arena);
 }
 
-/* ---- Measuring ------------------------------------------------------------------------------- */
-
-/* What runs of a device take, in microseconds: tiles, by how often the number of tiles was halved,
- * and few rows. 0: the host does not tell. */
-struct device {
-    const char *name;
-    uint32_t tiles[4], few;
-    const char *said;
-};
-
-static void check_measured(const struct device *device, uint32_t remembered) {
-    struct model m;
-    struct pair p;
-    char said[512];
-    struct model_shape shape = base;
-    shape.mlp = 768;
-    shape.max_tokens = shape.context = 512;
-    struct qn_gpu_caps caps = minimum;
-    caps.tune = true;
-    caps.fill = remembered;
-    model_build(&m, &shape, qn_allocator_default());
-    if (pair_open(&p, &m.program, &caps)) {
-        struct qn_backend *const both[2] = {p.cpu, p.gpu};
-        for (int i = 0; i < 2; i++)
-            for (uint32_t w = 0; w < m.program.n_weights; w++) {
-                m.seed = w;
-                model_fill_weight(&m, both[i], w);
-            }
-        CHECK(p.cpu->ops->finish(p.cpu, NULL) == QN_OK && p.gpu->ops->finish(p.gpu, NULL) == QN_OK);
-        struct qn_gpu_event event;
-        uint32_t runs = 0;
-        while (qn_ref_host_next_event(p.host, &event)) {
-            if (event.kind == QN_GPU_EVENT_READ && event.n == 4) { // of seven runs
-                uint32_t run = runs % 7, number = runs / 7;
-                CHECK(number < 4);
-                // One of each is disturbed by something else.
-                event.micros =
-                    (run % 2 ? device->tiles[number % 4] : device->few) * (run < 3 ? 9 : 1);
-                runs++;
-            }
-            CHECK(p.gpu->ops->event(p.gpu, &event, NULL) == QN_OK);
-        }
-        CHECK(p.gpu->ops->ready(p.gpu));
-        describe(p.gpu, said);
-        CHECK_MSG(strstr(said, device->said) != NULL, "%s: %s, not %s", device->name, said,
-                  device->said);
-        CHECK(!remembered || runs == 0);
-        compare(&p, device->name);
-    }
-    pair_close_model(&p, &m);
-}
-
-static void test_measured(void) {
-    static const struct device devices[] = {
-        {"large", {1000, 1, 1, 1}, 1000, "\"tuned\":true,\"fill\":192,"},
-        {"hardly smaller", {953, 1, 1, 1}, 1000, "\"tuned\":true,\"fill\":192,"},
-        {"smaller", {900, 2000, 1, 1}, 1000, "\"tuned\":true,\"fill\":96,"},
-        {"small", {500, 700, 990, 1}, 1000, "\"tuned\":true,\"fill\":48,"},
-        {"tiny", {50, 50, 50, 50}, 100, "\"tuned\":true,\"fill\":12,"},
-        {"slow", {20000, 20000, 1, 1}, 30000, "\"tuned\":false,\"fill\":192,"},
-        {"silent", {0}, 0, "\"tuned\":false,\"fill\":192,"},
-    };
-    for (size_t i = 0; i < sizeof devices / sizeof *devices; i++)
-        check_measured(&devices[i], 0);
-    struct device known = {"known", {0}, 0, "\"tuned\":false,\"fill\":24,"};
-    check_measured(&known, 24);
-}
-
 /* A head wide enough to find its largest results itself. */
 static void test_best(void) {
     struct model_shape shape = base;
@@ -342,6 +274,5 @@ int main(void) {
     test_hopeless();
     test_refused();
     test_faults();
-    test_measured();
     return test_done("webgpu_trial");
 }

@@ -7,6 +7,7 @@ import test from 'node:test';
 import { askFresh, closeDevices, gpuDevice, openEngine } from './lib/models.mjs';
 
 const MODEL = 'tests/data/tiny_hf';
+const NIBBLES = 'tests/data/tiny_mlc'; // whose products can be of bytes
 const IDS = [3, 40, 7, 19, 22, 5];
 
 /** @type {Awaited<ReturnType<typeof gpuDevice>> | undefined} */
@@ -34,8 +35,8 @@ function badly(change) {
 }
 
 /** @param {NonNullable<typeof gpu> | null} on */
-async function start(on) {
-  const engine = await openEngine(MODEL, { gpu: on });
+async function start(on, model = MODEL) {
+  const engine = await openEngine(model, { gpu: on });
   try {
     const { ids } = await askFresh(engine, IDS, { maxTokens: 6 });
     return { ids, variants: /** @type {any} */ (engine.core.info()).variants };
@@ -53,14 +54,22 @@ test('the self-test', { skip: skip || false }, async (t) => {
     assert.ok(variants.kernels.includes('matvec_subgroups') && variants.tested > 0, JSON.stringify(variants));
     assert.equal(variants.note, '');
   });
-  await t.test('measures, where asked to, and answers the same', async () => {
-    const { device, caps, info } = /** @type {NonNullable<typeof gpu>} */ (gpu);
-    const { ids, variants } = await start({ device, info, caps: { ...caps, tune: true } });
-    assert.deepEqual(ids, expected);
-    assert.ok(variants.fill >= 12 && variants.fill <= 192 && variants.note === '', JSON.stringify(variants));
-    const known = await start({ device, info, caps: { ...caps, tune: true, fill: 24 } });
-    assert.deepEqual(known.ids, expected);
-    assert.deepEqual([known.variants.tuned, known.variants.fill], [false, 24]);
+  await t.test('measures, where asked to, remembers, and answers the same', async (measures) => {
+    const { device, caps, info } = await gpuDevice(['subgroups', 'packed-dot']);
+    if (!caps.features.includes('packed-dot')) return measures.skip('no packed products here');
+    const plain = await start(null, NIBBLES);
+    const first = await start({ device, info, caps: { ...caps, tune: true } }, NIBBLES);
+    const { choice, kernels, note } = first.variants;
+    assert.deepEqual(first.ids, plain.ids);
+    assert.ok(choice.measured < 8 && choice.kernels && choice.tile <= 6 && note === '', JSON.stringify(first.variants));
+    assert.ok([0, 16].includes(choice.without) && kernels.includes('matvec_dot') === (choice.without === 0), JSON.stringify(first.variants));
+    const told = { measured: 7, kernels: choice.kernels, fill: 24, tile: 2, without: 16 };
+    const known = await start({ device, info, caps: { ...caps, tune: true, ...told } }, NIBBLES);
+    assert.deepEqual(known.ids, plain.ids);
+    assert.ok(known.variants.kernels.includes('matvec_subgroups') && !known.variants.kernels.includes('matvec_dot'), JSON.stringify(known.variants));
+    assert.deepEqual([known.variants.tuned, known.variants.choice], [false, told]);
+    const other = await start({ device, info, caps: { ...caps, ...told, kernels: 1 } }, NIBBLES); // another version's
+    assert.deepEqual([other.variants.choice.measured, other.variants.choice.without, other.variants.kernels.includes('matvec_dot')], [0, 0, true]);
   });
   await t.test('does without a variant that computes wrongly', async () => {
     const { ids, variants } = await start(badly((code) => code.replace('subgroupShuffleXor(', '2.0*subgroupShuffleXor(')));

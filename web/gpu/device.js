@@ -40,9 +40,18 @@ const LIMITS = /** @type {const} */ ({
  * @property {number} maxWorkgroups
  * @property {number} subgroupMin 0: unknown
  * @property {number} subgroupMax
- * @property {boolean} [tune] measure, once the self-test has passed, how many tiles of a product occupy the GPU
- * @property {number} [fill] that number, known from an earlier start
+ * @property {boolean} [tune] measure, once the self-test has passed, what suits the GPU better, unless the rest says it
  * @property {boolean} selfTest compare kernels with what they should give, while weights arrive
+ */
+
+/**
+ * What was measured, as info() says it after one start and caps say it at the next.
+ * @typedef {object} Choice
+ * @property {number} measured bits: products of bytes 1, tiles 2, fill 4
+ * @property {number} kernels of which texts, a hash
+ * @property {number} fill tiles of a product that occupy the GPU; 0: not known
+ * @property {number} tile number of a shape of tiles; 0: the engine's own choice
+ * @property {number} without features that are slower than what there is without them (enum qn_gpu_feature)
  */
 
 /**
