@@ -24,7 +24,7 @@ const HELP = `usage: quern COMMAND [MODEL] [OPTIONS]
   inspect MODEL [--json]
   bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--sessions N] [--synthetic NAME:QUANT] --json
 MODEL is a .gguf file or a folder (Hugging Face or MLC layout); without it the default model.
-Common: --backend cpu|webgpu|auto, --context N, --device-features LIST, --variant scalar|simd|relaxed, --json
+Common: --backend cpu|webgpu|auto, --context N, --kv f32|f16|q8|q4, --device-features LIST, --variant scalar|simd|relaxed, --json
 `;
 
 /** @typedef {Record<string, string | number | boolean | undefined> & { model?: string }} Options */
@@ -334,7 +334,7 @@ async function inspect(o) {
   await withModel(o, 'metadata', ({ core }) => print(o['--json'] ? core.info() : JSON.stringify(core.info(), null, 2)));
 }
 
-/** @type {Record<string, ((o: Options) => Promise<void>) | null>} null: in the contract, not built yet */
+/** @type {Record<string, ((o: Options) => Promise<void>) | null>} null: a name that is kept for later */
 const COMMANDS = {
   run, chat, logits, generate, tokenize, detokenize, template, dequant, inspect,
   bench: (o) => bench(o, open, print),
@@ -348,7 +348,7 @@ async function main() {
   if (name === '--version') return print(JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version);
   if (name === '--help' || name === 'help') return process.stdout.write(HELP);
   try {
-    if (!(name in COMMANDS)) throw new UsageError(name ? `unknown command ${name}` : '');
+    if (!Object.hasOwn(COMMANDS, name ?? '')) throw new UsageError(name ? `unknown command ${name}` : '');
     const command = COMMANDS[name];
     if (!command) throw fail(STATUS.E_UNSUPPORTED, `the command ${name} is not built yet`);
     await command(parse(rest));

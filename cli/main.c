@@ -27,6 +27,7 @@ static const char help[] =
     "  detokenize MODEL (--ids 1,2,3 | --file F --lines) [--skip-special] --json\n"
     "  template MODEL --messages F.json [--tools F.json] [--no-generation-prompt]\n"
     "  dequant --type Q4_0 --hex … --json\n"
+    "  embed MODEL (--text T | --ids 1,2,3) [--pooling mean|cls|last] [--normalize] --json\n"
     "  inspect MODEL [--json]\n"
     "  bench [MODEL] [-p 512] [-n 128] [-d DEPTH] [-r 5] [--sessions N] [--synthetic NAME:QUANT] "
     "--json\n"
@@ -43,7 +44,7 @@ int usage(const char *message) {
 
 struct command {
     const char *name;
-    int (*run)(const struct options *o); // NULL: in the contract, not built yet
+    int (*run)(const struct options *o); // NULL: a name that is kept for later
 };
 
 static const struct command commands[] = {
@@ -206,8 +207,9 @@ int main(int argc, char **argv) {
             continue;
         o.command = argv[1];
         if (!commands[i].run) {
-            char text[100];
-            snprintf(text, sizeof text, "the command %s is not built yet; see docs/", argv[1]);
+            char text[120];
+            snprintf(text, sizeof text,
+                     "the command %s is not built yet; see docs/formats.md for what is", argv[1]);
             return refuse_with(QN_E_UNSUPPORTED, text);
         }
         int code = parse(&o, argc, argv);

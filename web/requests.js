@@ -15,11 +15,10 @@ const aborted = () => new DOMException('the request was aborted', 'AbortError');
 export class Requests {
   #core;
   #runner;
-  #running = 0;
+  #compile;
+  #running = 0; // sessions that are taken
   /** @type {(() => boolean)[]} what waits, in the order in which it came; true: it has begun, or failed */
   #line = [];
-
-  #compile;
   /** @type {Record<string, unknown>} fields of every request */
   #window;
 

@@ -11,7 +11,6 @@ export class Steps {
   #core;
   #runner;
   #compile;
-
   #requests;
 
   /** @param {Core} core @param {import('./runner.js').Runner} runner @param {(url: URL) => Promise<WebAssembly.Module>} compile @param {import('./requests.js').Requests} requests */

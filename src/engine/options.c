@@ -15,6 +15,11 @@ struct member {
 
 static enum qn_status take(void *out, const struct member *m, struct qn_json_value v,
                            struct qn_error *err) {
+    static const char *const expected[] = {[U32] = "a whole number below 2^32",
+                                           [U64] = "a whole number",
+                                           [F32] = "a number",
+                                           [BOOL] = "true or false",
+                                           [TEXT] = "a short text"};
     char *at = (char *)out + m->offset;
     double number = 0;
     bool good = false;
@@ -44,7 +49,8 @@ static enum qn_status take(void *out, const struct member *m, struct qn_json_val
         break;
     }
     }
-    return good ? QN_OK : qn_fail(err, QN_E_ARGUMENT, "option %s", m->name);
+    return good ? QN_OK
+                : qn_fail(err, QN_E_ARGUMENT, "option %s: expected %s", m->name, expected[m->kind]);
 }
 
 static const struct member *find(const struct member *list, size_t n, struct qn_str name) {
@@ -80,8 +86,7 @@ static enum qn_status unknown(void *out, struct qn_str name, struct qn_json_valu
     return qn_fail(err, QN_E_ARGUMENT, "option \"%.*s\" is not known", QN_STR_ARG(name));
 }
 
-/* ---- engine options
- * ------------------------------------------------------------------------------ */
+/* ---- engine options -------------------------------------------------------------------------- */
 
 #define CAP(member) offsetof(struct qn_gpu_caps, member)
 static const struct member cap_members[] = {
@@ -184,8 +189,7 @@ void qn_options_apply(struct qn_engine_desc *desc, struct qn_gpu_host *gpu,
     desc->gpu = options->gpu ? gpu : NULL;
 }
 
-/* ---- a request
- * ------------------------------------------------------------------------------------ */
+/* ---- a request ------------------------------------------------------------------------------- */
 
 struct request_options {
     struct qn_request request;

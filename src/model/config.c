@@ -180,8 +180,7 @@ static enum qn_status read_sampling(struct qn_model_sampling *g, const struct qn
     return QN_OK;
 }
 
-/* ---- Architecture, activation, head, biases
- * ------------------------------------------------------ */
+/* ---- Architecture, activation, head, biases -------------------------------------------------- */
 
 static enum qn_status find_traits(const struct qn_traits **out, const struct qn_directory *d,
                                   struct qn_json_value root, struct qn_error *err) {
@@ -270,8 +269,7 @@ static enum qn_status read_head_and_biases(struct qn_model_config *c, const stru
     return QN_OK;
 }
 
-/* ---- Quantisation's name
- * ------------------------------------------------------------------------- */
+/* ---- Quantisation's name --------------------------------------------------------------------- */
 
 /* general.file_type of GGUF (llama.cpp's numbering of quantisation mixes). */
 static const char *gguf_file_type(uint32_t type) {

@@ -6,8 +6,7 @@
 #include "base/num.h"
 #include "model/traits.h"
 
-/* ---- Catalogue
- * ----------------------------------------------------------------------------------- */
+/* ---- Catalogue ------------------------------------------------------------------------------- */
 
 struct shape {
     const char *name, *model_type; // the type's names in MLC files are those of the trait table
@@ -81,8 +80,7 @@ const char *qn_synthetic_model(uint32_t i) {
     return i < N_MODELS ? catalogue[i].name : NULL;
 }
 
-/* ---- Layout
- * -------------------------------------------------------------------------------------- */
+/* ---- Layout ---------------------------------------------------------------------------------- */
 
 struct tensor {
     uint32_t shard;
@@ -272,8 +270,7 @@ static bool place(struct synthetic *s, const struct list *l, struct qn_arena *ar
     return true;
 }
 
-/* ---- Documents
- * ----------------------------------------------------------------------------------- */
+/* ---- Documents ------------------------------------------------------------------------------- */
 
 static void write_config(struct qn_buf *b, const struct list *l) {
     const struct shape *s = l->shape;
@@ -322,8 +319,7 @@ static void write_cache(struct qn_buf *b, const struct list *l, const struct syn
     qn_buf_cstr(b, "]}");
 }
 
-/* ---- Bytes
- * --------------------------------------------------------------------------------------- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 /* Bytes [8 i, 8 i + 8) of tensor `key`: the output function of SplitMix64 (Steele, Lea and Flood,
  * "Fast splittable pseudorandom number generators", OOPSLA 2014) at that counter. */
@@ -419,8 +415,7 @@ static enum qn_status read_at(void *ud, struct qn_str name, uint64_t offset, voi
     return QN_OK;
 }
 
-/* ---- Creation
- * ------------------------------------------------------------------------------------ */
+/* ---- Creation -------------------------------------------------------------------------------- */
 
 static enum qn_status not_found(struct qn_str name, struct qn_arena *arena, struct qn_error *err) {
     struct qn_buf b;

@@ -414,8 +414,7 @@ void qn_wasm_cancel(struct instance *w, qn_session *s) {
         qn_session_cancel(s);
 }
 
-/* ---- threads
- * -------------------------------------------------------------------------------------- */
+/* ---- threads --------------------------------------------------------------------------------- */
 
 /* The table that the module for constrained output gives (web/constrain.js). */
 uint32_t qn_wasm_constrain(struct instance *w, const struct qn_constrain_ops *ops) {

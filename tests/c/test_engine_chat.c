@@ -3,8 +3,7 @@
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 
-/* ---- Requests
- * ------------------------------------------------------------------------------------ */
+/* ---- Requests -------------------------------------------------------------------------------- */
 
 struct request {
     const char *json; // "@" stands for a good list of messages
@@ -378,8 +377,7 @@ static void test_after(qn_engine *e) {
     CHECK(inner.frees == 1);
 }
 
-/* ---- Turns
- * ---------------------------------------------------------------------------------------- */
+/* ---- Turns ----------------------------------------------------------------------------------- */
 
 /* Three turns over one session: each says what a fresh session says, and keeps what it has. */
 static void test_turns(struct bench *b, qn_session *s) {

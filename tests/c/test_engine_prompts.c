@@ -4,8 +4,7 @@
 #include "engine/engine.h"
 #include "tests/c/engine_case.h"
 
-/* ---- Smuggling
- * ------------------------------------------------------------------------------------ */
+/* ---- Smuggling ------------------------------------------------------------------------------- */
 
 static const char template_text[] =
     "{% for m in messages %}{{ '<|im_start|>' ~ m.role ~ '\\n' }}{% if m.name %}{{ m.name ~ ': ' }}"

@@ -21,8 +21,7 @@ static uint32_t count_ops(const struct qn_program *p, enum qn_op_kind kind) {
     return n;
 }
 
-/* ---- Every fixture of the families that are there
- * --------------------------------------------------- */
+/* ---- Every fixture of the families that are there -------------------------------------------- */
 
 static const struct {
     const char *folder;
@@ -123,8 +122,7 @@ static void test_fixtures(void) {
     }
 }
 
-/* ---- Frequencies
- * --------------------------------------------------------------------------------------- */
+/* ---- Frequencies ----------------------------------------------------------------------------- */
 
 static const float *frequencies(const struct qn_program *p, uint32_t *n) {
     for (uint32_t i = 0; i < p->n_weights; i++)
@@ -164,8 +162,7 @@ static void test_frequencies(void) {
     CHECK(fabs((double)found[0][7] - pow(5e5, -14.0 / 16) / 8) < 1e-10); // long ones by 8
 }
 
-/* ---- Refusals
- * -------------------------------------------------------------------------------------------- */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 static void test_refusals(void) {
 #define ST "model.safetensors"
@@ -331,9 +328,7 @@ static void test_gguf_shape(void) {
     overlay_close(&overlay);
 }
 
-/* ---- Options
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static void test_options(void) {
     static const struct {
@@ -364,8 +359,7 @@ static void test_options(void) {
     }
 }
 
-/* ---- Memory and reading
- * -------------------------------------------------------------------------------------- */
+/* ---- Memory and reading ---------------------------------------------------------------------- */
 
 /* The directory is read with `whole`, the model built with `files`. */
 static enum qn_status scenario(const struct qn_allocator *allocator, const struct qn_files *whole,

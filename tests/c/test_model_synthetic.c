@@ -9,8 +9,7 @@
 #include "quant/codec.h"
 #include "tests/c/model_files.h"
 
-/* ---- Against the real file's manifest
- * ---------------------------------------------------------------- */
+/* ---- Against the real file's manifest -------------------------------------------------------- */
 
 static bool asset_there(char *folder, size_t n) {
     snprintf(folder, n, "%s/assets/mlc/qwen2.5-0.5b-q4f16_1", test_shared());
@@ -58,8 +57,7 @@ static void test_layout(const char *folder) {
     qn_arena_free(&arena);
 }
 
-/* ---- Every row of the catalogue builds
- * ------------------------------------------------------------------ */
+/* ---- Every row of the catalogue builds ------------------------------------------------------- */
 
 static void test_catalogue(void) {
     static const char *const quants[] = {"q4f16_1", "q4f32_1", "q0f16", "q0f32"};
@@ -118,9 +116,7 @@ static void test_names(void) {
     }
 }
 
-/* ---- Bytes
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 static void test_bytes(void) {
     struct qn_arena arena;

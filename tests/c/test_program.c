@@ -55,8 +55,7 @@ static enum qn_status add_ids(struct qn_program *p) {
     return qn_program_add_tensor(p, &p->ids, &ids, NULL);
 }
 
-/* ---- One decoder layer, with every kind of op
- * ------------------------------------------------------ */
+/* ---- One decoder layer, with every kind of op ------------------------------------------------ */
 
 enum {
     HIDDEN = 8,
@@ -158,8 +157,7 @@ static void test_layer(void) {
     qn_arena_free(&arena);
 }
 
-/* ---- Inference errors
- * ------------------------------------------------------------------------------- */
+/* ---- Inference errors ------------------------------------------------------------------------ */
 
 /* Breaks the layer program in one way and looks for `text` in the message. */
 static void expect_infer_error(void (*breaker)(struct qn_program *p), const char *text) {
@@ -233,8 +231,7 @@ static void test_infer_errors(void) {
     expect_infer_error(break_twice, "no fresh activation");
 }
 
-/* ---- Random programs, fused and planned, against plain buffers
- * -------------------------------------- */
+/* ---- Random programs, fused and planned, against plain buffers ------------------------------- */
 
 enum { T = 3, R = 2, MAX_COLS = 24 };
 
@@ -425,8 +422,7 @@ static void test_random_programs(void) {
     CHECK(saved > 0);
 }
 
-/* ---- Seeded faults
- * ----------------------------------------------------------------------------------- */
+/* ---- Seeded faults --------------------------------------------------------------------------- */
 
 static struct qn_program *faulty;
 static uint32_t n_faults;
@@ -617,8 +613,7 @@ static void test_verify_faults(void) {
     qn_arena_free(&arena);
 }
 
-/* ---- Limits and memory
- * -------------------------------------------------------------------------------- */
+/* ---- Limits and memory ----------------------------------------------------------------------- */
 
 static void test_limits(void) {
     struct qn_arena arena;

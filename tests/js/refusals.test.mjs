@@ -77,7 +77,7 @@ test('arguments', { skip }, () => {
     ['run', '--synthetic', 'nonsense:q4', '-p', 'a'],
   ]) both(args, 1);
   for (const args of [
-    ['nonsense'], [], ['generate'], ['generate', tiny], ['logits', tiny], ['run', tiny, '--bogus'], ['inspect', tiny, tiny], ['inspect', ''], ['generate', tiny, '--ids', '1', '-n', '-1'],
+    ['nonsense'], ['toString'], [], ['generate'], ['generate', tiny], ['logits', tiny], ['run', tiny, '--bogus'], ['inspect', tiny, tiny], ['inspect', ''], ['generate', tiny, '--ids', '1', '-n', '-1'],
     ['generate', tiny, '--ids', '1', '-n', '4294967296'], ['generate', tiny, '--ids', '1', '-n', '1', '--backend', 'nope'], ['generate', tiny, '--ids'],
   ]) both(args, 2);
 });
