@@ -280,6 +280,8 @@ function addComparison(section, label, plan, answer) {
     const counts = [...new Set(answer.runs.filter((/** @type {any} */ r) => r.prompt === prompt).map((/** @type {any} */ r) => `${r.engine} ${r.promptTokens}+${r.tokens}`))];
     console.log(`  tokens as the engines count them: ${counts.join(', ')}`);
   }
+  const { variants } = answer.engines[0];
+  if (variants) console.log(`  kernels: ${JSON.stringify(variants)}`);
   for (const { name, threads, loadMs } of answer.engines) add({ section, engine: `${name} (page)`, model: label, device, threads, metric: 'load', n: 1, unit: 'ms', median: loadMs, min: loadMs, max: loadMs, runs: 1 });
 }
 
