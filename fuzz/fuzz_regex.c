@@ -1,7 +1,6 @@
 /* Regular expressions of tokenizers from hostile bytes, run over hostile text.
  *
- * Byte 0: bit 0 takes the text for bytes; byte 1: length of the pattern; then the text.
- */
+ * Byte 0: bit 0 takes the text for bytes; byte 1: length of the pattern; then the text. */
 #include <stdlib.h>
 
 #include "text/regex.h"

@@ -3,8 +3,7 @@
  * Byte 0: bit 0 GGUF instead of tokenizer.json; bits 1-2 flags of encode; bit 3 marks the first
  * half of the text as untrusted; bits 4-5 a SentencePiece model (1), vocab.txt (2) or fairseq's
  * kind of SentencePiece model (3) instead; bit 6 encodes a pair. Bytes 1-2: length of the
- * tokenizer, little-endian; then the text.
- */
+ * tokenizer, little-endian; then the text. */
 #include <stdlib.h>
 
 #include "base/num.h"

@@ -228,8 +228,8 @@ enum qn_status qn_engine_gpu_event(qn_engine *engine, const struct qn_gpu_event 
 enum qn_status qn_engine_info(qn_engine *engine, struct qn_str *out, struct qn_error *err);
 
 /* Where threads are the embedder's (wasm with shared memory): the pool of an open engine, or NULL,
- * and the body of its worker `index` in 1..threads-1, which returns when the engine is destroyed.
- * */
+ * and the body of its worker `index` in 1..threads-1, which returns when the engine
+ * is destroyed. */
 void *qn_engine_workers(const qn_engine *engine);
 void qn_worker_run(void *workers, uint32_t index);
 
@@ -262,8 +262,8 @@ enum qn_status qn_engine_template(qn_engine *engine, struct qn_str *out, struct 
 /* Sampling, in this order: repetition, frequency and presence penalties over the whole prefix and
  * the output (repetition: Keskar et al. 2019; the others: OpenAI's formula, output only), logit
  * bias, then temperature, top-k, top-p, min-p, and a draw by the Gumbel-max trick with
- * counter-based noise (seed, position, token). temperature 0 takes the arg-max, lowest id on ties.
- * */
+ * counter-based noise (seed, position, token). temperature 0 takes the arg-max, lowest id
+ * on ties. */
 struct qn_sampling {
     float temperature;        // 0: greedy
     uint32_t top_k;           // 0: off
@@ -333,8 +333,8 @@ struct qn_request {
     /* Guess tokens from what was said before and verify several in one step, where that pays; only
      * for greedy choice without penalties, bias, constraint or logits. The tokens are the same.
      * And do not sample text that a constraint leaves no choice about: it comes in the tokens that
-     * the tokenizer makes of it, several in one step; not with logits, bias, or penalties by count.
-     */
+     * the tokenizer makes of it, several in one step; not with logits, bias, or penalties
+     * by count. */
     bool speculate;
     struct qn_constraint constraint;
 };

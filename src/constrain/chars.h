@@ -23,8 +23,8 @@ void qn_chars_normalise(struct qn_chars *set);
 void qn_chars_negate(struct qn_chars *set);
 
 /* One character of a normalised set. `json`: as it stands within the quotes of a JSON string, in
- * one way only: \" \\ \b \f \n \r \t, \u00xx in lower case for other controls, all else as it is.
- * */
+ * one way only: \" \\ \b \f \n \r \t, \u00xx in lower case for other controls, all else as
+ * it is. */
 uint32_t qn_chars_term(struct qn_terms *t, const struct qn_chars *set, bool json);
 /* A text in the same way; appends. */
 void qn_chars_spell(struct qn_buf *out, struct qn_str s);

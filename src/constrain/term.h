@@ -85,8 +85,8 @@ struct qn_terms {
 void qn_terms_init(struct qn_terms *t, const struct qn_allocator *allocator);
 void qn_terms_free(struct qn_terms *t);
 bool qn_vec_push(struct qn_terms *t, struct qn_vec *v, uint32_t value);
-/* Counts n steps of work, some nanoseconds each, before sealing: QN_E_LIMIT after a second or two.
- */
+/* Counts n steps of work, some nanoseconds each, before sealing: QN_E_LIMIT after a second
+ * or two. */
 void qn_terms_spend(struct qn_terms *t, uint32_t n);
 
 /* Before the work for one token: QN_E_LIMIT after some tenths of a second of it. */

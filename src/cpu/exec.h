@@ -65,8 +65,8 @@ typedef void qn_cpu_op(const struct qn_cpu_step *step, const struct qn_program_o
 
 /* Plain loops with sums in double: the reference for every backend. */
 extern qn_cpu_op *const qn_cpu_ref_ops[QN_OP_COUNT];
-/* The same with SIMD and threads for the hot ops. Results do not depend on the number of threads.
- */
+/* The same with SIMD and threads for the hot ops. Results do not depend on the number
+ * of threads. */
 extern qn_cpu_op *const qn_cpu_simd_ops[QN_OP_COUNT];
 /* The SIMD ops in the widest version that this processor can run. */
 qn_cpu_op *const *qn_cpu_best_ops(void);

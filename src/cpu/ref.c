@@ -33,8 +33,8 @@ void qn_cpu_embed(const struct qn_cpu_step *step, const struct qn_program_op *op
     }
 }
 
-/* A group shorter than the row is a norm per head; then w and b are those of one head, or of all.
- */
+/* A group shorter than the row is a norm per head; then w and b are those of one head, or
+ * of all. */
 static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op *op) {
     struct qn_cpu_rows x = qn_cpu_input(step, op, 0), out = qn_cpu_output(step, op);
     struct qn_cpu_rows residual = qn_cpu_input(step, op, 3);

@@ -136,8 +136,8 @@ static inline qn_vf qn_v_load_bf16(const void *p) {
     return (qn_vf)(__builtin_convertvector(half, qn_vu) << 16);
 }
 
-/* Sixteen int8 → float32, in order. Widened in steps of two, which is what SIMD128 and NEON have.
- */
+/* Sixteen int8 → float32, in order. Widened in steps of two, which is what SIMD128 and
+ * NEON have. */
 static inline void qn_v_widen(qn_vf out[16 / QN_LANES], qn_vi8x16 v) {
 #if QN_LANES == 8
     out[0] = __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7), qn_vf);

@@ -50,8 +50,7 @@ bool qn_engine_is_eos(const qn_engine *e, uint32_t id) {
     return false;
 }
 
-/* ---- where the chat template comes from --------------------------------------------------------
- */
+/* ---- where the chat template comes from ------------------------------------------------------ */
 
 /* Leaves out[0] empty when the file names no template, out[1] when it has none for tools. */
 static enum qn_status from_tokenizer_config(struct qn_str out[2], struct qn_arena *arena,
@@ -97,8 +96,8 @@ static enum qn_status from_conv_template(struct qn_str *out, struct qn_arena *ar
         sep[1] = sep[0];
     struct qn_buf b;
     qn_buf_init(&b, arena->allocator);
-    /* Its ids before everything are the beginning-of-sequence token in all models that have them.
-     */
+    /* Its ids before everything are the beginning-of-sequence token in all models that
+     * have them. */
     if (qn_json_count(qn_json_get(conv, "system_prefix_token_ids")) > 0)
         qn_buf_cstr(&b, "{{ bos_token }}");
     /* The system template holds "{system_message}" where the text goes. */
@@ -162,8 +161,7 @@ enum qn_status qn_engine_find_template(qn_engine *e, struct qn_arena *arena, str
     return d->format == QN_FORMAT_MLC ? from_conv_template(&out[0], arena, d, err) : QN_OK;
 }
 
-/* ---- rendering ---------------------------------------------------------------------------------
- */
+/* ---- rendering ------------------------------------------------------------------------------- */
 
 static struct qn_str token_or_empty(const qn_engine *e, uint32_t id) {
     return id == UINT32_MAX ? (struct qn_str){"", 0} : qn_engine_token(e, id);

@@ -3,8 +3,7 @@
  * a table; what has structure (rope scaling, layer types, ids) has a function each. */
 #include "model/config_source.h"
 
-/* ---- Numbers -----------------------------------------------------------------------------------
- */
+/* ---- Numbers --------------------------------------------------------------------------------- */
 
 #define MAX_WIDTH (1u << 20)
 #define MAX_HEADS 1024u
@@ -72,8 +71,7 @@ static enum qn_status read_numbers(struct qn_model_config *c, const struct qn_so
     return QN_OK;
 }
 
-/* ---- Token ids ----------------------------------------------------------------------------------
- */
+/* ---- Token ids ------------------------------------------------------------------------------- */
 
 /* Ids beyond the vocabulary, and MLC's -1, can never be produced: they are left out. */
 static enum qn_status add_eos(struct qn_model_config *c, const struct qn_source *s, const char *key,
@@ -141,8 +139,7 @@ static enum qn_status read_ids(struct qn_model_config *c, const struct qn_source
     return QN_OK;
 }
 
-/* ---- Sampling -----------------------------------------------------------------------------------
- */
+/* ---- Sampling -------------------------------------------------------------------------------- */
 
 static enum qn_status sampling_f32(float *out, bool *has, const struct qn_source *s,
                                    struct qn_json_value object, const char *key, float min,
@@ -384,8 +381,8 @@ enum qn_status qn_model_config_read(struct qn_model_config *out, struct qn_arena
     qn_tensor_names_find(&s.names, s.traits, d);
     QN_TRY(read_numbers(out, &s));
     QN_TRY(qn_config_window(out, arena, &s));
-    /* MLC writes a context of -1 for models whose window slides: then the window bounds the cache.
-     */
+    /* MLC writes a context of -1 for models whose window slides: then the window bounds
+     * the cache. */
     QN_TRY(qn_source_u32(&out->context, &s, &key_context, 1u << 28, out->window));
     QN_TRY(qn_config_encoder(out, &s));
     QN_TRY(qn_config_rope(out, arena, &s));

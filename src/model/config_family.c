@@ -8,8 +8,7 @@ static const struct qn_source_names key_window_layers = {{"max_window_layers"}, 
 static const struct qn_source_names key_period = {
     {"sliding_window_pattern", "_sliding_window_pattern"}, {NULL}};
 
-/* ---- Sliding window ----------------------------------------------------------------------------
- */
+/* ---- Sliding window -------------------------------------------------------------------------- */
 
 static enum qn_status read_layer_types(struct qn_model_config *c, struct qn_arena *arena,
                                        const struct qn_source *s, struct qn_json_value types) {
@@ -71,8 +70,7 @@ enum qn_status qn_config_window(struct qn_model_config *c, struct qn_arena *aren
     return QN_OK;
 }
 
-/* ---- Multipliers and soft caps ----------------------------------------------------------------
- */
+/* ---- Multipliers and soft caps --------------------------------------------------------------- */
 
 /* A soft cap: above 0, or 0 where it is missing. */
 static enum qn_status read_softcap(float *out, const struct qn_source *s, const char *json,
@@ -156,8 +154,7 @@ enum qn_status qn_config_family(struct qn_model_config *c, const struct qn_sourc
     return QN_OK;
 }
 
-/* ---- Encoders ----------------------------------------------------------------------------------
- */
+/* ---- Encoders -------------------------------------------------------------------------------- */
 
 enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_source *s) {
     static const struct qn_source_names key_pad = {{"pad_token_id"}, {NULL}},
@@ -187,8 +184,7 @@ enum qn_status qn_config_encoder(struct qn_model_config *c, const struct qn_sour
     return QN_OK;
 }
 
-/* ---- Experts -----------------------------------------------------------------------------------
- */
+/* ---- Experts --------------------------------------------------------------------------------- */
 
 /* Which layers have a plain MLP: those of mlp_only_layers, and all but every
  * decoder_sparse_step-th. */

@@ -18,8 +18,8 @@ static float scale_llama3(float inverse, const struct qn_model_config *c) {
     return (float)((1.0 - smooth) * value / (double)c->rope_factor + smooth * value);
 }
 
-/* Divides by a tensor of a GGUF file, F32 [n_rot / 2]; a missing one is an error only if required.
- */
+/* Divides by a tensor of a GGUF file, F32 [n_rot / 2]; a missing one is an error only
+ * if required. */
 static enum qn_status divide(float *freq, struct qn_str name, bool required,
                              const struct qn_model_config *c, struct qn_arena *arena,
                              const struct qn_directory *d, const struct qn_files *files,

@@ -19,8 +19,8 @@ struct shape {
 #define FORTY_EIGHT(x) \
     SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x) "," SIX(x)
 
-/* From the models' published config.json, but for Phi's factors, of which only the number counts.
- */
+/* From the models' published config.json, but for Phi's factors, of which only the
+ * number counts. */
 static const struct shape catalogue[] = {
     {"qwen2.5-0.5b", "qwen2", true, true, 896, 24, 14, 2, 64, 4864, 151936, 32768,
      "\"rope_theta\":1000000.0"},

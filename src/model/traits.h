@@ -115,8 +115,8 @@ struct qn_tensor_names {
 
 void qn_tensor_names_find(struct qn_tensor_names *out, const struct qn_traits *traits,
                           const struct qn_directory *d);
-/* "model.layers.#.mlp.down_proj" with the numbers put in, and the suffix; empty when there is none.
- */
+/* "model.layers.#.mlp.down_proj" with the numbers put in, and the suffix; empty when there
+ * is none. */
 struct qn_str qn_tensor_name(char buffer[QN_TENSOR_NAME_BYTES], const struct qn_tensor_names *names,
                              enum qn_role role, uint32_t layer, uint32_t part, const char *suffix);
 

@@ -65,8 +65,8 @@ enum qn_status qn_weights_inverse(const float **out, const struct qn_weights *w,
 enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
                                  const struct qn_weight_part *parts, uint32_t n_parts,
                                  uint32_t layer, const char *suffix, struct qn_error *err);
-/* *out is QN_NONE without `expected`; then a bias in the file is refused: the configuration lies.
- */
+/* *out is QN_NONE without `expected`; then a bias in the file is refused: the
+ * configuration lies. */
 enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool expected,
                                const struct qn_weight_part *parts, uint32_t n_parts, uint32_t layer,
                                struct qn_error *err);

@@ -78,8 +78,8 @@ struct qn_backend_ops {
      * would give alone. After a failure what the steps' sessions hold beyond `pos` is unknown. */
     enum qn_status (*enqueue)(struct qn_backend *backend, const struct qn_step *steps,
                               uint32_t n_steps, struct qn_error *err);
-    /* Positions 0 .. n-1 of the cache of `from` become those of `to`, which has nothing in flight.
-     */
+    /* Positions 0 .. n-1 of the cache of `from` become those of `to`, which has nothing
+     * in flight. */
     enum qn_status (*copy)(struct qn_backend *backend, struct qn_backend_session *to,
                            const struct qn_backend_session *from, uint32_t n, struct qn_error *err);
     /* Positions pos .. pos+n-1 of a state, [n_kv_heads, n, head_dim] in its type, to bytes and
@@ -95,8 +95,8 @@ struct qn_backend_ops {
      * until the next call on the session. */
     enum qn_status (*poll)(struct qn_backend *backend, struct qn_backend_session *session,
                            struct qn_step_result *out, bool *ready, struct qn_error *err);
-    /* Forgets all outstanding results (cancel, overrun past EOS). The device may still finish them.
-     */
+    /* Forgets all outstanding results (cancel, overrun past EOS). The device may still
+     * finish them. */
     void (*drop)(struct qn_backend *backend, struct qn_backend_session *session);
 };
 

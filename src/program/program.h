@@ -206,8 +206,8 @@ enum qn_status qn_program_infer(struct qn_program *p, struct qn_error *err);
 /* MATMUL or norm + ADD → the same with residual; MATMUL + GLU → MATMUL_GLU, where the intermediate
  * has no other use. Leaves the list linear and dense. */
 enum qn_status qn_program_fuse(struct qn_program *p, struct qn_error *err);
-/* Lives and places of activations in one arena, first fit over free gaps, offsets multiples of 256.
- */
+/* Lives and places of activations in one arena, first fit over free gaps, offsets multiples
+ * of 256. */
 enum qn_status qn_program_plan(struct qn_program *p, struct qn_error *err);
 /* Checks a planned program from scratch: definition before use, shapes, no two live activations
  * overlap, all in bounds, weights complete. For tests and before every execution of an import. */

@@ -13,8 +13,8 @@
  *   min-p: keep i with z_i ≥ z_max + ln(min_p)
  *   token = argmax_i (z_i + g_i), g_i = −ln(−ln u_i), u_i = qn_rng_unit(seed, position, i)
  * NaN logits count as −infinity, and so do those of ids that a mask forbids; where nothing else is
- * left, the lowest allowed id is the token. Ids from qn_program.sample_vocab on are never sampled.
- */
+ * left, the lowest allowed id is the token. Ids from qn_program.sample_vocab on are
+ * never sampled. */
 #ifndef QN_PROGRAM_SAMPLE_H
 #define QN_PROGRAM_SAMPLE_H
 

@@ -21,8 +21,8 @@ bool qn_codec_format(struct qn_wformat *out, enum qn_dtype dtype, bool vector);
 /* Repacks n_rows × cols from stored bytes to canonical planes (each contiguous rows, padded; scales
  * may be NULL where the format has none). Any type with a decoder also repacks to F32.
  * MLC stores the planes apart: dtype U32 fills `values` only; with `values` NULL, `stored` is the
- * scales plane [n_rows, groups] alone. QN_E_UNSUPPORTED as above; QN_E_ARGUMENT for broken blocks.
- */
+ * scales plane [n_rows, groups] alone. QN_E_UNSUPPORTED as above; QN_E_ARGUMENT for
+ * broken blocks. */
 enum qn_status qn_codec_repack(void *values, void *scales, const struct qn_wformat *format,
                                enum qn_dtype dtype, const void *stored, uint32_t n_rows,
                                uint32_t cols, struct qn_error *err);

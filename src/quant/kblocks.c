@@ -26,8 +26,8 @@ void qn_block_scales_q2_k(unsigned char *restrict out, const unsigned char *rest
 }
 
 /* 32 bytes of third bits (bit i/32 of byte i % 32; clear means 4 less); 64 bytes of 2-bit values as
- * in Q2_K; 12 bytes of sixteen 6-bit scales, offset 32: low nibbles in 8 bytes, upper bits in 4; d.
- */
+ * in Q2_K; 12 bytes of sixteen 6-bit scales, offset 32: low nibbles in 8 bytes, upper bits in
+ * 4; d. */
 void qn_block_codes_q3_k(unsigned char *restrict out, const unsigned char *restrict block,
                          uint32_t part) {
     FIELD(q, block + 32 + 32 * (part / 4), 2 * (part % 4), 3);

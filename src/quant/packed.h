@@ -43,8 +43,8 @@ void qn_threes_scales(void *out, size_t stride, const void *scales, uint32_t n_g
                       uint32_t n_rows);
 
 /* Scales [n_groups, n_rows] of float32 and words of zeros [n_groups, n_rows / 8] → pairs of
- * `format`: each group becomes group / format.group equal ones, of every row; rows `stride` apart.
- */
+ * `format`: each group becomes group / format.group equal ones, of every row; rows
+ * `stride` apart. */
 void qn_packed_scales(void *out, size_t stride, const struct qn_wformat *format,
                       enum qn_packing packing, const float *scales, const void *zeros,
                       uint32_t n_groups, uint32_t n_rows, uint32_t group);

@@ -103,9 +103,7 @@ static void learn(struct qn_run *run, bool right) {
 void qn_draft_take(struct qn_run *run, const struct qn_step_result *result) {
     bool waits = run->backend->exact_wait > 0.0f;
     if (run->n_draft == 0) {
-        uint32_t known = run->n_prefix + run->n_out - run->dropped, at = 0;
-        if (result->sampled)
-            at = find(run->tokens, known);
+        uint32_t at = result->sampled ? find(run->tokens, qn_run_known(run)) : 0;
         if (at != 0)
             learn(run, result->token == run->tokens[at]);
         if (at != 0 && waits)

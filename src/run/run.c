@@ -147,17 +147,12 @@ static uint32_t rope_set(const struct qn_run *run, size_t n) {
     return limit != 0 && n > limit;
 }
 
-/* Tokens of the timeline that are known. */
-static uint32_t known(const struct qn_run *run) {
-    return run->n_prefix + run->n_out - run->dropped;
-}
-
 uint32_t qn_run_held(const struct qn_run *run) {
     if (run->backend->program->whole)
         return 0; // what a position holds depends on those behind it
     if (run->state == QN_RUN_IDLE)
         return run->n_kv;
-    return run->failed ? 0 : qn_min_u32(qn_min_u32(run->fed, known(run)), run->context);
+    return run->failed ? 0 : qn_min_u32(qn_min_u32(run->fed, qn_run_known(run)), run->context);
 }
 
 uint32_t qn_run_shares(const struct qn_run *run, const uint32_t *ids, size_t n) {
@@ -203,8 +198,8 @@ static enum qn_status take_prompt(struct qn_run *run, const struct qn_request *r
     run->n_reused = run->rope_set == set ? qn_min_u32(run->n_reused, first) : 0;
     run->rope_set = set;
     run->n_kv = run->fed = run->n_reused;
-    /* The first token needs no room in the cache, each further one the room of the one before it.
-     */
+    /* The first token needs no room in the cache, each further one the room of the one
+     * before it. */
     uint32_t most = run->context - run->n_known + 1;
     if (run->slides) // an answer without a limit ends all the same
         most = request->max_tokens < UINT32_MAX ? INT32_MAX : run->context;
@@ -385,7 +380,7 @@ static bool outgrown(const struct qn_run *run) {
 
 /* Feeds the tokens so far again as a prompt: under the other set, or those that stay. */
 static void recompute(struct qn_run *run) {
-    uint32_t n = known(run), keep = n > run->context ? kept(run) : n;
+    uint32_t n = qn_run_known(run), keep = n > run->context ? kept(run) : n;
     uint32_t first = keep < n ? run->sinks : 0; // what comes before it stays as it is
     memmove(run->tokens + first, run->tokens + n - (keep - first),
             (keep - first) * sizeof *run->tokens);
@@ -413,7 +408,7 @@ static void rewind_steps(struct qn_run *run) {
     run->token_due = false;
     run->n_queue = run->queue_at = run->n_draft = 0;
     run->sampled = run->n_out;
-    run->fed = known(run) - 1;
+    run->fed = qn_run_known(run) - 1;
     run->given = true;
 }
 
@@ -426,20 +421,20 @@ static enum qn_status jump(struct qn_run *run, struct qn_error *err) {
     if (run->rope_set == 0 && run->backend->program->rope_switch != 0)
         end = qn_min_u32(end, run->backend->program->rope_switch);
     bool may = run->jumps && qn_run_masked(run) && !(run->counted && run->dropped > 0);
-    if (may && end > known(run))
-        QN_TRY(run->masker.forced(run->masker.ud, run->queue, qn_min_u32(most, end - known(run)),
-                                  &n, err));
+    if (may && end > qn_run_known(run))
+        QN_TRY(run->masker.forced(run->masker.ud, run->queue,
+                                  qn_min_u32(most, end - qn_run_known(run)), &n, err));
     if (n > 0) {
         run->n_queue = n;
         run->queue_at = 1;
         run->due = run->queue[0];
         run->token_due = true;
         run->sampled += n;
-    } else if (run->fed + 1 < known(run)) {
+    } else if (run->fed + 1 < qn_run_known(run)) {
         if (run->counted) // only whether a token was there counts
             QN_TRY(run->backend->ops->begin(run->backend, run->session, &run->sampling, run->tokens,
-                                            known(run), err));
-        run->n_known = known(run);
+                                            qn_run_known(run), err));
+        run->n_known = qn_run_known(run);
         run->given = false;
         run->state = QN_RUN_PREFILL;
     }
@@ -449,7 +444,7 @@ static enum qn_status jump(struct qn_run *run, struct qn_error *err) {
 /* Takes one sampled token into the timeline and tells of it. */
 static enum qn_status accept_token(struct qn_run *run, struct qn_event *out, uint32_t id,
                                    struct qn_error *err) {
-    run->tokens[known(run)] = id; // at most index `context`
+    run->tokens[qn_run_known(run)] = id; // at most index `context`
     run->n_out++;
     if (run->stop_on_eos && is_eos(run, id)) {
         end_generation(run, QN_FINISH_STOP);

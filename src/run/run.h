@@ -139,6 +139,11 @@ enum qn_status qn_run_copy(struct qn_run *to, const struct qn_run *from, uint32_
 /* Ends a snapshot that is being saved or restored, and frees what it holds. */
 void qn_run_end_snapshot(struct qn_run *run);
 
+/* Tokens of the timeline that are known. */
+static inline uint32_t qn_run_known(const struct qn_run *run) {
+    return run->n_prefix + run->n_out - run->dropped;
+}
+
 /* Whether the next token is constrained. */
 static inline bool qn_run_masked(const struct qn_run *run) {
     return run->masker.mask && !(run->masker.waits && run->masker.waits(run->masker.ud));

@@ -1,6 +1,6 @@
 /* SentencePiece's precompiled_charsmap: u32 size of the trie in bytes, a double-array trie as
- * darts-clone lays it out, and a block of NUL-terminated replacements that its values point into.
- */
+ * darts-clone lays it out, and a block of NUL-terminated replacements that its values
+ * point into. */
 #include <string.h>
 
 #include "base/num.h"

@@ -34,8 +34,7 @@ static bool code_points_push(struct qn_code_points *c, uint32_t code_point) {
 }
 
 /* Full compatibility decomposition, or the canonical one: of that the first half may decompose
- * again, the second at most once more.
- */
+ * again, the second at most once more. */
 static bool push_decomposed(struct qn_code_points *c, uint32_t code_point, bool compat) {
     uint32_t tail[18], first, second;
     size_t n_tail = compat ? qn_unicode_compat_decompose(tail, code_point) : 0;

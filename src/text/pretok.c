@@ -71,8 +71,8 @@ static inline uint32_t read(const struct text *t, size_t *at) {
 }
 
 /* Class of the character at `at`, whose end is *next; 0 with *next == at at the end of the text. An
- * ill-formed byte has no class, which the patterns take for a symbol; *next tells it from the end.
- */
+ * ill-formed byte has no class, which the patterns take for a symbol; *next tells it from
+ * the end. */
 static inline unsigned class_at(const struct text *t, size_t at, size_t *next) {
     *next = at;
     if (at >= t->s.n)

@@ -1,5 +1,5 @@
-/* Expressions: one small function per kind of node, so that the frames of the recursion stay small.
- */
+/* Expressions: one small function per kind of node, so that the frames of the recursion
+ * stay small. */
 #include "text/template_internal.h"
 
 QN_TSEPARATE enum qn_status eval_list(struct qn_tctx *ctx, struct qn_tval *out,

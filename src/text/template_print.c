@@ -56,8 +56,8 @@ static size_t json_char(char out[12], uint32_t cp, bool ascii) {
     return n + put_hex(out + n, 'u', 0xdc00 | (cp & 0x3ff), 4);
 }
 
-/* A quoted string: mode 'r' repr, 'j' JSON, 'a' JSON in ASCII. Escapes keep the mark of their byte.
- */
+/* A quoted string: mode 'r' repr, 'j' JSON, 'a' JSON in ASCII. Escapes keep the mark of
+ * their byte. */
 static enum qn_status put_quoted(struct qn_tctx *ctx, struct qn_tsink *sink,
                                  const struct qn_tval *s, char mode) {
     struct qn_str text = qn_tval_text(*s);

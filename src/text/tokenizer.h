@@ -69,8 +69,8 @@ enum qn_status qn_tokenizer_decode(const struct qn_tokenizer *t, struct qn_buf *
 
 uint32_t qn_tokenizer_size(const struct qn_tokenizer *t); // highest id + 1
 bool qn_tokenizer_is_special(const struct qn_tokenizer *t, uint32_t id);
-/* Vocabulary form of a token ("Ġthe", "<0x0A>", "<|im_end|>"); empty for a hole in the vocabulary.
- */
+/* Vocabulary form of a token ("Ġthe", "<0x0A>", "<|im_end|>"); empty for a hole in
+ * the vocabulary. */
 struct qn_str qn_tokenizer_token(const struct qn_tokenizer *t, uint32_t id);
 /* The raw bytes a token stands for in a stream; appended. */
 enum qn_status qn_tokenizer_bytes(const struct qn_tokenizer *t, struct qn_buf *out, uint32_t id);

@@ -1,5 +1,5 @@
-/* Finds and reads a model's tokenizer: GGUF metadata, tokenizer.json, or vocab.json + merges.txt.
- */
+/* Finds and reads a model's tokenizer: GGUF metadata, tokenizer.json, or vocab.json
+ * + merges.txt. */
 #include "text/tokenizer_impl.h"
 
 #define MAX_FILE ((uint64_t)1 << 28)

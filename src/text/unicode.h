@@ -67,8 +67,7 @@ bool qn_unicode_decompose(uint32_t *first, uint32_t *second, uint32_t code_point
 uint32_t qn_unicode_compose(uint32_t first, uint32_t second);
 
 /* Full compatibility decomposition (NFKD) where it differs from the canonical one: its length, or
- * 0.
- */
+ * 0. */
 size_t qn_unicode_compat_decompose(uint32_t out[18], uint32_t code_point);
 /* Lower case of one character by one character; U+0130 has none of that kind and stays. */
 uint32_t qn_unicode_lower_simple(uint32_t code_point);

@@ -13,8 +13,7 @@
 
 #define EXPORT __attribute__((visibility("default"), used))
 
-/* ---- imports: files and the GPU, held by JavaScript ---------------------------------------------
- */
+/* ---- imports: files and the GPU, held by JavaScript ------------------------------------------ */
 
 /* Size of a file in bytes, or a negative status. */
 extern double qn_js_size(const char *name, size_t n);
@@ -70,8 +69,7 @@ EXPORT uint32_t qn_wasm_constrain(struct instance *w, const struct qn_constrain_
 EXPORT void *qn_wasm_pool(struct instance *w);
 EXPORT void qn_wasm_worker(void *pool, uint32_t index);
 
-/* ---- memory ------------------------------------------------------------------------------------
- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 void *qn_wasm_alloc(uint32_t n) {
     return malloc(n ? n : 1);
@@ -97,8 +95,7 @@ static uint32_t missing(const struct instance *w) {
     return !w ? QN_E_STATE : !w->engine ? w->error.status : QN_OK;
 }
 
-/* ---- hosts -------------------------------------------------------------------------------------
- */
+/* ---- hosts ----------------------------------------------------------------------------------- */
 
 static enum qn_status file_size(void *ud, uint64_t *out, struct qn_str name) {
     (void)ud;
@@ -132,8 +129,7 @@ static int64_t unix_time(void) {
     return (int64_t)qn_js_clock();
 }
 
-/* ---- engine ------------------------------------------------------------------------------------
- */
+/* ---- engine ---------------------------------------------------------------------------------- */
 
 /* Options as JSON, see engine/options.h. 0: out of memory. A refusal is told by qn_wasm_open. */
 struct instance *qn_wasm_create(const char *json, uint32_t n) {
@@ -216,8 +212,7 @@ uint32_t qn_wasm_event(struct instance *w, uint32_t kind, uint32_t tag, uint32_t
     return qn_engine_gpu_event(w->engine, &event);
 }
 
-/* ---- text: words 0 pointer, 1 length ------------------------------------------------------------
- */
+/* ---- text: words 0 pointer, 1 length --------------------------------------------------------- */
 
 static uint32_t answer(struct instance *w, enum qn_status status, const void *p, size_t n) {
     w->result.words[0] = (uint32_t)(uintptr_t)p;
@@ -284,8 +279,7 @@ uint32_t qn_wasm_dequant(struct instance *w, const char *type, uint32_t type_n, 
     return status;
 }
 
-/* ---- sessions -----------------------------------------------------------------------------------
- */
+/* ---- sessions -------------------------------------------------------------------------------- */
 
 /* words: 0 the session. */
 uint32_t qn_wasm_session(struct instance *w) {

@@ -23,8 +23,8 @@ struct qn_gpu_bank {
     struct qn_params_step step; // what the step buffer will hold after all that was played
     bool step_known;            // false: `step` must be written before the next step
     /* The words of a decode step of one session, from BEGIN_PASS on, for `decode_sampler`. What
-     * changes from token to token is patched: the READ's tag, and grids that grow with the context.
-     */
+     * changes from token to token is patched: the READ's tag, and grids that grow with
+     * the context. */
     struct qn_tape decode;
     enum qn_list decode_sampler; // QN_LIST_COUNT: nothing prepared
     enum qn_list decode_body;

@@ -54,8 +54,8 @@ enum qn_status qn_gpu_check(const struct qn_gpu *gpu, struct qn_error *err);
 void qn_gpu_set_failed(struct qn_gpu *gpu, enum qn_gpu_state state, enum qn_status status,
                        struct qn_str message);
 uint32_t qn_gpu_tag(struct qn_gpu *gpu);
-/* Creates buffers first .. first + n - 1, described by `buffers`; *created counts, also on failure.
- */
+/* Creates buffers first .. first + n - 1, described by `buffers`; *created counts, also
+ * on failure. */
 enum qn_status qn_gpu_buffers_create(struct qn_gpu *gpu, uint32_t first,
                                      const struct qn_lower_buffer *buffers, uint32_t n,
                                      uint32_t *created, struct qn_error *err);

@@ -29,8 +29,8 @@ static enum qn_status tensor_bytes(const struct qn_lower *l, uint64_t *out,
 }
 
 /* Last ops that need each tensor: longer than the program's lives where an op's operand stands in
- * for its result, and without end where the head, which runs in blocks, reads what the body made.
- */
+ * for its result, and without end where the head, which runs in blocks, reads what the
+ * body made. */
 static void lives(const struct qn_lower *l, uint32_t *until, const bool *fused,
                   const uint32_t *partner) {
     const struct qn_program *p = l->program;

@@ -54,8 +54,8 @@ static inline void overlay_put(struct overlay *o, const char *name, struct qn_st
     o->list[o->n++].bytes = bytes;
 }
 
-/* Replaces the bytes `from` at their nth (from 0) place in file `name` by `to`. False when absent.
- */
+/* Replaces the bytes `from` at their nth (from 0) place in file `name` by `to`. False
+ * when absent. */
 static inline bool overlay_patch(struct overlay *o, const char *name, struct qn_str from, int nth,
                                  struct qn_str to) {
     int at = 0;

@@ -328,8 +328,8 @@ static void test_extras(void) {
     CHECK(c.sampling.temperature == 0.25f && c.sampling.repetition_penalty == 1.5f);
     CHECK(!c.sampling.has.min_p && !c.sampling.has.presence_penalty);
 
-    /* A switched window: on, from layer max_window_layers (1) on, where layer_types is not there.
-     */
+    /* A switched window: on, from layer max_window_layers (1) on, where layer_types is
+     * not there. */
     CHECK(overlay_patch_text(&overlay, "config.json", "\"use_sliding_window\": false",
                              "\"use_sliding_window\": true"));
     CHECK(overlay_patch_text(&overlay, "config.json", "\"sliding_window\": null",

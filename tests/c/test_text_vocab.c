@@ -242,8 +242,7 @@ static bool load_gguf(struct loaded *l, const char *name) {
 }
 
 /* The vocabulary of bert-base-cased as its vocab.txt; in this copy all beyond ASCII is encoded
- * twice.
- */
+ * twice. */
 static bool load_bert(struct loaded *l) {
     struct qn_directory directory = {.format = QN_FORMAT_SAFETENSORS};
     qn_arena_init(&l->arena, allocator);

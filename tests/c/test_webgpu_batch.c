@@ -83,8 +83,8 @@ static bool begin(struct pair *p, struct conversation *c, uint32_t i) {
            CHECK(p->gpu->ops->begin(p->gpu, c->s, &sampling, prompt + i, c->length, &err) == QN_OK);
 }
 
-/* The prompt, whose last step samples the first token; a masked session's last id goes on its own.
- */
+/* The prompt, whose last step samples the first token; a masked session's last id goes on
+ * its own. */
 static void feed(struct pair *p, struct conversation *c, uint32_t i) {
     const uint32_t chunk = 7;
     uint32_t n = c->length - is_masked(i);

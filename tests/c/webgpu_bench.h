@@ -1,5 +1,5 @@
-/* Two backends side by side over one program: the CPU, and the GPU backend on the reference host.
- */
+/* Two backends side by side over one program: the CPU, and the GPU backend on the
+ * reference host. */
 #ifndef QN_TEST_WEBGPU_BENCH_H
 #define QN_TEST_WEBGPU_BENCH_H
 
