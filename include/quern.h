@@ -298,8 +298,8 @@ struct qn_constraint {
     struct qn_str text; // schema, regular expression or grammar; copied
     /* JSON: most bytes between two of its tokens: nothing, a space, or a line end and spaces. */
     uint32_t whitespace;
-    struct qn_str
-        after; // it begins once this has been said; empty: at once. Must outlive the answer
+    /* It begins once this has been said; empty: at once. Must outlive the answer. */
+    struct qn_str after;
 };
 
 /* Which states of a text become the one that a model for embeddings answers with. */
@@ -374,9 +374,9 @@ struct qn_event {
     struct qn_str text;
     enum qn_channel channel; // of the text
     uint32_t call;           // which tool call, from 0
-    struct qn_str
-        logprobs; // TOKEN, or TEXT for echoed ones: {"token": …, "logprob": …, "bytes": […],
-                  // "top_logprobs": […]}, for tokens of the content
+    /* TOKEN, or TEXT for echoed ones: {"token": …, "logprob": …, "bytes": […], "top_logprobs":
+     * […]}, for tokens of the content. */
+    struct qn_str logprobs;
     const float *logits;
     const uint32_t *ids;
     size_t n;

@@ -14,8 +14,8 @@ struct cpu_backend {
     qn_cpu_op *const *ops;
     struct qn_cpu_weight *weights; // [n_weights]
     float **places;                // [n_tensors] activations of the step under way, in:
-    unsigned char *arena,
-        *head; // those over T, at the plan's offsets; those over R, a block of rows
+    unsigned char *arena;          // those over T, at the plan's offsets
+    unsigned char *head;           // those over R, a block of rows
     float *scratch;
     size_t weights_size, places_size, arena_size, head_size, scratch_size;
     uint32_t head_op;   // the first op over R

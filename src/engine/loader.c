@@ -51,8 +51,8 @@ static uint32_t rows_per_piece(const struct qn_weight *w, const struct qn_weight
     if (w->order && s->transposed && s->plane == QN_PLANE_VALUES) // any column may go anywhere
         return stored_rows(w, s);
     uint64_t row = stored_row(w, s), canonical = canonical_row(w, s->plane);
-    if (s->packing != QN_PACKING_NONE &&
-        s->transposed) { // scales become pairs; values come in whole groups
+    if (s->packing != QN_PACKING_NONE && s->transposed) {
+        // Scales become pairs; values come in whole groups.
         bool scales = s->plane == QN_PLANE_SCALES;
         uint64_t step = scales ? 1 : QN_GROUP;
         uint64_t each = scales ? s->n_rows * (canonical / stored_rows(w, s)) : row;

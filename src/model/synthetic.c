@@ -56,10 +56,11 @@ struct lanes {
 struct quant {
     const char *name;
     bool q4;
-    const char *dtype; // of everything that is not a word of nibbles; stored in 16 bits
-    struct lanes weight,
-        scale;               // weights: |w| in [2^-7, 2^-5), either sign. Scales: [1, 1.5) × 2^-8
-    struct lanes norm, bias; // norms: [1, 1.125). Biases: like weights
+    const char *dtype;   // of everything that is not a word of nibbles; stored in 16 bits
+    struct lanes weight; // |w| in [2^-7, 2^-5), either sign
+    struct lanes scale;  // [1, 1.5) × 2^-8
+    struct lanes norm;   // [1, 1.125)
+    struct lanes bias;   // as weight
 };
 
 #define F16_WEIGHT \

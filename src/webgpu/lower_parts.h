@@ -54,9 +54,8 @@ enum qn_status qn_lower_pipeline_add(struct qn_lower *l, uint32_t *out,
  * weights and norms are fused. */
 struct qn_lower_mode {
     bool small, all_rows;
-    struct qn_lower_ref
-        best;        // where the head leaves its largest results instead of all; or nothing
-    uint32_t places; // of a row there
+    struct qn_lower_ref best; // of the head, which then leaves its largest results instead of all
+    uint32_t places;          // of a row there
     struct qn_lower_ref step;
     const bool *fused;
     const uint32_t *producer;    // op of each tensor, or QN_NONE
