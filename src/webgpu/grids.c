@@ -7,7 +7,7 @@
 #define TILE 64           // rows of x and columns of out per workgroup, mostly
 #define MATRIX_ROWS 128   // matmul_matrix: rows of x per workgroup, and TILE columns of out
 #define FEW 8             // matmul_few: rows of x per workgroup
-#define SPLIT 64          // attention_split: positions per workgroup
+#define SPLIT 64          // attention: positions of a split, at least
 #define ARGMAX_CHUNK 4096 // argmax_partial: values per workgroup
 #define PREPARE_CHUNK 256
 
@@ -233,25 +233,47 @@ struct qn_grid qn_grid_rope(const struct qn_params_rope *p, uint32_t t) {
     return (struct qn_grid){parts(threads, THREADS), t, 1};
 }
 
-uint32_t qn_attention_splits(uint32_t context, uint32_t window) {
-    uint32_t all = parts(context, SPLIT);
-    if (!window)
-        return all;
-    uint32_t seen = parts(window, SPLIT) + 1;
-    return seen < all ? seen : all;
-}
-
 uint32_t qn_attention_heads(const struct qn_params_attention *p, uint32_t head_dim) {
-    uint32_t shared = p->n_heads / p->n_kv_heads, most = head_dim > 128 ? 4 : 8, heads = 1;
+    uint32_t shared = p->n_heads / p->n_kv_heads, most = head_dim > 128 ? 2 : 4, heads = 1;
     while (heads < shared && heads < most)
         heads *= 2;
     return heads;
 }
 
+/* Long contexts are cut into longer splits, so that a few hundred workgroups are made: more take
+ * longer to begin than what they share saves (measured on a machine with 132 multiprocessors). An
+ * even number, since pairs lie in vec4s, and at most 256, which attention_merge takes. */
+uint32_t qn_attention_splits(const struct qn_params_attention *p, uint32_t head_dim) {
+    uint32_t heads = qn_attention_heads(p, head_dim),
+             groups = p->n_kv_heads * parts(p->n_heads / p->n_kv_heads, heads),
+             most = groups <= 8 ? 72 : 40, all = parts(p->context, SPLIT);
+    if (p->window)
+        all = qn_min_u32(all, parts(p->window, SPLIT) + 1);
+    return (qn_min_u32(all, most) + 1) & ~1u;
+}
+
+uint32_t qn_attention_first(uint32_t p, uint32_t window) {
+    return window && window < p + 1 ? p + 1 - window : 0;
+}
+
+uint32_t qn_attention_shift(uint32_t p, uint32_t window, uint32_t splits) {
+    uint32_t first = qn_attention_first(p, window), shift = 6;
+    while ((p >> shift) - (first >> shift) >= splits)
+        shift++;
+    return shift;
+}
+
+uint32_t qn_attention_count(uint32_t p, uint32_t window, uint32_t splits) {
+    uint32_t shift = qn_attention_shift(p, window, splits);
+    return (p >> shift) - (qn_attention_first(p, window) >> shift) + 1;
+}
+
 struct qn_grid qn_grid_attention_split(const struct qn_params_attention *p, uint32_t head_dim,
                                        uint32_t t, uint32_t end) {
     uint32_t shared = p->n_heads / p->n_kv_heads, heads = qn_attention_heads(p, head_dim);
-    return (struct qn_grid){qn_attention_splits(end, p->window),
+    // Of several rows one may stand where splits are shorter, and more.
+    uint32_t most = qn_min_u32(parts(end, SPLIT), p->splits);
+    return (struct qn_grid){t == 1 ? qn_attention_count(end - 1, p->window, p->splits) : most,
                             p->n_kv_heads * parts(shared, heads), t};
 }
 

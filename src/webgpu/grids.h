@@ -92,8 +92,13 @@ struct qn_grid qn_grid_attention_prefill(const struct qn_params_attention *p, ui
                                          uint32_t t);
 /* Constant HEADS of attention_split: query heads that a workgroup has room for. */
 uint32_t qn_attention_heads(const struct qn_params_attention *p, uint32_t head_dim);
-/* params.splits for a context, and bytes of `partial` for steps of at most t tokens. */
-uint32_t qn_attention_splits(uint32_t context, uint32_t window);
+/* params.splits, and bytes of `partial` for steps of at most t tokens. */
+uint32_t qn_attention_splits(const struct qn_params_attention *p, uint32_t head_dim);
+/* For the token at position p: the first position that it sees, the binary logarithm of a split's
+ * positions, and how many splits there are. As common_splits.wgsl. */
+uint32_t qn_attention_first(uint32_t p, uint32_t window);
+uint32_t qn_attention_shift(uint32_t p, uint32_t window, uint32_t splits);
+uint32_t qn_attention_count(uint32_t p, uint32_t window, uint32_t splits);
 uint64_t qn_attention_partial(const struct qn_params_attention *p, uint32_t head_dim, uint32_t t);
 uint32_t qn_argmax_chunks(uint32_t vocab);
 struct qn_grid qn_grid_argmax_partial(const struct qn_params_vocab *p, uint32_t rows);

@@ -18,10 +18,10 @@ static const struct row ROWS[QN_KERNEL_COUNT] = {
 
 /* Constants' names as C strings: the list above holds them as words of one text. */
 static const char *const CONSTANT_NAMES[] = {
-    "WTYPE",   "STYPE",  "ZERO",   "BIAS",     "RESIDUAL", "NORM",        "GLU",      "ACT",
-    "LANES",   "ROWS",   "SPAN",   "AHEAD",    "KV_TYPE",  "INTERLEAVED", "HEAD_DIM", "ROPE",
-    "HEADS",   "GUMBEL", "GATE",   "ALIGNED",  "POST",     "TX",          "TY",       "SLICES",
-    "BUFFERS", "COLS",   "ARGMAX", "RELATIVE", "PACK",     "THREADS",
+    "WTYPE",  "STYPE",   "ZERO",   "BIAS",   "RESIDUAL", "NORM",        "GLU",      "ACT",
+    "LANES",  "ROWS",    "SPAN",   "AHEAD",  "KV_TYPE",  "INTERLEAVED", "HEAD_DIM", "ROPE",
+    "HEADS",  "SHARED",  "GUMBEL", "GATE",   "ALIGNED",  "POST",        "TX",       "TY",
+    "SLICES", "BUFFERS", "COLS",   "ARGMAX", "RELATIVE", "PACK",        "THREADS",
 };
 
 /* The parts of a text; NULL where there is none. */

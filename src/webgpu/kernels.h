@@ -110,7 +110,7 @@ enum qn_scale_type {
  *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
  *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
  *                    one token of a slot; without it k, v and freq are not used. For small T.
- *                    HEADS: qn_attention_heads. NORM: heads of q and k are normed before that;
+ *                    HEADS: qn_attention_heads. SHARED: query heads of a key. NORM: heads of q and k are normed before that;
  *                    freq holds the weights too.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, relative f32[n_heads, QN_RELATIVE], out.
@@ -154,7 +154,7 @@ enum qn_scale_type {
     X(ACT,               act,               glu,       "UURW",      "ACT") \
     X(ADD,               add,               add,       "UURRRW",    "GATE") \
     X(ROPE_APPEND,       rope_append,       rope,      "UURRRRWWW", "KV_TYPE INTERLEAVED") \
-    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_TYPE HEAD_DIM ROPE INTERLEAVED HEADS NORM") \
+    X(ATTENTION_SPLIT,   attention_split,   attention, "UURRRRWWW", "KV_TYPE HEAD_DIM ROPE INTERLEAVED HEADS NORM SHARED") \
     X(ATTENTION_MERGE,   attention_merge,   attention, "UURW",      "HEAD_DIM") \
     X(ATTENTION_PREFILL, attention_prefill, attention, "UURRRRW",   "KV_TYPE HEAD_DIM RELATIVE") \
     X(LAST_ROWS,         last_rows,         last_rows, "UURW",      "") \

@@ -5,18 +5,18 @@
 
 struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
                                                      const struct qn_program_op *op) {
-    uint32_t splits = qn_attention_splits(p->context, op->u.attention.window);
-    return (struct qn_params_attention){.n_heads = op->u.attention.n_heads,
-                                        .n_kv_heads = op->u.attention.n_kv_heads,
-                                        .context = p->context,
-                                        .window = op->u.attention.window,
-                                        .q_stride = qn_lower_columns(p, op->in[0].tensor),
-                                        .q_column = op->in[0].column,
-                                        .splits = (splits + 1) & ~1u, // pairs lie in vec4s
-                                        .scale = op->u.attention.scale,
-                                        .softcap = op->u.attention.softcap,
-                                        .whole = p->whole,
-                                        .head_stride = op->u.attention.head_dim};
+    struct qn_params_attention params = {.n_heads = op->u.attention.n_heads,
+                                         .n_kv_heads = op->u.attention.n_kv_heads,
+                                         .context = p->context,
+                                         .window = op->u.attention.window,
+                                         .q_stride = qn_lower_columns(p, op->in[0].tensor),
+                                         .q_column = op->in[0].column,
+                                         .scale = op->u.attention.scale,
+                                         .softcap = op->u.attention.softcap,
+                                         .whole = p->whole,
+                                         .head_stride = op->u.attention.head_dim};
+    params.splits = qn_attention_splits(&params, op->u.attention.head_dim);
+    return params;
 }
 
 static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint32_t head_dim,
@@ -142,7 +142,8 @@ static enum qn_status split_add(struct qn_lower *l, const struct qn_lower_mode *
                      mode->partial},
         .constants = {(float)qn_kv_number(p->tensors[op->in[1].tensor].dtype), (float)head_dim,
                       rope != NULL, rope != NULL && rope->u.rope.interleaved,
-                      (float)qn_attention_heads(&params, head_dim), norms},
+                      (float)qn_attention_heads(&params, head_dim), norms,
+                      (float)(params.n_heads / params.n_kv_heads)},
         .rest = {.head_dim = head_dim, .when = when}};
     return qn_lower_dispatch_add(l, &draft, err);
 }

@@ -156,12 +156,6 @@ static void attend(double *o, double *top, double *mass, const struct qn_params_
     }
 }
 
-static uint32_t first_seen(uint32_t p, uint32_t window) {
-    return window && window < p + 1 ? p + 1 - window : 0;
-}
-
-#define SPLIT 64u
-
 /* `states`: binding of k_state, 0 where there are none. */
 static enum qn_status attention_checks(const struct qn_ref_call *c, uint32_t dim, uint32_t states,
                                        struct qn_error *err) {
@@ -248,8 +242,9 @@ enum qn_status qn_ref_attention_split(const struct qn_ref_call *c, struct qn_err
     QN_TRY(step_rows(step, p->context, &end, &slots, err));
     QN_TRY(qn_ref_covers(c, qn_grid_attention_split(p, dim, step->n_tokens, end), err));
     QN_TRY(qn_ref_holds(c, 8, qn_attention_partial(p, dim, step->n_tokens), 1, err));
-    if (qn_attention_splits(end, p->window) > p->splits)
-        return qn_fail(err, QN_E_INTERNAL, "attention_split: room for %u splits", p->splits);
+    if ((uint32_t)c->constants[6] != p->n_heads / p->n_kv_heads)
+        return qn_fail(err, QN_E_INTERNAL, "attention_split: %u of %u heads share a key",
+                       (uint32_t)c->constants[6], p->n_heads);
     if (c->constants[5] != 0)
         QN_TRY(qn_ref_holds(c, 5, (uint64_t)qn_max_u32(p->q_norm, p->k_norm) + dim, 4, err));
     if (rope)
@@ -258,7 +253,7 @@ enum qn_status qn_ref_attention_split(const struct qn_ref_call *c, struct qn_err
         for (uint32_t h = 0; h < p->n_heads; h++) {
             struct qn_step_row row = qn_step_row(step, t);
             const float *freq = (const float *)c->p[5] + (size_t)row.rope_set * p->set_stride;
-            uint32_t position = row.pos, first = first_seen(position, p->window);
+            uint32_t position = row.pos, first = qn_attention_first(position, p->window);
             const float *head = (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column +
                                 (size_t)h * p->head_stride;
             float q[MAX_HEAD];
@@ -267,11 +262,12 @@ enum qn_status qn_ref_attention_split(const struct qn_ref_call *c, struct qn_err
             for (uint32_t d = 0; d < dim; d++)
                 q[d] = rope ? rotated(&turn, head, freq, position, d, inter) : head[d];
             float *of_t = partial + (size_t)t * p->n_heads * p->splits * (dim + 2);
-            for (uint32_t s = 0; (first / SPLIT + s) * SPLIT <= position; s++) {
-                uint32_t begin = (first / SPLIT + s) * SPLIT;
+            uint32_t shift = qn_attention_shift(position, p->window, p->splits);
+            for (uint32_t s = 0; ((first >> shift) + s) << shift <= position; s++) {
+                uint32_t begin = ((first >> shift) + s) << shift;
                 double o[MAX_HEAD], top, mass;
                 attend(o, &top, &mass, p, c, q, 6, row.slot, h, NULL, 0, qn_max_u32(begin, first),
-                       qn_min_u32(begin + SPLIT, position + 1));
+                       qn_min_u32(begin + (1u << shift), position + 1));
                 size_t at = (size_t)h * p->splits + s;
                 for (uint32_t d = 0; d < dim; d++)
                     of_t[at * dim + d] = (float)o[d];
@@ -305,12 +301,12 @@ enum qn_status qn_ref_joined(float out[QN_MATVEC_DOT_MADE], const struct qn_ref_
                              uint32_t dim, uint32_t z, struct qn_error *err) {
     const struct qn_params_matmul *p = c->p[0];
     uint32_t heads = p->cols / dim, pos = qn_step_row(c->p[1], z).pos;
-    uint32_t n = pos / SPLIT - first_seen(pos, p->window) / SPLIT + 1;
+    uint32_t n = qn_attention_count(pos, p->window, p->splits);
     size_t size = (size_t)heads * p->splits * (dim + 2);
-    if (dim % 8 || p->cols % dim || p->cols > QN_MATVEC_DOT_MADE || n > p->splits ||
-        p->splits % 2 || p->tail)
-        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns in heads of %u, %u of %u splits",
-                       p->cols, dim, n, p->splits);
+    if (dim % 8 || p->cols % dim || p->cols > QN_MATVEC_DOT_MADE || !p->splits || p->splits % 2 ||
+        p->tail)
+        return qn_fail(err, QN_E_INTERNAL, "matvec_dot: %u columns in heads of %u, %u splits",
+                       p->cols, dim, p->splits);
     QN_TRY(qn_ref_holds(c, 2, ((uint64_t)z + 1) * size, 4, err));
     for (uint32_t h = 0; h < heads; h++)
         join(out + (size_t)h * dim, (const float *)c->p[2] + z * size, heads, p->splits, dim, h, n);
@@ -330,7 +326,7 @@ enum qn_status qn_ref_attention_merge(const struct qn_ref_call *c, struct qn_err
     for (uint32_t t = 0; t < step->n_tokens; t++)
         for (uint32_t h = 0; h < p->n_heads; h++) {
             uint32_t position = qn_step_row(step, t).pos;
-            uint32_t n = position / SPLIT - first_seen(position, p->window) / SPLIT + 1;
+            uint32_t n = qn_attention_count(position, p->window, p->splits);
             join(out + ((size_t)t * p->n_heads + h) * dim,
                  partial + (size_t)t * p->n_heads * p->splits * (dim + 2), p->n_heads, p->splits,
                  dim, h, n);
@@ -356,7 +352,7 @@ enum qn_status qn_ref_attention_prefill(const struct qn_ref_call *c, struct qn_e
             const float *q =
                 (const float *)c->p[2] + (size_t)t * p->q_stride + p->q_column + (size_t)h * dim;
             attend(o, &top, &mass, p, c, q, 3, step->slot, h, relative, step->pos + t,
-                   first_seen(position, p->window), position + 1);
+                   qn_attention_first(position, p->window), position + 1);
             for (uint32_t d = 0; d < dim; d++)
                 out[((size_t)t * p->n_heads + h) * dim + d] = (float)(o[d] / mass);
         }

@@ -109,6 +109,14 @@ export class Reference {
     return [...new Uint32Array(this.memory.buffer, out, 3)];
   }
 
+  /** As qn_attention_splits. @param {Uint32Array} parameters @param {number} dim */
+  splits(parameters, dim) {
+    const mark = this.top;
+    const n = this.x.optest_splits(this.put(parameters), dim);
+    this.top = mark;
+    return n;
+  }
+
   /** @param {Uint32Array} parameters @param {number} type @param {boolean} glu */
   tune(parameters, type, glu) {
     const mark = this.top;

@@ -499,24 +499,25 @@ function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1, 
   const state = () => (KV_TYPE > 1 ? reference.cache(Float32Array.from({ length: n }, () => rng.normal()), KV_TYPE, dim) : KV_TYPE ? Uint16Array.from({ length: n }, () => half(rng.normal())) : rng.floats(n));
   const stride = n_heads * dim + 12;
   const p = params('attention', {
-    n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: reference.x.optest_splits(context, window) + 1 & ~1, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
+    n_heads, n_kv_heads, context, window, q_stride: stride, q_column: 8, splits: 0, scale: dim ** -0.5, softcap: dim === 32 || dim === 256 ? 1.5 : 0,
     head_stride: dim, n_rot: 0, k_stride: 0, k_column: 0, v_stride: 0, v_column: 0, set_stride: 0, magnitude: 1, q_norm: 0, k_norm: 0, norm_eps: 0, whole,
   });
+  p[6] = reference.splits(p, dim);
   return { p, q: rng.floats(t * stride + 8, 2), k: state(), v: state(), splits: p[6] };
 }
 
 /** As qn_attention_heads. @param {number} shared @param {number} dim */
-const headsOf = (shared, dim) => Math.min(2 ** Math.ceil(Math.log2(shared)), dim > 128 ? 4 : 8);
+const headsOf = (shared, dim) => Math.min(2 ** Math.ceil(Math.log2(shared)), dim > 128 ? 2 : 4);
 
 test('attention_split and attention_merge', options, async () => {
   for (const [n_heads, n_kv_heads, dim] of HEADS) {
     for (const KV_TYPE of dim === 64 || dim === 96 ? [0, 1, 2, 3] : [n_heads % 3 ? 0 : 1, 2, 3]) {
-      for (const [context, pos, t, window] of dim === 64 ? [[200, 0, 1, 0], [200, 63, 2, 0], [4300, 4200, 1, 0], [300, 130, 2, 64], [70, 5, 1, 3]] : [[200, 150, 2, 0], [300, 290, 1, 100]]) {
+      for (const [context, pos, t, window] of dim === 64 ? [[200, 0, 1, 0], [200, 63, 2, 0], [4700, 4607, 2, 0], [9000, 8700, 2, 0], [9000, 8999, 1, 5000], [300, 130, 2, 64], [70, 5, 1, 3]] : [[200, 150, 2, 0], [300, 290, 1, 100]]) {
         const a = attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t);
         const size = t * n_heads * a.splits * (dim + 2);
         const partial = new Float32Array(size + 5);
         const label = `${n_heads}/${n_kv_heads}×${dim} type ${KV_TYPE} pos ${pos} t ${t} window ${window}`;
-        const constants = { KV_TYPE, HEAD_DIM: dim, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+        const constants = { KV_TYPE, HEAD_DIM: dim, SHARED: n_heads / n_kv_heads, HEADS: headsOf(n_heads / n_kv_heads, dim) };
         // The split's own numbers may be scaled differently; what counts is the merged result: the device
         // runs both halves, the reference too.
         const expected = [a.p, step(pos, t), partial, output(t * n_heads * dim)].map(bytesOf);
@@ -548,17 +549,17 @@ test('attention_split with the rotation, joined by matvec_dot', options, async (
       const rng = random(dim + pos + window);
       const [apart, n_rot, words] = [dim + 4, dim > 32 ? dim - 16 : dim, n_kv_heads * context * dim];
       const width = (n_heads + 2 * n_kv_heads) * apart;
-      const splits = reference.x.optest_splits(context, window) + 1 & ~1;
       const p = params('attention', {
-        n_heads, n_kv_heads, context, window, q_stride: width, q_column: 0, splits, scale: dim ** -0.5, softcap: 0, head_stride: apart, n_rot,
+        n_heads, n_kv_heads, context, window, q_stride: width, q_column: 0, splits: 0, scale: dim ** -0.5, softcap: 0, head_stride: apart, n_rot,
         k_stride: width, k_column: n_heads * apart, v_stride: width, v_column: (n_heads + n_kv_heads) * apart, set_stride: n_rot / 2, magnitude: 1.1,
         q_norm: n_rot + 5, k_norm: n_rot + dim + 9, norm_eps: 0.1, whole: 0,
       });
+      const splits = p[6] = reference.splits(p, dim);
       const freq = Float32Array.from({ length: n_rot + 2 * dim + 9 }, (_, i) => (i < n_rot ? 1000 ** (-2 * (i % (n_rot / 2)) / n_rot) * (i < n_rot / 2 ? 3 : 1) : 0.5 + rng.below(9) / 8));
       const state = () => (KV_TYPE > 1 ? reference.cache(rng.floats(words), KV_TYPE, dim) : KV_TYPE ? Uint16Array.from({ length: words }, () => half(rng.normal())) : rng.floats(words));
       const qkv = rng.floats(width);
       const bindings = [p, step(pos, 1, 1, 1), qkv, qkv, qkv, freq, state(), state(), new Float32Array(n_heads * splits * (dim + 2) + 5)];
-      const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, NORM, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+      const constants = { KV_TYPE, HEAD_DIM: dim, ROPE: 1, INTERLEAVED, NORM, SHARED: n_heads / n_kv_heads, HEADS: headsOf(n_heads / n_kv_heads, dim) };
       const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, 1, dim, pos + 1);
       const label = `${n_heads}/${n_kv_heads}×${dim} interleaved=${INTERLEAVED} norm=${NORM} type ${KV_TYPE} pos ${pos} window ${window}`;
       const expected = bindings.map(bytesOf);
@@ -647,16 +648,16 @@ test('a batch: rows of several sessions', options, async () => {
     const context = 200;
     const [slots, words] = [4, 4 * n_kv_heads * context * dim];
     const width = (n_heads + 2 * n_kv_heads) * dim;
-    const splits = reference.x.optest_splits(context, 0) + 1 & ~1;
     const shape = { q_stride: width, q_column: 0, k_stride: width, k_column: n_heads * dim, v_stride: width, v_column: (n_heads + n_kv_heads) * dim, head_stride: dim, n_rot: dim, set_stride: dim / 2, magnitude: 1 };
-    const p = params('attention', { q_norm: 0, k_norm: 0, norm_eps: 0, whole: 0, n_heads, n_kv_heads, context, window: 0, splits, scale: dim ** -0.5, softcap: 0, ...shape });
+    const p = params('attention', { q_norm: 0, k_norm: 0, norm_eps: 0, whole: 0, n_heads, n_kv_heads, context, window: 0, splits: 0, scale: dim ** -0.5, softcap: 0, ...shape });
+    const splits = p[6] = reference.splits(p, dim);
     const freq = Float32Array.from({ length: dim }, (_, i) => 1000 ** (-2 * (i % (dim / 2)) / dim) * (i < dim / 2 ? 3 : 1));
     const qkv = rng.floats(t * width);
     const size = n_heads * splits * (dim + 2);
     const k = rng.floats(words);
     const v = rng.floats(words);
     const bindings = [p, batch(rows), qkv, qkv, qkv, freq, k, v, new Float32Array(t * size + 5)];
-    const constants = { KV_TYPE: 0, HEAD_DIM: dim, ROPE: 1, INTERLEAVED: 0, HEADS: headsOf(n_heads / n_kv_heads, dim) };
+    const constants = { KV_TYPE: 0, HEAD_DIM: dim, ROPE: 1, INTERLEAVED: 0, SHARED: n_heads / n_kv_heads, HEADS: headsOf(n_heads / n_kv_heads, dim) };
     const grid = reference.grid(KERNELS.ATTENTION_SPLIT, p, t, dim, 131);
     const label = `batch, ${n_heads}/${n_kv_heads}×${dim}`;
     const want = bindings.map(bytesOf);

@@ -19,7 +19,7 @@ EXPORT void optest_unpack(float *x, const void *row, uint32_t groups);
 EXPORT uint32_t optest_lanes(const struct qn_params_matmul *p);
 EXPORT uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32_t matrix,
                                  uint32_t rows);
-EXPORT uint32_t optest_splits(uint32_t context, uint32_t window);
+EXPORT uint32_t optest_splits(const struct qn_params_attention *p, uint32_t head_dim);
 EXPORT uint32_t optest_chunks(uint32_t vocab);
 EXPORT uint32_t optest_kernels(void);
 EXPORT uint32_t optest_kv_bytes(uint32_t number, uint32_t dim);
@@ -143,8 +143,8 @@ uint32_t optest_takes_few(const struct qn_params_matmul *p, uint32_t glu, uint32
                           uint32_t rows) {
     return qn_matmul_takes_few(p, glu != 0, matrix != 0, rows, QN_FILL);
 }
-uint32_t optest_splits(uint32_t context, uint32_t window) {
-    return qn_attention_splits(context, window);
+uint32_t optest_splits(const struct qn_params_attention *p, uint32_t head_dim) {
+    return qn_attention_splits(p, head_dim);
 }
 uint32_t optest_chunks(uint32_t vocab) {
     return qn_argmax_chunks(vocab);

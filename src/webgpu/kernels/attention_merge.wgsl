@@ -3,8 +3,8 @@
 //   params   ATTENTION  step  STEP
 //   partial  f32, per t: o [n_heads, splits, HEAD_DIM], (m, l) [n_heads, splits, 2] (attention_split)
 //   out      f32 [T, n_heads × HEAD_DIM]
-// One workgroup of 256 threads per (head, t): first a thread per split, 1024 splits at a time with a running
-// maximum; then a thread per dim (of a block of 64) and quarter of the splits. 5 KiB of workgroup memory.
+// One workgroup of 256 threads per (head, t): first a thread per split, of which there are 256 at most; then one
+// per dim (of a block of 64) and quarter of the splits. 2 KiB of workgroup memory.
 #include "common_attention.wgsl"
 @group(0) @binding(0) var<uniform> params: Attention;
 @group(0) @binding(1) var<uniform> step: Step;
@@ -14,8 +14,7 @@
 const THREADS = 256u;
 const BLOCK = 64u;
 const MOST = 4u; // blocks of dims
-const ROUND = 4u * THREADS;
-var<workgroup> shrinks: array<f32, ROUND>; // e^(m_s − M)
+var<workgroup> shrinks: array<f32, THREADS>; // e^(m_s − M)
 var<workgroup> sums: array<f32, THREADS>;
 
 // Maximum or sum of all threads' values.
@@ -37,49 +36,36 @@ fn meet(value: f32, tid: u32, largest: bool) -> f32 {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) tid: u32) {
     let t = group.y;
     let p = step_row(t).x;
-    let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
+    let n = split_count(p, params.window, params.splits);
     let t_start = t * params.n_heads * params.splits * (HEAD_DIM + 2u);
     let start = t_start + group.x * params.splits * HEAD_DIM;
     let pairs = t_start + params.n_heads * params.splits * HEAD_DIM + group.x * params.splits * 2u;
     let lane = tid % BLOCK;
     let quarter = tid / BLOCK;
-    var top = LOWEST;
-    var mass = 0.0;
-    var o = array<f32, MOST>();
-    for (var begin = 0u; begin < n; begin += ROUND) {
-        let count = min(ROUND, n - begin);
-        var tops = vec4<f32>(LOWEST);
-        var masses = vec4<f32>(0.0);
-        for (var i = 0u; i < 4u; i++) {
-            let s = tid + i * THREADS;
-            if (s < count) {
-                tops[i] = partial[pairs + (begin + s) * 2u];
-                masses[i] = partial[pairs + (begin + s) * 2u + 1u];
-            }
-        }
-        let new_top = max(top, meet(max(max(tops.x, tops.y), max(tops.z, tops.w)), tid, true));
-        let e = select(vec4<f32>(0.0), exp(tops - new_top), tops > vec4<f32>(LOWEST));
-        for (var i = 0u; i < 4u; i++) {
-            shrinks[tid + i * THREADS] = e[i];
-        }
-        let shrink = select(exp(top - new_top), 1.0, top == new_top);
-        top = new_top;
-        mass = mass * shrink + meet(dot(e, masses), tid, false);
-        for (var b = 0u; b < MOST; b++) {
-            let d = b * BLOCK + lane;
-            if (d < HEAD_DIM) {
-                var four = vec4<f32>(o[b] * shrink, 0.0, 0.0, 0.0);
-                for (var i = quarter; i < count; i += 4u * THREADS / BLOCK) { // four loads overlap
-                    let s = vec4<u32>(i, i + 4u, i + 8u, i + 12u);
-                    let at = start + (begin + min(s, vec4<u32>(count - 1u))) * HEAD_DIM + d;
-                    let w = vec4<f32>(shrinks[s.x], shrinks[s.y], shrinks[s.z], shrinks[s.w]);
-                    four += select(vec4<f32>(0.0), w, s < vec4<u32>(count)) * vec4<f32>(partial[at.x], partial[at.y], partial[at.z], partial[at.w]);
-                }
-                o[b] = four.x + four.y + four.z + four.w;
-            }
-        }
-        workgroupBarrier();
+    var own_top = LOWEST; // of split tid
+    var own_mass = 0.0;
+    if (tid < n) {
+        own_top = partial[pairs + tid * 2u];
+        own_mass = partial[pairs + tid * 2u + 1u];
     }
+    let top = meet(own_top, tid, true);
+    let e = select(0.0, exp(own_top - top), tid < n);
+    shrinks[tid] = e;
+    let mass = meet(e * own_mass, tid, false);
+    var o = array<f32, MOST>();
+    for (var b = 0u; b < MOST; b++) {
+        let d = b * BLOCK + lane;
+        if (d < HEAD_DIM) {
+            var four = vec4<f32>(0.0);
+            for (var i = quarter; i < n; i += 4u * THREADS / BLOCK) { // four loads overlap
+                let s = min(vec4<u32>(i, i + 4u, i + 8u, i + 12u), vec4<u32>(THREADS - 1u));
+                let at = start + min(s, vec4<u32>(n - 1u)) * HEAD_DIM + d;
+                four += vec4<f32>(shrinks[s.x], shrinks[s.y], shrinks[s.z], shrinks[s.w]) * vec4<f32>(partial[at.x], partial[at.y], partial[at.z], partial[at.w]);
+            }
+            o[b] = four.x + four.y + four.z + four.w;
+        }
+    }
+    workgroupBarrier();
     for (var b = 0u; b * BLOCK < HEAD_DIM; b++) {
         sums[tid] = o[b];
         workgroupBarrier();

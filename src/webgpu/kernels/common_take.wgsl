@@ -12,7 +12,7 @@ fn joined(c: u32, z: u32) -> array<vec4<f32>, 2> {
     let heads = params.cols / DIM;
     let head = c * 4u / DIM;
     let p = step_row(z).x;
-    let n = p / SPLIT - first_seen(p, params.window) / SPLIT + 1u;
+    let n = split_count(p, params.window, params.splits);
     let begin = z * heads * params.splits / 2u * (DIM / 2u + 1u);
     let o = begin + head * params.splits * DIM / 4u + c - head * (DIM / 4u);
     let pairs = begin + (heads * params.splits * DIM + head * params.splits * 2u) / 4u; // splits is even
