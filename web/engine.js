@@ -93,8 +93,8 @@ export class Engine {
     this.#worker = worker;
     /** What was loaded, and where it runs. */
     this.info = info;
-    /** As in OpenAI's SDK. */
     const call = this.#call.bind(this);
+    /** As in OpenAI's SDK. */
     this.chat = { completions: new ChatCompletions(call, info.model) };
     this.completions = new Completions(call, info.model);
     this.embeddings = new Embeddings(call, info.model);

@@ -25,20 +25,22 @@ export class Host {
   /** @type {Snapshots | null} */
   #snapshots = null;
 
-  core() {
+  get #model() {
     if (!this.#loaded) throw fail(STATUS.E_STATE, 'no model is loaded');
-    return this.#loaded.core;
+    return this.#loaded;
+  }
+
+  core() {
+    return this.#model.core;
   }
 
   snapshots() {
-    this.core();
-    return (this.#snapshots ??= new Snapshots(/** @type {{ requests: Requests }} */ (this.#loaded).requests));
+    return (this.#snapshots ??= new Snapshots(this.#model.requests));
   }
 
   steps() {
-    this.core();
-    const loaded = /** @type {{ core: Core, runner: Runner, requests: Requests }} */ (this.#loaded);
-    return (this.#steps ??= new Steps(loaded.core, loaded.runner, compile, loaded.requests));
+    const { core, runner, requests } = this.#model;
+    return (this.#steps ??= new Steps(core, runner, compile, requests));
   }
 
   /**
@@ -147,8 +149,7 @@ export class Host {
    * @param {AbortSignal} signal
    */
   async ask(api, request, tell, signal) {
-    this.core();
-    return /** @type {{ requests: Requests }} */ (this.#loaded).requests.ask(api, request, tell, signal);
+    return this.#model.requests.ask(api, request, tell, signal);
   }
 }
 
