@@ -27,7 +27,7 @@ static void put_list(struct player *p, struct qn_lower_range range, uint32_t t, 
     const struct qn_lower *l = &p->gpu->lower;
     for (uint32_t i = range.begin; i < range.end; i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i];
-        if ((d->when != QN_WHEN_ALWAYS && d->when != p->when) || !qn_lower_plays(d, t, r))
+        if ((d->when != QN_WHEN_ALWAYS && d->when != p->when) || !qn_lower_plays(l, d, t, r))
             continue;
         struct qn_grid grid = qn_lower_grid(l, d, t, r, p->end);
         uint32_t pipeline = qn_lower_pipeline_for(l, d, t, r);

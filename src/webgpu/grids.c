@@ -151,20 +151,49 @@ bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps) {
     return (caps->features & wanted) == wanted && caps->max_workgroup_memory >= 24576;
 }
 
-/* The first serves every device and matrix. */
+/* Where there are no matrix units: packed tiles before those of float16 too. */
+#define PACKED_BEFORE_F16 true
+
+bool qn_matmul_has_packed(const struct qn_gpu_caps *caps) {
+    struct qn_params_matmul shape = {.cols = QN_GROUP};
+    return qn_matvec_dot_tune(&shape, false, caps).span && !qn_matmul_has_matrix(caps) &&
+           (PACKED_BEFORE_F16 || !(caps->features & QN_GPU_F16));
+}
+
+/* The first of each serves every device and matrix. */
 static const struct qn_matmul_tile TILES[] = {
-    {8, 8, 4, 1},   // 64 rows × 64 columns
-    {16, 8, 1, 1},  // 64 × 128
-    {8, 4, 4, 1},   // 32 × 64
-    {16, 16, 1, 1}, // 128 × 128
-    {8, 8, 2, 1},   // 64 × 64
-    {8, 8, 4, 2},   // 64 × 64
+    {8, 8, 4, 1, 2},   // 64 rows × 64 columns
+    {16, 8, 1, 1, 2},  // 64 × 128
+    {8, 4, 4, 1, 2},   // 32 × 64
+    {16, 16, 1, 1, 2}, // 128 × 128
+    {8, 8, 2, 1, 2},   // 64 × 64
+    {8, 8, 4, 2, 2},   // 64 × 64
+};
+static const struct qn_matmul_tile PACKED_TILES[] = {
+    {16, 8, 1, 1, 1},  // 64 × 64, 128 threads
+    {16, 8, 2, 1, 1},  // 64 × 64, 256
+    {16, 8, 1, 1, 2},  // 64 × 128, 128
+    {32, 8, 1, 1, 1},  // 64 × 128, 256
+    {8, 8, 2, 1, 2},   // 64 × 64, 128
+    {16, 16, 1, 1, 2}, // 128 × 128, 256
+    {16, 16, 1, 1, 1}, // 128 × 64, 256
+    {16, 4, 2, 1, 1},  // 32 × 64, 128
+    {8, 8, 4, 1, 2},   // 64 × 64, 256, beyond 16 KiB
 };
 
-bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_gpu_caps *caps) {
-    if (i >= sizeof TILES / sizeof *TILES)
+/* Of workgroup memory. */
+static uint32_t packed_bytes(struct qn_matmul_tile t) {
+    return t.slices * (t.tx * t.quads * 4 * 40 + t.ty * 8 * 72) + 128;
+}
+
+bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, bool packed,
+                        const struct qn_gpu_caps *caps) {
+    if (i >= (packed ? sizeof PACKED_TILES : sizeof TILES) / sizeof *TILES)
         return false;
-    struct qn_matmul_tile t = *out = TILES[i];
+    struct qn_matmul_tile t = *out = (packed ? PACKED_TILES : TILES)[i];
+    if (packed)
+        return packed_bytes(t) <= caps->max_workgroup_memory &&
+               t.tx * t.ty * t.slices <= caps->max_invocations;
     uint32_t blocks = 2 + (t.tx > 8) + (t.ty > 8),
              bytes = caps->features & QN_GPU_F16 ? 4096 : 8192;
     return blocks * t.buffers * bytes <= caps->max_workgroup_memory &&
@@ -174,14 +203,16 @@ bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_
 /* As measured (docs/speed.md): the first, whatever the size. With factors in float16 larger tiles
  * are better where even so there are enough of them, four for each multiprocessor of a large
  * machine. */
-struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
-                                     const struct qn_gpu_caps *caps) {
+struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, bool packed,
+                                     uint32_t rows, const struct qn_gpu_caps *caps) {
     struct qn_matmul_tile tile;
-    if (caps->tile != 0 && qn_matmul_tile_get(&tile, caps->tile - 1, caps))
+    if (caps->tile != 0 && qn_matmul_tile_get(&tile, caps->tile - 1, packed, caps))
         return tile;
+    if (packed)
+        return PACKED_TILES[0];
     struct qn_gpu_caps half = *caps;
     half.max_workgroup_memory /= 2;
-    if (caps->features & QN_GPU_F16 && qn_matmul_tile_get(&tile, 1, &half)) {
+    if (caps->features & QN_GPU_F16 && qn_matmul_tile_get(&tile, 1, false, &half)) {
         struct qn_grid g = qn_grid_matmul_tiles(p, glu, tile, rows);
         if ((uint64_t)g.x * g.y >= 512)
             return tile;
@@ -191,7 +222,8 @@ struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu,
 
 struct qn_grid qn_grid_matmul_tiles(const struct qn_params_matmul *p, bool glu,
                                     struct qn_matmul_tile tile, uint32_t rows) {
-    return (struct qn_grid){parts(p->n_rows, tile.tx * (glu ? 4 : 8)), parts(rows, tile.ty * 8), 1};
+    uint32_t columns = tile.tx * tile.quads * (glu ? 2 : 4);
+    return (struct qn_grid){parts(p->n_rows, columns), parts(rows, tile.ty * 8), 1};
 }
 
 /* Long rows are shared by more lanes, until a lane has a dozen units: fewer lanes read x more
@@ -212,7 +244,8 @@ uint32_t qn_matmul_filled(bool matrix, uint32_t fill) {
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows,
                          uint32_t fill) {
     uint32_t full = qn_matmul_filled(matrix, fill);
-    return rows <= 48 || (uint64_t)qn_grid_matmul(p, glu, matrix, rows).x * rows < full;
+    return (rows <= 48 && fill > 1) ||
+           (uint64_t)qn_grid_matmul(p, glu, matrix, rows).x * rows < full;
 }
 
 struct qn_grid qn_grid_matmul_few(const struct qn_params_matmul *p, bool glu, uint32_t lanes,

@@ -60,21 +60,26 @@ struct qn_grid qn_grid_matmul(const struct qn_params_matmul *p, bool glu, bool m
                               uint32_t rows);
 /* Whether a device can run MATMUL_MATRIX. */
 bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps);
-/* Constants of a MATMUL_TILES: 8 ty rows of x by 8 tx columns (GLU: 4 tx) in a workgroup of tx × ty
- * × slices threads. */
+/* Whether MATMUL_PACKED takes MATMUL_TILES' place for what qn_matvec_dot_takes. */
+bool qn_matmul_has_packed(const struct qn_gpu_caps *caps);
+/* Constants of a MATMUL_TILES or MATMUL_PACKED: 8 ty rows of x by 4 quads × tx columns (GLU: half
+ * of that) in a workgroup of tx × ty × slices threads. MATMUL_TILES always has two quads,
+ * MATMUL_PACKED one buffer. */
 struct qn_matmul_tile {
-    uint32_t tx, ty, slices, buffers;
+    uint32_t tx, ty, slices, buffers, quads;
 };
 /* Tile number `i` of those that there are; false: past the last, or too large for the device. */
-bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, const struct qn_gpu_caps *caps);
+bool qn_matmul_tile_get(struct qn_matmul_tile *out, uint32_t i, bool packed,
+                        const struct qn_gpu_caps *caps);
 /* The one for a matrix, where steps have up to `rows` rows: caps->tile says it, or a rule. */
-struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, uint32_t rows,
-                                     const struct qn_gpu_caps *caps);
+struct qn_matmul_tile qn_matmul_tile(const struct qn_params_matmul *p, bool glu, bool packed,
+                                     uint32_t rows, const struct qn_gpu_caps *caps);
 struct qn_grid qn_grid_matmul_tiles(const struct qn_params_matmul *p, bool glu,
                                     struct qn_matmul_tile tile, uint32_t rows);
 /* Constant LANES of a matmul_few, and whether it is the faster one for so many rows of x. */
 uint32_t qn_matmul_lanes(const struct qn_params_matmul *p);
-/* `fill`: tiles of 64 × 64 that fill the device, on a large one QN_FILL; see qn_matmul_filled. */
+/* `fill`: tiles of 64 × 64 that fill the device, on a large one QN_FILL; see qn_matmul_filled. 1:
+ * what makes a whole one is never few. */
 bool qn_matmul_takes_few(const struct qn_params_matmul *p, bool glu, bool matrix, uint32_t rows,
                          uint32_t fill);
 enum { QN_FILL = 192, QN_FILL_LEAST = 12 };

@@ -21,7 +21,7 @@ static const char *const CONSTANT_NAMES[] = {
     "WTYPE",  "STYPE",   "ZERO",   "BIAS",   "RESIDUAL", "NORM",        "GLU",      "ACT",
     "LANES",  "ROWS",    "SPAN",   "AHEAD",  "KV_TYPE",  "INTERLEAVED", "HEAD_DIM", "ROPE",
     "HEADS",  "SHARED",  "GUMBEL", "GATE",   "ALIGNED",  "POST",        "TX",       "TY",
-    "SLICES", "BUFFERS", "COLS",   "ARGMAX", "RELATIVE", "PACK",        "THREADS",
+    "SLICES", "BUFFERS", "COLS",   "ARGMAX", "RELATIVE", "PACK",        "THREADS",  "QUADS",
 };
 
 /* The parts of a text; NULL where there is none. */

@@ -99,6 +99,8 @@ enum qn_scale_type {
  *  MATMUL_FEW        the same again; groups of MATMUL_TILES fit it. LANES: qn_matmul_lanes.
  *                    qn_matmul_takes_few says when.
  *  MATMUL_MATRIX     as MATMUL_TILES, where qn_matmul_has_matrix.
+ *  MATMUL_PACKED     the same for some of Q4 and packed rows of x (packed.h), where
+ *                    qn_matmul_has_packed. TX … QUADS: struct qn_matmul_tile.
  *  PACK_ROWS         MATVEC_DOT's bindings, out packed rows of x, kept: what MATVEC_DOT with POST
  *                    leaves in its out.
  *  GLU               params, step, x, up, out. In one tensor: the same range twice.
@@ -147,6 +149,7 @@ enum qn_scale_type {
     X(MATVEC_DOT,        matvec_dot,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS SPAN AHEAD HEAD_DIM POST PACK ARGMAX") \
     X(MATVEC_PACKED,     matvec_packed,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL NORM GLU ACT LANES ROWS AHEAD THREADS COLS PACK ARGMAX") \
     X(MATMUL_FEW,        matmul_few,        matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT LANES") \
+    X(MATMUL_PACKED,     matmul_packed,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT TX TY SLICES QUADS") \
     X(MATMUL_MATRIX,     matmul_matrix,     matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED") \
     X(MATMUL_TILES,      matmul_tiles,      matmul,    "UURRRRRRW", "WTYPE STYPE ZERO BIAS RESIDUAL GLU ACT ALIGNED TX TY SLICES BUFFERS") \
     X(PACK_ROWS,         pack_rows,         matmul,    "UURRRRRRWW", "NORM HEAD_DIM POST") \

@@ -313,11 +313,14 @@ enum qn_status qn_lower_program(struct qn_lower *l, struct qn_arena *arena,
 
 /* ---- Grids --------------------------------------------------------------------------------- */
 
+static bool are_few(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t rows) {
+    return qn_matmul_takes_few((const void *)(l->params + d->params), d->glu,
+                               d->kernel == QN_KERNEL_MATMUL_MATRIX, rows, l->fill);
+}
+
 static bool takes_few(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t rows) {
-    bool matrix = d->kernel == QN_KERNEL_MATMUL_MATRIX;
-    return (matrix || d->kernel == QN_KERNEL_MATMUL_TILES) && d->few_lanes &&
-           qn_matmul_takes_few((const void *)(l->params + d->params), d->glu, matrix, rows,
-                               l->fill);
+    return (d->kernel == QN_KERNEL_MATMUL_MATRIX || d->kernel == QN_KERNEL_MATMUL_TILES) &&
+           d->few_lanes && are_few(l, d, rows);
 }
 
 /* The matvec for so many rows: the narrowest that takes all of them at once, else the widest. NULL:
@@ -332,9 +335,12 @@ static const struct qn_lower_wide *wide_for(const struct qn_lower_dispatch *d, u
     return best;
 }
 
-bool qn_lower_plays(const struct qn_lower_dispatch *d, uint32_t t, uint32_t r) {
-    return d->rows_when == QN_ROWS_ANY ||
-           (d->rows_when == QN_ROWS_MORE) == ((d->by_rows ? r : t) > 1);
+bool qn_lower_plays(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
+                    uint32_t r) {
+    uint32_t rows = d->by_rows ? r : t;
+    if (d->rows_when >= QN_ROWS_FEW)
+        return (d->rows_when == QN_ROWS_FEW) == are_few(l, d, rows);
+    return d->rows_when == QN_ROWS_ANY || (d->rows_when == QN_ROWS_MORE) == (rows > 1);
 }
 
 uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
@@ -369,6 +375,8 @@ struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dis
         if (d->kernel == QN_KERNEL_MATMUL_TILES)
             return qn_grid_matmul_tiles(params, d->glu, d->tile, rows);
         return qn_grid_matmul(params, d->glu, true, rows);
+    case QN_KERNEL_MATMUL_PACKED:
+        return qn_grid_matmul_tiles(params, d->glu, d->tile, rows);
     case QN_KERNEL_MATMUL_FEW:
         return qn_grid_matmul_few(params, d->glu, d->few_lanes, rows);
     case QN_KERNEL_GLU:

@@ -38,8 +38,9 @@ enum qn_when {
     QN_WHEN_ONE, // one token of a session
     QN_WHEN_RUN, // several
 };
-/* The same by rows of x, whosever they are: several are packed first. */
-enum qn_rows_when { QN_ROWS_ANY, QN_ROWS_ONE, QN_ROWS_MORE };
+/* The same by rows of x, whosever they are: several are packed first, and those that
+ * qn_matmul_takes_few are not. */
+enum qn_rows_when { QN_ROWS_ANY, QN_ROWS_ONE, QN_ROWS_MORE, QN_ROWS_FEW, QN_ROWS_TILES };
 
 struct qn_lower_dispatch {
     enum qn_kernel_id kernel;
@@ -52,11 +53,11 @@ struct qn_lower_dispatch {
     bool by_rows;      // works on R rows, not on T tokens
     enum qn_when when;
     enum qn_rows_when rows_when;
-    bool glu;          // matvec, matmul
+    bool glu;          // matvec, matmul, and what packs for them
     uint32_t head_dim; // attention
     bool whole;        // pack_rows: a row by one workgroup
     struct qn_matvec_tune tune;
-    struct qn_matmul_tile tile; // matmul_tiles
+    struct qn_matmul_tile tile; // matmul_tiles, matmul_packed
     struct qn_lower_wide { // a matvec for more rows: the same group; tune.rows 0: there is none
         uint32_t pipeline;
         struct qn_matvec_tune tune;
@@ -146,7 +147,7 @@ struct qn_lower {
     uint32_t max_rows;  // that the lists for one token take too, with the same results; at least 1
     /* Shared buffers. */
     uint32_t b_params, b_dummy, b_vectors, b_logits, b_all_ids, b_block_steps, b_prefix, b_prefix_n,
-        b_packed; // QN_STEP_ROWS rows of x, packed, and QN_LOWER_SLOT bytes; 0: none are
+        b_packed; // rows of x, packed, and QN_LOWER_SLOT bytes; 0: none are
     /* Buffers of a bank. Ids: a token per slot, then those of a step. */
     uint32_t b_step, b_ids, b_results, b_sampling, b_seen, b_bias, b_mask;
 };
@@ -167,7 +168,8 @@ uint64_t qn_lower_bytes(const struct qn_lower_buffer *buffer, uint32_t slots);
 uint32_t qn_lower_pipeline_for(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                                uint32_t t, uint32_t r);
 /* Whether it is for a step of so many. */
-bool qn_lower_plays(const struct qn_lower_dispatch *d, uint32_t t, uint32_t r);
+bool qn_lower_plays(const struct qn_lower *l, const struct qn_lower_dispatch *d, uint32_t t,
+                    uint32_t r);
 /* Workgroups of a dispatch for T tokens and R rows; `end` is pos + T. */
 struct qn_grid qn_lower_grid(const struct qn_lower *l, const struct qn_lower_dispatch *d,
                              uint32_t t, uint32_t r, uint32_t end);

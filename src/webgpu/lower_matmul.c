@@ -91,24 +91,43 @@ static enum qn_status wide_add(struct qn_lower *l, const struct qn_lower_draft *
     return QN_OK;
 }
 
+/* Whether no step is so long that tiles multiply it. */
+static bool always_few(const struct qn_lower *l, const struct qn_params_matmul *p, bool glu) {
+    return qn_matmul_takes_few(p, glu, qn_matmul_has_matrix(&l->caps), l->program->max_tokens,
+                               l->caps.tune && !l->caps.fill ? QN_FILL_LEAST : l->fill);
+}
+
+/* Bytes of a step's packed rows (fewer than x has itself), where prompts are packed for that
+ * matrix; else 0. */
+static uint64_t prompt_bytes(const struct qn_lower *l, const struct qn_wformat *format,
+                             const struct qn_params_matmul *p, bool glu) {
+    if (!qn_matvec_dot_takes(format) || !qn_matmul_has_packed(&l->caps) || always_few(l, p, glu))
+        return 0;
+    return (uint64_t)qn_ceil_div_u32(p->cols, QN_GROUP) * QN_PACKED_BYTES * l->program->max_tokens;
+}
+
 enum qn_status qn_lower_packed_add(struct qn_lower *l, struct qn_error *err) {
     const struct qn_program *p = l->program;
     uint64_t most = 0;
-    for (uint32_t i = 0; i < p->n_ops && qn_lower_wide(l); i++) {
+    for (uint32_t i = 0; i < p->n_ops; i++) {
         const struct qn_program_op *op = &p->ops[i];
-        if (op->kind != QN_OP_MATMUL && op->kind != QN_OP_MATMUL_GLU)
+        bool glu = op->kind == QN_OP_MATMUL_GLU;
+        if (op->kind != QN_OP_MATMUL && !glu)
             continue;
         const struct qn_weight *weight = &p->weights[p->tensors[op->in[1].tensor].weight];
-        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows};
-        if (qn_matvec_dot_takes(&weight->format) &&
-            qn_matvec_dot_tune(&shape, false, &l->caps).span && weight->cols > most)
-            most = weight->cols;
+        struct qn_params_matmul shape = {.cols = weight->cols, .n_rows = weight->rows >> glu};
+        uint64_t bytes = prompt_bytes(l, &weight->format, &shape, glu), few = 0;
+        if (qn_lower_wide(l) && qn_matvec_dot_takes(&weight->format) &&
+            qn_matvec_dot_tune(&shape, false, &l->caps).span)
+            few =
+                (uint64_t)qn_ceil_div_u32(weight->cols, QN_GROUP) * QN_PACKED_BYTES * QN_STEP_ROWS;
+        bytes = bytes > few ? bytes : few;
+        most = most > bytes ? most : bytes;
     }
     if (most == 0)
         return QN_OK;
-    uint64_t rows = (most + QN_GROUP - 1) / QN_GROUP * QN_PACKED_BYTES * QN_STEP_ROWS;
     return qn_lower_buffer_add(l, &l->b_packed, QN_SPACE_SHARED,
-                               (rows / QN_LOWER_SLOT + 2) * QN_LOWER_SLOT, QN_USE_STORAGE,
+                               (most / QN_LOWER_SLOT + 2) * QN_LOWER_SLOT, QN_USE_STORAGE,
                                "packed rows", err);
 }
 
@@ -162,6 +181,44 @@ static bool packs(const struct qn_lower *l, const struct qn_lower_mode *mode,
     return false;
 }
 
+/* Of b_packed: the rows; `end`: what is behind them. */
+static struct qn_lower_ref packed_rows(const struct qn_lower *l, struct qn_lower_ref *end) {
+    struct qn_lower_ref out = qn_lower_whole(l, QN_SPACE_SHARED, l->b_packed);
+    *end = out;
+    end->offset = out.bytes -= QN_LOWER_SLOT;
+    end->bytes = QN_LOWER_SLOT;
+    return out;
+}
+
+/* A draft for tiles or few rows as both of them, with what packs for tiles. */
+static enum qn_status packed_add(struct qn_lower *l, const struct qn_lower_draft *tiles,
+                                 bool first_slab, struct qn_error *err) {
+    struct qn_params_matmul params = *(const struct qn_params_matmul *)tiles->params;
+    struct qn_lower_draft draft = *tiles, pack = *tiles;
+    const struct qn_matmul_tile *t = &tiles->rest.tile;
+    draft.kernel = QN_KERNEL_MATMUL_FEW;
+    draft.rest.rows_when = QN_ROWS_FEW;
+    draft.constants[7] = (float)tiles->rest.few_lanes;
+    memset(draft.constants + 8, 0, (QN_KERNEL_CONSTANTS - 8) * sizeof *draft.constants);
+    QN_TRY(qn_lower_dispatch_add(l, &draft, err));
+    pack.kernel = QN_KERNEL_PACK_ROWS;
+    pack.rest.rows_when = QN_ROWS_TILES;
+    memset(pack.constants, 0, sizeof pack.constants);
+    memset(pack.bindings + 3, 0, 5 * sizeof *pack.bindings);
+    pack.bindings[8] = packed_rows(l, &pack.bindings[9]);
+    if (first_slab) // the largest
+        QN_TRY(qn_lower_dispatch_add(l, &pack, err));
+    draft.kernel = QN_KERNEL_MATMUL_PACKED;
+    draft.rest.rows_when = QN_ROWS_TILES;
+    draft.bindings[2] = pack.bindings[8];
+    const float own[] = {(float)t->tx, (float)t->ty, (float)t->slices, (float)t->quads};
+    memcpy(draft.constants + 7, own, sizeof own);
+    params.x_stride = qn_ceil_div_u32(params.cols, QN_GROUP) * (QN_PACKED_BYTES / 4);
+    params.x_column = params.tail = 0;
+    draft.params = &params;
+    return qn_lower_dispatch_add(l, &draft, err);
+}
+
 /* The matvec of a draft for matvec_dot and, where steps may have several rows of x, what packs them
  * and multiplies them so. With `packed` they are already. */
 static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *dot, bool packed,
@@ -179,9 +236,7 @@ static enum qn_status dot_add(struct qn_lower *l, const struct qn_lower_draft *d
             QN_TRY(qn_lower_dispatch_add(l, &draft, err));
         if (!wide)
             return QN_OK;
-        struct qn_lower_ref out = qn_lower_whole(l, QN_SPACE_SHARED, l->b_packed), end = out;
-        end.offset = out.bytes -= QN_LOWER_SLOT;
-        end.bytes = QN_LOWER_SLOT;
+        struct qn_lower_ref end, out = packed_rows(l, &end);
         bool post = dot->constants[13] != 0, norm = dot->constants[5] != 0;
         struct qn_lower_draft rows = *dot;
         rows.kernel = QN_KERNEL_PACK_ROWS;
@@ -309,10 +364,10 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
             place += qn_grid_matvec_places(&params, dot);
         }
         bool few = aligned && !matvec, matrix = qn_matmul_has_matrix(&l->caps),
-             only_few = few && qn_matmul_takes_few(&params, glu, matrix, p->max_tokens,
-                                                   l->caps.tune && !l->caps.fill ? QN_FILL_LEAST
-                                                                                 : l->fill);
-        struct qn_matmul_tile tile = qn_matmul_tile(&params, glu, p->max_tokens, &l->caps);
+             only_few = few && always_few(l, &params, glu),
+             in_bytes = few && prompt_bytes(l, &weight->format, &params, glu);
+        struct qn_matmul_tile tile =
+            qn_matmul_tile(&params, glu, in_bytes, p->max_tokens, &l->caps);
         struct qn_lower_draft draft = {.kernel = dot.span   ? QN_KERNEL_MATVEC_DOT
                                                  : matvec   ? QN_KERNEL_MATVEC
                                                  : only_few ? QN_KERNEL_MATMUL_FEW
@@ -365,6 +420,10 @@ enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *m
                                  (float)tile.buffers};
             memcpy(draft.constants, constants, sizeof constants);
             draft.bindings[2].bytes = (draft.bindings[2].bytes + 15) & ~15u; // read as vec4s
+            if (in_bytes) {
+                QN_TRY(packed_add(l, &draft, i == 0, err));
+                continue;
+            }
         }
         QN_TRY(qn_lower_dispatch_add(l, &draft, err));
         if (few && !only_few)

@@ -428,7 +428,7 @@ static enum qn_status pack_rows(const struct qn_ref_call *c, struct qn_error *er
 static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
                             struct qn_error *err) {
     const float *k = c->constants + 8;
-    struct qn_matmul_tile t = {(uint32_t)k[0], (uint32_t)k[1], (uint32_t)k[2], (uint32_t)k[3]};
+    struct qn_matmul_tile t = {(uint32_t)k[0], (uint32_t)k[1], (uint32_t)k[2], (uint32_t)k[3], 2};
     struct product m;
     product_begin(&m, c, false);
     QN_TRY(product_weights(&m, c, err));
@@ -442,6 +442,26 @@ static enum qn_status tiles(const struct qn_ref_call *c, enum qn_kernel_id id,
     QN_TRY(qn_ref_covers(c, grid, err));
     if (c->constants[7] != 0 && (m.p->cols | m.p->x_stride | m.p->x_column) % 4)
         return qn_fail(err, QN_E_INTERNAL, "matmul: not aligned");
+    return product(&m, c, rows, err);
+}
+
+static enum qn_status matmul_packed(const struct qn_ref_call *c, struct qn_error *err) {
+    const float *k = c->constants + 7;
+    struct qn_matmul_tile t = {(uint32_t)k[0], (uint32_t)k[1], (uint32_t)k[2], 1, (uint32_t)k[3]};
+    uint32_t lines = t.tx * t.quads * 4;
+    struct product m;
+    product_begin(&m, c, false);
+    m.packed = true;
+    QN_TRY(product_weights(&m, c, err));
+    uint32_t rows = row_count(c->p[1], m.p->rows_sym);
+    if ((t.tx != 8 && t.tx != 16 && t.tx != 32) || (t.ty != 4 && t.ty != 8 && t.ty != 16) ||
+        (t.slices != 1 && t.slices != 2 && t.slices != 4) || (lines != 64 && lines != 128) ||
+        t.quads * 4 > t.ty || !qn_matvec_dot_takes(&m.w.format))
+        return qn_fail(err, QN_E_INTERNAL, "matmul_packed: %u × %u × %u × %u of %s", t.tx, t.ty,
+                       t.slices, t.quads, qn_wformat_name(&m.w.format));
+    QN_TRY(qn_ref_covers(c, qn_grid_matmul_tiles(m.p, m.glu, t, rows), err));
+    if (m.p->x_stride != m.w.groups * QN_PACKED_BYTES / 4 || m.p->x_column || m.p->tail)
+        return qn_fail(err, QN_E_INTERNAL, "matmul_packed: rows %u apart", m.p->x_stride);
     return product(&m, c, rows, err);
 }
 
@@ -571,6 +591,7 @@ enum qn_status qn_ref_run(enum qn_kernel_id id, const struct qn_ref_call *call,
         [QN_KERNEL_MATVEC_PACKED] = matvec_packed,
         [QN_KERNEL_PACK_ROWS] = pack_rows,
         [QN_KERNEL_MATMUL_FEW] = matmul_few,
+        [QN_KERNEL_MATMUL_PACKED] = matmul_packed,
         [QN_KERNEL_MATMUL_MATRIX] = matmul_matrix,
         [QN_KERNEL_MATMUL_TILES] = matmul_tiles,
         [QN_KERNEL_GLU] = glu,

@@ -60,7 +60,8 @@ static float constant(const struct qn_lower_pipeline *p, const char *name) {
 /* The features that a kernel was chosen for. */
 static uint32_t features_of(enum qn_kernel_id id, uint32_t features) {
     static const uint32_t variants[QN_VARIANT_COUNT] = {0, QN_GPU_SUBGROUPS, QN_GPU_F16};
-    if (id == QN_KERNEL_MATVEC_DOT || id == QN_KERNEL_MATVEC_PACKED || id == QN_KERNEL_PACK_ROWS)
+    if (id == QN_KERNEL_MATVEC_DOT || id == QN_KERNEL_MATVEC_PACKED ||
+        id == QN_KERNEL_MATMUL_PACKED || id == QN_KERNEL_PACK_ROWS)
         return QN_GPU_PACKED_DOT;
     if (id == QN_KERNEL_MATMUL_MATRIX)
         return QN_GPU_SUBGROUP_MATRIX;
@@ -113,7 +114,7 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     const struct qn_lower_wide *wide;
     while (!made_for(&wide, d, index))
         d++; // one of them
-    bool tiles = kernel == QN_KERNEL_MATMUL_MATRIX || kernel == QN_KERNEL_MATMUL_TILES,
+    bool tiles = kernel >= QN_KERNEL_MATMUL_PACKED && kernel <= QN_KERNEL_MATMUL_TILES,
          few = kernel == QN_KERNEL_MATMUL_FEW;
     uint32_t dim = (uint32_t)constant(part.pipeline, "HEAD_DIM");
     uint32_t cols = tiles || few ? FEW_COLS : COLS;
@@ -127,7 +128,7 @@ static bool part_of(struct part *out, struct ends *end, const struct qn_lower *l
     if (kernel == QN_KERNEL_MATVEC_DOT) // its spans are made for no more
         cols = qn_min_u32(cols, p->cols);
     p->cols = p->x_stride = cols;
-    part.packed = kernel == QN_KERNEL_MATVEC_PACKED;
+    part.packed = kernel == QN_KERNEL_MATVEC_PACKED || kernel == QN_KERNEL_MATMUL_PACKED;
     part.packs = constant(part.pipeline, "PACK") != 0;
     p->n_rows = p->out_stride = p->residual_stride = part.packs ? QN_GROUP : ROWS;
     if (part.packed)

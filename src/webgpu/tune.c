@@ -76,11 +76,11 @@ static const struct qn_lower_dispatch *rival_of(uint32_t *pipeline, const struct
     const struct qn_lower *l = &gpu->lower;
     uint32_t rows = gpu->trial.tuning.rows;
     const struct qn_lower_buffer *buffers = l->buffers[QN_SPACE_SHARED];
-    if (!qn_kernel_is_matrix(d->kernel) || !qn_lower_plays(d, rows, 1))
+    if (!qn_kernel_is_matrix(d->kernel) || !qn_lower_plays(l, d, rows, 1))
         return NULL;
     for (uint32_t i = next->lists[list].begin; i < next->lists[list].end; i++) {
         const struct qn_lower_dispatch *r = &next->dispatches[i];
-        if (!qn_kernel_is_matrix(r->kernel) || !qn_lower_plays(r, rows, 1) ||
+        if (!qn_kernel_is_matrix(r->kernel) || !qn_lower_plays(next, r, rows, 1) ||
             r->bindings[3].buffer != d->bindings[3].buffer)
             continue;
         const struct qn_params_matmul *p = (const void *)(next->params + r->params);
@@ -124,12 +124,12 @@ static bool pick_products(struct qn_gpu *gpu, const struct qn_lower *next, enum 
         const struct qn_lower_dispatch *d = &l->dispatches[i],
                                        *rival = rival_of(&pipeline, gpu, next, list, d);
         bool packs = i > range.begin && d[-1].kernel == QN_KERNEL_PACK_ROWS &&
-                     qn_lower_plays(d - 1, t->rows, 1);
+                     qn_lower_plays(l, d - 1, t->rows, 1);
         if (!rival || pipeline != theirs || qn_lower_pipeline_for(l, d, t->rows, 1) != ours)
             continue;
         if (t->n[0] + 2 > QN_TUNE_PLAYS)
             break;
-        if (packs)
+        if (packs && rival->kernel != d->kernel) // which does without
             put(gpu, 0, l, d - 1, d[-1].pipeline, NULL);
         put(gpu, 0, l, d, ours, NULL);
         put(gpu, 1, next, rival, theirs, d);
@@ -150,7 +150,9 @@ static bool pick_tiles(struct qn_gpu *gpu, uint32_t fill) {
     for (uint32_t i = list.begin; i < list.end; i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i];
         bool matrix = d->kernel == QN_KERNEL_MATMUL_MATRIX;
-        if (!d->few_lanes || d->kernel == QN_KERNEL_MATMUL_FEW)
+        if (!d->few_lanes || d->kernel == QN_KERNEL_MATMUL_FEW ||
+            d->kernel == QN_KERNEL_PACK_ROWS ||
+            (d->kernel == QN_KERNEL_MATMUL_PACKED && d[-1].kernel != QN_KERNEL_PACK_ROWS))
             continue;
         const void *params = l->params + d->params;
         uint32_t rows = qn_ceil_div_u32(qn_matmul_filled(matrix, fill),
@@ -162,10 +164,13 @@ static bool pick_tiles(struct qn_gpu *gpu, uint32_t fill) {
     }
     if (!found)
         return false;
-    struct qn_lower_dispatch few = *found, tiles = *found;
+    bool packed = found->kernel == QN_KERNEL_MATMUL_PACKED; // behind those for few rows and packing
+    struct qn_lower_dispatch few = packed ? found[-2] : *found, tiles = *found;
     few.kernel = QN_KERNEL_MATMUL_FEW;
     tiles.few_lanes = 0;
-    put(gpu, 0, l, &few, found->few, NULL);
+    put(gpu, 0, l, &few, packed ? few.pipeline : found->few, NULL);
+    if (packed)
+        put(gpu, 1, l, found - 1, found[-1].pipeline, NULL);
     put(gpu, 1, l, &tiles, found->pipeline, NULL);
     return true;
 }

@@ -221,7 +221,8 @@ int main(void) {
                                      "mlc/phi3_q4f16_1",  "gguf/llama_Q4_0",   "gguf/gemma2_Q4_0",
                                      "gguf/gemma2_Q5_0"};
     for (size_t i = 0; i < sizeof four_bits / sizeof *four_bits; i++)
-        check_fixture(four_bits[i], &options, &dot);
+        for (dot.fill = 0; dot.fill < 2; dot.fill++) // 1: in tiles too
+            check_fixture(four_bits[i], &options, &dot);
     // Past the switch of frequencies.
     options.context = 112;
     check_fixture("lm/phi3_longrope", &options, NULL);

@@ -54,7 +54,7 @@ static void describe(const struct qn_backend *backend, char out[512]) {
     struct qn_buf text;
     qn_buf_init(&text, qn_allocator_default());
     qn_gpu_backend_describe(backend, &text);
-    snprintf(out, 512, "%.*s", QN_STR_ARG(qn_buf_view(&text)));
+    snprintf(out, 512, "%.*s", (int)text.n, text.p);
     qn_buf_free(&text);
 }
 
@@ -124,8 +124,15 @@ static void test_broken(void) {
                  "\"note\":\"\"");
     check_device(&base, &rows, "matvec_packed", "COLS", "[\"matvec_dot\",\"matmul_few\"",
                  "self-test of matvec_packed: rows that are not as alone");
-    check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul_tiles_f16\"]",
+    check_device(&wide, &matrix, "matmul_matrix", "", "\"matmul_packed\"]",
                  "self-test of matmul_matrix: wrong");
+    struct qn_gpu_caps half = matrix;
+    half.features &= ~(uint32_t)QN_GPU_PACKED_DOT;
+    check_device(&wide, &half, "matmul_matrix", "", "\"matmul_tiles_f16\"]",
+                 "self-test of matmul_matrix: wrong");
+    check_device(&wide, &dot, NULL, "", "\"matmul_packed\"]", "\"note\":\"\"");
+    check_device(&wide, &dot, "matmul_packed", "", "\"matmul_tiles\"]",
+                 "self-test of matmul_packed: wrong results");
     check_device(&wide, &matrix, NULL, "", "\"matmul_matrix\"", "\"note\":\"\"");
     // All that needs subgroups, whatever it is called.
     struct model_shape bytes = wide;

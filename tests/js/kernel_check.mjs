@@ -30,7 +30,7 @@ export const SENTINEL = 0x7a7a7a7a; // 3.25e35 as a float
 export const WTYPES = ['F32', 'F16', 'BF16', 'Q8', 'Q4'];
 
 /** Kernels over integers: one text, for devices with products of bytes. @param {string} name */
-const overIntegers = (name) => ['MATVEC_DOT', 'MATVEC_PACKED', 'PACK_ROWS'].includes(name);
+const overIntegers = (name) => ['MATVEC_DOT', 'MATVEC_PACKED', 'MATMUL_PACKED', 'PACK_ROWS'].includes(name);
 /** @param {string} suffix @param {Bench} bench */
 export const hasProducts = (suffix, bench) => suffix === '_subgroups' && !!bench.caps?.features.includes('packed-dot');
 

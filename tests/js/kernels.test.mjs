@@ -95,9 +95,10 @@ test('route, expert_glu, expert_down', options, async () => {
   }
 });
 
-/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL_FEW' | 'MATMUL_MATRIX' | 'MATMUL_TILES'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
+/** @param {'MATVEC' | 'MATVEC_DOT' | 'MATMUL_FEW' | 'MATMUL_PACKED' | 'MATMUL_MATRIX' | 'MATMUL_TILES'} name @param {object} c @param {number[]} c.format @param {number} c.cols @param {number} c.rows
  *  @param {number} c.t @param {number} [c.r] @param {Record<string, number>} [c.constants] @param {Record<string, number>} [c.values]
- *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] @param {number} [c.wide] then with so many rows of x at once, packed for matvec_dot */
+ *  @param {{ lanes: number, rows: number, span?: number, ahead?: number }} [c.tune] @param {number[]} [c.tile] @param {number} [c.wide] then with so many rows of x at once, packed for matvec_dot
+ *  @returns {Promise<Case>} */
 async function product(name, { format: [type, stype, zero], cols, rows, t, r = t, constants = {}, values = {}, tune, tile = [8, 8, 2, 1], wide = 0 }) {
   const rng = random(cols * 7 + rows + t + type);
   const glu = constants.GLU ? 1 : 0;
@@ -114,11 +115,12 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   const own = {
     MATVEC: { LANES: lanes.lanes, ROWS: lanes.rows, COLS: 1 },
     MATVEC_DOT: { LANES: lanes.lanes, ROWS: lanes.rows, SPAN: tune?.span ?? 0, AHEAD: tune?.ahead ?? 0 },
+    MATMUL_PACKED: { TX: tile[0], TY: tile[1], SLICES: tile[2], QUADS: tile[3] },
     MATMUL_MATRIX: aligned,
     MATMUL_TILES: { ...aligned, TX: tile[0], TY: tile[1], SLICES: tile[2], BUFFERS: tile[3] },
     MATMUL_FEW: { LANES: lanes.lanes },
   };
-  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL_MATRIX: [glu], MATMUL_TILES: [glu, tile[0] + 256 * tile[1]], MATMUL_FEW: [glu, lanes.lanes] };
+  const sizes = { MATVEC: [lanes.lanes, lanes.rows], MATVEC_DOT: [lanes.lanes, lanes.rows], MATMUL_MATRIX: [glu], MATMUL_PACKED: [glu, tile[0] + 256 * tile[1] + 65536 * tile[3]], MATMUL_TILES: [glu, tile[0] + 256 * tile[1] + 131072], MATMUL_FEW: [glu, lanes.lanes] };
   const c = {
     bindings: [
       p, step(0, t, r), rng.floats(t * x_stride + x_column), w.values, w.scales,
@@ -129,6 +131,7 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
     grid: reference.grid(KERNELS[name], p, m, ...sizes[name]),
     tolerance: name === 'MATVEC_DOT' ? 1.5e-4 : 5e-6, label: `${WTYPES[type]}/${stype} ${rows}×${cols} t=${t} ${JSON.stringify({ ...constants, ...values, ...tune })} ${tile}`,
   };
+  if (name === 'MATMUL_PACKED') packX(c, m);
   if (constants.PACK) await packedResults(c, m, rows, out_stride);
   else await check(name, c);
   if (wide && name === 'MATVEC') {
@@ -138,6 +141,24 @@ async function product(name, { format: [type, stype, zero], cols, rows, t, r = t
   } else if (wide) {
     await samePacked(c, m, reference.packed(p, constants, wide, lanes));
   }
+  return c;
+}
+
+/** Packs the rows of x of a MATMUL_PACKED, whose twin then gives nearly what they gave before. @param {Case} c @param {number} m rows of x */
+function packX(c, m) {
+  const p = /** @type {Uint32Array} */ (c.bindings[0]);
+  const plain = c.bindings.map(bytesOf);
+  reference.run(KERNELS.MATMUL_TILES, plain, { ...c.constants, TX: 8, TY: 8, SLICES: 2, BUFFERS: 1 }, [p[1], m, 1]);
+  const groups = Math.ceil(p[0] / 32);
+  const made = [...c.bindings, none].map(bytesOf);
+  made[8] = new Uint8Array(m * groups * 80);
+  reference.run(KERNELS.PACK_ROWS, made, {}, reference.grid(KERNELS.PACK_ROWS, p, m));
+  c.bindings[2] = made[8];
+  c.bindings[0] = p.slice();
+  /** @type {Uint32Array} */ (c.bindings[0]).set([0, groups * 20, 0], 5); // tail, x_stride, x_column
+  const twin = c.bindings.map(bytesOf);
+  reference.run(KERNELS.MATMUL_PACKED, twin, c.constants, c.grid);
+  compare(plain[8], twin[8], 1.5e-4, `twins, ${c.label}`);
 }
 
 /** @typedef {{ bindings: ArrayBufferView[], constants: Record<string, number>, grid: number[], tolerance: number, label: string }} Case */
@@ -356,6 +377,45 @@ test('matmul_tiles: sizes', options, async () => {
     if (tileBytes({ TX: tile[0], TY: tile[1], BUFFERS: tile[3] }) > memory) continue;
     await product('MATMUL_TILES', { format: [4, 256, 7], cols: i % 2 ? 256 : 33, rows: 200, t: 130, tile });
     await product('MATMUL_TILES', { format: [3, 256, 0], cols: 100, rows: 70, t: 33, tile, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+  }
+});
+
+/** Shapes of grids.c that fit 16 KiB: TX, TY, SLICES, QUADS. */
+const PACKED_TILES = [[16, 8, 1, 1], [16, 8, 2, 1], [16, 8, 1, 2], [32, 8, 1, 1], [8, 8, 2, 2], [16, 16, 1, 2], [16, 16, 1, 1], [16, 4, 2, 1]];
+
+test('matmul_packed: formats, epilogues, sizes', options, async () => {
+  const epilogues = [
+    { t: 9 },
+    { t: 70, constants: { BIAS: 1, RESIDUAL: 1 }, values: { row_begin: 11, residual_stride: 99, residual_column: 5, x_stride: 300, x_column: 8, out_stride: 90 } },
+    { t: 33, rows: 45, constants: { GLU: 1, ACT: 1, BIAS: 1 } },
+    { t: 33, rows: 45, constants: { BIAS: 1 }, values: { softcap: 30 } },
+    { t: 60, r: 56, rows: 33, values: { rows_sym: 1, tail: 1 } },
+    { t: 27, rows: 130, constants: { GLU: 1, RESIDUAL: 1 } },
+  ];
+  for (const [i, format] of FORMATS.filter(([type, stype]) => type === 4 && stype > 255 && !(stype & 160)).entries()) {
+    await product('MATMUL_PACKED', { format, cols: whole(format, 164), rows: 70, tile: PACKED_TILES[0], ...epilogues[i % 6] });
+  }
+  for (const [cols, rows, t] of [[4, 1, 1], [36, 65, 64], [32, 63, 65]]) await product('MATMUL_PACKED', { format: [4, 256, 7], cols, rows, t, tile: PACKED_TILES[0] });
+  for (const tile of [PACKED_TILES[1], PACKED_TILES[2]]) {
+    await product('MATMUL_PACKED', { format: [4, 276, 0], cols: 256, rows: 70, t: 33, tile, constants: { GLU: 1, ACT: 1, BIAS: 1 } });
+  }
+});
+
+test('matmul_packed: sizes, of which a result does not depend, nor on the rows beside it', options, async () => {
+  /** @type {Case[]} */
+  const cases = [];
+  for (const tile of PACKED_TILES) cases.push(await product('MATMUL_PACKED', { format: [4, 256, 8], cols: 356, rows: 150, t: 130, tile }));
+  for (const { bench } of devices.filter(({ suffix, bench }) => hasProducts(suffix, bench))) {
+    /** @param {Case} c @param {number} rows */
+    const results = async (c, rows) => {
+      const own = c.bindings.map(bytesOf);
+      own[1] = bytesOf(step(0, rows));
+      await bench.run(KERNELS.MATMUL_PACKED, '', own, c.constants, c.grid);
+      return own[8].slice(0, rows * 150 * 4);
+    };
+    const want = await results(cases[0], 130);
+    for (const c of cases.filter(({ constants }) => constants.SLICES === 1)) compare(want, await results(c, 130), 0, `another tile, ${c.label}`);
+    compare(want.slice(0, 5 * 150 * 4), await results(cases[0], 5), 0, 'fewer rows');
   }
 });
 

@@ -84,9 +84,10 @@ void optest_grid(struct qn_grid *out, uint32_t id, const void *params, uint32_t 
     case QN_KERNEL_MATMUL_MATRIX:
         *out = qn_grid_matmul(params, b != 0, true, a);
         break;
-    case QN_KERNEL_MATMUL_TILES: // c: tx + 256 × ty
-        *out =
-            qn_grid_matmul_tiles(params, b != 0, (struct qn_matmul_tile){c & 255, c >> 8, 0, 0}, a);
+    case QN_KERNEL_MATMUL_PACKED:
+    case QN_KERNEL_MATMUL_TILES: // c: tx + 256 × ty + 65536 × quads
+        *out = qn_grid_matmul_tiles(
+            params, b != 0, (struct qn_matmul_tile){c & 255, c >> 8 & 255, 0, 0, c >> 16}, a);
         break;
     case QN_KERNEL_MATMUL_FEW:
         *out = qn_grid_matmul_few(params, b != 0, c, a);

@@ -8,6 +8,7 @@
 // then vec4 [groups]: s, Σ q as an integer, the whole row's Σ x² before its norm, 0.
 #include "common_matvec_io.wgsl"
 #include "common_key.wgsl"
+#include "common_unpack.wgsl"
 override ARGMAX: u32 = 0u;
 override PACK: u32 = 0u;
 override THREADS: u32 = 256u;
@@ -18,7 +19,6 @@ var<workgroup> results: array<f32, HELD_RESULTS>;
 var<workgroup> bests: array<vec2<u32>, 64>; // of each subgroup: they have four lanes at least
 
 const LARGEST = 32639.0; // 127 × 256 + 127
-const NIBBLES = 0x0f0f0f0fu;
 const MAGIC_I = 12582912.0; // 1.5 × 2^23: what is added to it is rounded to an integer in the low bits
 
 fn bytes_of(v: vec4<i32>) -> u32 {
@@ -85,23 +85,8 @@ fn fetch(at: u32) -> Raw {
     return Raw(values[at], scale_words(at * 4u));
 }
 
-// Its weights, four to a word, as they meet the words of x; its scale and minimum.
-struct Unpacked {
-    even: vec4<u32>,
-    odd: vec4<u32>,
-    factors: vec2<f32>,
-}
-
-// Of group `at` of the slab. Fifth bits: of even columns at bits 0, 8, …, of odd ones above them; two more per word.
 fn unpack(w: Raw, at: u32) -> Unpacked {
-    var even = w.words & vec4<u32>(NIBBLES);
-    var odd = (w.words >> vec4<u32>(4u)) & vec4<u32>(NIBBLES);
-    if (HIGH != 0u) {
-        let high = vec4<u32>(w.scale.z) >> vec4<u32>(0u, 2u, 4u, 6u);
-        even |= (high & vec4<u32>(0x01010101u)) << vec4<u32>(4u);
-        odd |= (high & vec4<u32>(0x02020202u)) << vec4<u32>(3u);
-    }
-    return Unpacked(even, odd, factors_of(w.scale, at * 4u));
+    return unpack_words(w.words, w.scale, at);
 }
 
 // sum + a group's product, of 256 Σ n hi + Σ n lo and Σ q. What may be fused is, by name: so it rounds alike in every
