@@ -84,9 +84,6 @@ const float *qn_cpu_vector(const struct qn_cpu_step *step, const struct qn_progr
 /* Decodes one row: out [cols]. */
 void qn_cpu_weight_row(float *out, const struct qn_cpu_weight *weight, uint32_t row);
 float qn_cpu_act(enum qn_act act, float x);
-/* One element of x Wᵀ + bias, summed in double. */
-float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
-                     const float *bias);
 
 /* Bytes of scratch that the SIMD ops need for this op at max_tokens. */
 size_t qn_cpu_scratch(const struct qn_program *program, const struct qn_program_op *op);

@@ -64,8 +64,8 @@ static void ref_norm(const struct qn_cpu_step *step, const struct qn_program_op 
     }
 }
 
-/* Decodes a row in groups, so that rows may have any length. */
-float qn_cpu_ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
+/* One element of x Wᵀ + bias. Decodes a row in groups, so that rows may have any length. */
+static float ref_dot(const float *x, const struct qn_cpu_weight *w, uint32_t row,
                      const float *bias) {
     const unsigned char *values = w->values + row * w->value_row;
     const unsigned char *scales = w->scales == NULL ? values : w->scales + row * w->scale_row;
@@ -87,7 +87,7 @@ static void ref_matmul(const struct qn_cpu_step *step, const struct qn_program_o
     const float *bias = qn_cpu_vector(step, op, 2);
     for (uint32_t t = 0; t < out.rows; t++) {
         for (uint32_t n = 0; n < out.cols; n++) {
-            float y = qn_cpu_ref_dot(x.p + t * x.stride, w, n, bias), cap = op->u.matmul.softcap;
+            float y = ref_dot(x.p + t * x.stride, w, n, bias), cap = op->u.matmul.softcap;
             if (cap != 0.0f)
                 y = cap * tanhf(y / cap);
             if (residual.p != NULL)
@@ -104,8 +104,7 @@ static void ref_matmul_glu(const struct qn_cpu_step *step, const struct qn_progr
     for (uint32_t t = 0; t < out.rows; t++) {
         const float *row = x.p + t * x.stride;
         for (uint32_t f = 0; f < out.cols; f++) {
-            float gate = qn_cpu_ref_dot(row, w, f, bias),
-                  up = qn_cpu_ref_dot(row, w, out.cols + f, bias);
+            float gate = ref_dot(row, w, f, bias), up = ref_dot(row, w, out.cols + f, bias);
             out.p[t * out.stride + f] = qn_cpu_act(op->u.glu.act, gate) * up;
         }
     }
@@ -283,8 +282,8 @@ static void ref_expert_glu(const struct qn_cpu_step *step, const struct qn_progr
         for (uint32_t i = 0; i < out.cols; i++) {
             uint32_t expert = (uint32_t)routes.p[t * routes.stride + i / width];
             uint32_t at = expert * 2 * width + i % width;
-            float gate = qn_cpu_ref_dot(row, w, at, NULL);
-            float up = qn_cpu_ref_dot(row, w, at + width, NULL);
+            float gate = ref_dot(row, w, at, NULL);
+            float up = ref_dot(row, w, at + width, NULL);
             out.p[t * out.stride + i] = qn_cpu_act(op->u.moe.act, gate) * up;
         }
     }
@@ -302,7 +301,7 @@ static void ref_expert_down(const struct qn_cpu_step *step, const struct qn_prog
             for (uint32_t choice = 0; choice < used; choice++) {
                 const float *row = x.p + t * x.stride + (size_t)choice * w->cols;
                 uint32_t at = (uint32_t)route[choice] * width + i;
-                sum += (double)route[used + choice] * (double)qn_cpu_ref_dot(row, w, at, NULL);
+                sum += (double)route[used + choice] * (double)ref_dot(row, w, at, NULL);
             }
             out.p[t * out.stride + i] = (float)sum;
         }

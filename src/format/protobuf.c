@@ -2,7 +2,8 @@
 
 #include "base/num.h"
 
-bool qn_protobuf_varint(struct qn_protobuf *p, uint64_t *out) {
+/* False at the end, or when it is too long. */
+static bool read_varint(struct qn_protobuf *p, uint64_t *out) {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70 && p->at < p->bytes.n; shift += 7) {
         uint64_t byte = (unsigned char)p->bytes.p[p->at++];
@@ -19,14 +20,14 @@ bool qn_protobuf_varint(struct qn_protobuf *p, uint64_t *out) {
 
 static bool read_field(struct qn_protobuf *p, struct qn_protobuf_field *out) {
     uint64_t key, n;
-    if (!qn_protobuf_varint(p, &key) || key >> 3 == 0 || key >> 3 >= 1u << 29)
+    if (!read_varint(p, &key) || key >> 3 == 0 || key >> 3 >= 1u << 29)
         return false;
     *out = (struct qn_protobuf_field){.number = (uint32_t)(key >> 3),
                                       .type = (enum qn_protobuf_type)(key & 7)};
     size_t left = p->bytes.n - p->at;
     switch (out->type) {
     case QN_PROTOBUF_VARINT:
-        return qn_protobuf_varint(p, &out->value);
+        return read_varint(p, &out->value);
     case QN_PROTOBUF_FIXED64:
         if (left < 8)
             return false;
@@ -40,7 +41,7 @@ static bool read_field(struct qn_protobuf *p, struct qn_protobuf_field *out) {
         p->at += 4;
         return true;
     case QN_PROTOBUF_BYTES:
-        if (!qn_protobuf_varint(p, &n) || n > p->bytes.n - p->at)
+        if (!read_varint(p, &n) || n > p->bytes.n - p->at)
             return false;
         out->bytes = qn_str_slice(p->bytes, p->at, p->at + (size_t)n);
         p->at += (size_t)n;

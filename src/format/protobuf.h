@@ -28,8 +28,6 @@ struct qn_protobuf {
  * offset: cut off, a varint too long, a field number of 0, or a group). */
 bool qn_protobuf_next(struct qn_protobuf *p, struct qn_protobuf_field *out, enum qn_status *status,
                       struct qn_error *err);
-/* The next varint of a packed list; false at the end or when it is malformed. */
-bool qn_protobuf_varint(struct qn_protobuf *p, uint64_t *out);
 
 static inline struct qn_protobuf qn_protobuf_open(struct qn_str bytes) {
     return (struct qn_protobuf){.bytes = bytes};

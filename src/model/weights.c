@@ -352,7 +352,8 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
     return *same ? add_weight(out, w, &weight, err) : QN_OK;
 }
 
-enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
+/* The vector of `suffix` (".weight", ".bias") of the parts, joined. *out is a tensor. */
+static enum qn_status add_vector(uint32_t *out, const struct qn_weights *w,
                                  const struct qn_weight_part *parts, uint32_t n_parts,
                                  uint32_t layer, const char *suffix, struct qn_error *err) {
     struct qn_weight weight = {.format = {.type = QN_W_F32}, .rows = 1};
@@ -373,7 +374,7 @@ enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool e
                                struct qn_error *err) {
     *out = QN_NONE;
     if (expected)
-        return qn_weights_vector(out, w, parts, n_parts, layer, ".bias", err);
+        return add_vector(out, w, parts, n_parts, layer, ".bias", err);
     for (uint32_t i = 0; i < n_parts; i++) {
         char buffer[QN_TENSOR_NAME_BYTES];
         struct qn_str name = tensor_name(buffer, w, parts[i].role, layer, ".bias");
@@ -435,7 +436,7 @@ enum qn_status qn_weights_norm(uint32_t *weight, uint32_t *bias, const struct qn
         return (w->d->format == QN_FORMAT_GGUF ? joined_heads : per_head)(weight, w, role, n, group,
                                                                           layer, err);
     const struct qn_weight_part part = {role, group};
-    QN_TRY(qn_weights_vector(weight, w, &part, 1, layer, ".weight", err));
+    QN_TRY(add_vector(weight, w, &part, 1, layer, ".weight", err));
     struct qn_program *p = w->program;
     struct qn_weight *vector = &p->weights[p->tensors[*weight].weight];
     vector->vector_scale = scale;
@@ -443,7 +444,7 @@ enum qn_status qn_weights_norm(uint32_t *weight, uint32_t *bias, const struct qn
         vector->vector_offset = scale;
     if (!traits->layer_norm || of_heads)
         return QN_OK;
-    QN_TRY(qn_weights_vector(bias, w, &part, 1, layer, ".bias", err));
+    QN_TRY(add_vector(bias, w, &part, 1, layer, ".bias", err));
     p->weights[p->tensors[*bias].weight].vector_scale = scale;
     return QN_OK;
 }

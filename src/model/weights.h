@@ -61,10 +61,6 @@ enum qn_status qn_weights_matrix(uint32_t *out, bool *same, const struct qn_weig
  * weight. */
 enum qn_status qn_weights_inverse(const float **out, const struct qn_weights *w,
                                   const struct qn_weight *weight, uint32_t n, struct qn_error *err);
-/* The vector of `suffix` (".weight", ".bias") of the parts, joined. *out is a tensor. */
-enum qn_status qn_weights_vector(uint32_t *out, const struct qn_weights *w,
-                                 const struct qn_weight_part *parts, uint32_t n_parts,
-                                 uint32_t layer, const char *suffix, struct qn_error *err);
 /* *out is QN_NONE without `expected`; then a bias in the file is refused: the
  * configuration lies. */
 enum qn_status qn_weights_bias(uint32_t *out, const struct qn_weights *w, bool expected,

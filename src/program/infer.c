@@ -24,8 +24,9 @@ struct qn_shape qn_shape_of(const struct qn_program_tensor *tensor) {
     return shape;
 }
 
-bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
-                       const struct qn_program_tensor *tensor) {
+/* At max_tokens and max_rows. */
+static bool elements(uint64_t *out, const struct qn_program *p,
+                     const struct qn_program_tensor *tensor) {
     uint64_t n = 1;
     for (uint32_t i = 0; i < tensor->n_dims; i++) {
         struct qn_dim dim = tensor->dims[i];
@@ -42,7 +43,7 @@ bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
 bool qn_shape_bytes(uint64_t *out, const struct qn_program *p,
                     const struct qn_program_tensor *tensor) {
     uint64_t n;
-    if (!qn_shape_elements(&n, p, tensor))
+    if (!elements(&n, p, tensor))
         return false;
     if (tensor->kind != QN_TENSOR_STATE || tensor->n_dims != 3 || !qn_kv_takes(tensor->dtype))
         return qn_dtype_size(out, tensor->dtype, n);
@@ -50,7 +51,8 @@ bool qn_shape_bytes(uint64_t *out, const struct qn_program *p,
     return dim - 1 < (1u << 30) && qn_mul_u64(out, n / dim, qn_kv_row_bytes(tensor->dtype, dim));
 }
 
-uint32_t qn_op_inputs(enum qn_op_kind kind) {
+/* How many operands an op of this kind looks at; the rest must be absent. */
+static uint32_t inputs_of(enum qn_op_kind kind) {
     switch (kind) {
     case QN_OP_EMBED:
     case QN_OP_GLU:
@@ -491,7 +493,7 @@ enum qn_status qn_op_result(struct qn_shape *out, const struct qn_program *p, ui
                             struct qn_error *err) {
     const struct site site = {p, at, &p->ops[at], err};
     enum qn_op_kind kind = site.op->kind;
-    for (uint32_t i = qn_op_inputs(kind); i < QN_OP_INPUTS; i++)
+    for (uint32_t i = inputs_of(kind); i < QN_OP_INPUTS; i++)
         if (site.op->in[i].tensor != QN_NONE)
             return qn_fail(err, QN_E_INTERNAL, "op %u %s: input %u must be absent", at,
                            qn_op_name(kind), i);

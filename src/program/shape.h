@@ -12,14 +12,10 @@ struct qn_shape {
 bool qn_dim_same(struct qn_dim a, struct qn_dim b);
 bool qn_shape_same(const struct qn_shape *a, const struct qn_shape *b);
 struct qn_shape qn_shape_of(const struct qn_program_tensor *tensor);
-/* Elements at max_tokens and max_rows; false on overflow. */
-bool qn_shape_elements(uint64_t *out, const struct qn_program *p,
-                       const struct qn_program_tensor *tensor);
-/* Bytes of all of them; of a state [n_kv_heads, context, head_dim], as quant/kv.h keeps it. */
+/* Bytes at max_tokens and max_rows; of a state [n_kv_heads, context, head_dim], as quant/kv.h keeps
+ * it. False on overflow. */
 bool qn_shape_bytes(uint64_t *out, const struct qn_program *p,
                     const struct qn_program_tensor *tensor);
-/* How many operands an op of this kind looks at; the rest must be absent. */
-uint32_t qn_op_inputs(enum qn_op_kind kind);
 
 /* The shape of the result of ops[at], from its operands' shapes; checks every operand and parameter
  * of the op. QN_E_INTERNAL. */

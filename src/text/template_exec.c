@@ -447,8 +447,8 @@ QN_TSEPARATE enum qn_status bind_macro(struct qn_tctx *ctx, const struct qn_tnod
     return QN_OK;
 }
 
-enum qn_status qn_tcall_macro(struct qn_tctx *ctx, struct qn_tval *out,
-                              const struct qn_tmacro *macro, const struct qn_targs *args) {
+static enum qn_status call_macro(struct qn_tctx *ctx, struct qn_tval *out,
+                                 const struct qn_tmacro *macro, const struct qn_targs *args) {
     struct qn_tscope *outer = ctx->scope;
     if (ctx->depth >= ctx->limits.depth)
         return qn_tfail_as(&ctx->site, QN_E_LIMIT, "macros call each other more than %u deep",
@@ -466,7 +466,7 @@ enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, const struct q
                         const struct qn_targs *args) {
     switch (callee->kind) {
     case QN_TVAL_MACRO:
-        return qn_tcall_macro(ctx, out, callee->as.macro, args);
+        return call_macro(ctx, out, callee->as.macro, args);
     case QN_TVAL_BOUND:
         return qn_tcall_func(ctx, out, callee->as.bound->func, &callee->as.bound->self, args);
     case QN_TVAL_FUNCTION:

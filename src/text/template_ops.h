@@ -111,8 +111,6 @@ enum qn_status qn_tcall(struct qn_tctx *ctx, struct qn_tval *out, const struct q
                         const struct qn_targs *args);
 enum qn_status qn_tcall_func(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tfunc *func,
                              const struct qn_tval *self, const struct qn_targs *args);
-enum qn_status qn_tcall_macro(struct qn_tctx *ctx, struct qn_tval *out,
-                              const struct qn_tmacro *macro, const struct qn_targs *args);
 enum qn_status qn_tval_attr(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *object,
                             struct qn_str name);
 enum qn_status qn_tval_item(struct qn_tctx *ctx, struct qn_tval *out, const struct qn_tval *object,

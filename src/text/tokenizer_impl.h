@@ -86,20 +86,11 @@ enum qn_status qn_tokenizer_read_gguf(struct qn_tokenizer **out, struct qn_arena
                                       struct qn_arena *scratch,
                                       const struct qn_directory *directory,
                                       const struct qn_files *files, struct qn_error *err);
-/* vocab.json and merges.txt, with what tokenizer_config.json says. */
-enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_arena *arena,
-                                       struct qn_arena *scratch, struct qn_str vocab,
-                                       struct qn_str merges, struct qn_json_value config,
-                                       struct qn_error *err);
 /* A SentencePiece model, the bytes of `file`, with what tokenizer_config.json says. */
 enum qn_status qn_tokenizer_read_spm(struct qn_tokenizer **out, struct qn_arena *arena,
                                      struct qn_arena *scratch, struct qn_str bytes,
                                      struct qn_str file, struct qn_json_value config,
                                      struct qn_error *err);
-/* vocab.txt of BERT: a token a line. */
-enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena *arena,
-                                      struct qn_arena *scratch, struct qn_str vocab,
-                                      struct qn_json_value config, struct qn_error *err);
 
 /* Shared by the readers (tokenizer_build.c, tokenizer_spm.c). */
 

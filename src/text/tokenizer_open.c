@@ -90,10 +90,11 @@ static enum qn_status read_merges(struct qn_tokenizer *t, struct qn_arena *arena
     return QN_OK;
 }
 
-enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_arena *arena,
-                                       struct qn_arena *scratch, struct qn_str vocab,
-                                       struct qn_str merges, struct qn_json_value config,
-                                       struct qn_error *err) {
+/* vocab.json and merges.txt, with what tokenizer_config.json says. */
+static enum qn_status read_vocab(struct qn_tokenizer **out, struct qn_arena *arena,
+                                 struct qn_arena *scratch, struct qn_str vocab,
+                                 struct qn_str merges, struct qn_json_value config,
+                                 struct qn_error *err) {
     struct qn_json json;
     QN_TRY(qn_json_parse(&json, scratch, vocab, err));
     if (qn_json_type(qn_json_root(&json)) != QN_JSON_OBJECT)
@@ -115,9 +116,10 @@ enum qn_status qn_tokenizer_read_vocab(struct qn_tokenizer **out, struct qn_aren
     return QN_OK;
 }
 
-enum qn_status qn_tokenizer_read_bert(struct qn_tokenizer **out, struct qn_arena *arena,
-                                      struct qn_arena *scratch, struct qn_str vocab,
-                                      struct qn_json_value config, struct qn_error *err) {
+/* vocab.txt of BERT: a token a line. */
+static enum qn_status read_bert(struct qn_tokenizer **out, struct qn_arena *arena,
+                                struct qn_arena *scratch, struct qn_str vocab,
+                                struct qn_json_value config, struct qn_error *err) {
     static const char *const specials[] = {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"};
     uint32_t n = 1, i = 0, ids[5];
     bool lower = true, strip_accents, chinese = true;
@@ -215,11 +217,11 @@ static enum qn_status open_folder(struct qn_tokenizer **out, struct qn_arena *ar
     if (qn_str_is(name, "tokenizer.json")) {
         QN_TRY(qn_tokenizer_read_json(out, arena, scratch, text, err));
     } else if (qn_str_is(name, "vocab.txt")) {
-        QN_TRY(qn_tokenizer_read_bert(out, arena, scratch, text, config, err));
+        QN_TRY(read_bert(out, arena, scratch, text, config, err));
     } else if (qn_str_is(name, "vocab.json")) {
         name = QN_STR("merges.txt");
         QN_TRY(qn_files_read_all(&merges, scratch, files, name, MAX_FILE, err));
-        QN_TRY(qn_tokenizer_read_vocab(out, arena, scratch, text, merges, config, err));
+        QN_TRY(read_vocab(out, arena, scratch, text, merges, config, err));
     } else {
         QN_TRY(qn_tokenizer_read_spm(out, arena, scratch, text, name, config, err));
     }

@@ -41,23 +41,9 @@ static inline uint8_t qn_unicode_prop(uint32_t code_point) {
 
 uint8_t qn_unicode_category(uint32_t code_point); // enum qn_category
 
-static inline bool qn_prop_is_letter(uint8_t prop) {
-    return (prop & QN_PROP_CATEGORY) <= QN_CAT_LO;
-}
-
 static inline bool qn_prop_is_mark(uint8_t prop) {
     uint32_t category = prop & QN_PROP_CATEGORY;
     return category >= QN_CAT_MN && category <= QN_CAT_ME;
-}
-
-static inline bool qn_prop_is_number(uint8_t prop) {
-    uint32_t category = prop & QN_PROP_CATEGORY;
-    return category >= QN_CAT_ND && category <= QN_CAT_NO;
-}
-
-static inline bool qn_prop_is_punctuation(uint8_t prop) {
-    uint32_t category = prop & QN_PROP_CATEGORY;
-    return category >= QN_CAT_PC && category <= QN_CAT_PO;
 }
 
 uint32_t qn_unicode_combining_class(uint32_t code_point);
