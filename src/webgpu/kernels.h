@@ -112,8 +112,8 @@ enum qn_scale_type {
  *  ATTENTION_SPLIT   params, step, q, k, v, freq, k_state, v_state, partial f32
  *                    (qn_attention_partial bytes). ROPE: does the work of ROPE_APPEND first, for
  *                    one token of a slot; without it k, v and freq are not used. For small T.
- *                    HEADS: qn_attention_heads. SHARED: query heads of a key. NORM: heads of q and k are normed before that;
- *                    freq holds the weights too.
+ *                    HEADS: qn_attention_heads. SHARED: query heads of a key. NORM: heads of q and
+ *                    k are normed before that; freq holds the weights too.
  *  ATTENTION_MERGE   params, step, partial, out f32[T, n_heads × head_dim]
  *  ATTENTION_PREFILL params, step, q, k_state, v_state, relative f32[n_heads, QN_RELATIVE], out.
  *                    RELATIVE: 0 or 1. HEAD_DIM is needed by all three.
