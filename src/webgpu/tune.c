@@ -19,8 +19,8 @@
 
 enum { BYTES, TILES, FILLS, CONTESTS };
 
-#define RUNS 7u       // one to warm up, then both ways in turns
-#define PLAIN_RUNS 5u // where one takes half as long again as the other
+#define RUNS 7u       // one to warm up and three of each way
+#define PLAIN_RUNS 5u // where one takes half as long again as the other, or time is over
 #define LONG 3000u    // microseconds of a run that is told from the way there and back
 #define REPEATS 64u   // at most, for that
 #define TICK 100u     // of the host's clock, in favour of what there is
@@ -55,22 +55,25 @@ static void put(struct qn_gpu *gpu, uint32_t way, const struct qn_lower *of,
     qn_tape_append(&gpu->tape,
                    (uint32_t[]){QN_TAPE_CREATE_GROUP, group, (uint32_t)id, kernel.n_bindings}, 4);
     for (uint32_t i = 0; i < kernel.n_bindings; i++) {
-        struct qn_lower_ref ref = d->bindings[i];
-        if (ref.space != QN_SPACE_SHARED) // only the step is
-            ref = (struct qn_lower_ref){.buffer = own, .bytes = sizeof(struct qn_params_step)};
-        else if (beside && i == 0)
-            ref = (struct qn_lower_ref){.buffer = own, .offset = slot, .bytes = ref.bytes};
-        else if (beside && ref.buffer > l->b_vectors)
-            ref = qn_lower_whole(l, QN_SPACE_SHARED, beside->bindings[i < 8 ? 2 : 8].buffer);
-        qn_tape_append(&gpu->tape, (uint32_t[]){ref.buffer, ref.offset, ref.bytes}, 3);
+        const struct qn_lower_ref *ref = &d->bindings[i];
+        uint32_t words[3] = {ref->buffer, ref->offset, ref->bytes};
+        if (i == 1 || (beside && i == 0)) { // the step, which alone is a bank's, and parameters
+            words[0] = own;
+            words[1] = i == 0 ? slot : 0;
+        } else if (beside && ref->buffer > l->b_vectors) {
+            words[0] = beside->bindings[i < 8 ? 2 : 8].buffer;
+            words[1] = 0;
+            words[2] = l->buffers[QN_SPACE_SHARED][words[0]].bytes;
+        }
+        qn_tape_append(&gpu->tape, words, 3);
     }
     t->plays[way][t->n[way]++] = (struct qn_gpu_tune_play){
         beside ? l->n_pipelines : pipeline, group, qn_lower_grid(of, d, t->rows, 1, t->rows)};
 }
 
 /* What another program has in place of a product of this one's list: the same weights, by another
- * pipeline, *pipeline, over buffers that are large enough; NULL: nothing else. */
-static const struct qn_lower_dispatch *rival_of(uint32_t *pipeline, const struct qn_gpu *gpu,
+ * pipeline, over buffers that are large enough; NULL: nothing else. by: the pipelines of both. */
+static const struct qn_lower_dispatch *rival_of(uint32_t by[2], const struct qn_gpu *gpu,
                                                 const struct qn_lower *next, enum qn_list list,
                                                 const struct qn_lower_dispatch *d) {
     const struct qn_lower *l = &gpu->lower;
@@ -86,9 +89,9 @@ static const struct qn_lower_dispatch *rival_of(uint32_t *pipeline, const struct
         const struct qn_params_matmul *p = (const void *)(next->params + r->params);
         uint64_t x = (uint64_t)rows * qn_max_u32(p->x_stride, p->residual_stride) * 4,
                  y = (uint64_t)rows * p->out_stride * 4;
-        *pipeline = qn_lower_pipeline_for(next, r, rows, 1);
-        const struct qn_lower_pipeline *a = &l->pipelines[qn_lower_pipeline_for(l, d, rows, 1)],
-                                       *b = &next->pipelines[*pipeline];
+        by[0] = qn_lower_pipeline_for(l, d, rows, 1);
+        by[1] = qn_lower_pipeline_for(next, r, rows, 1);
+        const struct qn_lower_pipeline *a = &l->pipelines[by[0]], *b = &next->pipelines[by[1]];
         bool same = a->kernel == b->kernel && memcmp(a->values, b->values, sizeof a->values) == 0;
         return same || x > buffers[d->bindings[2].buffer].bytes ||
                        y > buffers[d->bindings[8].buffer].bytes
@@ -104,39 +107,37 @@ static bool pick_products(struct qn_gpu *gpu, const struct qn_lower *next, enum 
     const struct qn_lower *l = &gpu->lower;
     struct qn_gpu_tuning *t = &gpu->trial.tuning;
     struct qn_lower_range range = l->lists[list];
-    uint32_t most = 0, ours = 0, theirs = 0, pipeline;
+    uint32_t most = 0, by[2], best[2];
     uint64_t all = 0, taken = 0;
     for (uint32_t i = range.begin; i < range.end; i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i];
-        if (!rival_of(&pipeline, gpu, next, list, d))
+        if (!rival_of(by, gpu, next, list, d))
             continue;
         uint32_t bytes = weight_bytes(d);
         all += bytes;
-        if (bytes <= most)
-            continue;
-        most = bytes;
-        ours = qn_lower_pipeline_for(l, d, t->rows, 1);
-        theirs = pipeline;
+        if (bytes > most) {
+            most = bytes;
+            memcpy(best, by, sizeof best);
+        }
     }
-    if (most == 0 || qn_gpu_put_kernel(gpu, next->pipelines[theirs].kernel, NULL) != QN_OK)
+    if (most == 0 || qn_gpu_put_kernel(gpu, next->pipelines[best[1]].kernel, NULL) != QN_OK)
         return false;
-    for (uint32_t i = range.begin; i < range.end && taken < (t->rows > 1 ? most : UNCACHED); i++) {
+    for (uint32_t i = range.begin;
+         i < range.end && t->n[0] + 2 <= QN_TUNE_PLAYS && taken < (t->rows > 1 ? most : UNCACHED);
+         i++) {
         const struct qn_lower_dispatch *d = &l->dispatches[i],
-                                       *rival = rival_of(&pipeline, gpu, next, list, d);
-        bool packs = i > range.begin && d[-1].kernel == QN_KERNEL_PACK_ROWS &&
-                     qn_lower_plays(l, d - 1, t->rows, 1);
-        if (!rival || pipeline != theirs || qn_lower_pipeline_for(l, d, t->rows, 1) != ours)
+                                       *rival = rival_of(by, gpu, next, list, d);
+        if (!rival || memcmp(by, best, sizeof best) != 0)
             continue;
-        if (t->n[0] + 2 > QN_TUNE_PLAYS)
-            break;
-        if (packs && rival->kernel != d->kernel) // which does without
+        if (i > range.begin && d[-1].kernel == QN_KERNEL_PACK_ROWS && rival->kernel != d->kernel &&
+            qn_lower_plays(l, d - 1, t->rows, 1))
             put(gpu, 0, l, d - 1, d[-1].pipeline, NULL);
-        put(gpu, 0, l, d, ours, NULL);
-        put(gpu, 1, next, rival, theirs, d);
+        put(gpu, 0, l, d, by[0], NULL);
+        put(gpu, 1, next, rival, by[1], d);
         taken += weight_bytes(d);
     }
     t->share = (float)all / (float)taken;
-    qn_gpu_put_pipeline(gpu, l->n_pipelines, &next->pipelines[theirs]);
+    qn_gpu_put_pipeline(gpu, l->n_pipelines, &next->pipelines[best[1]]);
     return true;
 }
 
@@ -277,10 +278,16 @@ static bool advance(struct qn_gpu *gpu) {
     return false;
 }
 
-static bool run(struct qn_gpu *gpu, uint32_t way) {
+/* Which one runs: the program's to warm up, then both in turns. */
+static uint32_t way_of(const struct qn_gpu_tuning *t) {
+    return t->run != 0 && t->run % 2 == 0;
+}
+
+static bool run(struct qn_gpu *gpu) {
     struct qn_gpu_trial *trial = &gpu->trial;
     const struct qn_gpu_tuning *t = &trial->tuning;
     struct qn_tape *tape = &gpu->tape;
+    uint32_t way = way_of(t);
     qn_tape_word(tape, QN_TAPE_BEGIN_PASS);
     for (uint32_t i = 0; i < t->repeat * t->n[way]; i++) {
         const struct qn_gpu_tune_play *p = &t->plays[way][i % t->n[way]];
@@ -302,7 +309,7 @@ static void judge(struct qn_gpu_tuning *t) {
     for (uint32_t way = 0; way < 2; way++) {
         uint32_t tick = way == 0 ? 0 : t->fine ? TICK : COARSE_TICK;
         float time = (float)(t->best[way] + tick) / (float)t->repeat * t->share;
-        t->score[way] = t->contest == BYTES ? t->score[way] + time : time;
+        t->score[way] = time + (t->contest == BYTES ? t->score[way] : 0);
     }
     float gain = t->score[0] / t->score[1];
     t->played = true;
@@ -332,7 +339,7 @@ bool qn_gpu_tune_turn(struct qn_gpu *gpu) {
     }
     if (t->waits) {
         t->waits = false;
-        return run(gpu, 0);
+        return run(gpu);
     }
     t->spent += t->micros;
     t->fine |= t->micros % COARSE_TICK != 0;
@@ -340,7 +347,7 @@ bool qn_gpu_tune_turn(struct qn_gpu *gpu) {
         t->contest = CONTESTS;
         return false;
     }
-    uint32_t way = t->run != 0 && t->run % 2 == 0, least = t->run == 1 ? LONG : LONG / 2;
+    uint32_t way = way_of(t), least = t->run == 1 ? LONG : LONG / 2;
     bool late = t->spent >= limit(t);
     if (t->run % 2 == 1 && t->micros < least && t->repeat < REPEATS) {
         t->repeat *= 2;
@@ -355,5 +362,5 @@ bool qn_gpu_tune_turn(struct qn_gpu *gpu) {
             return advance(gpu);
         }
     }
-    return late ? advance(gpu) : run(gpu, t->run != 0 && t->run % 2 == 0);
+    return late ? advance(gpu) : run(gpu);
 }
