@@ -113,6 +113,7 @@ enum qn_gpu_feature {
     QN_GPU_SUBGROUP_SIZE = 8,    // subgroup-size-control
     QN_GPU_PACKED_DOT = 16,      // packed_4x8_integer_dot_product in hardware, and subgroups
     QN_GPU_SUBGROUP_MATRIX = 32, // experimental: products of 16 × 16 × 16, float16 to float32
+    QN_GPU_PACKED_TILES = 128,   // comes with PACKED_DOT: prompts in tiles of such products too
     QN_GPU_ROWS = 64, // no device's: steps of several rows pay off; not where a processor computes
 };
 

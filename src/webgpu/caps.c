@@ -18,6 +18,8 @@ struct qn_gpu_caps qn_gpu_caps_resolve(const struct qn_gpu_caps *caps) {
     if (c.measured && c.kernels != qn_wgsl_hash)
         c.measured = c.fill = c.tile = c.without = 0;
     c.kernels = qn_wgsl_hash;
+    if (c.features & QN_GPU_PACKED_DOT)
+        c.features |= QN_GPU_PACKED_TILES;
     c.features &= ~c.without;
     return c;
 }

@@ -156,8 +156,8 @@ bool qn_matmul_has_matrix(const struct qn_gpu_caps *caps) {
 
 bool qn_matmul_has_packed(const struct qn_gpu_caps *caps) {
     struct qn_params_matmul shape = {.cols = QN_GROUP};
-    return qn_matvec_dot_tune(&shape, false, caps).span && !qn_matmul_has_matrix(caps) &&
-           (PACKED_BEFORE_F16 || !(caps->features & QN_GPU_F16));
+    return caps->features & QN_GPU_PACKED_TILES && qn_matvec_dot_tune(&shape, false, caps).span &&
+           !qn_matmul_has_matrix(caps) && (PACKED_BEFORE_F16 || !(caps->features & QN_GPU_F16));
 }
 
 /* The first of each serves every device and matrix. */

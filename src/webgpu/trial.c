@@ -60,9 +60,10 @@ static float constant(const struct qn_lower_pipeline *p, const char *name) {
 /* The features that a kernel was chosen for. */
 static uint32_t features_of(enum qn_kernel_id id, uint32_t features) {
     static const uint32_t variants[QN_VARIANT_COUNT] = {0, QN_GPU_SUBGROUPS, QN_GPU_F16};
-    if (id == QN_KERNEL_MATVEC_DOT || id == QN_KERNEL_MATVEC_PACKED ||
-        id == QN_KERNEL_MATMUL_PACKED || id == QN_KERNEL_PACK_ROWS)
+    if (id == QN_KERNEL_MATVEC_DOT || id == QN_KERNEL_MATVEC_PACKED || id == QN_KERNEL_PACK_ROWS)
         return QN_GPU_PACKED_DOT;
+    if (id == QN_KERNEL_MATMUL_PACKED)
+        return QN_GPU_PACKED_TILES;
     if (id == QN_KERNEL_MATMUL_MATRIX)
         return QN_GPU_SUBGROUP_MATRIX;
     struct qn_kernel kernel;

@@ -5,11 +5,11 @@
  * not decided in time, or only just, stays as it is.
  *
  * BYTES: decode with products of bytes, or without; the body's heaviest product, of as many layers
- * as no cache holds, and the head. TILES: shapes of tiles, by a prompt's heaviest product. FILLS:
- * how many tiles fill the device: half as many as are thought to be needed so far, or matmul_few;
- * as long as tiles win the number is halved again.
+ * as no cache holds, and the head. PACKS: the same for the tiles of prompts, by their heaviest
+ * product. TILES: the shape of those tiles. FILLS: how many tiles fill the device: half as many as
+ * are thought to be needed so far, or matmul_few; as long as tiles win the number is halved again.
  *
- * The challengers of the first two are what the program would be with other caps: lowered on the
+ * The challengers of the first three are what the program would be with other caps: lowered on the
  * side, and one pipeline of it compiled. Where one wins, the program is lowered again. */
 #include <string.h>
 
@@ -17,10 +17,13 @@
 #include "webgpu/gpu_internal.h"
 #include "webgpu/lower_parts.h"
 
-enum { BYTES, TILES, FILLS, CONTESTS };
+enum { BYTES, PACKS, TILES, FILLS, CONTESTS };
+
+/* What the challengers of the first two lack. */
+static const uint32_t LACKING[] = {QN_GPU_PACKED_DOT, QN_GPU_PACKED_TILES};
 
 #define RUNS 7u       // one to warm up and three of each way
-#define PLAIN_RUNS 5u // where one takes half as long again as the other, or time is over
+#define SHORT_RUNS 5u // where the challenger is not ahead, or time is over
 #define LONG 3000u    // microseconds of a run that is told from the way there and back
 #define REPEATS 64u   // at most, for that
 #define TICK 100u     // of the host's clock, in favour of what there is
@@ -189,7 +192,8 @@ static bool prepare(struct qn_gpu *gpu) {
     qn_gpu_trial_release(gpu);
     t->n[0] = t->n[1] = 0;
     t->run = t->contest != BYTES; // only weights by the hundred megabytes are cold
-    t->repeat = 1;
+    if (t->contest < TILES || t->round == 1)
+        t->repeat = 1;
     t->best[0] = t->best[1] = UINT32_MAX;
     t->share = 1;
     t->waits = true;
@@ -205,13 +209,14 @@ static bool prepare(struct qn_gpu *gpu) {
         found = pick_tiles(gpu, QN_FILL >> t->round);
     } else {
         enum qn_list list = QN_LIST_BODY_LARGE;
+        t->rows = qn_min_u32(PROMPT_ROWS, l->program->max_tokens);
+        if (t->contest == TILES)
+            caps.tile = t->round;
+        else
+            caps.features &= ~LACKING[t->contest];
         if (t->contest == BYTES) {
-            caps.features &= ~(uint32_t)QN_GPU_PACKED_DOT;
             list = t->round == 1 ? QN_LIST_BODY_ONE : QN_LIST_HEAD;
             t->rows = 1;
-        } else {
-            caps.tile = t->round;
-            t->rows = qn_min_u32(PROMPT_ROWS, l->program->max_tokens);
         }
         found = qn_lower_program(&next, &arena, l->program, &caps, NULL) == QN_OK &&
                 next.b_vectors == l->b_vectors && pick_products(gpu, &next, list);
@@ -230,7 +235,7 @@ static bool prepare(struct qn_gpu *gpu) {
 
 /* Microseconds of all contests after which one is over. */
 static uint32_t limit(const struct qn_gpu_tuning *t) {
-    return 180000 + 60000 * t->contest;
+    return 180000 + 40000 * t->contest;
 }
 
 /* Whether that has been found out, or said. */
@@ -253,7 +258,7 @@ static void settle(struct qn_gpu *gpu) {
         else if (t->contest == TILES)
             caps->tile = t->choice;
         else if (t->choice)
-            caps->without |= QN_GPU_PACKED_DOT;
+            caps->without |= LACKING[t->contest];
         caps->features &= ~caps->without;
     }
     t->played = false;
@@ -264,7 +269,7 @@ static void settle(struct qn_gpu *gpu) {
 
 /* On to the next round that there is. */
 static bool advance(struct qn_gpu *gpu) {
-    static const unsigned char rounds[CONTESTS] = {2, 6, 4};
+    static const unsigned char rounds[CONTESTS] = {2, 1, 9, 4};
     struct qn_gpu_tuning *t = &gpu->trial.tuning;
     while (t->contest < CONTESTS && !t->again) {
         while (t->round < rounds[t->contest] && t->spent < limit(t) && !is_known(gpu, t->contest)) {
@@ -313,7 +318,7 @@ static void judge(struct qn_gpu_tuning *t) {
     }
     float gain = t->score[0] / t->score[1];
     t->played = true;
-    if (t->contest == BYTES) {
+    if (t->contest < TILES) {
         t->choice = gain > CLEARLY;
     } else if (t->contest == TILES && gain > CLEARLY && gain > t->gain) {
         t->choice = t->round;
@@ -355,9 +360,7 @@ bool qn_gpu_tune_turn(struct qn_gpu *gpu) {
         t->best[0] = t->best[1] = UINT32_MAX;
     } else if (t->run++ != 0) {
         t->best[way] = qn_min_u32(t->best[way], t->micros);
-        uint32_t low = qn_min_u32(t->best[0], t->best[1]),
-                 high = qn_max_u32(t->best[0], t->best[1]);
-        if (t->run >= (late || high / 3 > low / 2 ? PLAIN_RUNS : RUNS)) {
+        if (t->run >= (late || t->best[1] > t->best[0] / 16 * 15 ? SHORT_RUNS : RUNS)) {
             judge(t);
             return advance(gpu);
         }
