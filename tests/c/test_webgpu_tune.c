@@ -28,7 +28,7 @@ struct device {
     uint32_t all;         // in place of all that; 1: the clock is silent
 };
 
-/* A host in front of the reference host: counts, and does one dispatch of each pipeline in contests. */
+/* A host in front of the reference host: counts, and does one dispatch of each pipeline. */
 struct clock {
     struct qn_ref_host *host;
     struct qn_gpu_host inner, outer;

@@ -47,7 +47,7 @@ const LIMITS = /** @type {const} */ ({
 /**
  * What was measured, as info() says it after one start and caps say it at the next.
  * @typedef {object} Choice
- * @property {number} measured bits: products of bytes 1, tiles 2, fill 4
+ * @property {number} measured bits: products of bytes 1, tiles of them 2, shapes of tiles 4, fill 8
  * @property {number} kernels of which texts, a hash
  * @property {number} fill tiles of a product that occupy the GPU; 0: not known
  * @property {number} tile number of a shape of tiles; 0: the engine's own choice
