@@ -96,7 +96,8 @@ struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
                                             struct qn_matvec_tune dot, bool glu, bool pack,
                                             bool argmax, uint32_t cols) {
     bool ahead = cols == 1 && p->n_rows < QN_MATVEC_MANY;
-    struct qn_matvec_tune tune = {dot.lanes, 1, 0, ahead ? 2 : 1, cols, argmax ? 256 : 128};
+    struct qn_matvec_tune tune = {
+        dot.lanes, 1, 0, ahead ? 2 : 1, qn_min_u32(cols, dot.lanes), argmax ? 256 : 128};
     if (argmax)
         tune.rows = dot.rows;
     else if (!glu && (cols > 1 || p->n_rows >= 2048))
@@ -110,9 +111,11 @@ struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
 
 /* A row of x is read by every thread: eight at a time are too much for the nearest cache, unless
  * rows are short and there is little to multiply them with. */
-uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, bool glu) {
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot,
+                               bool glu) {
     uint32_t groups = parts(p->cols, QN_GROUP);
-    return groups <= 96 && (uint64_t)groups * p->n_rows * (glu ? 2 : 1) < 400000 ? 8 : 4;
+    bool few = groups <= 96 && (uint64_t)groups * p->n_rows * (glu ? 2 : 1) < 400000;
+    return few && dot.lanes >= 8 ? 8 : 4;
 }
 
 struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint32_t cols) {

@@ -62,7 +62,7 @@ function compileReference() {
   execFileSync(process.env.CC ?? 'clang-19', [
     '--target=wasm32-wasi', '-std=c17', '-O2', '-Isrc', '-Iinclude', '-ffp-contract=off', '-nostartfiles', '-nodefaultlibs', '-L/usr/lib/wasm32-wasi',
     '-Wl,--no-entry,--export-dynamic,--initial-memory=16777216,--max-memory=1073741824', '-o', out,
-    'tests/wasm/optest.c', ...['grids', 'kernels', 'ref_attention', 'ref_experts', 'ref_kernels', 'ref_sample', 'packed'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
+    'tests/wasm/optest.c', ...['grids', 'kernels', 'ref_attention', 'ref_call', 'ref_experts', 'ref_kernels', 'ref_sample', 'packed'].map((f) => `src/webgpu/${f}.c`), 'tests/wasm/no_wgsl.c',
     ...['num', 'rng', 'status', 'format', 'str', 'dtype', 'mem', 'decimal', 'utf8'].map((f) => `src/base/${f}.c`), 'src/quant/wformat.c', 'src/quant/kv.c',
     '-lc', ...(builtins ? [builtins] : []),
   ], { cwd: root, stdio: 'inherit' });

@@ -5,7 +5,7 @@
 // THREADS threads, LANES of which share ROWS rows (GLU: pairs), a thread taking every LANES-th group. No workgroup memory
 // but for ARGMAX and PACK: x is read by all from the nearest cache, each subgroup beginning at another row of it, so that one
 // waits for what others then find. Sums of a row of x are a vector and have names: arrays would go to memory.
-// 7 storage buffers. Workgroup x + 32768 y; rows of x from z × COLS on.
+// COLS is at most LANES: a lane ends with one row's sums. 7 storage buffers. Workgroup x + 32768 y; rows of x from z × COLS on.
 enable subgroups;
 requires packed_4x8_integer_dot_product;
 diagnostic(off, subgroup_uniformity);
@@ -120,18 +120,37 @@ fn add_groups(raws: Raws, z: u32, at: u32, groups: u32, before: Sums) -> Sums {
     return s;
 }
 
-fn fold_sums(value: vec4<f32>) -> vec4<f32> {
-    var v = value;
+// What the thread m lanes away has.
+fn other(v: vec4<f32>, m: u32) -> vec4<f32> {
     if (SETS == 1u) {
-        v.x = fold(v.x, LANES);
-        return v;
+        return vec4<f32>(subgroupShuffleXor(v.x, m), 0.0, 0.0, 0.0);
     }
-    for (var m = 1u; m < LANES; m *= 2u) {
-        if (SETS == 2u) {
-            v += vec4<f32>(subgroupShuffleXor(v.xy, m), 0.0, 0.0);
-        } else {
-            v += subgroupShuffleXor(v, m);
-        }
+    if (SETS == 2u) {
+        return vec4<f32>(subgroupShuffleXor(v.xy, m), 0.0, 0.0);
+    }
+    return subgroupShuffleXor(v, m);
+}
+
+// Of two rows of x the sums of one, with those of the thread m lanes away, which takes the other row.
+fn share(a: vec4<f32>, b: vec4<f32>, lane: u32, m: u32) -> vec4<f32> {
+    let odd = (lane & m) != 0u;
+    return select(a, b, odd) + other(select(b, a, odd), m);
+}
+
+// The lanes' sums for row lane % COLS of x, in the order of `fold`.
+fn meet(s: Sums, lane: u32) -> vec4<f32> {
+    var v = s.c0;
+    if (COLS > 1u) {
+        v = share(s.c0, s.c1, lane, 1u);
+    }
+    if (COLS > 2u) {
+        v = share(v, share(s.c2, s.c3, lane, 1u), lane, 2u);
+    }
+    if (COLS > 4u) {
+        v = share(v, share(share(s.c4, s.c5, lane, 1u), share(s.c6, s.c7, lane, 1u), lane, 2u), lane, 4u);
+    }
+    for (var m = COLS; m < LANES; m *= 2u) {
+        v += other(v, m);
     }
     return v;
 }
@@ -174,44 +193,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    var all: array<vec4<f32>, MOST_COLS>;
-    all[0] = fold_sums(s.c0);
-    if (COLS > 1u) {
-        all[1] = fold_sums(s.c1);
+    let sums = meet(s, lane);
+    let own = lane % COLS;
+    let col = turned(own);
+    var squared = 0.0;
+    if (NORM != 0u) {
+        squared = x[x_start(z + col) + 4u * groups].z;
     }
-    if (COLS > 2u) {
-        all[2] = fold_sums(s.c2);
-        all[3] = fold_sums(s.c3);
-    }
-    if (COLS > 4u) {
-        all[4] = fold_sums(s.c4);
-        all[5] = fold_sums(s.c5);
-        all[6] = fold_sums(s.c6);
-        all[7] = fold_sums(s.c7);
-    }
-    for (var c = 0u; c < COLS; c++) {
-        let col = turned(c);
-        let sums = all[c];
-        var squared = 0.0;
-        if (NORM != 0u) {
-            squared = x[x_start(z + col) + 4u * groups].z;
-        }
-        if (ARGMAX != 0u) { // all threads take part in a row's, so nothing is turned
-            var best = vec2<u32>(0u, 0xffffffffu);
-            for (var i = 0u; i < ROWS; i++) {
-                best = better(best, first + i, z + c, sums[i], squared);
-            }
-            best_of_all(z + c, group.x + group.y * 32768u, best.x, best.y, tid, size);
-            continue;
-        }
+    if (ARGMAX != 0u) { // all threads take part in a row's, so nothing is turned
+        var best = vec2<u32>(0u, 0xffffffffu);
         for (var i = 0u; i < ROWS; i++) {
+            best = better(best, first + i, z + own, sums[i], squared);
+        }
+        for (var c = 0u; c < COLS; c++) {
+            let one = select(vec2<u32>(0u, 0xffffffffu), best, own == c);
+            best_of_all(z + c, group.x + group.y * 32768u, one.x, one.y, tid, size);
+        }
+        return;
+    }
+    for (var i = 0u; i < ROWS; i++) {
+        if (lane / COLS == i % (LANES / COLS)) {
             let up = sums[select(0u, ROWS + i, GLU != 0u) & 3u];
-            if (lane == (c * ROWS + i) % LANES) {
-                if (PACK != 0u) {
-                    results[col * TAKEN + first - begin + i] = result(first + i, z + col, sums[i], up, squared);
-                } else {
-                    finish_row(first + i, z + col, sums[i], up, squared);
-                }
+            if (PACK != 0u) {
+                results[col * TAKEN + first - begin + i] = result(first + i, z + col, sums[i], up, squared);
+            } else {
+                finish_row(first + i, z + col, sums[i], up, squared);
             }
         }
     }
