@@ -56,7 +56,7 @@ import { fail, STATUS } from './errors.js';
  * @property {Record<string, number>} sampling what holds for requests that do not say: temperature, top_p, top_k, min_p, repetition_penalty, frequency_penalty, presence_penalty
  * @property {string} variant of the wasm module
  * @property {{ kernels: string[], tested: number, tuned: boolean, choice: import('./gpu/device.js').Choice, note: string }} [variants] of a GPU:
- *   matrix kernels in use, pipelines that the self-test ran, whether something was measured now, what is known of that, and why a feature is not used ("" where nothing failed)
+ *   matrix kernels in use, pipelines that the self-test ran, whether something to remember was measured now, what is known of that, and why a feature is not used ("" where nothing failed)
  */
 
 /**

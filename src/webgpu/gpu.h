@@ -33,8 +33,8 @@ struct qn_gpu_stats {
 };
 /* Appends ',"variants":{"kernels":["matvec_dot", …],"tested":n,"tuned":b,"choice":{…},
  * "note":"…"}': matrix kernels in use, pipelines that the self-test ran, whether something was
- * measured now, what qn_gpu_caps may say of it at the next start, and why features are not used (""
- * where nothing failed). */
+ * measured now that holds for other models too, what qn_gpu_caps may say of it at the next start,
+ * and why features are not used ("" where nothing failed). */
 void qn_gpu_backend_describe(const struct qn_backend *backend, struct qn_buf *out);
 void qn_gpu_backend_stats(const struct qn_backend *backend, struct qn_gpu_stats *out);
 

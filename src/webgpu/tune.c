@@ -31,6 +31,7 @@ static const uint32_t LACKING[] = {QN_GPU_PACKED_DOT, QN_GPU_PACKED_TILES};
 #define CLEARLY 1.07f  // times as fast
 #define LEAST_ROWS 49u // fewer are always few
 #define PROMPT_ROWS 128u
+#define HEAVY (2u << 20)      // bytes of a product's weights
 #define UNCACHED (128u << 20) // bytes of weights
 #define SLOT QN_LOWER_SLOT
 
@@ -245,13 +246,23 @@ static bool is_known(const struct qn_gpu *gpu, uint32_t contest) {
            (contest == FILLS && caps->fill);
 }
 
+/* Whether what this model says of a device holds for others: small ones only tell how long
+ * dispatches take. */
+static bool is_heavy(const struct qn_lower *l) {
+    struct qn_lower_range list = l->lists[QN_LIST_BODY_ONE];
+    while (list.begin < list.end && (!qn_kernel_is_matrix(l->dispatches[list.begin].kernel) ||
+                                     weight_bytes(&l->dispatches[list.begin]) < HEAVY))
+        list.begin++;
+    return list.begin < list.end;
+}
+
 /* What a contest has found holds from now on. */
 static void settle(struct qn_gpu *gpu) {
     struct qn_gpu_tuning *t = &gpu->trial.tuning;
     struct qn_gpu_caps *caps = &gpu->host.caps;
     if (t->played) {
         caps->measured |= 1u << t->contest;
-        gpu->tuned = true;
+        gpu->tuned = is_heavy(&gpu->lower);
         t->again = t->choice && t->contest != FILLS;
         if (t->contest == FILLS)
             caps->fill = gpu->lower.fill = t->choice ? t->choice : gpu->lower.fill;
