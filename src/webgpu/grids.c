@@ -109,13 +109,9 @@ struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
     return tune;
 }
 
-/* A row of x is read by every thread: eight at a time are too much for the nearest cache, unless
- * rows are short and there is little to multiply them with. */
-uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot,
-                               bool glu) {
-    uint32_t groups = parts(p->cols, QN_GROUP);
-    bool few = groups <= 96 && (uint64_t)groups * p->n_rows * (glu ? 2 : 1) < 400000;
-    return few && dot.lanes >= 8 ? 8 : 4;
+/* A row of x is read by every thread: eight long ones are too much for the nearest cache. */
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot) {
+    return parts(p->cols, QN_GROUP) <= 96 && dot.lanes >= 8 ? 8 : 4;
 }
 
 struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint32_t cols) {
@@ -173,14 +169,14 @@ static const struct qn_matmul_tile TILES[] = {
     {8, 8, 4, 2, 2},   // 64 × 64
 };
 static const struct qn_matmul_tile PACKED_TILES[] = {
-    {16, 8, 1, 1, 1},  // 64 × 64, 128 threads
-    {16, 8, 2, 1, 1},  // 64 × 64, 256
-    {16, 8, 1, 1, 2},  // 64 × 128, 128
-    {32, 8, 1, 1, 1},  // 64 × 128, 256
+    {16, 4, 2, 1, 1},  // 32 × 64, 128 threads
     {8, 8, 2, 1, 2},   // 64 × 64, 128
+    {16, 8, 1, 1, 1},  // 64 × 64, 128
+    {16, 8, 1, 1, 2},  // 64 × 128, 128
+    {16, 8, 2, 1, 1},  // 64 × 64, 256
+    {32, 8, 1, 1, 1},  // 64 × 128, 256
     {16, 16, 1, 1, 2}, // 128 × 128, 256
     {16, 16, 1, 1, 1}, // 128 × 64, 256
-    {16, 4, 2, 1, 1},  // 32 × 64, 128
     {8, 8, 4, 1, 2},   // 64 × 64, 256, beyond 16 KiB
 };
 

@@ -333,7 +333,7 @@ static void test_tiles(void) {
     };
     static const uint32_t tiles[2][6][4] = {
         {{8, 8, 4, 1}, {16, 8, 1, 1}, {8, 4, 4, 1}, {16, 16, 1, 1}, {8, 8, 2, 1}, {8, 8, 4, 2}},
-        {{16, 8, 1, 1}, {16, 8, 2, 1}, {16, 8, 1, 2}, {32, 8, 1, 1}, {8, 8, 2, 2}, {16, 16, 1, 2}}};
+        {{16, 4, 2, 1}, {8, 8, 2, 2}, {16, 8, 1, 1}, {16, 8, 1, 2}, {16, 8, 2, 1}, {32, 8, 1, 1}}};
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
         bool packed = i % 2;
         struct device device = {.dot = 100, .dot_head = 100, .plain = 200, .plain_head = 200};
