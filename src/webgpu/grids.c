@@ -109,9 +109,13 @@ struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
     return tune;
 }
 
-/* A row of x is read by every thread: eight long ones are too much for the nearest cache. */
-uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot) {
-    return parts(p->cols, QN_GROUP) <= 96 && dot.lanes >= 8 ? 8 : 4;
+/* A row of x is read by every thread: eight at a time are too much for the nearest cache, unless
+ * rows are short and there is little to multiply them with. */
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot,
+                               bool glu) {
+    uint32_t groups = parts(p->cols, QN_GROUP);
+    bool few = groups <= 96 && (uint64_t)groups * p->n_rows * (glu ? 2 : 1) < 400000;
+    return few && dot.lanes >= 8 ? 8 : 4;
 }
 
 struct qn_matvec_tune qn_matvec_widen(struct qn_matvec_tune tune, bool glu, uint32_t cols) {

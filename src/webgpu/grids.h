@@ -40,7 +40,8 @@ struct qn_matvec_tune qn_matvec_packed_tune(const struct qn_params_matmul *p,
                                             struct qn_matvec_tune dot, bool glu, bool pack,
                                             bool argmax, uint32_t cols);
 /* How many rows of x are best taken at once, where there are so many. */
-uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot);
+uint32_t qn_matvec_packed_cols(const struct qn_params_matmul *p, struct qn_matvec_tune dot,
+                               bool glu);
 /* `dot` with the lanes that are best where x is always packed. */
 struct qn_matvec_tune qn_matvec_packed_lanes(const struct qn_params_matmul *p,
                                              struct qn_matvec_tune dot,

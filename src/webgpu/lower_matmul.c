@@ -79,7 +79,7 @@ static enum qn_status wide_add(struct qn_lower *l, const struct qn_lower_draft *
         memcpy(constants, matvec->constants, sizeof constants);
         if (d->kernel == QN_KERNEL_MATVEC)
             wide->tune = qn_matvec_widen(d->tune, d->glu, 2u << i);
-        else if (2u << i > qn_matvec_packed_cols(matvec->params, dot))
+        else if (2u << i > qn_matvec_packed_cols(matvec->params, dot, d->glu))
             break;
         else
             wide->tune =
