@@ -3,22 +3,6 @@
 #include "quant/kv.h"
 #include "webgpu/lower_parts.h"
 
-struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
-                                                     const struct qn_program_op *op) {
-    struct qn_params_attention params = {.n_heads = op->u.attention.n_heads,
-                                         .n_kv_heads = op->u.attention.n_kv_heads,
-                                         .context = p->context,
-                                         .window = op->u.attention.window,
-                                         .q_stride = qn_lower_columns(p, op->in[0].tensor),
-                                         .q_column = op->in[0].column,
-                                         .scale = op->u.attention.scale,
-                                         .softcap = op->u.attention.softcap,
-                                         .whole = p->whole,
-                                         .head_stride = op->u.attention.head_dim};
-    params.splits = qn_attention_splits(&params, op->u.attention.head_dim);
-    return params;
-}
-
 static enum qn_status head_dim_ok(const struct qn_lower *l, uint32_t state, uint32_t head_dim,
                                   struct qn_error *err) {
     bool f16 = l->program->tensors[state].dtype == QN_DTYPE_F16;
@@ -212,11 +196,6 @@ static uint32_t max_rows(const struct qn_lower *l, const struct qn_lower_mode *m
     if (!qn_lower_wide(l) || partial * QN_STEP_ROWS > QN_ROWS_BYTES)
         return 1;
     return qn_min_u32(QN_STEP_ROWS, qn_min_u32(l->block_rows, p->max_tokens));
-}
-
-bool qn_lower_wide(const struct qn_lower *l) {
-    return l->caps.features & QN_GPU_ROWS &&
-           (!(l->caps.features & QN_GPU_SUBGROUPS) || l->caps.subgroup_min == l->caps.subgroup_max);
 }
 
 enum qn_status qn_lower_scratch(struct qn_lower *l, const struct qn_lower_mode *mode,

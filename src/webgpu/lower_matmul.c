@@ -5,10 +5,6 @@
 #include "webgpu/lower_parts.h"
 #include "webgpu/packed.h"
 
-bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
-    return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
-}
-
 /* The matmul that was added last may run as matmul_few too: over the same group, and the same but
  * for the last constant. */
 static enum qn_status few_add(struct qn_lower *l, const struct qn_lower_draft *matmul,

@@ -183,3 +183,28 @@ float qn_lower_scale_type(const struct qn_wformat *f) {
         type += QN_STYPE_GROUP;
     return (float)type;
 }
+
+bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column) {
+    return cols % 4 == 0 && stride % 4 == 0 && column % 4 == 0;
+}
+
+bool qn_lower_wide(const struct qn_lower *l) {
+    return l->caps.features & QN_GPU_ROWS &&
+           (!(l->caps.features & QN_GPU_SUBGROUPS) || l->caps.subgroup_min == l->caps.subgroup_max);
+}
+
+struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
+                                                     const struct qn_program_op *op) {
+    struct qn_params_attention params = {.n_heads = op->u.attention.n_heads,
+                                         .n_kv_heads = op->u.attention.n_kv_heads,
+                                         .context = p->context,
+                                         .window = op->u.attention.window,
+                                         .q_stride = qn_lower_columns(p, op->in[0].tensor),
+                                         .q_column = op->in[0].column,
+                                         .scale = op->u.attention.scale,
+                                         .softcap = op->u.attention.softcap,
+                                         .whole = p->whole,
+                                         .head_stride = op->u.attention.head_dim};
+    params.splits = qn_attention_splits(&params, op->u.attention.head_dim);
+    return params;
+}

@@ -86,11 +86,17 @@ struct qn_lower_source qn_lower_source_of(const struct qn_lower *l,
                                           bool norms);
 /* A weight in the pool of vectors; nothing where the operand is absent. */
 struct qn_lower_ref qn_lower_vector_of(const struct qn_lower *l, struct qn_operand in);
+/* Whether matvecs take this view of x; whether they take rows together: subgroups of several sizes
+ * would add in several orders. */
+bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column);
+bool qn_lower_wide(const struct qn_lower *l);
+/* What the kernels of attention share, but for rotations. */
+struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
+                                                     const struct qn_program_op *op);
 
-/* lower_matmul.c: MATMUL, MATMUL_GLU; whether matvecs take this view of x. */
+/* lower_matmul.c: MATMUL, MATMUL_GLU */
 enum qn_status qn_lower_matmul(struct qn_lower *l, const struct qn_lower_mode *mode,
                                const struct qn_program_op *op, struct qn_error *err);
-bool qn_lower_matvec_takes(uint32_t cols, uint32_t stride, uint32_t column);
 /* Room for packed rows, where matvecs take several. */
 enum qn_status qn_lower_packed_add(struct qn_lower *l, struct qn_error *err);
 
@@ -99,13 +105,9 @@ enum qn_status qn_lower_rope(struct qn_lower *l, const struct qn_lower_mode *mod
                              const struct qn_program_op *op, struct qn_error *err);
 enum qn_status qn_lower_attention(struct qn_lower *l, const struct qn_lower_mode *mode,
                                   const struct qn_program_op *op, struct qn_error *err);
-struct qn_params_attention qn_lower_attention_params(const struct qn_program *p,
-                                                     const struct qn_program_op *op);
 /* Decides l->max_rows too. */
 enum qn_status qn_lower_scratch(struct qn_lower *l, const struct qn_lower_mode *mode,
                                 struct qn_lower_ref *out, struct qn_error *err);
-/* Whether matvecs take rows together: subgroups of several sizes would add in several orders. */
-bool qn_lower_wide(const struct qn_lower *l);
 
 /* lower_experts.c */
 enum qn_status qn_lower_route(struct qn_lower *l, struct qn_lower_ref step,

@@ -33,14 +33,6 @@ fn kv_row(head: u32, context: u32, p: u32, dim: u32) -> u32 {
     return (head * context + p) * kv_words(dim);
 }
 
-// What reading gives back of what is written as f32 or f16.
-fn kv_stored(x: f32) -> f32 {
-    if (KV_TYPE == KV_F16) {
-        return unpack2x16float(pack2x16float(vec2<f32>(clamp(x, -65504.0, 65504.0), 0.0))).x;
-    }
-    return x;
-}
-
 // Two dims as a word of halves.
 fn kv_halves(a: f32, b: f32) -> u32 {
     return pack2x16float(clamp(vec2<f32>(a, b), vec2<f32>(-65504.0), vec2<f32>(65504.0)));
