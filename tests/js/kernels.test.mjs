@@ -553,7 +553,7 @@ function compareRows(want, got, type, dim, where) {
   assert.ok(others <= 1 + a.length / 200, `${where}: ${others} of ${a.length} codes differ`);
 }
 
-const HEADS = [[14, 2, 64], [8, 8, 32], [16, 1, 16], [4, 2, 96], [2, 1, 128], [3, 1, 80], [2, 1, 256], [4, 2, 8]];
+const HEADS = [[14, 2, 64], [8, 8, 32], [16, 1, 16], [4, 2, 96], [2, 1, 128], [3, 1, 80], [2, 1, 256], [4, 2, 8], [3, 1, 160]];
 
 /** @param {number[]} shape @param {number} KV_TYPE @param {number} context @param {number} window */
 function attention([n_heads, n_kv_heads, dim], KV_TYPE, context, window, t = 1, whole = 0) {
