@@ -1,6 +1,8 @@
 // What runs inside the page: both engines loaded, then generations in the order A B B A (or Quern alone), timed by the
 // page's clock from the request to each token's arrival.
 
+import { random } from './random.js';
+
 /** Another engine, loaded with the page's own import. @type {Record<string, string>} */
 const PEERS = { wllama: './adapters/wllama.js', 'transformers.js': './adapters/transformers.js', 'web-llm': './adapters/webllm.js' };
 
@@ -45,15 +47,8 @@ async function loadQuern(options) {
 
 /** A prompt of n letters, different from its first letter on. @param {number} n @param {number} seed */
 function letters(n, seed) {
-  let x = (seed * 2654435761 + 12345) >>> 0;
-  return Array.from({ length: n }, () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    x >>>= 0;
-    return String.fromCharCode(97 + (x % 26));
-  }).join('');
+  const next = random(seed * 2654435761 + 12345);
+  return Array.from({ length: n }, () => String.fromCharCode(97 + (next() % 26))).join('');
 }
 
 /** @param {any} engine @param {{ prompt: string, ids: number[] }} request @param {number} maxTokens */

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 import { TENSOR, TYPE, blockBytes, tensorBytes, writeGguf } from './gguf.mjs';
+import { random } from './random.js';
 
 export const SMOLLM_135M = Object.freeze({ hidden: 576, layers: 30, heads: 9, kvHeads: 3, ff: 1536, vocab: 4096, context: 2048 });
 /** The same with rows of whole blocks of 256. */
@@ -19,18 +20,6 @@ const SCALES = {
   Q6_K: { at: [208], exponent: 0x0400 },
   IQ4_XS: { at: [0], exponent: 0x0400 },
 };
-
-/** Marsaglia's xorshift, 32 bits. @param {number} seed */
-function random(seed) {
-  let x = seed >>> 0 || 1;
-  return () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>>= 0);
-  };
-}
 
 /** Random blocks. @param {keyof typeof SCALES} name @param {number[]} dims @param {() => number} next */
 function quantised(name, dims, next) {

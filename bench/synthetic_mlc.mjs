@@ -11,6 +11,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { random } from './random.js';
+
 const SHARD = 32 << 20; // bytes, as MLC's
 const WORDS = 1 << 20; // of random bits, which weights are copied from
 const CODES = 15; // of 16, so that their mean is 7, MLC's code of a weight of 0
@@ -55,18 +57,6 @@ export function readMetadata(library) {
     if (found?.params?.[0]?.name && found.model_type) return found;
   }
   throw new Error(`${library} has no list of tensors`);
-}
-
-/** Marsaglia's xorshift, 32 bits. @param {number} seed */
-function random(seed) {
-  let x = seed >>> 0 || 1;
-  return () => {
-    x ^= x << 13;
-    x >>>= 0;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    return (x >>>= 0);
-  };
 }
 
 const float = new Float32Array(1);
