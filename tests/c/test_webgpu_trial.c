@@ -58,24 +58,6 @@ static void describe(const struct qn_backend *backend, char out[512]) {
     qn_buf_free(&text);
 }
 
-/* The same tokens as the CPU's, and logits as close as the kernels in use allow. */
-static void compare(struct pair *p, const char *name) {
-    struct qn_step_result want, have;
-    struct qn_backend_session *c = session_open(p->cpu), *g = session_open(p->gpu);
-    bool ok = prefill(p->cpu, NULL, c, prompt, PROMPT, 33, true, QN_WANT_LOGITS, &want) &&
-              prefill(p->gpu, p->host, g, prompt, PROMPT, 33, true, QN_WANT_LOGITS, &have);
-    for (uint32_t k = 0; ok && k < TOKENS; k++) {
-        double error = relative_error(have.logits, want.logits, VOCAB);
-        CHECK_MSG(error < 1e-4 && have.token == want.token, "%s: token %u: %u, not %u, error %g",
-                  name, k, have.token, want.token, error);
-        struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS, 0};
-        ok =
-            step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
-    }
-    p->cpu->ops->session_destroy(p->cpu, c);
-    p->gpu->ops->session_destroy(p->gpu, g);
-}
-
 /* What is said of a device, and what it computes. */
 static void check_device(const struct model_shape *shape, const struct qn_gpu_caps *caps,
                          const char *broken, const char *part, const char *kernels,
@@ -88,7 +70,7 @@ static void check_device(const struct model_shape *shape, const struct qn_gpu_ca
         describe(p.gpu, said);
         CHECK_MSG(strstr(said, kernels) && strstr(said, note), "%s: not %s and %s", said, kernels,
                   note);
-        compare(&p, kernels);
+        compare_greedy(&p, prompt, PROMPT, TOKENS, 1e-4, kernels);
     }
     pair_close_model(&p, &m);
 }

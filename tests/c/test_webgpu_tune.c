@@ -161,20 +161,7 @@ static void describe(struct start *s) {
 /* The same tokens as the CPU's. */
 static void compare(struct pair *p, const char *name) {
     static const uint32_t prompt[PROMPT] = {3, 40, 77, 114, 151, 188, 225, 262, 299};
-    struct qn_step_result want, have;
-    struct qn_backend_session *c = session_open(p->cpu), *g = session_open(p->gpu);
-    bool ok = prefill(p->cpu, NULL, c, prompt, PROMPT, PROMPT, true, QN_WANT_LOGITS, &want) &&
-              prefill(p->gpu, p->host, g, prompt, PROMPT, PROMPT, true, QN_WANT_LOGITS, &have);
-    for (uint32_t k = 0; ok && k < TOKENS; k++) {
-        double error = relative_error(have.logits, want.logits, VOCAB);
-        CHECK_MSG(error < 2e-4 && have.token == want.token, "%s: token %u: %u, not %u, error %g",
-                  name, k, have.token, want.token, error);
-        struct qn_step next = {NULL, 0, PROMPT + k, true, QN_WANT_LOGITS, 0};
-        ok =
-            step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
-    }
-    p->cpu->ops->session_destroy(p->cpu, c);
-    p->gpu->ops->session_destroy(p->gpu, g);
+    compare_greedy(p, prompt, PROMPT, TOKENS, 2e-4, name);
 }
 
 /* A start to its end; what it says is in *s. */

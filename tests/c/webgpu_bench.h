@@ -153,4 +153,24 @@ static inline struct qn_backend_session *session_open(struct qn_backend *b) {
 
 static const struct qn_sampling greedy;
 
+/* Greedy answers of both, from the prompt in one step on: the same tokens, and logits within
+ * `tolerance` of the largest. */
+static inline void compare_greedy(struct pair *p, const uint32_t *prompt, uint32_t n,
+                                  uint32_t tokens, double tolerance, const char *name) {
+    struct qn_step_result want, have;
+    struct qn_backend_session *c = session_open(p->cpu), *g = session_open(p->gpu);
+    bool ok = prefill(p->cpu, NULL, c, prompt, n, n, true, QN_WANT_LOGITS, &want) &&
+              prefill(p->gpu, p->host, g, prompt, n, n, true, QN_WANT_LOGITS, &have);
+    for (uint32_t k = 0; ok && k < tokens; k++) {
+        double error = relative_error(have.logits, want.logits, VOCAB);
+        CHECK_MSG(error < tolerance && have.token == want.token,
+                  "%s: token %u: %u, not %u, error %g", name, k, have.token, want.token, error);
+        struct qn_step next = {NULL, 0, n + k, true, QN_WANT_LOGITS, 0};
+        ok =
+            step_once(p->cpu, NULL, c, &next, &want) && step_once(p->gpu, p->host, g, &next, &have);
+    }
+    p->cpu->ops->session_destroy(p->cpu, c);
+    p->gpu->ops->session_destroy(p->gpu, g);
+}
+
 #endif
