@@ -3,7 +3,8 @@ override TX: u32 = 8u;
 override TY: u32 = 8u;
 override SLICES: u32 = 2u;
 override BUFFERS: u32 = 1u;
-override THREADS: u32 = TX * TY * SLICES;
+override LANES: u32 = TX * TY;
+override THREADS: u32 = LANES * SLICES;
 override W_CHUNKS: u32 = select(1u, 2u, TX > 8u); // that hold the tile's quads
 override X_CHUNKS: u32 = select(1u, 2u, TY > 8u);
 override FIRST_X: u32 = BUFFERS * 4u * W_CHUNKS;
@@ -14,7 +15,9 @@ override X_FROM: u32 = select(0u, W_LOADERS, W_LOADERS + X_LOADERS <= THREADS);
 override FAR_N: u32 = select(TX, 0u, TX > 8u); // a thread's second quad, in the last of the chunks
 override FAR_M: u32 = select(TY, 0u, TY > 8u);
 
-var<workgroup> tiles: array<array<array<vec4<u32>, 16>, CELLS>, CHUNKS>;
+const WIDE = 16u;
+var<workgroup> tiles: array<array<array<vec4<u32>, WIDE>, CELLS>, CHUNKS>;
+#include "common_slices.wgsl"
 
 struct Two {
     even: Quad,
@@ -39,11 +42,6 @@ struct Rows {
     r5: Row,
     r6: Row,
     r7: Row,
-}
-
-struct Sum {
-    lo: vec4<f32>,
-    hi: vec4<f32>,
 }
 
 struct Sums {
@@ -90,36 +88,10 @@ fn scaled(v: vec4<f32>) -> vec4<f32> {
     return v;
 }
 
-// Word n of the tiles' memory, for slices' sums.
-fn word(n: u32) -> vec3<u32> {
-    return vec3<u32>(n / (CELLS * 16u), n / 16u % CELLS, n % 16u);
-}
-
-// All slices' sums of one row, in that slice whose turn it is; it writes them.
+// All slices' sums of one row, written by that slice whose turn it is.
 fn finish(i: u32, own: Sum, tid: u32, m: u32, n: u32, rows: u32) {
-    var s = own;
-    if (SLICES > 1u) {
-        let slice = tid / (TX * TY);
-        workgroupBarrier();
-        if (slice != i % SLICES) {
-            let a = word(tid);
-            let b = word(tid + THREADS);
-            tiles[a.x][a.y][a.z] = bitcast<vec4<u32>>(s.lo);
-            tiles[b.x][b.y][b.z] = bitcast<vec4<u32>>(s.hi);
-        }
-        workgroupBarrier();
-        if (slice != i % SLICES) {
-            return;
-        }
-        for (var j = 1u; j < SLICES; j++) {
-            let other = (tid + j * TX * TY) % THREADS;
-            let a = word(other);
-            let b = word(other + THREADS);
-            s.lo += bitcast<vec4<f32>>(tiles[a.x][a.y][a.z]);
-            s.hi += bitcast<vec4<f32>>(tiles[b.x][b.y][b.z]);
-        }
-    }
-    if (m < rows) {
+    let s = met(i, own, tid);
+    if (m < rows && finishes(i, tid)) {
         for (var j = 0u; j < 4u; j++) {
             store(m, n + j, s.lo[j], s.hi[j]);
             if (GLU == 0u) {
@@ -154,8 +126,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let x_loads = x_tid < X_LOADERS;
 
     // Computing.
-    let slice = tid / (TX * TY);
-    let lane = tid % (TX * TY);
+    let slice = tid / LANES;
+    let lane = tid % LANES;
     let tx = lane % 2u + lane / 4u % (TX / 2u) * 2u;
     let ty = lane / 2u % 2u + lane / (TX * 2u) * 2u;
     var products: Rows;

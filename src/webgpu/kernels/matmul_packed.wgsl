@@ -28,7 +28,10 @@ override FACTORS: u32 = SLICES * LINES / 32u;
 override MINIMA: u32 = select(1u, FACTORS, PAIRS);
 override TAGS: u32 = SLICES * X_CHUNKS;
 
-var<workgroup> tiles: array<array<array<vec4<u32>, 32>, 4>, CHUNKS>;
+const CELLS = 4u;
+const WIDE = 32u;
+var<workgroup> tiles: array<array<array<vec4<u32>, WIDE>, CELLS>, CHUNKS>;
+#include "common_slices.wgsl"
 var<workgroup> factors: array<array<f32, 32>, FACTORS>;
 var<workgroup> minima: array<array<f32, 32>, MINIMA>;
 var<workgroup> tags: array<array<vec2<u32>, 32>, TAGS>; // s; PAIRS: Σ q as a float, else - ZERO Σ q
@@ -54,12 +57,6 @@ struct Group {
     v2: vec4<u32>,
     v3: vec4<u32>,
     tag: vec2<u32>,
-}
-
-// A thread's results in one row of x; b: with two QUADS. Named, as in matmul_tiles.
-struct Sum {
-    a: vec4<f32>,
-    b: vec4<f32>,
 }
 
 fn w_cell(slice: u32, odd: u32, line: u32, tx: u32) -> vec4<u32> {
@@ -132,53 +129,27 @@ fn add_row(sum: Sum, w: Four, u: Four, slice: u32, i: u32, ty: u32) -> Sum {
     let v = Group(x_cell(slice, 0u, row, ty), x_cell(slice, 1u, row, ty), x_cell(slice, 2u, row, ty), x_cell(slice, 3u, row, ty),
         tags[slice * X_CHUNKS + row / 32u][row % 32u + ty]);
     var s = sum;
-    s.a = add_four(w, v, s.a);
+    s.lo = add_four(w, v, s.lo);
     if (QUADS > 1u) {
-        s.b = add_four(u, v, s.b);
+        s.hi = add_four(u, v, s.hi);
     }
     return s;
 }
 
-// Word n of the tiles' memory, for slices' sums.
-fn word(n: u32) -> vec3<u32> {
-    return vec3<u32>(n / 128u, n / 32u % 4u, n % 32u);
-}
-
-// All slices' sums of one row, in that slice whose turn it is; it writes them.
+// All slices' sums of one row, written by that slice whose turn it is.
 fn finish(i: u32, own: Sum, tid: u32, m: u32, n: u32, rows: u32) {
-    var s = own;
-    if (SLICES > 1u) {
-        let slice = tid / LANES;
-        workgroupBarrier();
-        if (slice != i % SLICES) {
-            let a = word(tid);
-            let b = word(tid + THREADS);
-            tiles[a.x][a.y][a.z] = bitcast<vec4<u32>>(s.a);
-            tiles[b.x][b.y][b.z] = bitcast<vec4<u32>>(s.b);
-        }
-        workgroupBarrier();
-        if (slice != i % SLICES) {
-            return;
-        }
-        for (var j = 1u; j < SLICES; j++) {
-            let other = (tid + j * LANES) % THREADS;
-            let a = word(other);
-            let b = word(other + THREADS);
-            s.a += bitcast<vec4<f32>>(tiles[a.x][a.y][a.z]);
-            s.b += bitcast<vec4<f32>>(tiles[b.x][b.y][b.z]);
-        }
-    }
-    if (m < rows) {
+    let s = met(i, own, tid);
+    if (m < rows && finishes(i, tid)) {
         for (var j = 0u; j < 4u; j++) {
             if (GLU == 0u) {
-                store(m, n + TX * j, s.a[j], 0.0);
+                store(m, n + TX * j, s.lo[j], 0.0);
                 if (QUADS > 1u) {
-                    store(m, n + TX * (j + 4u), s.b[j], 0.0);
+                    store(m, n + TX * (j + 4u), s.hi[j], 0.0);
                 }
             } else if (QUADS > 1u) {
-                store(m, n + TX * j, s.a[j], s.b[j]);
+                store(m, n + TX * j, s.lo[j], s.hi[j]);
             } else if (j < 2u) {
-                store(m, n + TX * j, s.a[j], s.a[j + 2u]);
+                store(m, n + TX * j, s.lo[j], s.lo[j + 2u]);
             }
         }
     }
